@@ -1,0 +1,1 @@
+"""Caller keys: made, stored and checked."""

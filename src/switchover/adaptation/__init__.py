@@ -1,0 +1,1 @@
+"""An adaptation: split → propose → replay → select → save."""

@@ -1,0 +1,1 @@
+"""What a valid configuration is, and how a file becomes frozen settings."""

@@ -1,0 +1,1 @@
+"""Prices and projections; money is Decimal."""

@@ -1,0 +1,1 @@
+"""The demo: the whole loop on an insurer's inbox, with one simulated part."""

@@ -1,0 +1,175 @@
+"""A candidate, the prompt version it is asked with, and what it proved."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+
+from .process import RehearsalTerms, UpstreamSpec
+
+
+def digest(value: object, length: int = 16) -> str:
+    """First ``length`` hex digits of the SHA-256 of a JSON value in canonical form."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def fingerprint(spec: UpstreamSpec) -> str:
+    """Names what answers: kind, endpoint, model, weights and decoding context. A change opens an empty ledger.
+
+    The port of an own engine and the credential do not change what answers, so they are left out.
+    """
+    where = None if spec.is_own else spec.base_url
+    return digest([spec.kind, where, spec.model, spec.weights, spec.context])
+
+
+def grader_id(terms: RehearsalTerms) -> str:
+    """Names a grader with its settings."""
+    return f"{terms.grader}:{digest(dict(terms.settings), 8)}"
+
+
+class PromptKind(StrEnum):
+    """Ways to turn a recorded request into the candidate's request."""
+
+    AS_IS = "as-is"
+    DEMONSTRATIONS = "demonstrations"
+    STUDENT = "student"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptVersion:
+    """How a recorded request becomes the candidate's request.
+
+    ``artefact`` is the SHA-256 (64 hex digits) of a file in the artefact folder (demonstrations, student weights), or
+    None. ``score`` is the mean score on the selection split. Build with :meth:`make`, which derives the id.
+    """
+
+    id: str
+    process: str
+    upstream: str
+    kind: PromptKind
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    artefact: str | None = None
+    parent: str | None = None
+    score: float | None = None
+    made_at: float = 0.0
+
+    @classmethod
+    def make(
+        cls,
+        *,
+        process: str,
+        upstream: str,
+        kind: PromptKind,
+        parameters: Mapping[str, object] | None = None,
+        artefact: str | None = None,
+        parent: str | None = None,
+        score: float | None = None,
+        made_at: float = 0.0,
+    ) -> PromptVersion:
+        """A version named by its content, so that the same content has the same id."""
+        content = digest([process, upstream, kind.value, dict(parameters or {}), artefact])
+        return cls(
+            id=f"{kind.value}-{content[:10]}",
+            process=process,
+            upstream=upstream,
+            kind=kind,
+            parameters=dict(parameters or {}),
+            artefact=artefact,
+            parent=parent,
+            score=score,
+            made_at=made_at,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """process × candidate × grader, within one epoch of the baseline."""
+
+    process: str
+    upstream: str
+    fingerprint: str
+    prompt_version: str
+    grader: str
+    epoch: str
+
+    @property
+    def id(self) -> str:
+        """A short name derived from every part."""
+        return digest(asdict(self))
+
+
+class State(StrEnum):
+    """A verdict's state."""
+
+    READY = "READY"
+    PROVISIONAL = "PROVISIONAL"
+    NOT_READY = "NOT READY"
+    EXPIRED = "EXPIRED"
+    UNPROVEN = "UNPROVEN"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceEvidence:
+    """The numbers of one slice (or of the whole, named "overall"); ``lower`` and ``upper`` bound mean(d)."""
+
+    name: str
+    replays: int
+    margin: float
+    mean_difference: float | None
+    lower: float
+    upper: float
+    log_e_ready: float
+    log_e_not_ready: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """The numbers behind a verdict. ``still_needed`` estimates replays to READY, None where it can't be estimated."""
+
+    overall: SliceEvidence
+    slices: tuple[SliceEvidence, ...]
+    ungraded: int
+    coverage: float
+    candidate_score: float | None
+    baseline_self_agreement: float | None
+    anchor_score: float | None
+    still_needed: int | None
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a rehearsal concluded about a cell, saved at every stop. ``seconds_per_replay`` is candidate time, mean."""
+
+    id: str
+    cell: Cell
+    state: State
+    evidence: Evidence
+    made_at: float
+    expires_at: float | None
+    seed: int
+    calls: int
+    seconds_per_replay: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """A READY (or PROVISIONAL) verdict in date, for this model, prompt and traffic."""
+
+    id: str
+    process: str
+    upstream: str
+    fingerprint: str
+    prompt_version: str
+    grader: str
+    epoch: str
+    state: State
+    margin: float
+    lower: float
+    replays: int
+    made_at: float
+    expires_at: float

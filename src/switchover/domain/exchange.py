@@ -1,0 +1,86 @@
+"""One recorded request and answer, and what was tried for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How an exchange ended, as the caller saw it."""
+
+    COMPLETE = "complete"
+    TRUNCATED = "truncated"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    ABANDONED = "abandoned"
+    UNFINISHED = "unfinished"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens as the upstream billed them. ``estimated`` when we had to count ourselves."""
+
+    input: int = 0
+    output: int = 0
+    cached_input: int = 0
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRecord:
+    """One try at one upstream. ``fault`` is the id of ``facts/faults.yaml``, or None when it answered."""
+
+    upstream: str
+    model: str
+    fault: str | None
+    status: int | None
+    elapsed_ms: float
+    prompt_version: str | None = None
+    cut_off: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """Written before the upstream is called: the request was begun."""
+
+    id: str
+    process: str
+    route: str
+    dialect: str
+    started_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One recorded request and answer.
+
+    ``request`` is the caller's body and ``answer`` the bytes sent back (for a stream: the raw event stream), both in
+    the caller's ``dialect``. ``upstream`` is the one that answered, None when none did.
+    """
+
+    id: str
+    process: str
+    route: str
+    dialect: str
+    stream: bool
+    started_at: float
+    outcome: Outcome
+    status: int
+    request: bytes
+    answer: bytes
+    upstream: str | None
+    model: str | None
+    attempts: tuple[AttemptRecord, ...] = ()
+    usage: Usage | None = None
+    first_content_ms: float | None = None
+    elapsed_ms: float = 0.0
+    error_code: str | None = None
+    dropped: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def switched(self) -> bool:
+        """True when the answer did not come from the first upstream tried, or from a proven replacement."""
+        return len(self.attempts) > 1 or any(a.prompt_version is not None for a in self.attempts)

@@ -1,0 +1,144 @@
+"""The four plug-in protocols: upstream, grader, fault, dialect."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from .exchange import Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundRequest:
+    """One call to an upstream: ``body`` is in the upstream's dialect; timeouts in seconds."""
+
+    body: bytes
+    stream: bool
+    headers: Mapping[str, str] = field(default_factory=dict)
+    connect_timeout: float = 3.0
+    answer_timeout: float = 600.0
+
+
+class Answer(Protocol):
+    """What an upstream sent back. The body must be read to its end or closed.
+
+    ``chunks`` yields body bytes as they arrive and raises an :class:`~switchover.errors.UpstreamError` when the
+    transport breaks before the body's proper end.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Body bytes in order of arrival."""
+        ...
+
+    def close(self) -> None:
+        """Stops reading; an unfinished body closes its connection so that the provider stops too."""
+        ...
+
+
+class Upstream(Protocol):
+    """Endpoint + model + credential."""
+
+    name: str
+    model: str
+    dialect: str
+
+    async def answer(self, request: OutboundRequest) -> Answer:
+        """Sends the request; returns at the response head, whatever its status.
+
+        Raises an :class:`~switchover.errors.UpstreamError` when there is no response head.
+        """
+        ...
+
+
+class Fault(Protocol):
+    """One way to lose an upstream."""
+
+    async def call(self, upstream: Upstream, request: OutboundRequest) -> Answer:
+        """As :meth:`Upstream.answer`, with the fault in between."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """0–1, or ungraded (``value`` None) with a reason."""
+
+    value: float | None
+    reason: str = ""
+
+
+class Grader(Protocol):
+    """Compares an answer's text with a reference answer's text."""
+
+    name: str
+
+    def score(self, answer: str | None, reference: str) -> Score:
+        """``answer`` None means that there was none; an answer that is absent or of the wrong form scores 0.
+
+        Ungraded is only for what the reference can't support.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A stream or body that ended as its dialect says it must."""
+
+    reason: str | None
+    usage: Usage | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truncated:
+    """A stream that ended before its terminal event; ``why`` is a fault id of the catalogue."""
+
+    why: str
+
+
+class Decoder(Protocol):
+    """Fed the bytes of one streamed answer, under any split; forwards only whole frames.
+
+    ``feed`` returns the raw whole frames that may be relayed (verbatim, possibly empty). ``committed`` turns True with
+    the first content event, ``finished`` with the terminal one. ``failure`` is set to ``(fault id, http status or None,
+    message)`` when an error event or an unparsable frame was met; the offending frame is never returned.
+    """
+
+    committed: bool
+    finished: bool
+    failure: tuple[str, int | None, str] | None
+    usage: Usage | None
+    model: str | None
+
+    def feed(self, data: bytes) -> bytes:
+        """Takes bytes, returns whole frames."""
+        ...
+
+    def close(self) -> Finished | Truncated:
+        """Says how the stream ended, once its bytes are at an end."""
+        ...
+
+
+class Dialect(Protocol):
+    """One wire format: bytes ↔ domain, without I/O."""
+
+    name: str
+    path: str
+
+    def error_body(self, *, code: str, message: str, status: int, exchange: str | None) -> bytes:
+        """The body of an error answer."""
+        ...
+
+    def error_frame(self, *, code: str, message: str, status: int, exchange: str | None) -> bytes:
+        """The in-band frame that ends a cut stream."""
+        ...
+
+    def decoder(self) -> Decoder:
+        """A decoder for one streamed answer."""
+        ...
+
+    def models_page(self, names: Iterable[str]) -> bytes:
+        """The body of ``GET /v1/models``."""
+        ...

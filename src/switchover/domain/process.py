@@ -1,0 +1,160 @@
+"""A process and the upstreams that may serve it, as the configuration declares them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Criticality(StrEnum):
+    """How much the organisation depends on a process."""
+
+    CRITICAL = "critical"
+    IMPORTANT = "important"
+    ORDINARY = "ordinary"
+
+
+class DataClass(StrEnum):
+    """How sensitive the data of a process is, least first."""
+
+    PUBLIC = "public"
+    INTERNAL = "internal"
+    CONFIDENTIAL = "confidential"
+    SECRET = "secret"
+
+
+class Midstream(StrEnum):
+    """What happens to an answer that breaks after the commit point."""
+
+    STOP = "stop"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """The organisation behind upstreams.
+
+    ``home`` is the ISO 3166-1 alpha-2 country of the legal entity; ``parent_home`` that of its controlling parent.
+    """
+
+    name: str
+    home: str
+    parent_home: str | None = None
+    parent: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """How an upstream's calls are priced.
+
+    Either ``priced_as`` names a published model ("openai/gpt-4.1"), or the per-million-token amounts (decimal strings,
+    USD) are given with their ``source`` and the day they were ``checked``.
+    """
+
+    priced_as: str | None = None
+    input_mtok: str | None = None
+    output_mtok: str | None = None
+    source: str | None = None
+    checked: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamSpec:
+    """Endpoint + model + credential, as configured.
+
+    ``kind`` is the plug-in in ``upstreams/``: openai, anthropic, local, student. ``key`` is a reference ("env:NAME" or
+    "file:PATH"), never the secret. ``host`` and ``developer`` are provider names. ``base_url`` ends before the path of
+    the call ("https://host/v1" for OpenAI, "https://host" for Anthropic, as their SDKs take it). For ``local`` and
+    ``student`` it is filled in at run time.
+    """
+
+    name: str
+    kind: str
+    model: str
+    developer: str
+    host: str
+    base_url: str | None = None
+    key: str | None = None
+    weights: str | None = None
+    context: int = 4096
+    slots: int = 1
+    threads: int | None = None
+    price: Price | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """True when it runs on our own machine."""
+        return self.kind in ("local", "student")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlicePredicate:
+    """A part of the traffic that matters on its own: ``path == value`` on the request's JSON ("metadata.kind")."""
+
+    name: str
+    path: str
+    equals: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RehearsalTerms:
+    """How a process judges candidates. ``settings`` go to the grader; ``half_life`` and ``hold`` are in days."""
+
+    grader: str
+    settings: Mapping[str, object] = field(default_factory=dict)
+    margin: float = 0.05
+    slice_margin: float = 0.10
+    alpha: float = 0.05
+    beta: float = 0.20
+    half_life: float = 30.0
+    hold: float = 30.0
+    budget_calls: int = 1000
+    slices: tuple[SlicePredicate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """A business activity that relies on AI answers. ``routes`` are the model names its callers ask for."""
+
+    name: str
+    owner: str
+    criticality: Criticality
+    data: DataClass
+    baseline: str
+    fallbacks: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
+    allow: Mapping[DataClass, tuple[str, ...]] = field(default_factory=dict)
+    rto: float = 300.0
+    midstream: Midstream = Midstream.STOP
+    accept_provisional: bool = False
+    first_content_timeout: float = 30.0
+    rehearse: RehearsalTerms | None = None
+
+    @property
+    def upstreams(self) -> tuple[str, ...]:
+        """Baseline first, then the fallbacks in order."""
+        return (self.baseline, *self.fallbacks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listen:
+    """Where the gateway listens."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    workers: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The whole configuration, validated. ``data_dir`` is absolute; ``database`` is an SQLAlchemy URL."""
+
+    source: str
+    organisation: Mapping[str, object]
+    data_dir: str
+    database: str
+    gateway: Listen
+    providers: Mapping[str, Provider]
+    upstreams: Mapping[str, UpstreamSpec]
+    processes: Mapping[str, Process]

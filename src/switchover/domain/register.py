@@ -1,0 +1,42 @@
+"""What a worker knows of the register without asking the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .candidate import PromptVersion, Proof
+from .cut_off import CutOff
+from .process import Process, Provider, UpstreamSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerKey:
+    """A caller's key: its id, the HMAC-SHA256 of its secret under the pepper (hex), and the process it belongs to."""
+
+    id: str
+    process: str
+    mac: str
+    made_at: float
+    revoked_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The register at one moment. ``version`` rises with every change; workers swap whole snapshots.
+
+    ``baseline_lost`` says since when a process's baseline is held to be gone (cut off or denied).
+    ``endpoints`` gives the base URL of own engines while they run.
+    """
+
+    version: int
+    made_at: float
+    providers: Mapping[str, Provider]
+    upstreams: Mapping[str, UpstreamSpec]
+    processes: Mapping[str, Process]
+    keys: Mapping[str, CallerKey] = field(default_factory=dict)
+    proofs: tuple[Proof, ...] = ()
+    prompt_versions: Mapping[str, PromptVersion] = field(default_factory=dict)
+    cut_offs: tuple[CutOff, ...] = ()
+    baseline_lost: Mapping[str, float] = field(default_factory=dict)
+    endpoints: Mapping[str, str] = field(default_factory=dict)

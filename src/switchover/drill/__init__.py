@@ -1,0 +1,1 @@
+"""A drill: steady? → cut off → observe → lift → outcome → save."""

@@ -1,0 +1,301 @@
+"""Every error Switchover raises; each class says what happens next.
+
+SwitchoverError
+├── ConfigError                    the configuration: where, what, how to mend
+├── OperatorError                  a command that cannot be carried out
+│   ├── PortInUse                  another program listens there
+│   ├── EngineFailed               a local engine did not start
+│   ├── WeightsMissing             weights absent or altered
+│   ├── StoreUnavailable           the store cannot be read or written
+│   └── NotFound                   no such process, exchange, drill …
+├── CallerError                    the caller's own mistake: answered, never tried elsewhere
+│   ├── Unauthenticated            401
+│   ├── UnknownRoute               404
+│   ├── BadRequest                 400
+│   └── TooLarge                   413
+├── NoUpstream                     503: no attempt left, or none proven
+├── RecordingFailed                503: a route that requires recording could not record
+└── UpstreamError                  one attempt failed; the class says what the gateway does next
+    ├── RequestRejected            400/422 about the caller's own fields: stop
+    ├── Denied                     401/403: hold the credential, next attempt
+    ├── RegionRefused              403 naming a region: hold the provider
+    ├── LegalBlock                 451: hold the provider
+    ├── ModelMissing               404/410: hold the model
+    ├── RateLimited                429: next attempt, breaker untouched
+    ├── Overloaded                 529/503: next attempt, counted
+    ├── ServerError                5xx: next attempt, counted
+    ├── Redirected                 3xx: never followed; opens the breaker
+    ├── Unreachable                name, connection or TLS: next attempt, counted
+    ├── AddressRefused             resolved to an address we do not call: hold
+    ├── Reset                      gone after the request was sent
+    ├── TooSlow                    no first content in time
+    ├── Stalled                    no content in time, midway
+    ├── Cut                        a stream that ended before its terminal event
+    ├── Malformed                  a frame or body that does not parse, or is too big
+    └── EmptyAnswer                an answer with nothing in it
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+Retry = Literal["none", "once", "once-fresh"]
+Scope = Literal["none", "upstream", "credential", "model", "provider"]
+Effect = Literal["none", "count", "slow", "trip", "hold"]
+
+
+class SwitchoverError(Exception):
+    """The root of the tree."""
+
+
+class ConfigError(SwitchoverError):
+    """The configuration is wrong: ``at`` says where, ``got`` what stands there, ``want`` how to mend it."""
+
+    def __init__(self, *, at: str, got: str, want: str, file: str | None = None, line: int | None = None) -> None:
+        self.at, self.got, self.want, self.file, self.line = at, got, want, file, line
+        where = f"{file}:{line}: " if file and line else f"{file}: " if file else ""
+        super().__init__(f"{where}{at}: got {got}; want {want}")
+
+
+class OperatorError(SwitchoverError):
+    """A command that cannot be carried out: ``mend`` says what to do about it."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, mend: str) -> None:
+        self.mend = mend
+        super().__init__(f"{message}\n  To mend it: {mend}")
+
+
+class PortInUse(OperatorError):
+    """Another program listens there."""
+
+
+class EngineFailed(OperatorError):
+    """A local engine did not start."""
+
+
+class WeightsMissing(OperatorError):
+    """Weights are absent, unreadable or not the ones that were pinned."""
+
+
+class StoreUnavailable(OperatorError):
+    """The store or the data folder cannot be read or written."""
+
+
+class NotFound(OperatorError):
+    """There is no such thing."""
+
+
+class CallerError(SwitchoverError):
+    """The caller's own mistake: answered in the caller's dialect, tried nowhere else."""
+
+    http_status: ClassVar[int] = 400
+    code: ClassVar[str] = "bad_request"
+
+
+class Unauthenticated(CallerError):
+    """No key, or one that is unknown or revoked."""
+
+    http_status = 401
+    code = "invalid_api_key"
+
+
+class UnknownRoute(CallerError):
+    """The model asked for is no route of the caller's process."""
+
+    http_status = 404
+    code = "route_not_found"
+
+
+class BadRequest(CallerError):
+    """The body is not what the dialect asks for, or cannot be carried to any upstream of the plan."""
+
+
+class TooLarge(CallerError):
+    """The body exceeds the limit."""
+
+    http_status = 413
+    code = "request_too_large"
+
+
+class NoUpstream(SwitchoverError):
+    """No attempt left, or no replacement with a proof in date."""
+
+    http_status: ClassVar[int] = 503
+    code: ClassVar[str] = "no_upstream"
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class RecordingFailed(SwitchoverError):
+    """A route that requires recording could not record."""
+
+    http_status: ClassVar[int] = 503
+    code: ClassVar[str] = "recording_failed"
+
+
+class UpstreamError(SwitchoverError):
+    """One attempt failed.
+
+    ``fault`` is the id in ``facts/faults.yaml``; ``http_status`` and ``code`` are what the caller sees when nothing
+    more can be tried; ``seen_status`` is what the upstream said, if anything.
+    """
+
+    fault: str = "server-error"
+    http_status: ClassVar[int] = 502
+    code: ClassVar[str] = "upstream_failed"
+    retry: ClassVar[Retry] = "none"
+    stops: ClassVar[bool] = False
+    breaker_scope: ClassVar[Scope] = "upstream"
+    breaker_effect: ClassVar[Effect] = "count"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        fault: str | None = None,
+        seen_status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        self.seen_status = seen_status
+        self.retry_after = retry_after
+        if fault is not None:
+            self.fault = fault
+        super().__init__(message)
+
+
+class RequestRejected(UpstreamError):
+    """The provider rejects the caller's own fields: every upstream would, so stop and say why."""
+
+    fault = "bad-request"
+    http_status = 400
+    code = "bad_request"
+    stops = True
+    breaker_scope = "none"
+    breaker_effect = "none"
+
+
+class Denied(UpstreamError):
+    """The provider turns us away: hold the credential, try the next attempt."""
+
+    fault = "key-revoked"
+    http_status = 503
+    code = "upstream_unavailable"
+    breaker_scope: ClassVar[Scope] = "credential"
+    breaker_effect = "hold"
+
+
+class RegionRefused(Denied):
+    """The provider turns our country away: hold every upstream of that provider."""
+
+    fault = "region-refused"
+    breaker_scope = "provider"
+
+
+class LegalBlock(RegionRefused):
+    """Unavailable for legal reasons."""
+
+    fault = "legal-block"
+
+
+class ModelMissing(Denied):
+    """The model is retired, mistyped or not visible to this key: hold that model."""
+
+    fault = "model-missing"
+    breaker_scope = "model"
+
+
+class RateLimited(UpstreamError):
+    """Asked to slow down: try the next attempt, leave the breaker alone."""
+
+    fault = "rate-limited"
+    http_status = 429
+    code = "rate_limited"
+    breaker_scope = "none"
+    breaker_effect = "none"
+
+
+class Overloaded(UpstreamError):
+    """Too busy for anyone: try the next attempt."""
+
+    fault = "overloaded"
+    http_status = 503
+    code = "upstream_overloaded"
+
+
+class ServerError(UpstreamError):
+    """The provider broke: one jittered try inside the retry budget, then the next attempt."""
+
+    fault = "server-error"
+    retry = "once"
+
+
+class Redirected(UpstreamError):
+    """A redirect would carry the key elsewhere: never followed."""
+
+    fault = "redirected"
+    breaker_effect = "trip"
+
+
+class Unreachable(UpstreamError):
+    """No connection: the name, the port or TLS failed."""
+
+    fault = "connect-refused"
+    http_status = 503
+    code = "upstream_unreachable"
+
+
+class AddressRefused(Unreachable):
+    """The name resolves to an address we do not call."""
+
+    fault = "dns-private-address"
+    code = "upstream_refused"
+    breaker_effect = "hold"
+
+
+class Reset(UpstreamError):
+    """The connection went after the request was sent: the provider may have run and billed it."""
+
+    fault = "reset-before-answer"
+    code = "upstream_reset"
+
+
+class TooSlow(UpstreamError):
+    """No first content in time."""
+
+    fault = "slow-first-token"
+    http_status = 504
+    code = "upstream_timeout"
+    breaker_effect = "slow"
+
+
+class Stalled(UpstreamError):
+    """No content in time, midway."""
+
+    fault = "stall-midway"
+    http_status = 504
+    code = "upstream_timeout"
+
+
+class Cut(UpstreamError):
+    """A stream or body that ended before its proper end."""
+
+    fault = "clean-end-too-soon"
+    code = "upstream_cut"
+
+
+class Malformed(UpstreamError):
+    """A frame or body that does not parse, or is too big."""
+
+    fault = "frame-not-json"
+    code = "upstream_malformed"
+
+
+class EmptyAnswer(UpstreamError):
+    """A finished answer with nothing in it."""
+
+    fault = "empty-answer"
+    code = "upstream_empty"

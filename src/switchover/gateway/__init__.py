@@ -1,0 +1,1 @@
+"""A live request: admit → plan → attempt → relay → record."""

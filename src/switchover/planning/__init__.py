@@ -1,0 +1,1 @@
+"""Process, health, cut-offs and proofs → attempts."""

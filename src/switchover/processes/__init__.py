@@ -1,0 +1,1 @@
+"""What runs: the supervisor, the keeper and the children."""

@@ -1,0 +1,1 @@
+"""A rehearsal: sample → replay → grade → decide → save."""

@@ -1,0 +1,1 @@
+"""An answer: store → board report, every figure with its source."""

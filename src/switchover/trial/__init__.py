@@ -1,0 +1,1 @@
+"""What rehearsal and adaptation share: sample, split, replay, grade, decide."""
