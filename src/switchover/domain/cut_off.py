@@ -6,11 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from .jurisdiction import within
 from .process import Provider, UpstreamSpec
-
-EU = frozenset(
-    ["AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK"]
-)
 
 
 class TargetKind(StrEnum):
@@ -55,17 +52,12 @@ class Target:
         return any(within(home, self.name) for home in (host.home, host.parent_home) if home)
 
 
-def within(country: str, jurisdiction: str) -> bool:
-    """True when a country (ISO alpha-2) is the jurisdiction or one of its members ("EU")."""
-    return country == jurisdiction or (jurisdiction == "EU" and country in EU)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CutOff:
     """A real cut-off removes its upstreams from every plan; a drilled one names a ``fault`` that wraps them.
 
-    A drilled cut-off has an ``expires_at`` and a ``drill`` id; a real one may have neither. ``share`` is the part of the
-    traffic that meets the fault (1.0 = all), ``processes`` the processes it is limited to (empty = all).
+    A drilled cut-off has an ``expires_at`` and a ``drill`` id; a real one may have neither. ``share`` is the part
+    of the traffic that meets the fault (1.0 = all), ``processes`` the processes it is limited to (empty = all).
     """
 
     id: str

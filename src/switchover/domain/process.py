@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from .jurisdiction import within
+
 
 class Criticality(StrEnum):
     """How much the organisation depends on a process."""
@@ -21,7 +23,7 @@ class DataClass(StrEnum):
     PUBLIC = "public"
     INTERNAL = "internal"
     CONFIDENTIAL = "confidential"
-    SECRET = "secret"
+    SECRET = "secret"  # noqa: S105  # a class of data, not a password
 
 
 class Midstream(StrEnum):
@@ -135,6 +137,19 @@ class Process:
     def upstreams(self) -> tuple[str, ...]:
         """Baseline first, then the fallbacks in order."""
         return (self.baseline, *self.fallbacks)
+
+    def may_see(self, spec: UpstreamSpec, providers: Mapping[str, Provider]) -> bool:
+        """True when the policy lets this upstream see the process's data. No entry for its class allows all."""
+        permitted = self.allow.get(self.data)
+        if permitted is None or spec.name in permitted:
+            return True
+        host = providers.get(spec.host)
+        homes = {home for home in (host.home, host.parent_home) if home} if host else set()
+        return bool(homes) and any(
+            all(within(home, entry.removeprefix("host-home:")) for home in homes)
+            for entry in permitted
+            if entry.startswith("host-home:")
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

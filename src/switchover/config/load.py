@@ -1,0 +1,232 @@
+"""A configuration file becomes frozen settings, or an error that says where, what and how to mend it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import ValidationError
+
+from switchover.domain.process import (
+    Criticality,
+    DataClass,
+    Listen,
+    Midstream,
+    Price,
+    Process,
+    Provider,
+    RehearsalTerms,
+    Settings,
+    SlicePredicate,
+    UpstreamSpec,
+)
+
+from .document import Document, Place, read
+from .schema import (
+    ConfigurationFile,
+    ProcessSection,
+    RehearseSection,
+    UpstreamSection,
+    slice_parts,
+)
+
+DAY = 86400.0
+
+
+def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
+    """Reads and checks ``path``.
+
+    Relative folders are taken from the file's own folder. ``env`` is not read here: keys stay references until they
+    are needed. Raises :class:`~switchover.errors.ConfigError` with file and line.
+    """
+    document = read(path)
+    try:
+        parsed = ConfigurationFile.model_validate(document.value)
+    except ValidationError as cause:
+        raise _located(document, cause) from cause
+    base = Path(path).resolve().parent
+    data_dir = (base / parsed.data).resolve()
+    providers = _providers(parsed)
+    upstreams = {
+        name: _upstream(document, name, section, providers, base) for name, section in parsed.upstreams.items()
+    }
+    processes = {name: _process(document, name, section, upstreams) for name, section in parsed.processes.items()}
+    for process in processes.values():
+        _check_policy(document, process, upstreams, providers)
+    return Settings(
+        source=str(Path(path).resolve()),
+        organisation=parsed.organisation.model_dump(exclude_none=True),
+        data_dir=str(data_dir),
+        database=parsed.store or f"sqlite:///{data_dir / 'store.sqlite'}",
+        gateway=Listen(host=parsed.gateway.host, port=parsed.gateway.port, workers=parsed.gateway.workers),
+        providers=providers,
+        upstreams=upstreams,
+        processes=processes,
+    )
+
+
+def _located(document: Document, cause: ValidationError) -> Exception:
+    first = cause.errors(include_url=False)[0]
+    path = tuple(part for part in first["loc"] if part != "[key]")
+    kind, context = first["type"], first.get("ctx", {})
+    got: object = first.get("input", "")
+    if kind == "missing":
+        return document.error(path, got="nothing", want=f"a value for {path[-1]}")
+    if kind == "extra_forbidden":
+        return document.error(path, got="an unknown name", want="one of the names in docs/reference/settings.md")
+    if kind == "literal_error":
+        return document.error(path, got=got, want=f"one of {context['expected']}")
+    if kind == "value_error":
+        return document.error(path, got=got, want=str(context["error"]))
+    if path and path[-1] == "key":
+        got = "something else"
+        return document.error(path, got=got, want="env:NAME or file:PATH, never the key itself")
+    if isinstance(got, Mapping | list | tuple):
+        got = "a section" if isinstance(got, Mapping) else "a list"
+    return document.error(path, got=got, want=str(first["msg"]).replace("Input should be ", "").replace("Value ", ""))
+
+
+@cache
+def _known_providers() -> Mapping[str, Provider]:
+    text = resources.files("switchover.facts").joinpath("vendors.yaml").read_text(encoding="utf-8")
+    rows: list[dict[str, Any]] = yaml.safe_load(text)["vendors"]
+    return {row["id"]: Provider(name=row["id"], home=row["legal_home"]) for row in rows if row.get("legal_home")}
+
+
+def _providers(parsed: ConfigurationFile) -> dict[str, Provider]:
+    found = dict(_known_providers())
+    found["own"] = Provider(name="own", home=parsed.organisation.domicile)
+    for name, section in parsed.providers.items():
+        found[name] = Provider(name=name, home=section.home, parent=section.parent, parent_home=section.parent_home)
+    return found
+
+
+def _upstream(
+    document: Document, name: str, section: UpstreamSection, providers: Mapping[str, Provider], base: Path
+) -> UpstreamSpec:
+    at = ("upstreams", name)
+    if section.host not in providers:
+        raise document.error(
+            (*at, "host"), got=section.host, want=f"a provider we know, or its home under providers.{section.host}"
+        )
+    if section.kind in ("openai", "anthropic"):
+        if section.base_url is None:
+            raise document.error((*at, "base_url"), got="nothing", want="the address of the endpoint")
+        _check_url(document, (*at, "base_url"), section.base_url)
+        if section.weights is not None:
+            raise document.error((*at, "weights"), got=section.weights, want="no weights, or kind: local")
+    elif section.base_url is not None:
+        raise document.error((*at, "base_url"), got=section.base_url, want=f"no address: a {section.kind} gets its own")
+    if section.kind == "local" and section.weights is None:
+        raise document.error((*at, "weights"), got="nothing", want="starter, file:PATH.gguf or vault:sha256:DIGEST")
+    key = section.key
+    if key is not None and key.startswith("file:"):
+        key = f"file:{(base / key[5:]).resolve()}"
+    weights = section.weights
+    if weights is not None and weights.startswith("file:"):
+        weights = f"file:{(base / weights[5:]).resolve()}"
+    price = None
+    if section.price is not None:
+        price = Price(**section.price.model_dump(by_alias=False))
+        if (price.priced_as is None) == (price.input_mtok is None or price.output_mtok is None):
+            raise document.error((*at, "price"), got="a price", want="either as, or input_mtok and output_mtok")
+    fields = section.model_dump(exclude={"key", "weights", "price"})
+    return UpstreamSpec(name=name, key=key, weights=weights, price=price, **fields)
+
+
+def _check_url(document: Document, at: Place, url: str) -> None:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if not host or parts.username is not None or parts.password is not None:
+        raise document.error(at, got="an address with a credential or no host", want="https://host/path; key: in key")
+    if parts.scheme == "https":
+        return
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = host == "localhost"
+    if not loopback:
+        raise document.error(at, got=url, want="https: plain http goes to this machine only")
+
+
+def _process(document: Document, name: str, section: ProcessSection, upstreams: Mapping[str, UpstreamSpec]) -> Process:
+    at = ("processes", name)
+    known = f"one of {', '.join(sorted(upstreams))}"
+    if section.baseline not in upstreams:
+        raise document.error((*at, "baseline"), got=section.baseline, want=known)
+    seen = {section.baseline}
+    for position, fallback in enumerate(section.fallbacks):
+        if fallback not in upstreams:
+            raise document.error((*at, "fallbacks", position), got=fallback, want=known)
+        if fallback in seen:
+            raise document.error((*at, "fallbacks", position), got=f"{fallback} again", want="each upstream once")
+        seen.add(fallback)
+    return Process(
+        name=name,
+        owner=section.owner,
+        criticality=Criticality(section.criticality),
+        data=DataClass(section.data),
+        baseline=section.baseline,
+        fallbacks=section.fallbacks,
+        routes=section.routes or (name,),
+        allow={
+            DataClass(level): tuple(_permission(document, (*at, "allow", level), entry, upstreams) for entry in entries)
+            for level, entries in section.allow.items()
+        },
+        rto=section.rto,
+        midstream=Midstream(section.midstream),
+        accept_provisional=section.accept_provisional,
+        first_content_timeout=section.first_content_timeout,
+        rehearse=_terms(document, (*at, "rehearse"), section.rehearse) if section.rehearse else None,
+    )
+
+
+def _permission(document: Document, at: Place, entry: object, upstreams: Mapping[str, UpstreamSpec]) -> str:
+    if isinstance(entry, str) and entry in upstreams:
+        return entry
+    if isinstance(entry, dict) and list(entry) == ["host-home"]:
+        return f"host-home:{entry['host-home']}"
+    raise document.error(at, got=entry, want=f"an upstream ({', '.join(sorted(upstreams))}) or host-home: EU")
+
+
+def _terms(document: Document, at: Place, section: RehearseSection) -> RehearsalTerms:
+    if section.grader == "label" and len(section.labels) < 2:
+        raise document.error((*at, "labels"), got=list(section.labels), want="the closed set of answers, two or more")
+    settings: dict[str, object]
+    if section.grader == "label":
+        settings = {"labels": list(section.labels), "aliases": dict(section.aliases)}
+    else:
+        settings = {"must_match": list(section.must_match), "tolerance": dict(section.tolerance)}
+    slices = []
+    for name, text in section.slices.items():
+        path, equals = slice_parts(text)
+        slices.append(SlicePredicate(name=name, path=path, equals=equals))
+    return RehearsalTerms(
+        grader=section.grader,
+        settings=settings,
+        margin=section.margin,
+        slice_margin=section.slice_margin,
+        alpha=section.alpha,
+        beta=section.beta,
+        half_life=section.half_life / DAY,
+        hold=section.hold / DAY,
+        budget_calls=section.budget_calls,
+        slices=tuple(slices),
+    )
+
+
+def _check_policy(
+    document: Document, process: Process, upstreams: Mapping[str, UpstreamSpec], providers: Mapping[str, Provider]
+) -> None:
+    if not process.may_see(upstreams[process.baseline], providers):
+        raise document.error(
+            ("processes", process.name, "allow", str(process.data)),
+            got=f"a policy that keeps {process.data} data from the baseline {process.baseline}",
+            want=f"{process.baseline} (or its host's home) under allow.{process.data}, or another baseline",
+        )

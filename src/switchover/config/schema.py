@@ -1,0 +1,175 @@
+"""What says which configuration is valid. ``load.py`` turns these into the frozen domain settings.
+
+Every class here is a section of ``switchover.yaml``; a field's description is its documentation in the reference.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$")
+SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+SLICE = re.compile(r"""([A-Za-z_][\w.]*)\s*==\s*(?:"([^"]*)"|'([^']*)')$""")
+NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+
+
+def seconds(text: Any) -> float:
+    """``300``, ``"5m"`` or ``"1.5h"`` as seconds."""
+    if isinstance(text, bool) or not isinstance(text, int | float | str):
+        raise ValueError("a duration such as 4h")
+    if isinstance(text, int | float):
+        return float(text)
+    match = DURATION.fullmatch(text.strip())
+    if match is None:
+        raise ValueError("a duration such as 4h")
+    return float(match[1]) * SECONDS[match[2]]
+
+
+def slice_parts(text: str) -> tuple[str, str]:
+    """``metadata.kind == "complaint"`` as (path, value)."""
+    match = SLICE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError('a comparison such as metadata.kind == "complaint"')
+    return match[1], match[2] if match[2] is not None else match[3]
+
+
+def _slice(text: Any) -> str:
+    if not isinstance(text, str):
+        raise ValueError('a comparison such as metadata.kind == "complaint"')
+    slice_parts(text)
+    return text
+
+
+Duration = Annotated[float, BeforeValidator(seconds), Field(gt=0)]
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+KeyReference = Annotated[str, Field(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")]
+
+
+class Section(BaseModel):
+    """A section: unknown names are errors, so that a slip of the pen is not silently ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class OrganisationSection(Section):
+    """Who we are."""
+
+    domicile: Country = Field(description="Country of the organisation, ISO 3166-1 alpha-2.")
+    revenue_usd: int | None = Field(default=None, ge=0, description="Yearly revenue; some licences depend on it.")
+
+
+class GatewaySection(Section):
+    """Where applications reach the gateway."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on; loopback unless you say otherwise.")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    workers: int = Field(default=1, ge=1, le=64, description="Gateway processes that share the port.")
+
+
+class ProviderSection(Section):
+    """An organisation that hosts models and is not among the facts we ship."""
+
+    home: Country = Field(description="Country of the legal entity that can be ordered to stop.")
+    parent: str | None = Field(default=None, description="Controlling organisation, if any.")
+    parent_home: Country | None = Field(default=None, description="Country of the controlling organisation.")
+
+
+class PriceSection(Section):
+    """What a call costs."""
+
+    priced_as: str | None = Field(
+        default=None,
+        alias="as",
+        pattern=r"^[a-z0-9._-]+/.+$",
+        description="A published model, provider/model, as `genai-prices` names it.",
+    )
+    input_mtok: str | None = Field(
+        default=None, pattern=r"^\d+(\.\d+)?$", description="USD per million input tokens, as a decimal in quotes."
+    )
+    output_mtok: str | None = Field(
+        default=None, pattern=r"^\d+(\.\d+)?$", description="USD per million output tokens, as a decimal in quotes."
+    )
+    source: str | None = Field(default=None, description="Where a price of your own comes from.")
+    checked: str | None = Field(default=None, description="The day it was checked, in quotes.")
+
+
+class UpstreamSection(Section):
+    """Endpoint + model + credential."""
+
+    kind: Literal["openai", "anthropic", "local", "student"] = Field(description="Which endpoint it is.")
+    model: str = Field(min_length=1, description="The model's name at the endpoint.")
+    developer: str = Field(description="Who made the model.")
+    host: str = Field(description="The provider that runs it; `own` is your own machine.")
+    base_url: str | None = Field(
+        default=None, pattern=r"^https?://[^\s?#]+$", description="As the provider's own SDK takes it."
+    )
+    key: KeyReference | None = Field(default=None, description="`env:NAME` or `file:PATH`, never the key itself.")
+    weights: str | None = Field(
+        default=None, description="`starter`, `file:PATH.gguf` or `vault:sha256:DIGEST`, for a local engine."
+    )
+    context: int = Field(default=4096, ge=256, description="Tokens of context per slot, for a local engine.")
+    slots: int = Field(default=1, ge=1, le=64, description="Requests served at once, for a local engine.")
+    threads: int | None = Field(default=None, ge=1, description="Threads of a local engine; default: all cores.")
+    price: PriceSection | None = Field(default=None, description="What a call costs.")
+
+
+class RehearseSection(Section):
+    """How candidates are judged."""
+
+    grader: Literal["label", "json_fields"] = Field(description="How two answers are compared.")
+    margin: float = Field(default=0.05, gt=0, lt=1, description="Quality loss accepted.")
+    slice_margin: float = Field(default=0.10, gt=0, lt=1, description="Quality loss accepted in a critical slice.")
+    alpha: float = Field(default=0.05, gt=0, lt=0.5, description="Chance accepted of a false READY.")
+    beta: float = Field(default=0.20, gt=0, lt=0.5, description="Chance accepted of a false NOT READY.")
+    half_life: Duration = Field(default=30 * 86400.0, description="Time after which evidence counts half.")
+    hold: Duration = Field(default=30 * 86400.0, description="How long proofs are held while the baseline is gone.")
+    budget_calls: int = Field(default=1000, ge=1, description="Most replays of one rehearsal.")
+    labels: tuple[str, ...] = Field(default=(), description="The closed set of answers, for `label`.")
+    aliases: dict[str, str] = Field(default_factory=dict, description="Other spellings of a label, for `label`.")
+    must_match: tuple[str, ...] = Field(default=(), description="Fields that have to agree, for `json_fields`.")
+    tolerance: dict[str, float] = Field(
+        default_factory=dict, description="Relative difference accepted per numeric field, for `json_fields`."
+    )
+    slices: dict[str, Annotated[str, BeforeValidator(_slice)]] = Field(
+        default_factory=dict, description='Critical slices: name → `metadata.kind == "complaint"`.'
+    )
+
+
+class ProcessSection(Section):
+    """A business activity that relies on AI answers."""
+
+    owner: str = Field(min_length=1, description="The role that answers for the process.")
+    criticality: Literal["critical", "important", "ordinary"] = Field(description="How much depends on it.")
+    data: Literal["public", "internal", "confidential", "secret"] = Field(description="How sensitive its data is.")
+    routes: tuple[str, ...] = Field(default=(), description="Model names its callers ask for; default: its name.")
+    allow: dict[Literal["public", "internal", "confidential", "secret"], tuple[Any, ...]] = Field(
+        default_factory=dict, description="Upstreams (or `host-home: EU`) that may see each class of data."
+    )
+    rto: Duration = Field(default=300.0, description="Longest time it may be without answers.")
+    baseline: str = Field(description="The upstream that serves today.")
+    fallbacks: tuple[str, ...] = Field(default=(), description="Tried in order, each only with a proof in date.")
+    midstream: Literal["stop", "hold"] = Field(default="stop", description="What to do when an answer breaks midway.")
+    accept_provisional: bool = Field(default=False, description="Also fail over to a PROVISIONAL replacement.")
+    first_content_timeout: Duration = Field(default=30.0, description="Longest wait for the first content.")
+    rehearse: RehearseSection | None = Field(default=None, description="How candidates are judged.")
+
+
+class ConfigurationFile(Section):
+    """The whole file."""
+
+    organisation: OrganisationSection = Field(description="Who we are.")
+    data: str = Field(default="./switchover-data", description="Folder for records, proofs and reports.")
+    store: str | None = Field(default=None, description="SQLAlchemy URL of the store; default: SQLite in the folder.")
+    gateway: GatewaySection = Field(default_factory=GatewaySection, description="Where applications reach it.")
+    providers: dict[Annotated[str, Field(pattern=NAME)], ProviderSection] = Field(
+        default_factory=dict, description="Providers that are not among the facts we ship."
+    )
+    upstreams: dict[Annotated[str, Field(pattern=NAME)], UpstreamSection] = Field(
+        min_length=1, description="Endpoints with model and credential."
+    )
+    processes: dict[Annotated[str, Field(pattern=NAME)], ProcessSection] = Field(
+        min_length=1, description="Business activities that rely on AI answers."
+    )
