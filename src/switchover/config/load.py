@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -26,9 +27,12 @@ from switchover.domain.process import (
     SlicePredicate,
     UpstreamSpec,
 )
+from switchover.errors import ConfigError
 
 from .document import Document, Place, read
 from .schema import (
+    PATTERN_MEANS,
+    SECTIONS,
     ConfigurationFile,
     ProcessSection,
     RehearseSection,
@@ -37,6 +41,7 @@ from .schema import (
 )
 
 DAY = 86400.0
+NAMES = frozenset(name for section in SECTIONS for name in section.model_fields)
 
 
 def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
@@ -71,25 +76,35 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
     )
 
 
-def _located(document: Document, cause: ValidationError) -> Exception:
-    first = cause.errors(include_url=False)[0]
-    path = tuple(part for part in first["loc"] if part != "[key]")
+def _located(document: Document, cause: ValidationError) -> ConfigError:
+    """The first error, located; a misspelt name goes before the value it leaves missing."""
+    rows = cause.errors(include_url=False)
+    first = next((row for row in rows if row["type"] == "extra_forbidden"), rows[0])
+    path: Place = tuple(part for part in first["loc"] if part != "[key]")
     kind, context = first["type"], first.get("ctx", {})
     got: object = first.get("input", "")
     if kind == "missing":
         return document.error(path, got="nothing", want=f"a value for {path[-1]}")
     if kind == "extra_forbidden":
-        return document.error(path, got="an unknown name", want="one of the names in docs/reference/settings.md")
+        siblings = [
+            str(row["loc"][-1]) for row in rows if row["type"] == "missing" and row["loc"][:-1] == first["loc"][:-1]
+        ]
+        meant = get_close_matches(str(path[-1]), siblings or sorted(NAMES), n=1)
+        hint = f"{meant[0]}, perhaps" if meant else "one of the names in docs/reference/settings.md"
+        return document.error(path, got="an unknown name", want=hint)
+    if path and path[-1] == "key":
+        return document.error(path, got="something else", want="env:NAME or file:PATH, never the key itself")
+    if isinstance(got, Mapping | list | tuple):
+        got = "a section" if isinstance(got, Mapping) else "a list"
     if kind == "literal_error":
         return document.error(path, got=got, want=f"one of {context['expected']}")
     if kind == "value_error":
         return document.error(path, got=got, want=str(context["error"]))
-    if path and path[-1] == "key":
-        got = "something else"
-        return document.error(path, got=got, want="env:NAME or file:PATH, never the key itself")
-    if isinstance(got, Mapping | list | tuple):
-        got = "a section" if isinstance(got, Mapping) else "a list"
-    return document.error(path, got=got, want=str(first["msg"]).replace("Input should be ", "").replace("Value ", ""))
+    if kind == "string_pattern_mismatch":
+        return document.error(
+            path, got=got, want=PATTERN_MEANS.get(context["pattern"], f"text like {context['pattern']}")
+        )
+    return document.error(path, got=got, want=str(first["msg"]).replace("Input should be ", ""))
 
 
 @cache
@@ -124,7 +139,7 @@ def _upstream(
     elif section.base_url is not None:
         raise document.error((*at, "base_url"), got=section.base_url, want=f"no address: a {section.kind} gets its own")
     if section.kind == "local" and section.weights is None:
-        raise document.error((*at, "weights"), got="nothing", want="starter, file:PATH.gguf or vault:sha256:DIGEST")
+        raise document.error((*at, "weights"), got="nothing", want="starter or file:PATH.gguf")
     key = section.key
     if key is not None and key.startswith("file:"):
         key = f"file:{(base / key[5:]).resolve()}"

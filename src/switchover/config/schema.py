@@ -13,7 +13,19 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$")
 SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 SLICE = re.compile(r"""([A-Za-z_][\w.]*)\s*==\s*(?:"([^"]*)"|'([^']*)')$""")
+COUNTRY = r"^[A-Z]{2}$"
+URL = r"^https?://[^\s?#]+$"
+PUBLISHED = r"^[a-z0-9._-]+/.+$"
+AMOUNT = r"^\d+(\.\d+)?$"
 NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+
+PATTERN_MEANS = {
+    COUNTRY: "a country of two capital letters, such as NL",
+    URL: "an address such as https://host/v1, without a query",
+    PUBLISHED: "provider/model, such as openai/gpt-4.1",
+    AMOUNT: 'a decimal in quotes, such as "0.60"',
+    NAME: "a name of small letters, digits, dots, dashes and underscores",
+}
 
 
 def seconds(text: Any) -> float:
@@ -44,7 +56,7 @@ def _slice(text: Any) -> str:
 
 
 Duration = Annotated[float, BeforeValidator(seconds), Field(gt=0)]
-Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+Country = Annotated[str, Field(pattern=COUNTRY)]
 KeyReference = Annotated[str, Field(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")]
 
 
@@ -83,14 +95,14 @@ class PriceSection(Section):
     priced_as: str | None = Field(
         default=None,
         alias="as",
-        pattern=r"^[a-z0-9._-]+/.+$",
+        pattern=PUBLISHED,
         description="A published model, provider/model, as `genai-prices` names it.",
     )
     input_mtok: str | None = Field(
-        default=None, pattern=r"^\d+(\.\d+)?$", description="USD per million input tokens, as a decimal in quotes."
+        default=None, pattern=AMOUNT, description="USD per million input tokens, as a decimal in quotes."
     )
     output_mtok: str | None = Field(
-        default=None, pattern=r"^\d+(\.\d+)?$", description="USD per million output tokens, as a decimal in quotes."
+        default=None, pattern=AMOUNT, description="USD per million output tokens, as a decimal in quotes."
     )
     source: str | None = Field(default=None, description="Where a price of your own comes from.")
     checked: str | None = Field(default=None, description="The day it was checked, in quotes.")
@@ -103,13 +115,9 @@ class UpstreamSection(Section):
     model: str = Field(min_length=1, description="The model's name at the endpoint.")
     developer: str = Field(description="Who made the model.")
     host: str = Field(description="The provider that runs it; `own` is your own machine.")
-    base_url: str | None = Field(
-        default=None, pattern=r"^https?://[^\s?#]+$", description="As the provider's own SDK takes it."
-    )
+    base_url: str | None = Field(default=None, pattern=URL, description="As the provider's own SDK takes it.")
     key: KeyReference | None = Field(default=None, description="`env:NAME` or `file:PATH`, never the key itself.")
-    weights: str | None = Field(
-        default=None, description="`starter`, `file:PATH.gguf` or `vault:sha256:DIGEST`, for a local engine."
-    )
+    weights: str | None = Field(default=None, description="`starter` or `file:PATH.gguf`, for a local engine.")
     context: int = Field(default=4096, ge=256, description="Tokens of context per slot, for a local engine.")
     slots: int = Field(default=1, ge=1, le=64, description="Requests served at once, for a local engine.")
     threads: int | None = Field(default=None, ge=1, description="Threads of a local engine; default: all cores.")
@@ -173,3 +181,15 @@ class ConfigurationFile(Section):
     processes: dict[Annotated[str, Field(pattern=NAME)], ProcessSection] = Field(
         min_length=1, description="Business activities that rely on AI answers."
     )
+
+
+SECTIONS: tuple[type[Section], ...] = (
+    ConfigurationFile,
+    OrganisationSection,
+    GatewaySection,
+    ProviderSection,
+    UpstreamSection,
+    PriceSection,
+    ProcessSection,
+    RehearseSection,
+)
