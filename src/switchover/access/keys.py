@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -49,20 +50,16 @@ def load_pepper(data_dir: str) -> bytes:
     path = Path(data_dir, "pepper")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
+        if path.exists():
             return _whole(path)
-        except FileNotFoundError:
-            pass
         draft = path.with_name(f"pepper.{os.getpid()}")
         draft.unlink(missing_ok=True)
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(secrets.token_bytes(32))
             file.flush()
             os.fsync(file.fileno())
-        try:
+        with contextlib.suppress(FileExistsError):
             os.link(draft, path)
-        except FileExistsError:
-            pass
         draft.unlink()
         return _whole(path)
     except OSError as cause:
