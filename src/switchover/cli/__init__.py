@@ -1,1 +1,104 @@
-"""The command line: one file per command, which parses, calls and prints."""
+"""The command line: one file per command, which parses, calls and prints.
+
+Exit codes: 0 done; 1 it could not be carried out; 2 the command or the configuration is wrong; 3 carried out, and the
+answer is no (a verdict that is not READY, a drill that failed, a process that would stop); 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from switchover import __version__
+from switchover.errors import ConfigError, SwitchoverError
+
+# Name → (module of this package, one line of help). Only the command that is called gets imported.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("demo", "Run the whole loop on an insurer's inbox, with a simulated vendor."),
+    "init": ("init", "Draft a configuration."),
+    "check": ("check", "Read the configuration and say what is wrong with it."),
+    "up": ("up", "Run the gateway, the keeper and the local engines."),
+    "keys": ("keys", "Make, list and revoke caller keys."),
+    "exchanges": ("exchanges", "List and show recorded exchanges."),
+    "explain": ("explain", "Show what would serve a process, now or without a provider."),
+    "rehearse": ("rehearse", "Replay recorded traffic on a candidate and decide whether it is good enough."),
+    "adapt": ("adapt", "Find the prompt version or student that makes a candidate good enough."),
+    "verdicts": ("verdicts", "List verdicts and proofs."),
+    "drill": ("drill", "Lose an upstream on purpose, for a while, and watch."),
+    "cut": ("cut", "Cut off an upstream, a provider or a jurisdiction, really."),
+    "restore": ("restore", "Lift a cut-off."),
+    "report": ("report", "Answer the board's four questions."),
+    "weights": ("weights", "Fetch and check the starter weights."),
+    "doctor": ("doctor", "Say what is wrong and how to mend it."),
+}
+HIDDEN: dict[str, str] = {
+    "worker": "children",
+    "keeper": "children",
+    "engine": "children",
+    "student-server": "children",
+}
+
+
+def build(called: str | None) -> typer.Typer:
+    """The application, with only the ``called`` command imported."""
+    app = typer.Typer(
+        name="switchover",
+        help="Know that you can switch AI models before you have to.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_options)
+    for name, (module, line) in COMMANDS.items():
+        if name == called:
+            app.add_typer(import_module(f"{__name__}.{module}").app, name=name, help=line)
+        else:
+            app.command(name, help=line)(_elsewhere)
+    if called in HIDDEN:
+        app.add_typer(import_module(f"{__name__}.{HIDDEN[called]}").app, hidden=True)
+    return app
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"switchover {__version__}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and stop.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    """Takes the options that go before the command."""
+
+
+def _elsewhere() -> None:
+    """Stands for a command that was not called."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs one command; every error of ours becomes one clear message and a non-zero exit."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    called = next((word for word in words if not word.startswith("-")), None)
+    try:
+        build(called)(words)
+    except ConfigError as error:
+        _fail(error, 2)
+    except SwitchoverError as error:
+        _fail(error, getattr(error, "exit_code", 1))
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+
+
+def _fail(error: object, code: int) -> None:
+    print(f"switchover: {error}", file=sys.stderr)
+    sys.exit(code)
