@@ -1,0 +1,81 @@
+"""``switchover exchanges``: list and show what was recorded."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from switchover import wiring
+from switchover.domain.exchange import Exchange
+
+from .common import DEFAULT_CONFIG, Config, Json, moment, print_json, settings, visible
+
+app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+
+
+@app.command("list")
+def listed(
+    process: Annotated[str | None, typer.Option("--process", "-p", help="Only this process.")] = None,
+    outcome: Annotated[
+        str | None,
+        typer.Option("--outcome", help="Only complete, truncated, failed, rejected, abandoned or unfinished."),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="At most so many.")] = 20,
+    config: Config = DEFAULT_CONFIG,
+    as_json: Json = False,
+) -> None:
+    """List the newest exchanges."""
+    rows, total = wiring.exchanges(settings(config), process=process, outcome=outcome, limit=limit)
+    if as_json:
+        print_json([_row(exchange) for exchange in rows])
+        return
+    for row in rows:
+        tried = " → ".join(f"{a.upstream}{f' ({a.fault})' if a.fault else ''}" for a in row.attempts) or "nothing tried"
+        print(
+            f"{row.id}  {moment(row.started_at)}  {row.process:<18} {row.status}  {row.outcome:<10} "
+            f"{row.elapsed_ms:7.0f} ms  {tried}"
+        )
+    print(f"{len(rows)} of {total} exchanges.")
+
+
+@app.command("show")
+def show(
+    exchange: Annotated[str, typer.Argument(help="The id, or its unique beginning.")],
+    config: Config = DEFAULT_CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Show one exchange with its bodies."""
+    found = wiring.exchange(settings(config), exchange)
+    if as_json:
+        print_json(found)
+        return
+    print(f"{found.id}  {found.process} · {found.route} · {found.dialect}{' (stream)' if found.stream else ''}")
+    print(
+        f"began {moment(found.started_at)} UTC, took {found.elapsed_ms:.0f} ms, status {found.status}, {found.outcome}"
+    )
+    for position, attempt in enumerate(found.attempts, 1):
+        version = f", prompt version {attempt.prompt_version}" if attempt.prompt_version else ""
+        ended = f"failed: {attempt.fault}" if attempt.fault else "answered"
+        print(f"  {position}. {attempt.upstream} ({attempt.model}{version}) {ended}, {attempt.elapsed_ms:.0f} ms")
+    if found.usage:
+        print(f"tokens: {found.usage.input} in, {found.usage.output} out")
+    print("--- request ---")
+    print(visible(found.request.decode("utf-8", "replace")))
+    print("--- answer ---")
+    print(visible(found.answer.decode("utf-8", "replace")))
+
+
+def _row(exchange: Exchange) -> dict[str, object]:
+    return {
+        "id": exchange.id,
+        "process": exchange.process,
+        "route": exchange.route,
+        "started_at": exchange.started_at,
+        "status": exchange.status,
+        "outcome": str(exchange.outcome),
+        "upstream": exchange.upstream,
+        "model": exchange.model,
+        "elapsed_ms": exchange.elapsed_ms,
+        "attempts": [{"upstream": a.upstream, "fault": a.fault} for a in exchange.attempts],
+    }

@@ -1,0 +1,65 @@
+"""``switchover explain``: what would serve a process, now or under a supposed loss, and why not the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from switchover import wiring
+from switchover.domain.cut_off import Target
+from switchover.errors import OperatorError
+from switchover.planning.plan import Plan
+
+from .common import DEFAULT_CONFIG, Config, Json, print_json, process_named, settings
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+def target_from(text: str) -> Target:
+    """A target as typed."""
+    try:
+        return Target.parse(text)
+    except ValueError as cause:
+        raise OperatorError(str(cause), mend="for example provider:acme") from cause
+
+
+def print_survival(plans: Mapping[str, Plan]) -> None:
+    """One line per process: who serves it now, or that it stops."""
+    for name, plan in plans.items():
+        served = ", then ".join(attempt.upstream.name for attempt in plan.attempts)
+        print(f"  {name}: {'served by ' + served if served else 'STOPS'}")
+        if not served:
+            for skipped in plan.skipped:
+                print(f"      {skipped.upstream}: {skipped.reason}")
+
+
+@app.callback(invoke_without_command=True)
+def explain(
+    process: Annotated[str, typer.Argument(help="The process.")],
+    without: Annotated[
+        list[str] | None,
+        typer.Option("--without", help="Suppose that this is lost: provider:x, jurisdiction:XX or upstream:x."),
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Print the plan a request would get, with the reason why each upstream is in it or not. Exit 3 if it stops."""
+    found = settings(config)
+    name = process_named(found, process).name
+    lost = tuple(target_from(text) for text in without or ())
+    plan = wiring.survival(found, lost)[name]
+    if as_json:
+        print_json(plan)
+    else:
+        supposed = f" without {' and '.join(map(str, lost))}" if lost else ""
+        print(f"{name}{supposed}:")
+        for position, attempt in enumerate(plan.attempts, 1):
+            print(f"  {position}. {attempt.upstream.name} ({attempt.upstream.model}): {attempt.why}")
+        if not plan.attempts:
+            print("  nothing would answer: callers get a clear error")
+        for skipped in plan.skipped:
+            print(f"  –  {skipped.upstream}: {skipped.reason}")
+    if not plan.attempts:
+        raise typer.Exit(3)

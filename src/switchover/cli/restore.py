@@ -1,0 +1,27 @@
+"""``switchover restore``: lift a cut-off, or clear what a breaker holds."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Annotated
+
+import typer
+
+from switchover import wiring
+
+from .common import DEFAULT_CONFIG, Config, settings
+from .explain import print_survival, target_from
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.callback(invoke_without_command=True)
+def restore(
+    target: Annotated[str, typer.Argument(help="The target that was cut off, or `all`.")],
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Put everything under the target back into the plans, and let held breakers try again."""
+    found = settings(config)
+    lifted = wiring.lift_cut(found, None if target == "all" else target_from(target), by=getpass.getuser())
+    print(f"{lifted} cut-off{'' if lifted == 1 else 's'} lifted; held breakers under {target} are cleared.")
+    print_survival(wiring.survival(found, ()))

@@ -1,0 +1,52 @@
+"""``switchover verdicts``: what was concluded about which candidate, on what numbers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from switchover import wiring
+from switchover.domain.candidate import Verdict
+
+from .common import DEFAULT_CONFIG, Config, Json, console, moment, print_json, settings
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.callback(invoke_without_command=True)
+def verdicts(
+    process: Annotated[str | None, typer.Option("--process", "-p", help="Only this process.")] = None,
+    config: Config = DEFAULT_CONFIG,
+    as_json: Json = False,
+) -> None:
+    """List the newest verdict of each cell."""
+    found = wiring.verdicts(settings(config), process)
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        print("No verdicts yet. Rehearse a candidate: switchover rehearse PROCESS --candidate UPSTREAM")
+        return
+    console().print(table(found))
+
+
+def table(found: list[Verdict]) -> Table:
+    """Verdicts as a table: state, replays, difference with its bounds, slices, expiry."""
+    drawn = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("process", "candidate", "prompt version", "verdict", "replays", "difference [bounds]", "expires"):
+        drawn.add_column(heading, justify="right" if heading == "replays" else "left")
+    for verdict in found:
+        overall = verdict.evidence.overall
+        mean = "–" if overall.mean_difference is None else f"{overall.mean_difference:+.3f}"
+        drawn.add_row(
+            verdict.cell.process,
+            verdict.cell.upstream,
+            verdict.cell.prompt_version,
+            str(verdict.state),
+            str(overall.replays),
+            f"{mean} [{overall.lower:+.2f}, {overall.upper:+.2f}]",
+            moment(verdict.expires_at)[:10],
+        )
+    return drawn
