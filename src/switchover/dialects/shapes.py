@@ -1,0 +1,128 @@
+"""What every dialect can say of a request and of a whole answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+
+from ..domain.exchange import Usage
+from ..errors import BadRequest
+
+T = TypeVar("T")
+
+# Reasons under which an answer without content is still the answer: asking again repeats them.
+ENDS_WITHOUT_CONTENT = frozenset(
+    {"length", "content_filter", "max_tokens", "refusal", "pause_turn", "model_context_window_exceeded"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peek:
+    """What planning needs of a request, read in one pass.
+
+    ``holds``: a partial answer would be useless or dangerous, so nothing may be relayed before the answer is complete.
+    ``needs``: of ``tools``, ``json_schema``, ``vision``, ``n``, ``logprobs``. ``n``: answers asked for at once, which a
+    decoder must be told. ``include_usage``: the caller asked for a usage chunk at the end of the stream.
+    """
+
+    model: str
+    stream: bool
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    holds: bool = False
+    needs: frozenset[str] = frozenset()
+    n: int = 1
+    include_usage: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """One call the model asks for; ``arguments`` is JSON text as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """An answer that was not streamed; of several choices, the first. ``text`` None means that there is none."""
+
+    text: str | None
+    tool_calls: tuple[ToolCall, ...]
+    reason: str | None
+    usage: Usage | None
+    model: str | None
+    reasoned: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing in it, though it claims to be done: a failed attempt (``empty-answer``, ``reasoning-only``)."""
+        if self.text or self.tool_calls:
+            return False
+        return is_empty(self.reason, self.usage, reasoned=self.reasoned)
+
+
+def is_empty(reason: str | None, usage: Usage | None, *, reasoned: bool) -> bool:
+    """Whether an answer without content counts as failed: not when it was cut by length or filter, or tokens came."""
+    if reason in ENDS_WITHOUT_CONTENT:
+        return False
+    return reasoned or usage is None or usage.output == 0
+
+
+def is_utf8(data: bytes) -> bool:
+    """msgspec checks JSON's grammar, but not the UTF-8 of what it skips; both SDKs crash on bytes that are not."""
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def read_request(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """Decodes a caller's body; raises :class:`BadRequest` that names the place that is wrong."""
+    if not is_utf8(body):
+        raise BadRequest("The body is not UTF-8; send JSON encoded as UTF-8.")
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"The body is not a valid request: {error}.") from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadRequest(f"The body is not JSON: {error}.") from error
+
+
+# One decoder for every request: everything but the key that is replaced stays as it was sent.
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def with_model(body: bytes, model: str) -> bytes:
+    """The same request for another model; every other field's bytes stay as they are."""
+    fields = read_request(body, _FIELDS)
+    fields["model"] = msgspec.Raw(msgspec.json.encode(model))
+    return msgspec.json.encode(fields)
+
+
+def plain_metadata(metadata: Mapping[str, Any] | None) -> Mapping[str, str]:
+    """Metadata with every value as text; anything else than text or a number is left out."""
+    if not metadata:
+        return {}
+    return {key: str(value) for key, value in metadata.items() if isinstance(value, str | int | float)}
+
+
+_SECRET = re.compile(
+    r"(?i)bearer\s+\S+"
+    r"|\b(?:sk|pk|rk|gsk|xai|hf|r8|api|key|token)[-_][\w*.\-]{6,}"
+    r"|\bAIza[\w\-]{10,}"
+    r"|\b(?!(?:req|msg|chatcmpl|request|exchange)[-_])(?=[\w\-]*\d)(?=[\w\-]*[a-z])[\w\-]{24,}"
+    r"|(?<=key provided: )\S+"
+)
+
+
+def redact(message: str, *, longest: int = 500) -> str:
+    """A provider's message without the keys that providers echo (BerriAI/litellm#15799), and not longer than asked."""
+    return _SECRET.sub("***", message[: 4 * longest])[:longest]
