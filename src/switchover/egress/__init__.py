@@ -1,1 +1,5 @@
 """Every outbound HTTP connection."""
+
+from .client import Client, Endpoint
+
+__all__ = ["Client", "Endpoint"]

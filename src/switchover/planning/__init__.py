@@ -1,1 +1,6 @@
 """Process, health, cut-offs and proofs → attempts."""
+
+from .breaker import Board, BreakerState
+from .plan import Attempt, Plan, Skipped, plan
+
+__all__ = ["Attempt", "Board", "BreakerState", "Plan", "Skipped", "plan"]

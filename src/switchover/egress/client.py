@@ -1,0 +1,229 @@
+"""Our own HTTP/1.1 client: a pool of connections per origin, and nothing that a switch does not need."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import ssl
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from switchover import __version__
+from switchover.clock import Clock
+from switchover.domain.ports import Answer
+from switchover.errors import AddressRefused, Reset, TooSlow, Unreachable
+
+from .addresses import Address, is_literal_loopback, resolve
+from .connection import Connection, HttpAnswer, frozen
+
+# Below the 60 s after which common load balancers drop an idle connection.
+KEEP_IDLE_S = 45.0
+MAX_IDLE = 512
+# RFC 8305, section 5: the recommended delay between attempts.
+STAGGER_S = 0.25
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Endpoint:
+    """Where a request goes, with the fixed part of its head: the credential in it is bound to this origin.
+
+    ``head`` ends in ``content-length: ``, so that a request costs one concatenation. ``local`` permits private
+    addresses. Not shown by ``repr``: the head holds the credential.
+    """
+
+    secure: bool
+    host: str
+    port: int
+    local: bool
+    head: bytes
+
+    def __repr__(self) -> str:
+        return f"Endpoint({'https' if self.secure else 'http'}://{self.host}:{self.port})"
+
+
+class Client:
+    """Calls origins; follows no redirect; verifies TLS always.
+
+    ``allow`` names the origins ("https://host:port") that may be called; None allows every origin that passes the
+    address check. Use from one event loop.
+    """
+
+    def __init__(self, clock: Clock, *, allow: Iterable[str] | None = None, tls: ssl.SSLContext | None = None) -> None:
+        self._clock = clock
+        self._allow = None if allow is None else frozenset(_origin(url) for url in allow)
+        self._tls = tls
+        self._idle: dict[tuple[bool, str, int], deque[Connection]] = {}
+        self._open: set[Connection] = set()
+
+    def prepare(self, method: str, url: str, headers: Mapping[str, str], *, local: bool = False) -> Endpoint:
+        """An endpoint to send many requests to. Raises AddressRefused for an origin outside the allow-list.
+
+        Plain http is only for a local engine or a literal loopback address.
+        """
+        parts = urlsplit(url)
+        host, secure = parts.hostname or "", parts.scheme == "https"
+        near = local or is_literal_loopback(host)
+        if self._allow is not None and _origin(url) not in self._allow:
+            raise AddressRefused(f"{parts.scheme}://{parts.netloc} is not an origin of the configuration")
+        if not host or parts.scheme not in ("http", "https") or (not secure and not near):
+            raise AddressRefused(f"{parts.scheme}://{parts.netloc}: want https, or http to a loopback address")
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        fixed = {
+            "host": parts.netloc.rpartition("@")[2],
+            "user-agent": f"switchover/{__version__}",
+            "accept-encoding": "identity",
+        }
+        head = f"{method} {path} HTTP/1.1\r\n".encode("ascii") + frozen(fixed) + frozen(headers) + b"content-length: "
+        return Endpoint(secure, host, parts.port or (443 if secure else 80), near, head)
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        *,
+        connect_timeout: float = 3.0,
+        answer_timeout: float = 600.0,
+        local: bool = False,
+    ) -> Answer:
+        """One request; returns at the response head. See :meth:`send` for the errors."""
+        endpoint = self.prepare(method, url, headers, local=local)
+        return await self.send(endpoint, body, connect_timeout=connect_timeout, answer_timeout=answer_timeout)
+
+    async def send(
+        self,
+        endpoint: Endpoint,
+        body: bytes,
+        *,
+        extra: Mapping[str, str] | None = None,
+        connect_timeout: float = 3.0,
+        answer_timeout: float = 600.0,
+    ) -> Answer:
+        """Sends a request; returns at the response head.
+
+        ``connect_timeout`` covers name, connection and TLS; ``answer_timeout`` the wait for the head (inf: the caller
+        of this method keeps the time). Raises Unreachable, AddressRefused, Reset, TooSlow, Malformed. A pooled
+        connection that closes before any byte of an answer is replaced by a fresh one, once. Cancelling closes the
+        connection.
+        """
+        lines = frozen(extra) if extra else b""
+        data = b"%b%d\r\n%b\r\n%b" % (endpoint.head, len(body), lines, body)
+        pooled = self._take(endpoint)
+        if pooled is not None:
+            try:
+                return await self._ask(pooled, data, answer_timeout)
+            except Reset:
+                if pooled.began:
+                    raise
+        fresh = await self._connect(endpoint, connect_timeout)
+        return await self._ask(fresh, data, answer_timeout)
+
+    async def _ask(self, connection: Connection, data: bytes, answer_timeout: float) -> HttpAnswer:
+        answer = connection.send(data)
+        timer = None
+        if answer_timeout != math.inf:
+            late = TooSlow("no answer in time")
+            timer = asyncio.get_running_loop().call_later(answer_timeout, answer.fail, late)
+        try:
+            await answer.head()
+        except BaseException:
+            answer.close()
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+        return answer
+
+    def _take(self, endpoint: Endpoint) -> Connection | None:
+        idle = self._idle.get((endpoint.secure, endpoint.host, endpoint.port))
+        while idle:
+            connection = idle.pop()
+            if not connection.closed and self._clock.monotonic() - connection.idle_since < KEEP_IDLE_S:
+                return connection
+            connection.close()
+        return None
+
+    async def _connect(self, endpoint: Endpoint, within: float) -> Connection:
+        seen = "connect-timeout"
+        try:
+            async with asyncio.timeout(within):
+                seen = "dns-silent"
+                addresses = await resolve(endpoint.host, endpoint.port, private_allowed=endpoint.local)
+                seen = "tls-stalled" if endpoint.secure else "connect-timeout"
+                return await self._race(endpoint, addresses)
+        except TimeoutError as cause:
+            raise Unreachable(f"{endpoint.host} did not take the connection in {within:g} s", fault=seen) from cause
+        except ssl.SSLError as cause:
+            raise Unreachable(f"{endpoint.host}: TLS failed: {cause.reason}", fault="tls-expired") from cause
+        except OSError as cause:
+            raise Unreachable(
+                f"{endpoint.host}:{endpoint.port} refused the connection", fault="connect-refused"
+            ) from cause
+
+    async def _race(self, endpoint: Endpoint, addresses: list[Address]) -> Connection:
+        """Happy eyeballs: the next address starts after a delay or as soon as the one before it failed."""
+        if len(addresses) == 1:
+            return await self._open_one(endpoint, addresses[0])
+        waiting = list(addresses)
+        running: set[asyncio.Task[Connection]] = set()
+        failure: BaseException | None = None
+        try:
+            while waiting or running:
+                if waiting:
+                    running.add(asyncio.create_task(self._open_one(endpoint, waiting.pop(0))))
+                done, running = await asyncio.wait(
+                    running, timeout=STAGGER_S if waiting else None, return_when=asyncio.FIRST_COMPLETED
+                )
+                for task in done:
+                    failure = task.exception()
+                    if failure is None:
+                        return task.result()
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+        raise failure or OSError("no address")
+
+    async def _open_one(self, endpoint: Endpoint, address: Address) -> Connection:
+        key = (endpoint.secure, endpoint.host, endpoint.port)
+        family, host, port = address
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: Connection(lambda freed: self._release(key, freed)),
+            host,
+            port,
+            family=family,
+            ssl=self._context() if endpoint.secure else None,
+            server_hostname=endpoint.host if endpoint.secure else None,
+        )
+        self._open = {c for c in self._open if not c.closed} if len(self._open) > 4 * MAX_IDLE else self._open
+        self._open.add(connection)
+        return connection
+
+    def _context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = ssl.create_default_context()
+        return self._tls
+
+    def _release(self, key: tuple[bool, str, int], connection: Connection) -> None:
+        idle = self._idle.setdefault(key, deque())
+        if len(idle) >= MAX_IDLE:
+            connection.close()
+            return
+        connection.idle_since = self._clock.monotonic()
+        idle.append(connection)
+
+    async def close(self) -> None:
+        """Closes every connection, answers in progress too."""
+        for connection in self._open:
+            connection.abort()
+        self._open.clear()
+        self._idle.clear()
+        await asyncio.sleep(0)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"

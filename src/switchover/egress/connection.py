@@ -1,0 +1,273 @@
+"""One HTTP/1.1 connection: bytes in, one answer at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import cast
+
+import httptools
+
+from switchover.errors import Cut, Malformed, Reset, UpstreamError
+
+MAX_HEADERS = 200
+MAX_HEADER_BYTES = 65_536
+# Anthropic's own body limit is 32 MB; twice that leaves room for answers with images and still bounds memory.
+MAX_BODY_BYTES = 64 * 1024 * 1024
+# Reading pauses above the first mark and goes on below the second: a caller who reads slowly slows the upstream.
+PAUSE_ABOVE = 262_144
+RESUME_BELOW = 65_536
+
+
+class Connection(asyncio.Protocol):
+    """Carries one request at a time; ``release`` is called when it may carry another.
+
+    Any doubt about framing (bytes after an answer's end, two answers to one request) closes the connection, so that an
+    answer can never reach somebody else's request.
+    """
+
+    def __init__(self, release: Callable[[Connection], None]) -> None:
+        self._release = release
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._loop = asyncio.get_running_loop()
+        self.closed = False
+        self.began = False
+        self.idle_since = 0.0
+        self.answer: HttpAnswer | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection stands."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def send(self, data: bytes) -> HttpAnswer:
+        """Writes one whole request and returns the answer to come."""
+        self.began = False
+        self.answer = answer = HttpAnswer(self)
+        if self.closed or self._transport is None:
+            answer.fail(Reset("the connection was closed"))
+        else:
+            self._transport.write(data)
+        return answer
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the upstream; a transport that breaks the format is cut."""
+        answer = self.answer
+        if answer is None:
+            self.abort()
+            return
+        self.began = True
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            answer.fail(Malformed("the upstream's answer is not HTTP/1.1", fault="header-flood"))
+            self.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The transport is gone: what was not finished is cut, unless its end was to be the connection's."""
+        self.closed = True
+        answer, self.answer = self.answer, None
+        if answer is None or answer.complete:
+            return
+        if answer.status and not answer.framed and exc is None:
+            answer.finish()
+        elif answer.status:
+            answer.fail(Cut("the upstream broke off its answer", fault="reset-midway"))
+        else:
+            answer.fail(Reset("the upstream closed the connection without an answer"))
+
+    def eof_received(self) -> bool:
+        """Nothing more will come: close our side too."""
+        return False
+
+    # -- httptools callbacks
+
+    def on_message_begin(self) -> None:
+        """An answer nobody asked for: whose it is can't be known."""
+        if self.answer is None:
+            self.abort()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header; too many, or too big, end the parse."""
+        if self.answer is not None:
+            self.answer.take_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The head is whole; informational ones are passed over."""
+        status = self._parser.get_status_code()
+        if self.answer is None:
+            return
+        if 100 <= status < 200:
+            self.answer.drop_headers()
+        else:
+            self.answer.take_head(status)
+
+    def on_body(self, data: bytes) -> None:
+        """Part of the body."""
+        if self.answer is not None:
+            self.answer.take_body(data)
+
+    def on_message_complete(self) -> None:
+        """The answer is whole: the connection may serve again if the upstream lets it."""
+        answer = self.answer
+        if answer is None or not answer.status:
+            return
+        self.answer = None
+        answer.finish()
+        if self._parser.should_keep_alive() and answer.framed and not self.closed:
+            self.resume()
+            self._release(self)
+        else:
+            self.close()
+
+    # -- flow
+
+    def pause(self) -> None:
+        """Stops reading until :meth:`resume`."""
+        if self._transport is not None and not self.closed:
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Reads on."""
+        if self._transport is not None and not self.closed and not self._transport.is_reading():
+            self._transport.resume_reading()
+
+    def close(self) -> None:
+        """Closes in good order."""
+        self.closed = True
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Closes at once: the upstream sees it and can stop working."""
+        self.closed = True
+        if self._transport is not None:
+            self._transport.abort()
+
+
+class HttpAnswer:
+    """An answer as it arrives; see :class:`~switchover.domain.ports.Answer`."""
+
+    __slots__ = (
+        "_buffer",
+        "_connection",
+        "_error",
+        "_fields",
+        "_header_bytes",
+        "_paused",
+        "_size",
+        "_total",
+        "_waiter",
+        "complete",
+        "framed",
+        "headers",
+        "status",
+    )
+
+    def __init__(self, connection: Connection) -> None:
+        self.status = 0
+        self._fields: dict[str, str] = {}
+        self.headers: Mapping[str, str] = self._fields
+        self.complete = False
+        self.framed = False
+        self._connection = connection
+        self._buffer: list[bytes] = []
+        self._size = self._total = self._header_bytes = 0
+        self._paused = False
+        self._error: UpstreamError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    def take_header(self, name: bytes, value: bytes) -> None:
+        """Keeps one header; names are lower-cased, repeated ones joined by a comma (RFC 9110, section 5.3)."""
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > MAX_HEADER_BYTES or len(self._fields) >= MAX_HEADERS:
+            raise ValueError("too many headers")
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        self._fields[key] = f"{self._fields[key]}, {text}" if key in self._fields else text
+
+    def drop_headers(self) -> None:
+        """Forgets the headers of an informational answer."""
+        self._fields.clear()
+
+    def take_head(self, status: int) -> None:
+        """The head is whole."""
+        self.status = status
+        self.framed = "content-length" in self.headers or "transfer-encoding" in self.headers or status == 204
+        self._wake()
+
+    def take_body(self, data: bytes) -> None:
+        """Part of the body; reading pauses while too much of it waits."""
+        self._buffer.append(data)
+        self._size += len(data)
+        self._total += len(data)
+        if self._total > MAX_BODY_BYTES:
+            raise ValueError("body too big")
+        if self._size > PAUSE_ABOVE and not self._paused:
+            self._paused = True
+            self._connection.pause()
+        self._wake()
+
+    def finish(self) -> None:
+        """The body came to its proper end."""
+        self.complete = True
+        self._wake()
+
+    def fail(self, error: UpstreamError) -> None:
+        """Whoever waits gets this error, after the bytes that did arrive."""
+        if self._error is None and not self.complete:
+            self._error = error
+            self._wake()
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def head(self) -> None:
+        """Waits for status and headers. Raises an UpstreamError when they do not come."""
+        while not self.status:
+            if self._error is not None:
+                raise self._error
+            await self._wait()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """What arrived together is handed over together."""
+        while True:
+            if self._buffer:
+                data = self._buffer[0] if len(self._buffer) == 1 else b"".join(self._buffer)
+                self._buffer.clear()
+                self._size = 0
+                if self._paused:
+                    self._paused = False
+                    self._connection.resume()
+                yield data
+            elif self.complete:
+                return
+            elif self._error is not None:
+                raise self._error
+            else:
+                await self._wait()
+
+    async def _wait(self) -> None:
+        self._waiter = self._connection._loop.create_future()
+        await self._waiter
+
+    def close(self) -> None:
+        """Ends an unfinished answer by closing its connection."""
+        if not self.complete:
+            self.fail(Cut("closed by us", fault="caller-left"))
+            self._connection.answer = None
+            self._connection.abort()
+
+
+def frozen(headers: Mapping[str, str]) -> bytes:
+    """Header lines as they go on the wire. Raises ValueError for a character that would start another header."""
+    lines = []
+    for name, value in headers.items():
+        line = f"{name}: {value}"
+        if "\r" in line or "\n" in line or "\0" in line:
+            raise ValueError(f"header {name} holds a line break")
+        lines.append(line + "\r\n")
+    return "".join(lines).encode("latin-1", "replace")

@@ -1,0 +1,192 @@
+"""Process, cut-offs, proofs and breakers → ordered attempts, with the reason for each upstream passed over. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from switchover.domain.candidate import PromptVersion, Proof, State, fingerprint
+from switchover.domain.cut_off import CutOff, Target
+from switchover.domain.process import Process, UpstreamSpec
+from switchover.domain.register import Snapshot
+
+from .breaker import BreakerState
+
+DAY_S = 86_400.0
+# What our own kinds of engine can't do, whatever a proof says.
+CANNOT = {
+    "student": frozenset(["tools", "json_schema", "vision", "n", "logprobs"]),
+    "local": frozenset(["vision", "n", "logprobs"]),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try: an upstream, how it is asked, and why it may be.
+
+    ``proof`` is None for the baseline, which needs none. ``held``: the proof has lapsed, but was in date when the
+    baseline was lost. ``drill_cut`` wraps the upstream in a fault for its share of the traffic.
+    """
+
+    upstream: UpstreamSpec
+    prompt_version: PromptVersion | None = None
+    proof: Proof | None = None
+    drill_cut: CutOff | None = None
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An upstream passed over, and why, in words that follow its name ("cut off", "no proof in date")."""
+
+    upstream: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Ordered attempts. ``until`` is the first moment at which time alone would change it."""
+
+    process: str
+    attempts: tuple[Attempt, ...]
+    skipped: tuple[Skipped, ...]
+    until: float = float("inf")
+
+    @property
+    def why_not(self) -> str:
+        """One sentence that says why what was passed over can't serve."""
+        if not self.skipped:
+            return "no other upstream is configured"
+        return "; ".join(f"{one.upstream}: {one.reason}" for one in self.skipped)
+
+
+def plan(
+    snapshot: Snapshot,
+    process_name: str,
+    now: float,
+    *,
+    breakers: Mapping[str, BreakerState] | None = None,
+    without: tuple[Target, ...] = (),
+    needs: frozenset[str] = frozenset(),
+) -> Plan:
+    """The attempts for one request: the baseline, then the fallbacks in configured order that hold a proof.
+
+    ``breakers`` is by upstream name (absent = closed); ``without`` supposes targets lost; ``needs`` says what the
+    request asks of a model ("tools", "json_schema", "vision", "n", "logprobs"). Raises KeyError for an unknown process.
+    """
+    process = snapshot.processes[process_name]
+    attempts: list[Attempt] = []
+    skipped: list[Skipped] = []
+    cooling: list[tuple[int, Attempt]] = []
+    for name in process.upstreams:
+        spec = snapshot.upstreams[name]
+        reason = _barred(snapshot, process, spec, now, without, needs)
+        attempt = None if reason else _proven(snapshot, process, spec, now)
+        if attempt is None:
+            skipped.append(Skipped(name, reason or _unproven(snapshot, process, spec, now)))
+            continue
+        state = (breakers or {}).get(name, BreakerState.CLOSED)
+        if state is BreakerState.HELD:
+            skipped.append(Skipped(name, "it turned us away, and is held until someone restores it"))
+        elif state is BreakerState.OPEN:
+            cooling.append((len(skipped), attempt))
+            skipped.append(Skipped(name, "it failed too often just now"))
+        else:
+            attempts.append(attempt)
+    if not attempts and cooling:
+        # The last upstream is probed, never ejected: a refusal helps nobody (Envoy's panic threshold).
+        place, attempt = cooling[0]
+        attempts.append(attempt)
+        del skipped[place]
+    return Plan(process_name, tuple(attempts), tuple(skipped), _until(snapshot, process, now))
+
+
+def _barred(
+    snapshot: Snapshot,
+    process: Process,
+    spec: UpstreamSpec,
+    now: float,
+    without: tuple[Target, ...],
+    needs: frozenset[str],
+) -> str | None:
+    """Why an upstream may not be called at all, or None."""
+    if not process.may_see(spec, snapshot.providers):
+        return f"the data policy keeps {process.data} data from it"
+    for target in without:
+        if target.covers(spec, snapshot.providers):
+            return f"supposed lost with {target}"
+    for cut in snapshot.cut_offs:
+        if cut.fault is None and _concerns(cut, process, spec, snapshot, now):
+            return f"cut off ({cut.target}: {cut.reason})"
+    missing = sorted(needs & CANNOT.get(spec.kind, frozenset()))
+    if missing:
+        return f"a {spec.kind} engine can't do {', '.join(missing)}"
+    if spec.is_own and spec.name not in snapshot.endpoints and spec.base_url is None:
+        return "its engine is not running"
+    return None
+
+
+def _concerns(cut: CutOff, process: Process, spec: UpstreamSpec, snapshot: Snapshot, now: float) -> bool:
+    limited = cut.processes and process.name not in cut.processes
+    return not limited and cut.in_force(now) and cut.target.covers(spec, snapshot.providers)
+
+
+def _proven(snapshot: Snapshot, process: Process, spec: UpstreamSpec, now: float) -> Attempt | None:
+    drilled = (c for c in snapshot.cut_offs if c.fault is not None and _concerns(c, process, spec, snapshot, now))
+    attempt = Attempt(upstream=spec, drill_cut=next(drilled, None))
+    if spec.name == process.baseline:
+        return attempt
+    fitting = [p for p in _fitting(snapshot, process, spec) if _serves(snapshot, process, p, now)]
+    if not fitting:
+        return None
+    best = max(fitting, key=lambda p: (p.expires_at > now, p.made_at, p.id))
+    version = snapshot.prompt_versions[best.prompt_version]
+    return replace(attempt, proof=best, prompt_version=version, held=best.expires_at <= now)
+
+
+def _fitting(snapshot: Snapshot, process: Process, spec: UpstreamSpec) -> list[Proof]:
+    """Proofs of this process made with this very model and a prompt version that is still there, in date or not."""
+    made_with = fingerprint(spec)
+    found = []
+    for proof in snapshot.proofs:
+        if proof.process != process.name or proof.upstream != spec.name or proof.fingerprint != made_with:
+            continue
+        version = snapshot.prompt_versions.get(proof.prompt_version)
+        if version is None or version.process != process.name or version.upstream != spec.name:
+            continue
+        found.append(proof)
+    return found
+
+
+def _serves(snapshot: Snapshot, process: Process, proof: Proof, now: float) -> bool:
+    states = (State.READY, State.PROVISIONAL) if process.accept_provisional else (State.READY,)
+    return proof.state in states and now < _lapses(snapshot, process, proof)
+
+
+def _lapses(snapshot: Snapshot, process: Process, proof: Proof) -> float:
+    """When a proof stops serving: its expiry, or later while the baseline it would be renewed against is lost."""
+    lost = snapshot.baseline_lost.get(process.name)
+    if lost is None or lost >= proof.expires_at:
+        return proof.expires_at
+    hold = process.rehearse.hold if process.rehearse else 0.0
+    return max(proof.expires_at, lost + hold * DAY_S)
+
+
+def _unproven(snapshot: Snapshot, process: Process, spec: UpstreamSpec, now: float) -> str:
+    """Why no proof serves, in a few words."""
+    fitting = _fitting(snapshot, process, spec)
+    if any(p.state is State.PROVISIONAL and now < _lapses(snapshot, process, p) for p in fitting):
+        return "its proof is provisional, which this process does not accept"
+    if fitting:
+        return "its proof has expired"
+    if any(p.process == process.name and p.upstream == spec.name for p in snapshot.proofs):
+        return "its proof was made with another model or prompt version"
+    return "NOT proven: no rehearsal has shown it READY"
+
+
+def _until(snapshot: Snapshot, process: Process, now: float) -> float:
+    moments = [c.expires_at for c in snapshot.cut_offs if c.expires_at is not None]
+    for proof in snapshot.proofs:
+        if proof.process == process.name:
+            moments += [proof.expires_at, _lapses(snapshot, process, proof)]
+    return min((m for m in moments if m > now), default=float("inf"))

@@ -1,0 +1,39 @@
+"""Endpoints that speak Anthropic's messages format."""
+
+from __future__ import annotations
+
+from switchover.domain.ports import Answer, OutboundRequest
+from switchover.domain.process import UpstreamSpec
+from switchover.domain.secret import Secret
+from switchover.egress import Client
+
+from .headers import passed
+
+PASSED = frozenset(["anthropic-beta"])
+# The only version of the wire format there is: platform.claude.com/docs/en/api/versioning.
+VERSION = "2023-06-01"
+
+
+class AnthropicUpstream:
+    """Endpoint + model + credential, in Anthropic's wire format. ``base_url`` ends before ``/v1/messages``."""
+
+    dialect = "anthropic_messages"
+
+    def __init__(self, spec: UpstreamSpec, base_url: str, secret: Secret | None, client: Client) -> None:
+        self.name, self.model = spec.name, spec.model
+        headers = {"content-type": "application/json", "anthropic-version": VERSION}
+        if secret is not None:
+            headers["x-api-key"] = secret.reveal()
+        url = f"{base_url.rstrip('/')}/v1/messages"
+        self._client = client
+        self._endpoint = client.prepare("POST", url, headers, local=spec.is_own)
+
+    async def answer(self, request: OutboundRequest) -> Answer:
+        """See :class:`~switchover.domain.ports.Upstream`."""
+        return await self._client.send(
+            self._endpoint,
+            request.body,
+            extra=passed(request.headers, PASSED),
+            connect_timeout=request.connect_timeout,
+            answer_timeout=request.answer_timeout,
+        )
