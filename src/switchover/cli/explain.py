@@ -10,9 +10,9 @@ import typer
 from switchover import wiring
 from switchover.domain.cut_off import Target
 from switchover.errors import OperatorError
-from switchover.planning.plan import Plan
+from switchover.planning.plan import Attempt, Plan
 
-from .common import DEFAULT_CONFIG, Config, Json, print_json, process_named, settings
+from .common import DEFAULT_CONFIG, Config, Json, moment, print_json, process_named, settings
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -33,6 +33,16 @@ def print_survival(plans: Mapping[str, Plan]) -> None:
         if not served:
             for skipped in plan.skipped:
                 print(f"      {skipped.upstream}: {skipped.reason}")
+
+
+def why(attempt: Attempt) -> str:
+    """Why an upstream may serve, in a few words."""
+    if attempt.proof is None:
+        return "the baseline"
+    held = (
+        "held since the baseline was lost" if attempt.held else f"in date until {moment(attempt.proof.expires_at)} UTC"
+    )
+    return f"proof {attempt.proof.id} with prompt version {attempt.proof.prompt_version}, {held}"
 
 
 @app.callback(invoke_without_command=True)
@@ -56,7 +66,7 @@ def explain(
         supposed = f" without {' and '.join(map(str, lost))}" if lost else ""
         print(f"{name}{supposed}:")
         for position, attempt in enumerate(plan.attempts, 1):
-            print(f"  {position}. {attempt.upstream.name} ({attempt.upstream.model}): {attempt.why}")
+            print(f"  {position}. {attempt.upstream.name} ({attempt.upstream.model}): {why(attempt)}")
         if not plan.attempts:
             print("  nothing would answer: callers get a clear error")
         for skipped in plan.skipped:

@@ -1,0 +1,92 @@
+"""What the demo shows while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from switchover.domain.candidate import State, Verdict
+
+SHOWN = {State.READY: "bold green", State.NOT_READY: "bold red"}
+
+
+class Screen:
+    """Prints the story: numbered steps, the command a user would type, bars, and figures measured in this run."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._step = 0
+
+    def title(self) -> None:
+        """The first lines."""
+        self.console.print()
+        self.console.print("Switchover: know that you can switch AI models before you have to.", style="bold")
+        self.console.print(
+            "An insurer's inbox. The vendor is SIMULATED on this machine (real wire format, wrong on a seeded\n"
+            "share of calls); gateway, record, engine, student, verdicts and drill are real. No key, no network.",
+            style="yellow",
+        )
+
+    def step(self, words: str, command: str | None = None) -> None:
+        """A new step of the story."""
+        self._step += 1
+        self.console.print()
+        self.console.print(f"{self._step}  {words}", style="bold")
+        if command:
+            self.console.print(f"   $ {command}", style="dim")
+
+    def say(self, words: str, style: str | None = None) -> None:
+        """One indented line."""
+        self.console.print(f"   {words}", style=style)
+
+    @contextmanager
+    def bar(self, label: str, total: int) -> Iterator[Callable[[int], None]]:
+        """A progress bar; the function it gives counts on."""
+        columns = (
+            TextColumn("   {task.description:<34}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=self.console, transient=True) as progress:
+            task = progress.add_task(label, total=total)
+            yield lambda count: progress.advance(task, count)
+
+    def verdicts(self, found: list[Verdict]) -> None:
+        """Verdicts in a table, each with what it must be read beside."""
+        table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+        for heading in (
+            "   candidate",
+            "prompt version",
+            "verdict",
+            "replays",
+            "right*",
+            "itself",
+            "anchor",
+            "difference",
+        ):
+            table.add_column(
+                heading, justify="right" if heading in ("replays", "right*", "itself", "anchor") else "left"
+            )
+        for verdict in found:
+            evidence = verdict.evidence
+            overall = evidence.overall
+            table.add_row(
+                f"   {verdict.cell.upstream}",
+                verdict.cell.prompt_version.rsplit("-", 1)[0],
+                f"[{SHOWN.get(verdict.state, 'bold yellow')}]{verdict.state}[/]",
+                str(overall.replays),
+                _share(evidence.candidate_score),
+                _share(evidence.baseline_self_agreement),
+                _share(evidence.anchor_score),
+                f"{overall.mean_difference or 0:+.2f} [{overall.lower:+.2f}, {overall.upper:+.2f}]".replace("[", "\\["),
+            )
+        self.console.print(table)
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value * 100:.0f} %"

@@ -1,0 +1,218 @@
+"""The demo's story: traffic → record → rehearsal → adaptation → proof → drill → cut-off → answer."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from switchover import wiring
+from switchover.config import load
+from switchover.domain.candidate import State, Verdict
+from switchover.domain.cut_off import Target, TargetKind
+from switchover.domain.process import Settings
+from switchover.report.html import render_html
+from switchover.report.text import render_text
+from switchover.testing import inbox
+
+from .screen import Screen
+from .setting import CLAIMS, MESSAGES, stage
+from .traffic import Application, Tally, intake, send, sorting
+
+ACME = Target(TargetKind.PROVIDER, "acme")
+SIMULATED = ("vendor",)
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who is on stage: the settings in force and the two applications."""
+
+    settings: Settings
+    sorting: Application
+    intake: Application
+    messages: list[inbox.Message]
+    claims: list[inbox.Claim]
+    seed: int
+
+
+def play(folder: Path, seed: int, screen: Screen) -> Path:
+    """Plays the whole story in ``folder``; returns the report's path. Nothing is forced: verdicts fall as they fall."""
+    screen.title()
+    began = time.monotonic()
+    with stage(folder, seed) as set_up:
+        settings = load(str(set_up.configuration))
+        with wiring.running(settings) as url:
+            cast = _cast(settings, url, seed)
+            screen.say(f"gateway on {url}, fake vendor on {set_up.vendor.url}", "dim")
+            asyncio.run(_record(cast, screen))
+            _rehearse_as_is(cast, screen)
+            _adapt(cast, screen)
+            asyncio.run(_drill(cast, screen))
+            asyncio.run(_cut(cast, screen))
+            report = _answer(cast, screen)
+    screen.say(f"The whole story took {time.monotonic() - began:.0f} s on this machine, seed {seed}.", "dim")
+    return report
+
+
+def _cast(settings: Settings, url: str, seed: int) -> Cast:
+    keys = {name: wiring.create_key(settings, name)[1].reveal() for name in (MESSAGES, CLAIMS)}
+    messages, claims = inbox.messages(), inbox.claims()
+    rng = random.Random(seed)  # noqa: S311  # the order of the mail, nothing secret
+    rng.shuffle(messages)
+    rng.shuffle(claims)
+    wiring.wait_for_keys(settings, url, keys[CLAIMS])
+    return Cast(
+        settings, sorting(f"{url}/v1", keys[MESSAGES]), intake(f"{url}/v1", keys[CLAIMS]), messages, claims, seed
+    )
+
+
+async def _record(cast: Cast, screen: Screen) -> None:
+    total = len(cast.messages) + len(cast.claims)
+    screen.step(f"The business runs on one vendor: {total:,} calls through the official OpenAI SDK, recorded")
+    with screen.bar("customer messages and claims", total) as count:
+        began = time.monotonic()
+        sorted_, taken = await asyncio.gather(
+            send(cast.sorting, cast.messages, progress=count),
+            send(cast.intake, cast.claims, progress=count, concurrency=2),
+        )
+        took = time.monotonic() - began
+    recorded = wiring.wait_until_recorded(cast.settings, total)
+    failed = sorted_.failed + taken.failed
+    screen.say(
+        f"{sorted_.answered + taken.answered:,} answered in {took:.0f} s, {failed} failed; {recorded:,} exchanges on record"
+    )
+
+
+def _rehearse(cast: Cast, screen: Screen, process: str, upstream: str, version: str | None = None) -> Verdict:
+    budget = cast.settings.processes[process].rehearse
+    with screen.bar(f"{process} on {upstream}", budget.budget_calls if budget else 0) as count:
+        return wiring.rehearse(
+            cast.settings, process, upstream, prompt_version=version, seed=cast.seed, progress=lambda _: count(1)
+        )
+
+
+def _rehearse_as_is(cast: Cast, screen: Screen) -> None:
+    screen.step(
+        "Could a small open model on our own machine take over, just like that? Replay and see",
+        f"switchover rehearse {MESSAGES} --candidate own",
+    )
+    found = [_rehearse(cast, screen, name, "own") for name in (MESSAGES, CLAIMS)]
+    screen.verdicts(found)
+    screen.say(
+        "*right: agrees with the vendor's recorded answer; itself: how often the vendor agrees with itself", "dim"
+    )
+
+
+def _adapt(cast: Cast, screen: Screen) -> None:
+    screen.step(
+        "Adapt the process to a replacement: demonstrations for the model, a student for the task",
+        f"switchover adapt {MESSAGES}",
+    )
+    with screen.bar("on the selection split", 0) as count:
+        adapted = wiring.adapt(cast.settings, MESSAGES, seed=cast.seed, progress=lambda _: count(1))
+    for version in adapted.versions:
+        score = "–" if version.score is None else f"{version.score * 100:.0f} %"
+        screen.say(
+            f"{version.kind:<16} {score} on the selection split (plain anchor without a model: {adapted.anchor * 100:.0f} %)"
+        )
+    screen.step(
+        "Prove it on the half of the record that adaptation never saw",
+        f"switchover rehearse {MESSAGES} --candidate student --prompt-version …",
+    )
+    found = [_rehearse(cast, screen, MESSAGES, v.upstream, v.id) for v in adapted.versions]
+    screen.verdicts(found)
+    ready = [verdict for verdict in found if verdict.state is State.READY]
+    for verdict in ready:
+        for part in verdict.evidence.slices:
+            screen.say(
+                f"slice {part.name}: {part.replays} replays, difference {part.lower:+.2f} or better at margin {part.margin:.2f}"
+            )
+    if not ready:
+        screen.say("No replacement is READY, so none will be used: that is the point of a proof.", "yellow")
+
+
+async def _drill(cast: Cast, screen: Screen) -> None:
+    if not wiring.proofs(cast.settings, MESSAGES):
+        return
+    screen.step(
+        "Drill it: the vendor's model vanishes (404) for half of the callers, the other half is the control",
+        f"switchover drill {MESSAGES} --fault vanished --share 0.5 --for 20s",
+    )
+    over = asyncio.Event()
+    callers = asyncio.create_task(send(cast.sorting, cast.messages, pause=0.05, until=over, concurrency=4))
+    try:
+        drill = await wiring.drill(
+            cast.settings,
+            MESSAGES,
+            target=Target(TargetKind.UPSTREAM, "vendor"),
+            fault="vanished",
+            share=0.5,
+            duration=20.0,
+            steady_for=5.0,
+            warm_up=5.0,
+            approver="head-of-customer-service",
+            scenario="fable5-export-directive",
+            simulated=SIMULATED,
+        )
+    finally:
+        over.set()
+        tally = await callers
+    outcome = drill.outcome
+    if outcome is None:
+        screen.say(f"{drill.state}", "yellow")
+        return
+    rto = (
+        "not recovered"
+        if outcome.rto is None
+        else f"recovered in {outcome.rto:.2f} s of {outcome.rto_promised:.0f} s promised"
+    )
+    screen.say(
+        f"[bold]{outcome.result}[/]: {outcome.requests} requests met the fault, {outcome.failed} failed, {rto}; "
+        f"control {outcome.control_requests}; callers saw {tally.failed} failures"
+    )
+
+
+async def _cut(cast: Cast, screen: Screen) -> None:
+    screen.step(
+        "Five in the afternoon: the vendor goes dark, mid-traffic, for real",
+        'switchover cut provider:acme --reason "government letter"',
+    )
+    messages, claims = Tally(), Tally()
+    over = asyncio.Event()
+    senders = asyncio.gather(
+        send(cast.sorting, cast.messages, pause=0.02, tally=messages, until=over, concurrency=4),
+        send(cast.intake, cast.claims, pause=0.1, tally=claims, until=over, concurrency=1),
+    )
+    await asyncio.sleep(2.0)
+    wiring.place_cut(cast.settings, ACME, reason="demo: government letter", by="demo")
+    placed = time.monotonic()
+    before = messages.answered
+    await asyncio.sleep(6.0)
+    over.set()
+    await senders
+    by = ", ".join(f"{name} {count}" for name, count in messages.upstreams.most_common())
+    screen.say(f"customer messages: {messages.answered} answered ({by}), [bold]{messages.failed} failed[/]")
+    taken_over = messages.first_answer_by.get("student")
+    if taken_over is not None:
+        screen.say(
+            f"first answer of the student {taken_over - placed:.2f} s after the cut; {messages.answered - before} answered since"
+        )
+    screen.say(
+        f"claim intake: {claims.answered} answered before the cut, then {claims.failed} refused, each with the reason:"
+    )
+    for reason, _ in claims.errors.most_common(1):
+        screen.say(f"“{reason}”", "yellow")
+
+
+def _answer(cast: Cast, screen: Screen) -> Path:
+    screen.step("The four answers", "switchover report")
+    report = wiring.report(cast.settings, simulated=SIMULATED)
+    render_text(report, screen.console)
+    path = Path(cast.settings.data_dir, "reports", "board.html")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(render_html(report), encoding="utf-8")
+    screen.console.print()
+    screen.say(f"The page: {path}")
+    return path

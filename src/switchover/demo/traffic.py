@@ -1,0 +1,99 @@
+"""The demo's applications: they call the gateway through the official OpenAI SDK and know nothing of Switchover."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from openai import APIError, AsyncOpenAI
+
+from switchover.testing.inbox import CLAIM_PROMPT, SORTING_PROMPT, Claim, Message
+
+
+@dataclass(slots=True)
+class Tally:
+    """What callers saw. Moments are of the monotonic clock."""
+
+    answered: int = 0
+    failed: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    upstreams: Counter[str] = field(default_factory=Counter)
+    first_answer_by: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """One application: its route and what it says to the model before the customer's text."""
+
+    client: AsyncOpenAI
+    route: str
+    prompt: str
+
+    async def ask(self, row: Message | Claim, tally: Tally) -> None:
+        """One call; its outcome is counted."""
+        kind = row.kind if isinstance(row, Message) else "claim"
+        try:
+            reply = await self.client.chat.completions.with_raw_response.create(
+                model=self.route,
+                messages=[{"role": "system", "content": self.prompt}, {"role": "user", "content": row.text}],
+                metadata={"kind": kind},
+                temperature=0,
+                max_tokens=120,
+            )
+        except APIError as error:
+            tally.failed += 1
+            tally.errors[error.message] += 1
+            return
+        upstream = reply.headers.get("x-switchover-upstream", "unknown")
+        tally.answered += 1
+        tally.upstreams[upstream] += 1
+        tally.first_answer_by.setdefault(upstream, time.monotonic())
+
+
+def sorting(base_url: str, key: str) -> Application:
+    """The application that sorts customer messages. It does not retry, so that no failure is hidden."""
+    return Application(AsyncOpenAI(base_url=base_url, api_key=key, max_retries=0), "messages", SORTING_PROMPT)
+
+
+def intake(base_url: str, key: str) -> Application:
+    """The application that takes in claims."""
+    return Application(AsyncOpenAI(base_url=base_url, api_key=key, max_retries=0), "claims", CLAIM_PROMPT)
+
+
+async def send(
+    application: Application,
+    rows: Sequence[Message | Claim],
+    *,
+    concurrency: int = 8,
+    pause: float = 0.0,
+    tally: Tally | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+    until: asyncio.Event | None = None,
+) -> Tally:
+    """Sends every row, ``concurrency`` at a time and ``pause`` seconds apart for each caller.
+
+    With ``until``, goes round the rows until the event is set.
+    """
+    counted = tally if tally is not None else Tally()
+    queue = iter(rows) if until is None else _round(rows, until)
+
+    async def caller() -> None:
+        for row in queue:
+            await application.ask(row, counted)
+            progress(1)
+            if pause:
+                await asyncio.sleep(pause)
+
+    await asyncio.gather(*(caller() for _ in range(concurrency)))
+    return counted
+
+
+def _round(rows: Sequence[Message | Claim], until: asyncio.Event) -> Iterator[Message | Claim]:
+    while not until.is_set():
+        for row in rows:
+            if until.is_set():
+                return
+            yield row
