@@ -80,9 +80,8 @@ async def _record(cast: Cast, screen: Screen) -> None:
         took = time.monotonic() - began
     recorded = wiring.wait_until_recorded(cast.settings, total)
     failed = sorted_.failed + taken.failed
-    screen.say(
-        f"{sorted_.answered + taken.answered:,} answered in {took:.0f} s, {failed} failed; {recorded:,} exchanges on record"
-    )
+    answered = sorted_.answered + taken.answered
+    screen.say(f"{answered:,} answered in {took:.0f} s, {failed} failed; {recorded:,} exchanges on record")
 
 
 def _rehearse(cast: Cast, screen: Screen, process: str, upstream: str, version: str | None = None) -> Verdict:
@@ -114,9 +113,10 @@ def _adapt(cast: Cast, screen: Screen) -> None:
         adapted = wiring.adapt(cast.settings, MESSAGES, seed=cast.seed, progress=lambda _: count(1))
     for version in adapted.versions:
         score = "–" if version.score is None else f"{version.score * 100:.0f} %"
-        screen.say(
-            f"{version.kind:<16} {score} on the selection split (plain anchor without a model: {adapted.anchor * 100:.0f} %)"
-        )
+        screen.say(f"{version.kind:<16} {score} on the selection split")
+    screen.say(
+        f"plain anchor, the vote of the nearest recorded answers without any model: {adapted.anchor * 100:.0f} %"
+    )
     screen.step(
         "Prove it on the half of the record that adaptation never saw",
         f"switchover rehearse {MESSAGES} --candidate student --prompt-version …",
@@ -126,9 +126,8 @@ def _adapt(cast: Cast, screen: Screen) -> None:
     ready = [verdict for verdict in found if verdict.state is State.READY]
     for verdict in ready:
         for part in verdict.evidence.slices:
-            screen.say(
-                f"slice {part.name}: {part.replays} replays, difference {part.lower:+.2f} or better at margin {part.margin:.2f}"
-            )
+            bound = f"difference {part.lower:+.2f} or better, at a margin of {part.margin:.2f}"
+            screen.say(f"slice {part.name}: {part.replays} replays, {bound}")
     if not ready:
         screen.say("No replacement is READY, so none will be used: that is the point of a proof.", "yellow")
 
@@ -196,9 +195,8 @@ async def _cut(cast: Cast, screen: Screen) -> None:
     screen.say(f"customer messages: {messages.answered} answered ({by}), [bold]{messages.failed} failed[/]")
     taken_over = messages.first_answer_by.get("student")
     if taken_over is not None:
-        screen.say(
-            f"first answer of the student {taken_over - placed:.2f} s after the cut; {messages.answered - before} answered since"
-        )
+        since = messages.answered - before
+        screen.say(f"first answer of the student {taken_over - placed:.2f} s after the cut; {since} answered since")
     screen.say(
         f"claim intake: {claims.answered} answered before the cut, then {claims.failed} refused, each with the reason:"
     )

@@ -121,8 +121,8 @@ def _chat_messages(turn: _Turn, dropped: list[str]) -> list[dict[str, Any]]:
             function = {"name": block.name, "arguments": msgspec.json.encode(block.input or {}).decode()}
             calls.append({"id": block.id, "type": "function", "function": function})
         elif block.type == "tool_result":
-            content = _joined(block.content or "")
-            results.append({"role": "tool", "tool_call_id": block.tool_use_id, "content": content})
+            told = _joined(block.content or "")
+            results.append({"role": "tool", "tool_call_id": block.tool_use_id, "content": told})
             if block.is_error:
                 dropped.append("tool_result.is_error")
         elif block.type in ("thinking", "redacted_thinking"):
