@@ -42,6 +42,11 @@ class FrameScanner:
         self._after_cr = False
         self.too_big = False
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether it holds nothing of a frame, so that the next byte begins one."""
+        return not self._buffer and not self._after_cr and not self.too_big
+
     def feed(self, data: bytes) -> list[bytes]:
         """Takes bytes, returns the frames they complete."""
         # Nearly every read is exactly one frame.
@@ -160,6 +165,18 @@ class FrameDecoder:
         """Takes bytes, returns whole frames."""
         if self.failure is not None:
             return b""
+        # Nearly every read after the commit point is one frame of one line: worth half the time of the general way.
+        if (
+            self.committed
+            and data[:6] == b"data: "
+            and data.find(b"\n") == len(data) - 2
+            and data[-1] == 0x0A
+            and b"\r" not in data
+            and self._scanner.is_idle
+            and len(data) <= FRAME_LIMIT
+            and not self.finished
+        ):
+            return data if len(data) > 8 and self._event(b"", data[6:-2]) else b""
         out: list[bytes] = []
         for frame in self._scanner.feed(data):
             if self.finished:
