@@ -1,1 +1,7 @@
 """A live request: admit → plan → attempt → relay → record."""
+
+from .app import asgi
+from .handle import Gateway
+from .snapshot import FixedSnapshot, LiveSnapshot
+
+__all__ = ["FixedSnapshot", "Gateway", "LiveSnapshot", "asgi"]

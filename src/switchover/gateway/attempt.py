@@ -1,0 +1,186 @@
+"""One attempt: the request as this upstream takes it, and its answer up to the commit point."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from zlib import crc32
+
+import msgspec
+
+from switchover import prompts
+from switchover.dialects import DIALECTS
+from switchover.dialects.across import StreamTranslator, translate_answer, translate_request
+from switchover.dialects.sse import FrameDecoder
+from switchover.domain.candidate import PromptKind
+from switchover.domain.cut_off import CutOff
+from switchover.domain.exchange import Usage
+from switchover.domain.ports import Answer, OutboundRequest, Truncated, Upstream
+from switchover.errors import Cut, EmptyAnswer, Malformed
+from switchover.faults import FAULTS
+from switchover.planning import Attempt
+from switchover.upstreams.classify import classify, classify_failure
+
+from .admit import AnyDialect, Call
+
+MAX_ERROR_BYTES = 65_536
+MAX_ANSWER_BYTES = 33_554_432
+Artefacts = Callable[[str], bytes]
+
+
+@dataclass(slots=True)
+class Opened:
+    """An answer that passed the commit point, or is whole.
+
+    ``ready`` are bytes for the caller, in the caller's dialect. ``rest`` is None when they are all; else it yields what
+    follows as it arrives, to be put through :meth:`Stream.take`.
+    """
+
+    attempt: Attempt
+    dropped: tuple[str, ...]
+    ready: bytes
+    model: str | None = None
+    usage: Usage | None = None
+    stream: Stream | None = None
+
+
+@dataclass(slots=True)
+class Stream:
+    """A streamed answer in progress: the upstream's bytes in, the caller's frames out."""
+
+    name: str
+    answer: Answer
+    decoder: FrameDecoder
+    translator: StreamTranslator | None
+    chunks: AsyncIterator[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.chunks = self.answer.chunks()
+
+    def take(self, data: bytes) -> bytes:
+        """Frames that may be relayed."""
+        frames = self.decoder.feed(data)
+        return self.translator.feed(frames) if self.translator is not None and frames else frames
+
+    def check(self) -> None:
+        """Raises the UpstreamError that an error event or a bad frame stands for."""
+        if self.decoder.failure is not None:
+            raise classify_failure(self.decoder.failure, self.name)
+
+    def end(self) -> bytes:
+        """What is still owed after the last byte. Raises Cut when the stream ended before its terminal event."""
+        self.check()
+        closed = self.decoder.close()
+        if isinstance(closed, Truncated):
+            raise Cut(f"{self.name} broke off its answer", fault=closed.why)
+        owed = b"" if self.decoder.finished else self.decoder.lost_terminal
+        if self.translator is None:
+            return owed
+        return (self.translator.feed(owed) if owed else b"") + self.translator.close()
+
+
+def render(call: Call, attempt: Attempt, dialect: str, artefacts: Artefacts) -> tuple[bytes, tuple[str, ...]]:
+    """The request as the upstream takes it, and what had to be left out of it. Raises BadRequest when it can't be."""
+    model, source = attempt.upstream.model, call.dialect.name
+    version = attempt.prompt_version
+    if version is None or version.kind is PromptKind.AS_IS:
+        if source == dialect:
+            return call.dialect.with_model(call.body, model), ()
+        return translate_request(call.body, source, dialect, model)
+    body, dropped = call.body, ()
+    if source != "openai_chat":
+        body, dropped = translate_request(body, source, "openai_chat", model)
+    artefact = artefacts(version.artefact) if version.artefact else None
+    body = msgspec.json.encode(prompts.apply(version, msgspec.json.decode(body), artefact, model=model))
+    if dialect != "openai_chat":
+        body, more = translate_request(body, "openai_chat", dialect, model)
+        dropped += more
+    return body, dropped
+
+
+def meets(cut: CutOff | None, exchange: str) -> CutOff | None:
+    """The drilled cut-off if this exchange is in its share; the same exchange always falls the same way."""
+    if cut is None or cut.share >= 1.0:
+        return cut
+    return cut if crc32(exchange.encode()) / 2**32 < cut.share else None
+
+
+async def ask(call: Call, upstream: Upstream, body: bytes, cut: CutOff | None) -> Answer:
+    """The upstream's answer at its head; behind a fault when a drill says so."""
+    request = OutboundRequest(body=body, stream=call.peek.stream, headers=call.passed, answer_timeout=math.inf)
+    if cut is None or cut.fault is None:
+        return await upstream.answer(request)
+    answer: Answer = await FAULTS[cut.fault](**cut.settings).call(upstream, request)
+    return answer
+
+
+async def open_answer(
+    call: Call, attempt: Attempt, upstream: Upstream, answer: Answer, dropped: tuple[str, ...]
+) -> Opened:
+    """Reads an answer up to its commit point, or to its end where nothing may be relayed before.
+
+    Raises an UpstreamError for whatever is no answer. The caller of this function closes ``answer`` then.
+    """
+    if not 200 <= answer.status < 300:
+        raise classify(answer.status, answer.headers, await _some(answer, MAX_ERROR_BYTES), upstream.name)
+    source = DIALECTS[upstream.dialect]
+    if call.peek.stream:
+        return await _open_stream(call, attempt, upstream, answer, source, dropped)
+    body = await _all(answer)
+    whole = source.read_answer(body)
+    if whole.is_empty:
+        raise EmptyAnswer(f"{upstream.name} answered with nothing")
+    model = whole.model or attempt.upstream.model
+    if source is not call.dialect:
+        body = translate_answer(body, source.name, call.dialect.name, model=model)
+    return Opened(attempt, dropped, body, model, whole.usage)
+
+
+async def _open_stream(
+    call: Call, attempt: Attempt, upstream: Upstream, answer: Answer, source: AnyDialect, dropped: tuple[str, ...]
+) -> Opened:
+    if "text/event-stream" not in answer.headers.get("content-type", ""):
+        raise Malformed(f"{upstream.name} sent no event stream", fault="wrong-content-type")
+    translator = None
+    if source is not call.dialect:
+        usage = call.peek.include_usage
+        translator = StreamTranslator(source.name, call.dialect.name, attempt.upstream.model, include_usage=usage)
+    decoder = source.decoder(choices=call.peek.n)
+    stream = Stream(upstream.name, answer, decoder, translator)
+    ready: list[bytes] = []
+    hold = call.peek.holds or call.process.midstream == "hold"
+    async for data in stream.chunks:
+        ready.append(stream.take(data))
+        stream.check()
+        if decoder.finished:
+            break
+        if decoder.committed and not hold:
+            return Opened(attempt, dropped, b"".join(ready), stream=stream)
+    ready.append(stream.end())
+    if decoder.is_empty:
+        raise EmptyAnswer(f"{upstream.name} answered with nothing")
+    return Opened(attempt, dropped, b"".join(ready), decoder.model, decoder.usage, stream)
+
+
+async def _all(answer: Answer) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for data in answer.chunks():
+        parts.append(data)
+        size += len(data)
+        if size > MAX_ANSWER_BYTES:
+            raise Malformed("the answer is too big", fault="frame-too-big")
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def _some(answer: Answer, most: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for data in answer.chunks():
+        parts.append(data)
+        size += len(data)
+        if size > most:
+            answer.close()
+            break
+    return b"".join(parts)[:most]

@@ -1,0 +1,182 @@
+"""Walks the attempts of a plan until one answers."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+
+from switchover.clock import Clock
+from switchover.domain.exchange import AttemptRecord
+from switchover.domain.ports import Answer, Upstream
+from switchover.domain.process import UpstreamSpec
+from switchover.errors import BadRequest, NoUpstream, RateLimited, TooSlow, UpstreamError
+from switchover.planning import Attempt, Board, BreakerState, Plan
+
+from .admit import Call
+from .attempt import Artefacts, Opened, ask, meets, open_answer, render
+from .guard import TOO_SLOW, Guard
+
+MAX_ATTEMPTS = 3
+LAST_ATTEMPT_S = 600.0
+# SRE book, "Handling Overload": retries at most a tenth of the requests; Envoy: at least three at once.
+RETRY_SHARE = 0.1
+RETRIES_AT_ONCE = 3
+
+OnHeld = Callable[[str, str, str], None]
+
+
+class Spent(NoUpstream):
+    """Every attempt failed: ``errors`` in order, ``message`` names what was passed over too."""
+
+    def __init__(self, message: str, errors: list[UpstreamError]) -> None:
+        self.errors = errors
+        super().__init__(message, retry_after=max((e.retry_after or 0.0 for e in errors), default=0.0) or None)
+
+
+class Failover:
+    """Tries the attempts of plans; keeps the boards of breakers, one for real life and one per drill.
+
+    A drill's failures open breakers of its own, so that lifting it leaves no trace.
+    """
+
+    def __init__(
+        self,
+        *,
+        upstream: Callable[[UpstreamSpec], Upstream],
+        clock: Clock,
+        artefacts: Artefacts,
+        rng: random.Random,
+        on_held: OnHeld,
+    ) -> None:
+        self._upstream, self._clock, self._artefacts, self._rng = upstream, clock, artefacts, rng
+        self._on_held = on_held
+        self.board = Board()
+        self.drills: dict[str, Board] = {}
+        self._probing: set[str] = set()
+        self._asked: dict[str, int] = {}
+        self._retried: dict[str, int] = {}
+        self._retrying = 0
+
+    def board_for(self, attempt: Attempt, exchange: str) -> Board:
+        """The board that this exchange's attempt counts on."""
+        cut = meets(attempt.drill_cut, exchange)
+        return self.board if cut is None else self.drills.setdefault(cut.id, Board())
+
+    async def walk(self, call: Call, plan: Plan, guard: Guard, records: list[AttemptRecord]) -> Opened:
+        """The first answer. Raises Spent, NoUpstream, or the RequestRejected or BadRequest that stops the walk."""
+        errors: list[UpstreamError] = []
+        refused: BadRequest | None = None
+        for place, attempt in enumerate(plan.attempts):
+            for again in (False, True):
+                if len(records) >= MAX_ATTEMPTS or (again and not await self._may_retry(attempt.upstream.name, errors)):
+                    break
+                last = place == len(plan.attempts) - 1 or len(records) == MAX_ATTEMPTS - 1
+                try:
+                    opened = await self._try(call, attempt, guard, records, last)
+                except BadRequest as error:
+                    refused = refused or error
+                    break
+                except UpstreamError as error:
+                    errors.append(error)
+                    if error.stops and place == 0:
+                        raise
+                    continue
+                if opened is not None:
+                    return opened
+                break
+        if refused is not None and not errors:
+            raise refused
+        raise Spent(why(plan, call, errors), errors)
+
+    async def _try(
+        self, call: Call, attempt: Attempt, guard: Guard, records: list[AttemptRecord], last: bool
+    ) -> Opened | None:
+        spec, clock = attempt.upstream, self._clock
+        board, begun = self.board_for(attempt, call.id), clock.monotonic()
+        probe = board.state(spec, begun) is BreakerState.HALF_OPEN
+        if probe and spec.name in self._probing and not last:
+            return None
+        cut = meets(attempt.drill_cut, call.id)
+        answer: Answer | None = None
+        upstream = self._upstream(spec)
+        body, dropped = render(call, attempt, upstream.dialect, self._artefacts)
+        self._asked[spec.name] = self._asked.get(spec.name, 0) + 1
+        if probe:
+            self._probing.add(spec.name)
+        guard.arm(LAST_ATTEMPT_S if last else call.process.first_content_timeout, TOO_SLOW)
+        failure: UpstreamError | None = None
+        opened: Opened | None = None
+        try:
+            answer = await ask(call, upstream, body, cut)
+            opened = await open_answer(call, attempt, upstream, answer, dropped)
+        except UpstreamError as error:
+            failure = error
+        except asyncio.CancelledError:
+            if not guard.take(TOO_SLOW):
+                raise
+            failure = TooSlow(f"{spec.name} was too slow")
+        finally:
+            guard.disarm()
+            self._probing.discard(spec.name)
+            if answer is not None and opened is None:
+                answer.close()
+        now = clock.monotonic()
+        records.append(
+            AttemptRecord(
+                upstream=spec.name,
+                model=spec.model,
+                fault=failure.fault if failure else None,
+                status=failure.seen_status if failure else answer.status if answer else None,
+                elapsed_ms=(now - begun) * 1000,
+                prompt_version=attempt.prompt_version.id if attempt.prompt_version else None,
+                cut_off=cut.id if cut else None,
+            )
+        )
+        if failure is not None:
+            self.failed(attempt, call.id, failure)
+            raise failure
+        if not call.peek.stream:
+            board.answered(spec, now)
+        return opened
+
+    def failed(self, attempt: Attempt, exchange: str, error: UpstreamError) -> None:
+        """Counts a failure, and reports what is held from now on, unless it was drilled."""
+        board = self.board_for(attempt, exchange)
+        held = board.failed(attempt.upstream, error, self._clock.monotonic())
+        if held is not None and board is self.board:
+            self._on_held(held[0], attempt.upstream.name, error.fault)
+
+    async def _may_retry(self, name: str, errors: list[UpstreamError]) -> bool:
+        if not errors or errors[-1].retry != "once":
+            return False
+        retried = self._retried.get(name, 0)
+        if self._retrying >= RETRIES_AT_ONCE and retried >= RETRY_SHARE * self._asked.get(name, 0):
+            return False
+        self._retried[name] = retried + 1
+        self._retrying += 1
+        try:
+            await self._clock.sleep(0.05 + 0.1 * self._rng.random())
+        finally:
+            self._retrying -= 1
+        return True
+
+
+def why(plan: Plan, call: Call, errors: list[UpstreamError]) -> str:
+    """One plain sentence: what was tried, and why nothing else could be."""
+    baseline = call.process.baseline
+    tried = [str(error) for error in errors]
+    passed = [f"{one.upstream}: {one.reason}" for one in plan.skipped if one.upstream != baseline]
+    lost = [f"baseline {baseline}: {one.reason}" for one in plan.skipped if one.upstream == baseline]
+    if passed:
+        rest = f"no {'other ' if tried else ''}replacement with a proof in date may serve ({'; '.join(passed)})"
+    elif len(plan.attempts) <= 1 and not call.process.fallbacks:
+        rest = "no replacement is configured"
+    else:
+        rest = "no attempt is left"
+    return f"{call.process.name}: {'; '.join([*tried, *lost, rest])}."
+
+
+def all_busy(errors: list[UpstreamError]) -> bool:
+    """True when every attempt was merely asked to slow down."""
+    return bool(errors) and all(isinstance(error, RateLimited) for error in errors)

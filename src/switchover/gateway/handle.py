@@ -1,0 +1,217 @@
+"""The story of a live request: admit → plan → attempt → relay → record."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterable
+
+from switchover.clock import Clock
+from switchover.domain.exchange import AttemptRecord, Outcome
+from switchover.domain.ports import Upstream
+from switchover.domain.process import UpstreamSpec
+from switchover.errors import SwitchoverError, UpstreamError
+
+from . import record
+from .admit import (
+    LOOPBACK,
+    AnyDialect,
+    Call,
+    Head,
+    authenticate,
+    check_route,
+    new_id,
+    read_body,
+    read_head,
+)
+from .asgi_types import Receive, Scope, Send
+from .attempt import Artefacts, Opened
+from .failover import Failover, OnHeld
+from .guard import Guard
+from .plans import Plans
+from .refuse import refusal
+from .relay import Header, Sent, send_error, send_opened
+from .snapshot import SnapshotSource
+
+log = logging.getLogger(__name__)
+
+
+def _nobody(scope: str, upstream: str, reason: str) -> None:
+    """Nobody asked to be told."""
+
+
+class Gateway:
+    """Answers callers; everything it touches is handed in.
+
+    ``snapshot_source``: the register, see :class:`~switchover.gateway.snapshot.SnapshotSource`.
+    ``upstream_factory(spec, base_url)``: the upstream to call; ``base_url`` is the engine's own for kinds that run
+    here. It may raise a SwitchoverError (a key that can't be read): then the upstream counts as failed.
+    ``spool``: the recorder, started by whoever made it. ``artefacts(sha256)``: bytes of a prompt version's artefact.
+    ``pepper``: the HMAC key of caller keys. ``hosts``: the host names callers may use, without port.
+    ``on_held(scope, upstream, fault)``: told when a breaker is held from now on; must return at once.
+    ``rng``: jitter of retries. ``close``: called when the server stops, after the last request.
+    """
+
+    def __init__(
+        self,
+        snapshot_source: SnapshotSource,
+        upstream_factory: Callable[[UpstreamSpec, str | None], Upstream],
+        spool: record.Recorder,
+        clock: Clock,
+        artefacts: Artefacts,
+        pepper: bytes,
+        *,
+        hosts: Iterable[str] = (),
+        on_held: OnHeld = _nobody,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.source, self.spool, self.clock = snapshot_source, spool, clock
+        self.pepper = pepper
+        self.hosts = LOOPBACK | {host.lower() for host in hosts}
+        self.counts: dict[str, int] = {}
+        self.plans = Plans(upstream_factory, clock)
+        self.failover = Failover(
+            upstream=self.plans.upstream,
+            clock=clock,
+            artefacts=artefacts,
+            rng=rng or random.Random(),  # noqa: S311  # jitter, not a secret
+            on_held=on_held,
+        )
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, dialect: AnyDialect) -> None:
+        """One request to a model, from its head to its record."""
+        begun = self.clock.monotonic()
+        call: Call | None = None
+        try:
+            head = read_head(scope, self.hosts)
+            call = await self._admit(head, receive, dialect, begun)
+            if call is None:
+                return
+            check_route(call.process, call.peek.model)
+        except SwitchoverError as error:
+            await self._refuse(send, dialect, call, error)
+            return
+        await self._serve(call, receive, send)
+
+    async def _admit(self, head: Head, receive: Receive, dialect: AnyDialect, begun: float) -> Call | None:
+        """The call, or None when the caller left while sending it. The key is checked before a byte of body is read."""
+        process = authenticate(head, self.source.current, self.pepper)
+        body = await read_body(receive, head.length)
+        if body is None:
+            return None
+        peek = dialect.peek(body)
+        return Call(new_id(), dialect, process, body, peek, head.passed, self.clock.now(), begun)
+
+    async def _serve(self, call: Call, receive: Receive, send: Send) -> None:
+        number = record.begin(self.spool, call)
+        sent = Sent(200)
+        attempts: list[AttemptRecord] = []
+        opened: Opened | None = None
+        code: str | None = None
+        guard = Guard(receive)
+        first: float | None = None
+        try:
+            plan = self.plans.plan_for(call, self.source.current, self.failover)
+            await record.begun(self.spool, number)
+            opened = await self.failover.walk(call, plan, guard, attempts)
+            first = self.clock.monotonic() - call.begun
+            headers = self._headers(call, attempts, opened)
+            await send_opened(send, sent, call, opened, guard, headers)
+        except SwitchoverError as error:
+            refused = refusal(error)
+            code, sent.status, sent.outcome = refused.code, refused.status, Outcome.FAILED
+            if refused.status < 429 and refused.status != 408:
+                sent.outcome = Outcome.REJECTED
+            await send_error(send, sent, call.dialect, refused, call.id, self._headers(call, attempts, None))
+        except asyncio.CancelledError:
+            if guard.fired is None:
+                raise
+            guard.take(guard.fired)
+        except Exception:
+            log.exception("exchange %s failed inside the gateway", call.id)
+            code, sent.outcome = "internal_error", Outcome.FAILED
+            if not sent.begun:
+                sent.status = 500
+                refused = refusal(SwitchoverError())
+                await send_error(send, sent, call.dialect, refused, call.id, self._headers(call, attempts, None))
+        finally:
+            guard.close()
+            self._settle(call, sent, attempts, opened, first, code)
+
+    def _settle(
+        self,
+        call: Call,
+        sent: Sent,
+        attempts: list[AttemptRecord],
+        opened: Opened | None,
+        first: float | None,
+        code: str | None,
+    ) -> None:
+        """Counts and records how it ended; stops an upstream that is still sending."""
+        model, usage = (opened.model, opened.usage) if opened else (None, None)
+        if opened is not None and opened.stream is not None:
+            decoder = opened.stream.decoder
+            opened.stream.answer.close()
+            model, usage = decoder.model or opened.attempt.upstream.model, decoder.usage
+            if sent.error is not None:
+                code = sent.error.code
+                self._cut(call, opened, attempts, sent.error)
+            elif sent.outcome is Outcome.COMPLETE:
+                board = self.failover.board_for(opened.attempt, call.id)
+                board.answered(opened.attempt.upstream, self.clock.monotonic())
+        self.counts[sent.outcome] = self.counts.get(sent.outcome, 0) + 1
+        record.finish(
+            self.spool,
+            call,
+            outcome=sent.outcome,
+            status=sent.status,
+            answer=sent.answer,
+            elapsed=self.clock.monotonic() - call.begun,
+            attempts=tuple(attempts),
+            upstream=opened.attempt.upstream.name if opened else None,
+            model=model,
+            usage=usage,
+            first_content=first,
+            error_code=code,
+            dropped=opened.dropped if opened else (),
+        )
+
+    def _cut(self, call: Call, opened: Opened, attempts: list[AttemptRecord], error: UpstreamError) -> None:
+        """Notes that the last attempt broke off after the commit point."""
+        self.failover.failed(opened.attempt, call.id, error)
+        last = attempts[-1]
+        attempts[-1] = AttemptRecord(
+            upstream=last.upstream,
+            model=last.model,
+            fault=error.fault,
+            status=last.status,
+            elapsed_ms=(self.clock.monotonic() - call.begun) * 1000,
+            prompt_version=last.prompt_version,
+            cut_off=last.cut_off,
+        )
+
+    def _headers(self, call: Call, attempts: list[AttemptRecord], opened: Opened | None) -> list[Header]:
+        """What happened, for whoever looks: ``-attempts`` lists upstream:fault, the last one "ok" if it answered."""
+        switched = opened is not None and (len(attempts) > 1 or opened.attempt.upstream.name != call.process.baseline)
+        tried = ", ".join([f"{one.upstream}:{one.fault or 'ok'}" for one in attempts])
+        headers = [
+            (b"x-switchover-exchange", call.id.encode()),
+            (b"x-switchover-route", call.peek.model.encode("latin-1", "replace")),
+            (b"x-switchover-attempts", tried.encode("latin-1", "replace")),
+            (b"x-switchover-switched", b"true" if switched else b"false"),
+        ]
+        if opened is not None:
+            headers.append((b"x-switchover-upstream", opened.attempt.upstream.name.encode("latin-1", "replace")))
+        if opened is not None and opened.dropped:
+            headers.append((b"x-switchover-dropped", ", ".join(opened.dropped).encode("latin-1", "replace")))
+        return headers
+
+    async def _refuse(self, send: Send, dialect: AnyDialect, call: Call | None, error: SwitchoverError) -> None:
+        """Answers a caller's own mistake; recorded when it is known whose process it concerns."""
+        refused = refusal(error)
+        sent = Sent(refused.status, Outcome.REJECTED)
+        headers = self._headers(call, [], None) if call is not None else []
+        await send_error(send, sent, dialect, refused, call.id if call else None, headers)
+        if call is not None:
+            self._settle(call, sent, [], None, None, refused.code)

@@ -1,0 +1,100 @@
+"""Plans kept while nothing they rest on changes, and the upstreams of the snapshot in force."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from switchover.clock import Clock
+from switchover.domain.ports import Upstream
+from switchover.domain.process import UpstreamSpec
+from switchover.domain.register import Snapshot
+from switchover.errors import Denied, SwitchoverError
+from switchover.planning import Board, BreakerState, Plan, plan
+
+from .admit import Call
+from .attempt import meets
+from .failover import Failover
+
+log = logging.getLogger(__name__)
+
+Factory = Callable[[UpstreamSpec, str | None], Upstream]
+Key = tuple[str, frozenset[str]]
+
+
+class Plans:
+    """Makes a plan per process and need, and keeps it until the snapshot, a breaker or time changes it."""
+
+    def __init__(self, factory: Factory, clock: Clock) -> None:
+        self._factory, self._clock = factory, clock
+        self._snapshot: Snapshot | None = None
+        self._kept: dict[Key, tuple[int, float, Plan]] = {}
+        self._upstreams: dict[str, tuple[UpstreamSpec, str | None, Upstream]] = {}
+        self._checked: set[str] = set()
+
+    def plan_for(self, call: Call, snapshot: Snapshot, failover: Failover) -> Plan:
+        """The plan of one call; a drill in whose share it falls shows it that drill's own breakers."""
+        if snapshot is not self._snapshot:
+            self._swap(snapshot, failover)
+        board, key, now = failover.board, (call.process.name, call.peek.needs), self._clock.now()
+        kept = self._kept.get(key)
+        if kept is None or kept[0] != board.version or now >= kept[1]:
+            kept = self._kept[key] = self._make(snapshot, key, board, now)
+        made = kept[2]
+        if any(meets(attempt.drill_cut, call.id) for attempt in made.attempts):
+            return self._drilled(snapshot, key, failover, made, call, now)
+        return made
+
+    def upstream(self, spec: UpstreamSpec) -> Upstream:
+        """The upstream of a spec. Raises Denied when it can't be made, as when its key can't be read."""
+        kept = self._upstreams.get(spec.name)
+        if kept is not None and spec.name in self._checked:
+            return kept[2]
+        base_url = self._snapshot.endpoints.get(spec.name, spec.base_url) if self._snapshot else spec.base_url
+        if kept is None or kept[0] != spec or kept[1] != base_url:
+            try:
+                kept = (spec, base_url, self._factory(spec, base_url))
+            except SwitchoverError as cause:
+                raise Denied(
+                    f"{spec.name} can't be called: its key can't be read", fault="secrets-unavailable"
+                ) from cause
+            self._upstreams[spec.name] = kept
+        self._checked.add(spec.name)
+        return kept[2]
+
+    def _make(self, snapshot: Snapshot, key: Key, board: Board, now: float) -> tuple[int, float, Plan]:
+        elapsed = self._clock.monotonic()
+        states = self._states(snapshot, key[0], board, elapsed)
+        made = plan(snapshot, key[0], now, breakers=states, needs=key[1])
+        until = min(made.until, now + max(board.next_change() - elapsed, 0.0))
+        return board.version, until, made
+
+    def _drilled(self, snapshot: Snapshot, key: Key, failover: Failover, made: Plan, call: Call, now: float) -> Plan:
+        elapsed = self._clock.monotonic()
+        states = self._states(snapshot, key[0], failover.board, elapsed)
+        for attempt in made.attempts:
+            if meets(attempt.drill_cut, call.id):
+                states[attempt.upstream.name] = failover.board_for(attempt, call.id).state(attempt.upstream, elapsed)
+        return plan(snapshot, key[0], now, breakers=states, needs=key[1])
+
+    def _states(self, snapshot: Snapshot, process: str, board: Board, elapsed: float) -> dict[str, BreakerState]:
+        names = snapshot.processes[process].upstreams
+        return {name: board.state(snapshot.upstreams[name], elapsed) for name in names}
+
+    def _swap(self, snapshot: Snapshot, failover: Failover) -> None:
+        """A new snapshot: forget plans; clear breakers whose upstream changed or whose baseline was restored."""
+        old, self._snapshot = self._snapshot, snapshot
+        self._kept.clear()
+        self._checked.clear()
+        in_force = {cut.id for cut in snapshot.cut_offs}
+        for lapsed in [drill for drill in failover.drills if drill not in in_force]:
+            del failover.drills[lapsed]
+        if old is None:
+            return
+        now = self._clock.monotonic()
+        for name, spec in old.upstreams.items():
+            if snapshot.upstreams.get(name) != spec:
+                failover.board.clear(spec, now)
+        for process in set(old.baseline_lost) - set(snapshot.baseline_lost):
+            if process in old.processes:
+                failover.board.clear(old.upstreams[old.processes[process].baseline], now)

@@ -1,0 +1,87 @@
+"""What is kept of a call: an intent before the upstream is asked, the exchange after. Never waits for a disk."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from switchover.domain.exchange import AttemptRecord, Exchange, Intent, Outcome, Usage
+
+from .admit import Call
+
+# specs/recording.md: past this the route's gap rule applies, which so far is to serve.
+INTENT_WAIT_S = 0.020
+
+
+class Recorder(Protocol):
+    """The spool, as the gateway sees it; see ``store/spool.py``."""
+
+    written: int
+    healthy: bool
+    gaps: int
+
+    def append(self, record: Intent | Exchange) -> int:
+        """Hands a record over; returns its number; never blocks."""
+        ...
+
+    async def wait_written(self, number: int, timeout: float = ...) -> bool:  # noqa: ASYNC109  # the spool's own name
+        """True once the record is written, False when the time is up."""
+        ...
+
+
+def begin(spool: Recorder, call: Call) -> int:
+    """Records that a call was begun; returns the record's number."""
+    intent = Intent(
+        id=call.id,
+        process=call.process.name,
+        route=call.peek.model,
+        dialect=call.dialect.name,
+        started_at=call.started_at,
+    )
+    return spool.append(intent)
+
+
+async def begun(spool: Recorder, number: int) -> None:
+    """Waits till the intent is written, at most 20 ms."""
+    if spool.written < number:
+        await spool.wait_written(number, INTENT_WAIT_S)
+
+
+def finish(
+    spool: Recorder,
+    call: Call,
+    *,
+    outcome: Outcome,
+    status: int,
+    answer: bytes,
+    elapsed: float,
+    attempts: tuple[AttemptRecord, ...] = (),
+    upstream: str | None = None,
+    model: str | None = None,
+    usage: Usage | None = None,
+    first_content: float | None = None,
+    error_code: str | None = None,
+    dropped: tuple[str, ...] = (),
+) -> None:
+    """Records how a call ended. ``elapsed`` and ``first_content`` in seconds since it began."""
+    exchange = Exchange(
+        id=call.id,
+        process=call.process.name,
+        route=call.peek.model,
+        dialect=call.dialect.name,
+        stream=call.peek.stream,
+        started_at=call.started_at,
+        outcome=outcome,
+        status=status,
+        request=call.body,
+        answer=answer,
+        upstream=upstream,
+        model=model,
+        attempts=attempts,
+        usage=usage,
+        first_content_ms=None if first_content is None else first_content * 1000,
+        elapsed_ms=elapsed * 1000,
+        error_code=error_code,
+        dropped=dropped,
+        metadata=call.peek.metadata,
+    )
+    spool.append(exchange)

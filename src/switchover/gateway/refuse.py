@@ -1,0 +1,56 @@
+"""From an error to what the caller is told: status, code, one sentence. Never a provider's own 401, 403 or 404."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from switchover.errors import (
+    BadRequest,
+    CallerError,
+    NoUpstream,
+    RecordingFailed,
+    RequestRejected,
+    SwitchoverError,
+    UpstreamError,
+)
+
+from .failover import Spent, all_busy
+
+RETRY_AFTER_CAP_S = 60.0
+REJECTED = {"body-too-large": (413, "request_too_large"), "context-too-long": (400, "context_length_exceeded")}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What the caller is told. ``retry_after`` in seconds; ``again`` whether the SDK may retry by itself."""
+
+    status: int
+    code: str
+    message: str
+    retry_after: int | None = None
+    again: bool = False
+
+
+def refusal(error: SwitchoverError) -> Refusal:
+    """What an error means to the caller."""
+    if isinstance(error, Spent):
+        return _spent(error)
+    if isinstance(error, RequestRejected):
+        status, code = REJECTED.get(error.fault, (error.http_status, error.code))
+        return Refusal(status, code, str(error))
+    if isinstance(error, CallerError | NoUpstream | RecordingFailed | UpstreamError):
+        return Refusal(error.http_status, error.code, str(error))
+    return Refusal(500, "internal_error", "the gateway failed; its log says why")
+
+
+def _spent(error: Spent) -> Refusal:
+    wait = None if error.retry_after is None else math.ceil(min(error.retry_after, RETRY_AFTER_CAP_S))
+    if all_busy(error.errors):
+        return Refusal(429, "rate_limited", str(error), wait, again=True)
+    if len(error.errors) == 1:
+        only = error.errors[0]
+        if isinstance(only, RequestRejected):
+            return Refusal(BadRequest.http_status, BadRequest.code, str(error))
+        return Refusal(only.http_status, only.code, str(error), wait)
+    return Refusal(error.http_status, error.code, str(error), wait)
