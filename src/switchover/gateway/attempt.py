@@ -17,7 +17,7 @@ from switchover.domain.candidate import PromptKind
 from switchover.domain.cut_off import CutOff
 from switchover.domain.exchange import Usage
 from switchover.domain.ports import Answer, OutboundRequest, Truncated, Upstream
-from switchover.errors import Cut, EmptyAnswer, Malformed
+from switchover.errors import BadRequest, Cut, EmptyAnswer, Malformed, ModelMissing, SwitchoverError
 from switchover.faults import FAULTS
 from switchover.planning import Attempt
 from switchover.upstreams.classify import classify, classify_failure
@@ -33,8 +33,8 @@ Artefacts = Callable[[str], bytes]
 class Opened:
     """An answer that passed the commit point, or is whole.
 
-    ``ready`` are bytes for the caller, in the caller's dialect. ``rest`` is None when they are all; else it yields what
-    follows as it arrives, to be put through :meth:`Stream.take`.
+    ``ready`` are bytes for the caller, in the caller's dialect; ``whole`` says that nothing follows. Else what follows
+    comes from ``stream.chunks``, to be put through :meth:`Stream.take`.
     """
 
     attempt: Attempt
@@ -43,6 +43,7 @@ class Opened:
     model: str | None = None
     usage: Usage | None = None
     stream: Stream | None = None
+    whole: bool = False
 
 
 @dataclass(slots=True)
@@ -88,11 +89,18 @@ def render(call: Call, attempt: Attempt, dialect: str, artefacts: Artefacts) -> 
         if source == dialect:
             return call.dialect.with_model(call.body, model), ()
         return translate_request(call.body, source, dialect, model)
-    body, dropped = call.body, ()
+    body = call.body
+    dropped: tuple[str, ...] = ()
     if source != "openai_chat":
         body, dropped = translate_request(body, source, "openai_chat", model)
-    artefact = artefacts(version.artefact) if version.artefact else None
-    body = msgspec.json.encode(prompts.apply(version, msgspec.json.decode(body), artefact, model=model))
+    try:
+        artefact = artefacts(version.artefact) if version.artefact else None
+        body = msgspec.json.encode(prompts.apply(version, msgspec.json.decode(body), artefact, model=model))
+    except BadRequest:
+        raise
+    except (SwitchoverError, OSError, ValueError, LookupError, TypeError) as cause:
+        said = f"{attempt.upstream.name}: the prompt version {version.id} can't be applied"
+        raise ModelMissing(said, fault="weights-missing") from cause
     if dialect != "openai_chat":
         body, more = translate_request(body, "openai_chat", dialect, model)
         dropped += more
@@ -134,7 +142,7 @@ async def open_answer(
     model = whole.model or attempt.upstream.model
     if source is not call.dialect:
         body = translate_answer(body, source.name, call.dialect.name, model=model)
-    return Opened(attempt, dropped, body, model, whole.usage)
+    return Opened(attempt, dropped, body, model, whole.usage, whole=True)
 
 
 async def _open_stream(
@@ -160,7 +168,7 @@ async def _open_stream(
     ready.append(stream.end())
     if decoder.is_empty:
         raise EmptyAnswer(f"{upstream.name} answered with nothing")
-    return Opened(attempt, dropped, b"".join(ready), decoder.model, decoder.usage, stream)
+    return Opened(attempt, dropped, b"".join(ready), stream=stream, whole=True)
 
 
 async def _all(answer: Answer) -> bytes:

@@ -99,8 +99,6 @@ class Failover:
             return None
         cut = meets(attempt.drill_cut, call.id)
         answer: Answer | None = None
-        upstream = self._upstream(spec)
-        body, dropped = render(call, attempt, upstream.dialect, self._artefacts)
         self._asked[spec.name] = self._asked.get(spec.name, 0) + 1
         if probe:
             self._probing.add(spec.name)
@@ -108,6 +106,8 @@ class Failover:
         failure: UpstreamError | None = None
         opened: Opened | None = None
         try:
+            upstream = self._upstream(spec)
+            body, dropped = render(call, attempt, upstream.dialect, self._artefacts)
             answer = await ask(call, upstream, body, cut)
             opened = await open_answer(call, attempt, upstream, answer, dropped)
         except UpstreamError as error:

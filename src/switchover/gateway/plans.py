@@ -55,9 +55,8 @@ class Plans:
             try:
                 kept = (spec, base_url, self._factory(spec, base_url))
             except SwitchoverError as cause:
-                raise Denied(
-                    f"{spec.name} can't be called: its key can't be read", fault="secrets-unavailable"
-                ) from cause
+                said = f"{spec.name} can't be called: its key can't be read"
+                raise Denied(said, fault="secrets-unavailable") from cause
             self._upstreams[spec.name] = kept
         self._checked.add(spec.name)
         return kept[2]

@@ -78,7 +78,7 @@ async def send_opened(send: Send, sent: Sent, call: Call, opened: Opened, guard:
     headers += [EVENTS, NO_CACHE]
     sent.begun = True
     await send({"type": "http.response.start", "status": sent.status, "headers": headers})
-    if opened.model is not None:  # held back until it was whole
+    if opened.whole:
         sent.parts.append(opened.ready)
         await send({"type": "http.response.body", "body": opened.ready})
     else:

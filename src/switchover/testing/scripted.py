@@ -35,7 +35,7 @@ def reply(body: bytes, *, status: int = 200, kind: str = "application/json", mor
 
 
 def stream(*steps: Step, end: bool = True) -> list[Step]:
-    """An event stream in chunked encoding; each step of bytes is one chunk. Without ``end`` the last chunk is missing."""
+    """An event stream in chunked encoding; each step of bytes is one chunk. Without ``end`` it is cut."""
     head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
     out: list[Step] = [head]
     out += [b"%x\r\n%b\r\n" % (len(step), step) if isinstance(step, bytes) else step for step in steps if step]
