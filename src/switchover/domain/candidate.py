@@ -173,3 +173,25 @@ class Proof:
     replays: int
     made_at: float
     expires_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredCase:
+    """One exchange replayed on a candidate and graded.
+
+    ``candidate`` and ``baseline`` are scores in 0–1, None when ungraded for the ``reason`` given. ``baseline`` is the
+    second baseline sample graded against the recorded answer; ``anchor`` the plain candidate's score, where it was
+    asked. ``topic`` numbers a kind of request; ``seconds`` is the candidate's time; ``answer`` its text.
+    """
+
+    cell_id: str
+    exchange_id: str
+    graded_at: float
+    candidate: float | None
+    baseline: float | None
+    reason: str = ""
+    slices: tuple[str, ...] = ()
+    topic: int = 0
+    seconds: float = 0.0
+    answer: str | None = None
+    anchor: float | None = None

@@ -1,1 +1,5 @@
 """All SQL and the spool."""
+
+from .database import Store
+
+__all__ = ["Store"]

@@ -1,0 +1,1 @@
+"""Alembic looks for this file; the work is done in ``migrate.py``, on a connection that is handed in."""

@@ -1,0 +1,103 @@
+"""Verdicts, all of them, and the proofs that some of them gave."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import msgspec
+from sqlalchemy import select, update
+
+from switchover.domain.candidate import Proof, State, Verdict
+
+from . import schema
+from .database import Store, upsert
+from .versions import bump
+
+_verdict = msgspec.msgpack.Decoder(Verdict)
+
+
+def save_verdict(store: Store, verdict: Verdict) -> None:
+    """Saves a verdict under its id."""
+    row = {
+        "id": verdict.id,
+        "cell_id": verdict.cell.id,
+        "process": verdict.cell.process,
+        "upstream": verdict.cell.upstream,
+        "state": verdict.state.value,
+        "made_at": verdict.made_at,
+        "body": msgspec.msgpack.encode(verdict),
+    }
+    with store.write() as connection:
+        upsert(connection, schema.verdict, [row])
+
+
+def verdicts(store: Store, process: str | None = None) -> list[Verdict]:
+    """Every verdict (of a process), newest first."""
+    table = schema.verdict
+    wanted = select(table.c.body).order_by(table.c.made_at.desc(), table.c.id.desc())
+    if process is not None:
+        wanted = wanted.where(table.c.process == process)
+    with store.read() as connection:
+        return [_verdict.decode(body) for body in connection.scalars(wanted)]
+
+
+def latest_verdict(store: Store, cell_id: str) -> Verdict | None:
+    """The cell's newest verdict."""
+    table = schema.verdict
+    wanted = select(table.c.body).where(table.c.cell_id == cell_id)
+    with store.read() as connection:
+        body = connection.scalar(wanted.order_by(table.c.made_at.desc(), table.c.id.desc()).limit(1))
+    return _verdict.decode(body) if body is not None else None
+
+
+def save_proof(store: Store, proof: Proof) -> None:
+    """Saves a proof under its id; one that was revoked stays revoked."""
+    with store.write() as connection:
+        upsert(connection, schema.proof, [asdict(proof) | {"state": proof.state.value}])
+        bump(connection)
+
+
+def proofs(store: Store, process: str | None = None, *, now: float | None = None) -> list[Proof]:
+    """Proofs that are not revoked, newest first; with ``now`` (Unix seconds) only those in date then."""
+    table = schema.proof
+    wanted = select(table).where(table.c.revoked_at.is_(None)).order_by(table.c.made_at.desc(), table.c.id.desc())
+    if process is not None:
+        wanted = wanted.where(table.c.process == process)
+    if now is not None:
+        wanted = wanted.where(table.c.expires_at > now)
+    with store.read() as connection:
+        rows = [dict(row._mapping) for row in connection.execute(wanted)]
+    for row in rows:
+        del row["revoked_at"]
+    return [Proof(**row | {"state": State(row["state"])}) for row in rows]
+
+
+def revoke_proofs(
+    store: Store,
+    *,
+    at: float,
+    process: str,
+    upstream: str | None = None,
+    fingerprint: str | None = None,
+    prompt_version: str | None = None,
+    grader: str | None = None,
+    epoch: str | None = None,
+) -> int:
+    """Revokes the process's proofs that match every part given, as of ``at``; returns how many that were."""
+    table = schema.proof
+    change = update(table).where(table.c.revoked_at.is_(None), table.c.process == process).values(revoked_at=at)
+    parts = {
+        "upstream": upstream,
+        "fingerprint": fingerprint,
+        "prompt_version": prompt_version,
+        "grader": grader,
+        "epoch": epoch,
+    }
+    for name, value in parts.items():
+        if value is not None:
+            change = change.where(table.c[name] == value)
+    with store.write() as connection:
+        revoked = connection.execute(change).rowcount
+        if revoked:
+            bump(connection)
+    return revoked

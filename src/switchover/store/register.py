@@ -1,0 +1,127 @@
+"""Caller keys, what is held to be lost, and the snapshot that workers go by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import msgspec
+from sqlalchemy import delete, select, update
+
+from switchover.domain.candidate import Proof
+from switchover.domain.process import Settings
+from switchover.domain.register import CallerKey, Snapshot
+from switchover.errors import StoreUnavailable
+
+from . import schema
+from .database import Store, upsert
+from .drills import cut_offs
+from .files import unavailable, write_whole
+from .prompt_versions import prompt_versions
+from .proofs import proofs
+from .versions import bump, bump_register, register_version
+
+__all__ = [
+    "baseline_lost",
+    "build_snapshot",
+    "bump_register",
+    "caller_keys",
+    "read_snapshot",
+    "register_version",
+    "revoke_key",
+    "save_key",
+    "set_baseline_lost",
+    "write_snapshot",
+]
+
+_snapshot = msgspec.json.Decoder(Snapshot)
+
+
+def save_key(store: Store, key: CallerKey) -> None:
+    """Saves a caller's key under its id."""
+    with store.write() as connection:
+        upsert(connection, schema.caller_key, [asdict(key)])
+        bump(connection)
+
+
+def caller_keys(store: Store) -> list[CallerKey]:
+    """Every key, revoked ones too, oldest first."""
+    table = schema.caller_key
+    with store.read() as connection:
+        rows = connection.execute(select(table).order_by(table.c.made_at, table.c.id))
+        return [CallerKey(**row._mapping) for row in rows]
+
+
+def revoke_key(store: Store, name: str, at: float) -> bool:
+    """Revokes a key as of ``at``; False when there is no such key in use."""
+    table = schema.caller_key
+    change = update(table).where(table.c.id == name, table.c.revoked_at.is_(None)).values(revoked_at=at)
+    with store.write() as connection:
+        revoked = connection.execute(change).rowcount > 0
+        if revoked:
+            bump(connection)
+    return revoked
+
+
+def baseline_lost(store: Store) -> dict[str, float]:
+    """Since when (Unix seconds) each process's baseline is held to be gone."""
+    table = schema.baseline_lost
+    with store.read() as connection:
+        return {row.process: row.at for row in connection.execute(select(table))}
+
+
+def set_baseline_lost(store: Store, process: str, at: float | None) -> None:
+    """Holds a process's baseline to be gone since ``at`` (a moment already held stays), or back when None."""
+    table = schema.baseline_lost
+    with store.write() as connection:
+        if at is None:
+            connection.execute(delete(table).where(table.c.process == process))
+        else:
+            upsert(connection, table, [{"process": process, "at": at}], update=False)
+        bump(connection)
+
+
+def build_snapshot(store: Store, settings: Settings, endpoints: Mapping[str, str], now: float) -> Snapshot:
+    """The register at ``now``.
+
+    Keys in use, cut-offs in force, and of the proofs that are not revoked the newest for each replacement as it may be
+    asked, out of date or not: plans hold one over while the baseline is gone.
+    """
+    # Read first: a change that arrives while the rest is read then shows as a newer version, and is read again.
+    version = register_version(store)
+    newest: dict[tuple[str, str, str, str], Proof] = {}
+    for proof in proofs(store):
+        if proof.process in settings.processes:
+            newest.setdefault((proof.process, proof.upstream, proof.fingerprint, proof.prompt_version), proof)
+    wanted = {proof.prompt_version for proof in newest.values()}
+    return Snapshot(
+        version=version,
+        made_at=now,
+        providers=settings.providers,
+        upstreams=settings.upstreams,
+        processes=settings.processes,
+        keys={key.id: key for key in caller_keys(store) if key.revoked_at is None},
+        proofs=tuple(newest.values()),
+        prompt_versions={v.id: v for v in prompt_versions(store) if v.id in wanted},
+        cut_offs=tuple(cut_offs(store, in_force_at=now)),
+        baseline_lost={name: at for name, at in baseline_lost(store).items() if name in settings.processes},
+        endpoints=dict(endpoints),
+    )
+
+
+def write_snapshot(path: str | Path, snapshot: Snapshot) -> None:
+    """Replaces the snapshot file, readable by its owner only; a reader sees the old one or the new one, whole."""
+    write_whole(Path(path), msgspec.json.encode(snapshot))
+
+
+def read_snapshot(path: str | Path) -> Snapshot:
+    """The snapshot in the file. Raises StoreUnavailable when there is none or it can't be read."""
+    try:
+        return _snapshot.decode(Path(path).read_bytes())
+    except OSError as cause:
+        raise unavailable(Path(path), cause) from cause
+    except msgspec.MsgspecError as cause:
+        raise StoreUnavailable(
+            f"{path} is not a snapshot we can read", mend="remove it: the keeper writes it anew"
+        ) from cause

@@ -1,0 +1,92 @@
+"""How a record lies in a segment.
+
+A segment begins with a 16-byte head: 8 bytes magic, 4 bytes salt, 4 bytes zero. Frames follow, little-endian:
+``u32 length | u32 crc32c | payload``; the payload is one kind byte and a msgpack body. The checksum begins from
+``salt ^ length``, so that it covers the length too, and so that nobody who sends us a body with a frame in it can have
+that taken for a record when a segment is searched for the next whole frame: the salt is drawn for each segment.
+"""
+
+from __future__ import annotations
+
+import secrets
+import struct
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
+from crc32c import crc32c
+
+from switchover.domain.exchange import Exchange, Intent
+
+MAGIC = b"SWSPOOL1"
+HEAD = struct.Struct("<8sII")
+FRAME = struct.Struct("<II")
+# Twice the largest body the gateway takes, twice over for request and answer: more is no length but rot.
+LONGEST = 256 << 20
+
+
+class Position(NamedTuple):
+    """A place in a worker's spool: the segment's number and the byte after the last frame read."""
+
+    segment: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Began:
+    """A worker began to write: whatever it had open before is unfinished."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """``records`` (0 when it can't be told) are not in the record, for the ``reason`` given."""
+
+    at: float
+    records: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rot:
+    """``length`` bytes that no longer match their checksum; never written, only met when reading."""
+
+    length: int
+    reason: str = "bit-rot"
+
+
+Record = Intent | Exchange | Gap | Began
+KINDS: dict[type, bytes] = {Exchange: b"X", Intent: b"I", Gap: b"G", Began: b"B"}
+
+_encoder = msgspec.msgpack.Encoder()
+_decoders: dict[int, msgspec.msgpack.Decoder[Record]] = {
+    kind[0]: msgspec.msgpack.Decoder(record) for record, kind in KINDS.items()
+}
+
+
+def segment_head() -> tuple[bytes, int]:
+    """The head of a new segment, and its salt."""
+    salt = secrets.randbits(32)
+    return HEAD.pack(MAGIC, salt, 0), salt
+
+
+def encode(record: Record) -> bytes:
+    """Kind byte and body: what a frame carries, whatever its segment."""
+    return KINDS[type(record)] + _encoder.encode(record)
+
+
+def frame(payload: bytes, salt: int) -> bytes:
+    """The payload, framed for a segment with this salt."""
+    return FRAME.pack(len(payload), crc32c(payload, salt ^ len(payload))) + payload
+
+
+def decode(payload: bytes | memoryview) -> Record | None:
+    """The record, or None when the bytes are whole but not one of ours (a newer Switchover's)."""
+    decoder = _decoders.get(payload[0])
+    if decoder is None:
+        return None
+    try:
+        return decoder.decode(payload[1:])
+    except msgspec.MsgspecError:
+        return None

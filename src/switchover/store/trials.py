@@ -1,0 +1,59 @@
+"""Scored cases of a cell, and second samples of the baseline."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import msgspec
+from sqlalchemy import select
+
+from switchover.domain.candidate import ScoredCase
+
+from . import schema
+from .database import Store, upsert
+
+_words = msgspec.json.Decoder(tuple[str, ...])
+
+
+def save_score(store: Store, row: ScoredCase) -> None:
+    """Saves a scored case; the same exchange in the same cell is replaced."""
+    with store.write() as connection:
+        upsert(
+            connection,
+            schema.scored_case,
+            [asdict(row) | {"slices": msgspec.json.encode(row.slices).decode()}],
+        )
+
+
+def scored_cases(store: Store, cell_id: str) -> list[ScoredCase]:
+    """The cell's ledger, in the order of grading."""
+    cases = schema.scored_case
+    wanted = select(cases).where(cases.c.cell_id == cell_id).order_by(cases.c.graded_at, cases.c.exchange_id)
+    with store.read() as connection:
+        return [
+            ScoredCase(**dict(row._mapping) | {"slices": _words.decode(row.slices)})
+            for row in connection.execute(wanted)
+        ]
+
+
+def save_baseline_sample(
+    store: Store, process: str, exchange_id: str, epoch: str, answer_text: str | None, taken_at: float
+) -> None:
+    """Keeps what the baseline answered when it was asked the exchange's request a second time; None: no answer."""
+    row = {
+        "process": process,
+        "epoch": epoch,
+        "exchange_id": exchange_id,
+        "answer_text": answer_text,
+        "taken_at": taken_at,
+    }
+    with store.write() as connection:
+        upsert(connection, schema.baseline_sample, [row])
+
+
+def baseline_samples(store: Store, process: str, epoch: str) -> dict[str, str | None]:
+    """Second answers of the baseline in this epoch, by exchange id."""
+    samples = schema.baseline_sample
+    wanted = select(samples).where(samples.c.process == process, samples.c.epoch == epoch)
+    with store.read() as connection:
+        return {row.exchange_id: row.answer_text for row in connection.execute(wanted)}
