@@ -1,1 +1,1 @@
-"""What rehearsal and adaptation share: sample, split, replay, grade, decide."""
+"""What rehearsal and adaptation share: cases, splits, replay, grading and the decision."""

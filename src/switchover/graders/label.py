@@ -1,0 +1,54 @@
+"""Agreement of labels from a closed set, under other spellings and inside a short sentence."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+from switchover.domain.ports import Score
+
+# A label with a few words around it is an answer; a paragraph that mentions one is not.
+LONGEST_SENTENCE = 12
+_NEGATIONS = frozenset({"not", "no", "neither", "nor", "niet", "geen", "nicht", "kein", "keine"})
+
+
+def normalise(text: str) -> str:
+    """Case, accents' encoding, punctuation and spacing aside."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(re.sub(r"[\W_]+", " ", folded).split())
+
+
+class Label:
+    """Scores 1 when both answers name the same label, else 0."""
+
+    name = "label"
+
+    def __init__(self, labels: Sequence[str], aliases: Mapping[str, str]) -> None:
+        self._known = {normalise(label): normalise(label) for label in labels}
+        self._known |= {normalise(alias): normalise(label) for alias, label in aliases.items()}
+        longest_first = sorted(self._known, key=len, reverse=True)
+        self._anywhere = re.compile(r"\b(?:" + "|".join(map(re.escape, longest_first)) + r")\b")
+
+    def read(self, text: str) -> str | None:
+        """The one label that the text gives, or None."""
+        plain = normalise(text)
+        if not self._known:
+            return plain or None
+        if plain in self._known:
+            return self._known[plain]
+        words = plain.split()
+        if len(words) > LONGEST_SENTENCE or _NEGATIONS.intersection(words):
+            return None
+        found = {self._known[name] for name in self._anywhere.findall(plain)}
+        return found.pop() if len(found) == 1 else None
+
+    def score(self, answer: str | None, reference: str) -> Score:
+        """1 or 0; ungraded when the reference gives no label."""
+        wanted = self.read(reference)
+        if wanted is None:
+            return Score(None, "the recorded answer gives no label of the set")
+        got = self.read(answer) if answer is not None else None
+        if got is None:
+            return Score(0.0, "no answer" if answer is None else "gives no single label of the set")
+        return Score(1.0) if got == wanted else Score(0.0, "another label")

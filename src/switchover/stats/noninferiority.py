@@ -1,0 +1,145 @@
+"""Is a candidate at most a margin worse? A ledger of differences by day, and what it says today.
+
+A ledger is a value: adding returns another. Ages are whole UTC days, counted from the start of a case's day to the
+start of the day of judging, so that a judgement does not depend on the hour; a case of age a days weighs
+2^(-a/half-life). Powers up to 1 of fair bets stay fair, so that what an aged ledger says holds at a moment that was
+not chosen from its data (``specs/verdict.md``, Ageing).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from . import bets
+
+DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """``margin`` is the loss accepted, ``alpha`` and ``beta`` the chances of a false READY and a false NOT READY.
+
+    ``half_life`` is in days.
+    """
+
+    margin: float = 0.05
+    alpha: float = 0.05
+    beta: float = 0.20
+    half_life: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """What a ledger says: ``lower`` and ``upper`` bound mean(d) at chances alpha and beta.
+
+    ``good_until`` is the Unix moment at which the evidence for READY fades below 1/alpha, None when it is below it.
+    ``still_needed`` estimates further replays to READY, None where it can't be estimated.
+    """
+
+    replays: int
+    margin: float
+    mean: float | None
+    lower: float
+    upper: float
+    log_e_ready: float
+    log_e_not_ready: float
+    passes: bool
+    fails: bool
+    good_until: float | None
+    still_needed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Histograms of d by UTC day: ``down`` and ``up`` have shape (days, 201)."""
+
+    days: tuple[int, ...] = ()
+    down: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, bets.BINS), dtype=np.int64))
+    up: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, bets.BINS), dtype=np.int64))
+    total: float = 0.0
+
+    @property
+    def replays(self) -> int:
+        """Cases added so far."""
+        return int(self.down.sum())
+
+    def add(self, at: float, difference: float) -> Ledger:
+        """With one more case: ``at`` in Unix seconds, ``difference`` in [-1, 1]."""
+        low, high = int(bets.bin_down(difference)), int(bets.bin_up(difference))
+        day = math.floor(at / DAY)
+        days, down, up = self.days, self.down, self.up
+        if day not in days:
+            days = (*days, day)
+            empty = np.zeros((1, bets.BINS), dtype=np.int64)
+            down, up = np.concatenate([down, empty]), np.concatenate([up, empty])
+        else:
+            down, up = down.copy(), up.copy()
+        row = days.index(day)
+        down[row, low] += 1
+        up[row, high] += 1
+        return Ledger(days, down, up, self.total + difference)
+
+    @classmethod
+    def of(cls, cases: Iterable[tuple[float, float]]) -> Ledger:
+        """From (moment, difference) pairs, in any order."""
+        found = sorted(cases)
+        if not found:
+            return cls()
+        moments, differences = (np.array(column, dtype=np.float64) for column in zip(*found, strict=True))
+        days, rows = np.unique(np.floor(moments / DAY).astype(np.int64), return_inverse=True)
+        down = np.zeros((len(days), bets.BINS), dtype=np.int64)
+        up = np.zeros_like(down)
+        np.add.at(down, (rows, bets.bin_down(differences)), 1)
+        np.add.at(up, (rows, bets.bin_up(differences)), 1)
+        return cls(tuple(int(day) for day in days), down, up, math.fsum(differences))
+
+    def weights(self, now: float, half_life: float) -> tuple[bets.Numbers, bets.Numbers]:
+        """Aged counts, rounded down and mirrored from rounded up: two arrays of shape (201,)."""
+        today = math.floor(now / DAY)
+        age = np.maximum(today - np.array(self.days, dtype=np.float64), 0.0)
+        weight = np.exp2(-age / half_life)
+        return weight @ self.down, (weight @ self.up)[::-1]
+
+
+def weigh(ledger: Ledger, now: float, terms: Terms) -> Weighed:
+    """What the ledger says at ``now`` (Unix seconds) under the terms."""
+    ready, mirrored = ledger.weights(now, terms.half_life)
+    log_ready = float(bets.log_evidence(ready, -terms.margin))
+    log_not = float(bets.log_evidence(mirrored, terms.margin))
+    n = ledger.replays
+    return Weighed(
+        replays=n,
+        margin=terms.margin,
+        mean=ledger.total / n if n else None,
+        lower=bets.lower_bound(ready, terms.alpha),
+        upper=-bets.lower_bound(mirrored, terms.beta),
+        log_e_ready=log_ready,
+        log_e_not_ready=log_not,
+        passes=log_ready >= -math.log(terms.alpha),
+        fails=log_not >= -math.log(terms.beta),
+        good_until=_good_until(ready, now, terms),
+        still_needed=_still_needed(ready, log_ready, terms),
+    )
+
+
+def _good_until(ready: bets.Numbers, now: float, terms: Terms) -> float | None:
+    """The start of the first day on which the evidence has faded, should nothing be added."""
+    share = bets.lasting(ready, -terms.margin, terms.alpha)
+    if share is None:
+        return None
+    days = math.floor(-math.log2(share) * terms.half_life + 1e-9)
+    return (math.floor(now / DAY) + days + 1) * DAY
+
+
+def _still_needed(ready: bets.Numbers, log_e: float, terms: Terms) -> int | None:
+    """(ln 1/α - ln E) / g with g the log growth per replay; None while replays gain nothing."""
+    missing = -math.log(terms.alpha) - log_e
+    if missing <= 0:
+        return 0
+    gain = bets.growth(ready, -terms.margin)
+    return math.ceil(missing / gain) if gain is not None and gain > 0 else None

@@ -1,0 +1,198 @@
+"""The verdict: ledgers, coverage and freshness against the states of ``specs/verdict.md``, in its order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from switchover.domain.candidate import Evidence, ScoredCase, SliceEvidence, State
+from switchover.domain.process import RehearsalTerms
+from switchover.stats.noninferiority import DAY, Ledger, Terms, Weighed, weigh
+
+from .sample import coverage, replayed_topics
+
+COVERED = 0.95
+TRAFFIC_DAYS = 30.0
+FRESH_DAYS = 7.0
+MOST_UNGRADED = 0.05
+STANDS_DAYS = 7.0  # a rehearsal goes on until its proof would stand so long without another replay
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a verdict is made from.
+
+    ``rows`` is the whole cell and ``mix`` those rows of it that count overall. ``topics`` gives each row's topic by
+    exchange id; ``traffic`` is (moment, topic) of every recorded exchange. ``calibrated`` is False for a judge that
+    no human has rectified; ``was_ready`` is True when the cell had a proof before.
+    """
+
+    rows: Sequence[ScoredCase]
+    mix: Sequence[ScoredCase]
+    topics: Mapping[str, int]
+    traffic: Sequence[tuple[float, int]]
+    calibrated: bool = True
+    was_ready: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A state with its evidence; ``expires_at`` is when a READY or PROVISIONAL would end without new replays."""
+
+    state: State
+    evidence: Evidence
+    expires_at: float | None
+    lasts: bool
+
+
+def decide(facts: Facts, terms: RehearsalTerms, now: float) -> Decision:
+    """Judges a cell at ``now``: NOT READY, READY, PROVISIONAL, EXPIRED or UNPROVEN, the first that fits."""
+    overall = weigh(_ledger(facts.mix), now, _terms(terms, terms.margin))
+    slices = {
+        part.name: weigh(_ledger(_of_slice(facts.rows, part.name)), now, _terms(terms, terms.slice_margin))
+        for part in terms.slices
+    }
+    graded = [row for row in facts.rows if row.candidate is not None and row.baseline is not None]
+    topics = [facts.topics.get(row.exchange_id, row.topic) for row in graded]
+    recent = [topic for at, topic in facts.traffic if at > now - TRAFFIC_DAYS * DAY]
+    covered = coverage(recent, topics)
+    newest = max((row.graded_at for row in graded), default=None)
+    lacking = _lacking(overall, slices, facts, graded, covered, newest, now)
+    failing = [name for name, weighed in {"overall": overall, **slices}.items() if weighed.fails]
+    state = _state(failing, lacking, facts)
+    evidence = _evidence(facts, graded, overall, slices, covered, _reasons(state, failing, lacking))
+    expires = None
+    if state in (State.READY, State.PROVISIONAL) and newest is not None:
+        expires = _expires(facts.traffic, topics, [overall, *slices.values()], newest, now)
+    lasts = expires is not None and newest is not None and expires >= newest + STANDS_DAYS * DAY
+    return Decision(state, evidence, expires, lasts)
+
+
+def _state(failing: Sequence[str], lacking: Sequence[str], facts: Facts) -> State:
+    if failing:
+        return State.NOT_READY
+    if not lacking:
+        return State.READY if facts.calibrated else State.PROVISIONAL
+    return State.EXPIRED if facts.was_ready else State.UNPROVEN
+
+
+def _reasons(state: State, failing: Sequence[str], lacking: Sequence[str]) -> tuple[str, ...]:
+    if state is State.NOT_READY:
+        return tuple(f"{name}: worse than the margin allows" for name in failing)
+    return tuple(lacking) if lacking else () if state is State.READY else ("its judge is not rectified by humans",)
+
+
+def _lacking(
+    overall: Weighed,
+    slices: Mapping[str, Weighed],
+    facts: Facts,
+    graded: Sequence[ScoredCase],
+    covered: float,
+    newest: float | None,
+    now: float,
+) -> list[str]:
+    """What stands between the cell and READY, one plain sentence each."""
+    lacking = []
+    for name, weighed in {"overall": overall, **slices}.items():
+        if not weighed.passes:
+            lacking.append(
+                f"{name}: {weighed.replays} replays show no more than {weighed.lower:+.3f}; "
+                f"wanted above {-weighed.margin:+.3f}"
+            )
+    if covered < COVERED:
+        lacking.append(f"replayed topics cover {covered:.0%} of the last 30 days' traffic; wanted {COVERED:.0%}")
+    if newest is None or now - newest > FRESH_DAYS * DAY:
+        lacking.append("the newest replay is older than 7 days" if newest is not None else "nothing was graded yet")
+    ungraded = len(facts.rows) - len(graded)
+    if facts.rows and ungraded / len(facts.rows) > MOST_UNGRADED:
+        lacking.append(f"{ungraded} of {len(facts.rows)} replays could not be graded; at most 5 % may")
+    return lacking
+
+
+def _expires(
+    traffic: Sequence[tuple[float, int]],
+    topics: Sequence[int],
+    ledgers: Sequence[Weighed],
+    newest: float,
+    now: float,
+) -> float:
+    """The earliest moment at which a READY condition fails without new replays."""
+    moments = [newest + FRESH_DAYS * DAY]
+    moments += [weighed.good_until for weighed in ledgers if weighed.good_until is not None]
+    replayed = replayed_topics(topics)
+    inside = hit = 0
+    # From the newest exchange back: what is left of the traffic's window when all that came before has left it.
+    for at, topic in sorted(traffic, reverse=True):
+        leaves = at + TRAFFIC_DAYS * DAY
+        if inside and hit / inside < COVERED and leaves > now:
+            moments.append(leaves)
+        inside += 1
+        hit += topic in replayed
+    return min(moments)
+
+
+def _terms(terms: RehearsalTerms, margin: float) -> Terms:
+    return Terms(margin=margin, alpha=terms.alpha, beta=terms.beta, half_life=terms.half_life)
+
+
+def _of_slice(rows: Sequence[ScoredCase], name: str) -> list[ScoredCase]:
+    return [row for row in rows if name in row.slices]
+
+
+def _ledger(rows: Sequence[ScoredCase]) -> Ledger:
+    return Ledger.of(
+        (row.graded_at, row.candidate - row.baseline)
+        for row in rows
+        if row.candidate is not None and row.baseline is not None
+    )
+
+
+def _evidence(
+    facts: Facts,
+    graded: Sequence[ScoredCase],
+    overall: Weighed,
+    slices: Mapping[str, Weighed],
+    covered: float,
+    reasons: tuple[str, ...],
+) -> Evidence:
+    mix = [row for row in facts.mix if row.candidate is not None and row.baseline is not None]
+    return Evidence(
+        overall=_numbers("overall", overall),
+        slices=tuple(_numbers(name, weighed) for name, weighed in slices.items()),
+        ungraded=len(facts.rows) - len(graded),
+        coverage=covered,
+        candidate_score=_mean([row.candidate for row in mix]),
+        baseline_self_agreement=_mean([row.baseline for row in mix]),
+        anchor_score=_mean([row.anchor for row in mix]),
+        still_needed=_still_needed(overall, slices, len(graded)),
+        reasons=reasons,
+    )
+
+
+def _numbers(name: str, weighed: Weighed) -> SliceEvidence:
+    return SliceEvidence(
+        name=name,
+        replays=weighed.replays,
+        margin=weighed.margin,
+        mean_difference=weighed.mean,
+        lower=weighed.lower,
+        upper=weighed.upper,
+        log_e_ready=weighed.log_e_ready,
+        log_e_not_ready=weighed.log_e_not_ready,
+    )
+
+
+def _still_needed(overall: Weighed, slices: Mapping[str, Weighed], replays: int) -> int | None:
+    """Replays until the slowest ledger is there, each ledger taking its share of them."""
+    needed = 0
+    for weighed in (overall, *slices.values()):
+        if weighed.still_needed is None or not weighed.replays:
+            return None
+        needed = max(needed, math.ceil(weighed.still_needed * replays / weighed.replays))
+    return needed
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return math.fsum(known) / len(known) if known else None

@@ -1,0 +1,42 @@
+"""Scores of one case: the candidate's answer and a second baseline sample, against the recorded answer.
+
+The second sample is the noise ceiling: without it an equal candidate of a baseline that agrees with itself 85 % of the
+time can never pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from switchover.domain.ports import Grader
+
+from .replay import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """Scores in 0–1; None with the reason when the case is ungraded. ``anchor`` is the plain candidate's."""
+
+    candidate: float | None
+    baseline: float | None
+    reason: str = ""
+    anchor: float | None = None
+
+
+def grade(grader: Grader, reply: Reply, second: str | None, reference: str | None, anchor: str | None = None) -> Graded:
+    """Grades a case. Ungraded is only for what the grader or the baseline could not do."""
+    if reference is None:
+        return Graded(None, None, "the recorded answer has no text")
+    if second is None:
+        return Graded(None, None, "no second baseline sample")
+    ceiling = grader.score(second, reference)
+    if ceiling.value is None:
+        return Graded(None, None, ceiling.reason)
+    plain = grader.score(anchor, reference).value if anchor is not None else None
+    try:
+        score = grader.score(reply.text, reference)
+    except Exception as error:  # whatever a grader trips over, the candidate wrote it: d = -1
+        return Graded(0.0, 1.0, f"the grader failed on the answer: {type(error).__name__}", plain)
+    if score.value is None:
+        return Graded(None, None, score.reason, plain)
+    return Graded(score.value, ceiling.value, reply.error or score.reason, plain)
