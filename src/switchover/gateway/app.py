@@ -113,7 +113,7 @@ def _metrics(gateway: Gateway) -> tuple[int, Header, bytes]:
     lines += ["# TYPE switchover_recording_gaps_total counter", f"switchover_recording_gaps_total {gateway.spool.gaps}"]
     lines += [
         "# TYPE switchover_snapshot_version gauge",
-        f"switchover_snapshot_version {version}",
+        f"switchover_snapshot_version {gateway.source.current.version}",
     ]
     return 200, TEXT, ("\n".join(lines) + "\n").encode()
 
