@@ -90,3 +90,15 @@ def decode(payload: bytes | memoryview) -> Record | None:
         return decoder.decode(payload[1:])
     except msgspec.MsgspecError:
         return None
+
+
+def whole_frame(data: bytes | memoryview, at: int, salt: int) -> memoryview | None:
+    """The payload of the frame at byte ``at`` of a segment, or None when there is no whole and sound one."""
+    if at + FRAME.size > len(data):
+        return None
+    length, check = FRAME.unpack_from(data, at)
+    start = at + FRAME.size
+    if not 0 < length <= LONGEST or start + length > len(data):
+        return None
+    payload = memoryview(data)[start : start + length]
+    return payload if crc32c(payload, salt ^ length) == check else None
