@@ -22,7 +22,8 @@ OPENAI_ANSWER = json.dumps({
 }).encode()  # fmt: skip
 OPENAI_TOOL = json.dumps({
     "id": "c1", "object": "chat.completion", "created": 1, "model": "real-model",
-    "choices": [{"index": 0, "finish_reason": "tool_calls", "message": {"role": "assistant", "content": None, "tool_calls": [
+    "choices": [{"index": 0, "finish_reason": "tool_calls", "message": {
+        "role": "assistant", "content": None, "tool_calls": [
         {"id": "t1", "type": "function", "function": {"name": "look", "arguments": "{\"at\": \"moon\"}"}}]}}],
     "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
 }).encode()  # fmt: skip
