@@ -103,7 +103,7 @@ class Ledger:
         today = math.floor(now / DAY)
         age = np.maximum(today - np.array(self.days, dtype=np.float64), 0.0)
         weight = np.exp2(-age / half_life)
-        return weight @ self.down, (weight @ self.up)[::-1]
+        return np.asarray(weight @ self.down, dtype=np.float64), np.asarray(weight @ self.up, dtype=np.float64)[::-1]
 
 
 def weigh(ledger: Ledger, now: float, terms: Terms) -> Weighed:

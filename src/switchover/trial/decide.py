@@ -121,13 +121,12 @@ def _expires(
     moments = [newest + FRESH_DAYS * DAY]
     moments += [weighed.good_until for weighed in ledgers if weighed.good_until is not None]
     replayed = replayed_topics(topics)
-    inside = hit = 0
+    hit = 0
     # From the newest exchange back: what is left of the traffic's window when all that came before has left it.
-    for at, topic in sorted(traffic, reverse=True):
+    for inside, (at, topic) in enumerate(sorted(traffic, reverse=True)):
         leaves = at + TRAFFIC_DAYS * DAY
         if inside and hit / inside < COVERED and leaves > now:
             moments.append(leaves)
-        inside += 1
         hit += topic in replayed
     return min(moments)
 

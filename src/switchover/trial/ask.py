@@ -1,0 +1,74 @@
+"""Asking an upstream outside live traffic: a prompt version applied, the whole answer read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from switchover import prompts
+from switchover.clock import Clock
+from switchover.dialects import DIALECTS
+from switchover.dialects.across import translate_request
+from switchover.domain.candidate import PromptVersion
+from switchover.domain.ports import OutboundRequest, Upstream
+from switchover.errors import CallerError, Cut, UpstreamError
+from switchover.upstreams.classify import classify
+
+from .replay import Ask, Reply
+
+# Between tries of a call that failed for no fault of the answer's: a trial has time, and is not worth a burst.
+PAUSES_S = (0.2, 1.0, 3.0)
+MOST_BYTES = 32 << 20
+
+
+def asker(upstream: Upstream, version: PromptVersion, artefact: bytes | None, clock: Clock, *, tries: int = 1) -> Ask:
+    """A function that puts an OpenAI chat request to ``upstream`` as ``version`` says.
+
+    Its reply has a text, or None with the fault's id; a call that the upstream failed is tried ``tries`` times in all
+    (4 at most). ``seconds`` is the last try's.
+    """
+
+    async def ask(request: dict[str, Any]) -> Reply:
+        try:
+            body = _rendered(request, version, artefact, upstream)
+        except CallerError as error:
+            return Reply(None, 0.0, str(error))
+        reply = Reply(None)
+        for pause in (*PAUSES_S[: tries - 1], None):
+            begun = clock.monotonic()
+            try:
+                text = await _answer(upstream, body)
+                return Reply(text, clock.monotonic() - begun, None if text else "empty-answer")
+            except UpstreamError as error:
+                reply = Reply(None, clock.monotonic() - begun, error.fault)
+                if error.stops or pause is None:
+                    break
+            await clock.sleep(pause)
+        return reply
+
+    return ask
+
+
+def _rendered(request: Mapping[str, Any], version: PromptVersion, artefact: bytes | None, upstream: Upstream) -> bytes:
+    asked = {name: value for name, value in request.items() if name not in ("stream", "stream_options")}
+    body = msgspec.json.encode(prompts.apply(version, asked, artefact, model=upstream.model))
+    if upstream.dialect == "openai_chat":
+        return body
+    return translate_request(body, "openai_chat", upstream.dialect, upstream.model)[0]
+
+
+async def _answer(upstream: Upstream, body: bytes) -> str | None:
+    answer = await upstream.answer(OutboundRequest(body=body, stream=False))
+    try:
+        whole = bytearray()
+        async for chunk in answer.chunks():
+            whole += chunk
+            if len(whole) > MOST_BYTES:
+                raise Cut(f"{upstream.name} sent more than {MOST_BYTES} bytes", fault="runaway-output")
+    finally:
+        answer.close()
+    if answer.status >= 300:
+        raise classify(answer.status, answer.headers, bytes(whole), upstream.name)
+    return DIALECTS[upstream.dialect].read_answer(bytes(whole)).text
