@@ -1,0 +1,193 @@
+"""The supervisor: starts children, starts them again when they die, and lets none outlive it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from switchover.clock import Clock
+from switchover.errors import StoreUnavailable
+from switchover.store.files import write_whole
+
+from .log import Log
+
+FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
+STEADY_SECONDS = 30.0
+POLL_SECONDS = 0.1
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildSpec:
+    """A child to run. Two specs that differ are two children: a changed one is stopped and started anew.
+
+    ``env`` is the whole environment; ``inherit_fds`` stay open in the child under their numbers; ``ready_check`` says
+    whether it does its work yet.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    inherit_fds: tuple[int, ...] = ()
+    ready_check: Callable[[], bool] | None = field(default=None, compare=False)
+
+
+class _Child:
+    """One child through its deaths."""
+
+    def __init__(self, spec: ChildSpec) -> None:
+        self.spec = spec
+        self.process: asyncio.subprocess.Process | None = None
+        self.ready = False
+        self.restarts = 0
+        self.last_exit: int | None = None
+        self.task: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.process is not None and self.process.returncode is None else None
+
+    def signal(self, number: int) -> None:
+        """Signals the child's whole group: what it started is its own."""
+        if self.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, number)
+
+
+class Supervisor:
+    """Keeps the children that ``children()`` lists running until :meth:`run` is told to stop.
+
+    A child that dies is started again after 0.2 s, twice as long each time up to 10 s; 30 s of running forgive it.
+    ``status`` is where ``run/supervisor.json`` goes (None: nowhere); ``drain`` is how many seconds a child has between
+    SIGTERM and SIGKILL.
+    """
+
+    def __init__(
+        self,
+        children: Callable[[], Sequence[ChildSpec]],
+        clock: Clock,
+        log: Log,
+        *,
+        status: Path | None = None,
+        drain: float = 30.0,
+    ) -> None:
+        self.children, self.clock, self.log, self.status, self.drain = children, clock, log, status, drain
+        self._running: dict[str, _Child] = {}
+        self._stopping: dict[str, asyncio.Task[None]] = {}
+        self._told = b""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Starts, watches and reconciles until ``stop`` is set; then drains every child."""
+        try:
+            while not stop.is_set():
+                self._reconcile()
+                self._look()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), POLL_SECONDS)
+        finally:
+            gone = list(self._running.values())
+            self._running.clear()
+            await asyncio.gather(*(self._stop(child) for child in gone), *self._stopping.values())
+            self._tell()
+
+    def state(self) -> dict[str, dict[str, object]]:
+        """Each child's pid (None while it is down), whether it is ready, its restarts and last exit status."""
+        return {
+            name: {
+                "pid": child.pid,
+                "ready": child.ready,
+                "restarts": child.restarts,
+                "last_exit": child.last_exit,
+            }
+            for name, child in sorted(self._running.items())
+        }
+
+    def _reconcile(self) -> None:
+        self._stopping = {name: task for name, task in self._stopping.items() if not task.done()}
+        wanted = {spec.name: spec for spec in self.children()}
+        for name, child in list(self._running.items()):
+            if wanted.get(name) != child.spec:
+                del self._running[name]
+                self._stopping[name] = asyncio.create_task(self._stop(child))
+        for name, spec in wanted.items():
+            # A successor waits for its forerunner's end: two workers must not write to one spool.
+            if name not in self._running and name not in self._stopping:
+                child = self._running[name] = _Child(spec)
+                child.task = asyncio.create_task(self._keep(child))
+
+    async def _keep(self, child: _Child) -> None:
+        """Starts the child, and starts it again, until the task is cancelled."""
+        wait = FIRST_WAIT
+        while True:
+            begun = self.clock.monotonic()
+            try:
+                child.process = await _start(child.spec)
+            except OSError as error:
+                self.log("child can't be started", child=child.spec.name, detail=error.strerror or str(error))
+            else:
+                self.log("child started", child=child.spec.name, pid=child.process.pid)
+                child.last_exit = await child.process.wait()
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.process.pid, signal.SIGKILL)  # what it started and left behind
+            child.ready = False
+            wait = FIRST_WAIT if self.clock.monotonic() - begun >= STEADY_SECONDS else wait
+            self.log("child ended", child=child.spec.name, status=child.last_exit, again_in=wait)
+            await self.clock.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT)
+            child.restarts += 1
+
+    async def _stop(self, child: _Child) -> None:
+        if child.task is not None:
+            child.task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await child.task
+        if child.process is None or child.process.returncode is not None:
+            return
+        child.signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(child.process.wait(), self.drain)
+        except TimeoutError:
+            self.log("child killed: it did not end in time", child=child.spec.name, seconds=self.drain)
+            child.signal(signal.SIGKILL)
+            await child.process.wait()
+
+    def _look(self) -> None:
+        for child in self._running.values():
+            if child.pid is not None and not child.ready:
+                check = child.spec.ready_check
+                child.ready = check is None or check()
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.status is None:
+            return
+        told = msgspec.json.encode({"pid": os.getpid(), "children": self.state()})
+        if told != self._told:
+            try:
+                write_whole(self.status, told)
+                self._told = told
+            except StoreUnavailable as error:
+                self._told = told
+                self.log("status not written", detail=str(error))
+
+
+async def _start(spec: ChildSpec) -> asyncio.subprocess.Process:
+    parent, libc = os.getpid(), ctypes.CDLL(None)
+
+    def tie() -> None:
+        """In the child: dies when we die, even by SIGKILL."""
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return await asyncio.create_subprocess_exec(
+        *spec.argv, env=dict(spec.env), pass_fds=spec.inherit_fds, start_new_session=True, preexec_fn=tie
+    )
