@@ -61,10 +61,10 @@ def anchor(process: Process, exchanges: Iterable[Exchange], *, k: int = K) -> Ca
 
 
 def in_split(process: Process, exchanges: Iterable[Exchange]) -> dict[Split, list[Case]]:
-    """The baseline's own exchanges of a process as cases, by split."""
+    """The baseline's own answers of a process as cases, by split: the same split as a rehearsal's."""
     slices = process.rehearse.slices if process.rehearse else ()
-    cases = cases_of((e for e in exchanges if e.upstream == process.baseline and not e.switched), slices)
-    usable = [case for case in cases if case.reference is not None]
+    cases = cases_of((exchange for exchange in exchanges if exchange.upstream == process.baseline), slices)
     return {
-        part: [case for group in groups for case in group.cases] for part, groups in split(usable, process.name).items()
+        part: [case for group in groups for case in group.cases if case.reference is not None]
+        for part, groups in split(cases, process.name).items()
     }
