@@ -41,6 +41,19 @@ from .schema import (
 )
 
 DAY = 86400.0
+# What the schema's complaint about a kind of value means to someone who writes YAML.
+KIND_MEANS = {
+    "tuple_type": "a list such as [one, two]",
+    "dict_type": "a section of names and values",
+    "model_type": "a section of names and values",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "int_type": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "bool_parsing": "true or false",
+    "string_type": "text",
+}
 NAMES = frozenset(name for section in SECTIONS for name in section.model_fields)
 
 
@@ -104,7 +117,8 @@ def _located(document: Document, cause: ValidationError) -> ConfigError:
         return document.error(
             path, got=got, want=PATTERN_MEANS.get(context["pattern"], f"text like {context['pattern']}")
         )
-    return document.error(path, got=got, want=str(first["msg"]).replace("Input should be ", ""))
+    want = KIND_MEANS.get(kind) or str(first["msg"]).replace("Input should be ", "")
+    return document.error(path, got=got, want=want)
 
 
 @cache

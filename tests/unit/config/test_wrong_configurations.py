@@ -1,0 +1,278 @@
+"""Each wrong configuration is refused with file and line, where, what stands there and what to write instead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from switchover.config import load
+from switchover.errors import ConfigError
+
+GOOD = """\
+organisation: {domicile: NL, revenue_usd: 40_000_000}
+gateway: {host: 127.0.0.1, port: 8080, workers: 1}
+providers: {acme: {home: US, parent: megacorp, parent_home: US}}
+upstreams:
+  vendor:
+    kind: openai
+    base_url: "https://api.acme.test/v1"
+    key: env:VENDOR_KEY
+    model: big-1
+    developer: acme
+    host: acme
+    price: {as: openai/gpt-4.1-mini}
+  own: {kind: local, weights: starter, model: smollm2, developer: huggingface, host: own, context: 4096}
+processes:
+  customer-messages:
+    owner: head-of-service
+    criticality: critical
+    data: confidential
+    routes: [messages]
+    allow: {confidential: [own, vendor]}
+    rto: 5m
+    baseline: vendor
+    fallbacks: [own]
+    midstream: stop
+    rehearse:
+      grader: label
+      labels: [billing, claim]
+      margin: 0.10
+      slices: {complaints: 'metadata.kind == "complaint"'}
+"""
+
+
+class Slip(NamedTuple):
+    """One edit of the good file, and the whole message it has to lead to, after the file's name."""
+
+    name: str
+    old: str
+    new: str
+    message: str
+
+
+UPSTREAMS = "one of own, vendor"
+
+SLIPS = (
+    Slip("a value of the wrong kind", "port: 8080", "port: eighty", "2: gateway.port: got eighty; want a whole number"),
+    Slip(
+        "a number out of range",
+        "workers: 1",
+        "workers: 0",
+        "2: gateway.workers: got 0; want greater than or equal to 1",
+    ),
+    Slip(
+        "a misspelt name",
+        "    rto: 5m",
+        "    rot: 5m",
+        "21: processes.customer-messages.rot: got an unknown name; want rto, perhaps",
+    ),
+    Slip(
+        "a misspelt name that leaves a value missing",
+        "    owner: head",
+        "    ovner: head",
+        "16: processes.customer-messages.ovner: got an unknown name; want owner, perhaps",
+    ),
+    Slip(
+        "a name unlike any other",
+        "    midstream: stop",
+        "    zzzz: stop",
+        "24: processes.customer-messages.zzzz: got an unknown name; "
+        "want one of the names in docs/reference/settings.md",
+    ),
+    Slip(
+        "a value that is missing",
+        "    owner: head-of-service\n",
+        "",
+        "15: processes.customer-messages.owner: got nothing; want a value for owner",
+    ),
+    Slip(
+        "a choice that is none",
+        "criticality: critical",
+        "criticality: huge",
+        "17: processes.customer-messages.criticality: got huge; want one of 'critical', 'important' or 'ordinary'",
+    ),
+    Slip(
+        "a duration nobody can read",
+        "rto: 5m",
+        "rto: 4 hrs",
+        "21: processes.customer-messages.rto: got 4 hrs; want a duration such as 4h",
+    ),
+    Slip(
+        "a country in small letters",
+        "domicile: NL",
+        "domicile: nl",
+        "1: organisation.domicile: got nl; want a country of two capital letters, such as NL",
+    ),
+    Slip(
+        "a baseline that is no upstream",
+        "baseline: vendor",
+        "baseline: vendr",
+        f"22: processes.customer-messages.baseline: got vendr; want {UPSTREAMS}",
+    ),
+    Slip(
+        "a fallback that is no upstream",
+        "fallbacks: [own]",
+        "fallbacks: [own, nowhere]",
+        f"23: processes.customer-messages.fallbacks.1: got nowhere; want {UPSTREAMS}",
+    ),
+    Slip(
+        "the baseline as its own fallback",
+        "fallbacks: [own]",
+        "fallbacks: [vendor]",
+        "23: processes.customer-messages.fallbacks.0: got vendor again; want each upstream once",
+    ),
+    Slip(
+        "a policy that keeps the data from the baseline",
+        "{confidential: [own, vendor]}",
+        "{confidential: [own]}",
+        "20: processes.customer-messages.allow.confidential: got a policy that keeps confidential data from the "
+        "baseline vendor; want vendor (or its host's home) under allow.confidential, or another baseline",
+    ),
+    Slip(
+        "a permission for nobody",
+        "{confidential: [own, vendor]}",
+        "{confidential: [own, vendor, friends]}",
+        "20: processes.customer-messages.allow.confidential: got friends; want an upstream (own, vendor) or "
+        "host-home: EU",
+    ),
+    Slip(
+        "a label grader without labels",
+        "labels: [billing, claim]",
+        "labels: [billing]",
+        "27: processes.customer-messages.rehearse.labels: got ['billing']; want the closed set of answers, two or more",
+    ),
+    Slip(
+        "a slice that is no comparison",
+        "'metadata.kind == \"complaint\"'",
+        "everything",
+        "29: processes.customer-messages.rehearse.slices.complaints: got everything; "
+        'want a comparison such as metadata.kind == "complaint"',
+    ),
+    Slip(
+        "a margin of one",
+        "margin: 0.10",
+        "margin: 1",
+        "28: processes.customer-messages.rehearse.margin: got 1; want less than 1",
+    ),
+    Slip(
+        "a host nobody knows",
+        "    host: acme",
+        "    host: umbrella",
+        "11: upstreams.vendor.host: got umbrella; want a provider we know, or its home under providers.umbrella",
+    ),
+    Slip(
+        "plain http to another machine",
+        '"https://api.acme.test/v1"',
+        '"http://api.acme.test/v1"',
+        "7: upstreams.vendor.base_url: got http://api.acme.test/v1; want https: plain http goes to this machine only",
+    ),
+    Slip(
+        "an address with a query",
+        '"https://api.acme.test/v1"',
+        '"https://api.acme.test/v1?to=elsewhere"',
+        "7: upstreams.vendor.base_url: got https://api.acme.test/v1?to=elsewhere; "
+        "want an address such as https://host/v1, without a query",
+    ),
+    Slip(
+        "an endpoint without an address",
+        '    base_url: "https://api.acme.test/v1"\n',
+        "",
+        "5: upstreams.vendor.base_url: got nothing; want the address of the endpoint",
+    ),
+    Slip(
+        "a section where a list belongs",
+        "fallbacks: [own]",
+        "fallbacks: {own: 1}",
+        "23: processes.customer-messages.fallbacks: got a section; want a list such as [one, two]",
+    ),
+    Slip(
+        "the same name twice",
+        "    midstream: stop",
+        "    rto: 10m",
+        "24: processes.customer-messages.rto: got the same name twice; want each name once",
+    ),
+    Slip(
+        "text that is not YAML",
+        "[billing, claim]",
+        "[billing, claim",
+        "28: the file: got expected ',' or ']', but got ':'; want valid YAML",
+    ),
+    Slip(
+        "nesting that would exhaust the stack",
+        "domicile: NL",
+        "domicile: " + "[" * 30 + "]" * 30,
+        "1: organisation.domicile" + ".0" * 19 + ": got a very deep nesting; want at most 20 levels",
+    ),
+)
+
+
+def refused(tmp_path: Path, text: str) -> ConfigError:
+    """The error that this configuration leads to."""
+    file = tmp_path / "switchover.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(str(file))
+    return caught.value
+
+
+@pytest.mark.parametrize("slip", SLIPS, ids=lambda slip: slip.name)
+def test_a_wrong_configuration_is_refused_with_its_line_and_the_mend(slip: Slip, tmp_path: Path) -> None:
+    assert GOOD.count(slip.old) == 1
+    error = refused(tmp_path, GOOD.replace(slip.old, slip.new))
+    assert str(error) == f"{tmp_path / 'switchover.yaml'}:{slip.message}"
+
+
+def test_the_file_that_all_slips_start_from_is_valid(tmp_path: Path) -> None:
+    file = tmp_path / "switchover.yaml"
+    file.write_text(GOOD, encoding="utf-8")
+    assert list(load(str(file)).processes) == ["customer-messages"]
+
+
+def test_a_key_in_the_file_is_refused_and_never_shown(tmp_path: Path) -> None:
+    error = refused(tmp_path, GOOD.replace("env:VENDOR_KEY", "sk-canary-0123456789"))
+    assert str(error) == (
+        f"{tmp_path / 'switchover.yaml'}:8: upstreams.vendor.key: got something else; "
+        "want env:NAME or file:PATH, never the key itself"
+    )
+    assert "canary" not in repr(error)
+
+
+def test_a_file_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> None:
+    missing = str(tmp_path / "none.yaml")
+    with pytest.raises(ConfigError) as caught:
+        load(missing)
+    assert str(caught.value) == (
+        f"{missing}: got No such file or directory; want a configuration; `switchover init` drafts one"
+    )
+
+
+def test_an_empty_file_says_what_belongs_in_it(tmp_path: Path) -> None:
+    assert "got an empty file; want upstreams and processes; `switchover init` drafts them" in str(
+        refused(tmp_path, "# nothing yet\n")
+    )
+
+
+def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path) -> None:
+    assert "switchover.yaml:1: the file: got a list; want a section of names and values" in str(
+        refused(tmp_path, "- organisation\n")
+    )
+
+
+def test_bytes_that_are_not_utf8_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "switchover.yaml"
+    file.write_bytes(b"organisation: \xff\xfe")
+    with pytest.raises(ConfigError, match=r"got bytes that are not UTF-8; want a UTF-8 text file$"):
+        load(str(file))
+
+
+def test_a_huge_file_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
+    error = refused(tmp_path, "#" * ((1 << 20) + 1))
+    assert str(error).endswith(f"got {(1 << 20) + 1} bytes; want at most {1 << 20} bytes")
+
+
+def test_a_tag_that_would_make_objects_is_refused(tmp_path: Path) -> None:
+    error = refused(tmp_path, GOOD.replace("domicile: NL", "domicile: !!python/name:os.system NL"))
+    assert error.line == 1
+    assert error.want == "a plain YAML value"
