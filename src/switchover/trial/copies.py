@@ -39,34 +39,23 @@ def signature(text: str) -> npt.NDArray[np.uint64]:
 
 
 def copy_groups(texts: Sequence[str]) -> list[int]:
-    """For each text the place of the first text of its group: copies of copies belong together."""
+    """For each text the place of the first text of its group.
+
+    A text joins the group of the first earlier text that it resembles, and two groups never merge: what was grouped
+    stays so when texts are added at the end.
+    """
     first: dict[str, int] = {}
     same = [first.setdefault(normalise(text), place) for place, text in enumerate(texts)]
-    places = list(first.values())
-    groups = list(range(len(texts)))
-    if places:
-        _join_alike(places, np.stack([signature(texts[place]) for place in places]), groups)
-    return [_root(groups, place) for place in same]
-
-
-def _join_alike(places: list[int], signatures: npt.NDArray[np.uint64], groups: list[int]) -> None:
-    """Joins texts that share a band and enough of their signatures."""
-    for band in range(BANDS):
-        buckets: dict[bytes, list[int]] = {}
-        part = np.ascontiguousarray(signatures[:, band * ROWS : (band + 1) * ROWS])
-        for row, place in enumerate(places):
-            bucket = buckets.setdefault(part[row].tobytes(), [])
-            for other in bucket:
-                if _root(groups, places[other]) == _root(groups, place):
-                    continue
-                if float((signatures[row] == signatures[other]).mean()) >= ALIKE:
-                    low, high = sorted((_root(groups, places[other]), _root(groups, place)))
-                    groups[high] = low
-            bucket.append(row)
-
-
-def _root(groups: list[int], place: int) -> int:
-    while groups[place] != place:
-        groups[place] = groups[groups[place]]
-        place = groups[place]
-    return place
+    groups: dict[int, int] = {}
+    known: dict[int, npt.NDArray[np.uint64]] = {}
+    buckets: dict[tuple[int, bytes], dict[int, int]] = {}
+    for place in first.values():
+        known[place] = signature(texts[place])
+        bands = [(band, known[place][band * ROWS : (band + 1) * ROWS].tobytes()) for band in range(BANDS)]
+        near = sorted({other for band in bands for other in buckets.get(band, {}).values()})
+        alike = (other for other in near if float((known[other] == known[place]).mean()) >= ALIKE)
+        groups[place] = groups.get(next(alike, place), place)
+        for band in bands:
+            # One text of each group is enough to find the group by.
+            buckets.setdefault(band, {}).setdefault(groups[place], place)
+    return [groups[place] for place in same]
