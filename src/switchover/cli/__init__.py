@@ -35,12 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "weights": ("weights", "Fetch and check the starter weights."),
     "doctor": ("doctor", "Say what is wrong and how to mend it."),
 }
-HIDDEN: dict[str, str] = {
-    "worker": "children",
-    "keeper": "children",
-    "engine": "children",
-    "student-server": "children",
-}
+HIDDEN = {"worker": "children", "keeper": "children"}
 
 
 def build(called: str | None) -> typer.Typer:

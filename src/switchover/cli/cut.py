@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from switchover import wiring
+from switchover.wiring import register
 
 from .common import DEFAULT_CONFIG, Config, Json, print_json, settings
 from .explain import print_survival, target_from
@@ -25,8 +25,8 @@ def cut(
     """Take everything under the target out of every plan, within a second, until it is restored."""
     found = settings(config)
     lost = target_from(target)
-    placed = wiring.place_cut(found, lost, reason=reason, by=getpass.getuser())
-    plans = wiring.survival(found, ())
+    placed = register.place_cut(found, lost, reason=reason, by=getpass.getuser())
+    plans = register.survival(found, ())
     if as_json:
         print_json({"cut_off": placed, "plans": plans})
         return

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from switchover import wiring
 from switchover.domain.exchange import Exchange
+from switchover.wiring import register
 
 from .common import DEFAULT_CONFIG, Config, Json, moment, print_json, settings, visible
 
@@ -26,7 +26,7 @@ def listed(
     as_json: Json = False,
 ) -> None:
     """List the newest exchanges."""
-    rows, total = wiring.exchanges(settings(config), process=process, outcome=outcome, limit=limit)
+    rows, total = register.exchanges(settings(config), process=process, outcome=outcome, limit=limit)
     if as_json:
         print_json([_row(exchange) for exchange in rows])
         return
@@ -46,7 +46,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one exchange with its bodies."""
-    found = wiring.exchange(settings(config), exchange)
+    found = register.exchange(settings(config), exchange)
     if as_json:
         print_json(found)
         return

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from switchover import wiring
 from switchover.domain.cut_off import Target
 from switchover.errors import OperatorError
 from switchover.planning.plan import Attempt, Plan
+from switchover.wiring import register
 
 from .common import DEFAULT_CONFIG, Config, Json, moment, print_json, process_named, settings
 
@@ -59,7 +59,7 @@ def explain(
     found = settings(config)
     name = process_named(found, process).name
     lost = tuple(target_from(text) for text in without or ())
-    plan = wiring.survival(found, lost)[name]
+    plan = register.survival(found, lost)[name]
     if as_json:
         print_json(plan)
     else:

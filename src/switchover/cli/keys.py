@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from switchover import wiring
+from switchover.wiring import register
 
 from .common import DEFAULT_CONFIG, Config, Json, moment, print_json, process_named, settings
 
@@ -21,7 +21,7 @@ def create(
 ) -> None:
     """Make a key for a process; it is shown this once."""
     found = settings(config)
-    key, token = wiring.create_key(found, process_named(found, process).name)
+    key, token = register.create_key(found, process_named(found, process).name)
     if as_json:
         print_json({"id": key.id, "process": key.process, "key": token.reveal()})
         return
@@ -32,7 +32,7 @@ def create(
 @app.command("list")
 def show(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
     """List keys, without their secrets."""
-    keys = wiring.keys(settings(config))
+    keys = register.keys(settings(config))
     if as_json:
         print_json([{"id": k.id, "process": k.process, "made_at": k.made_at, "revoked_at": k.revoked_at} for k in keys])
         return
@@ -48,5 +48,5 @@ def revoke(
     key: Annotated[str, typer.Argument(help="The key's id, as `keys list` shows it.")], config: Config = DEFAULT_CONFIG
 ) -> None:
     """End a key; every worker refuses it within a second."""
-    wiring.revoke_key(settings(config), key)
+    register.revoke_key(settings(config), key)
     print(f"Key {key} is revoked.")

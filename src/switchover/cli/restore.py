@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from switchover import wiring
+from switchover.wiring import register
 
 from .common import DEFAULT_CONFIG, Config, settings
 from .explain import print_survival, target_from
@@ -22,6 +22,6 @@ def restore(
 ) -> None:
     """Put everything under the target back into the plans, and let held breakers try again."""
     found = settings(config)
-    lifted = wiring.lift_cut(found, None if target == "all" else target_from(target), by=getpass.getuser())
+    lifted = register.lift_cut(found, None if target == "all" else target_from(target), by=getpass.getuser())
     print(f"{lifted} cut-off{'' if lifted == 1 else 's'} lifted; held breakers under {target} are cleared.")
-    print_survival(wiring.survival(found, ()))
+    print_survival(register.survival(found, ()))

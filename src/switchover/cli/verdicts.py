@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from switchover import wiring
 from switchover.domain.candidate import Verdict
+from switchover.wiring import register
 
 from .common import DEFAULT_CONFIG, Config, Json, console, moment, print_json, settings
 
@@ -22,7 +22,7 @@ def verdicts(
     as_json: Json = False,
 ) -> None:
     """List the newest verdict of each cell."""
-    found = wiring.verdicts(settings(config), process)
+    found = register.verdicts(settings(config), process)
     if as_json:
         print_json(found)
         return

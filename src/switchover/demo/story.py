@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from switchover import wiring
+from switchover.adaptation.run import WAYS
 from switchover.config import load
 from switchover.domain.candidate import State, Verdict
 from switchover.domain.cut_off import Target, TargetKind
@@ -16,10 +16,11 @@ from switchover.domain.process import Settings
 from switchover.report.html import render_html
 from switchover.report.text import render_text
 from switchover.testing import inbox
+from switchover.wiring import register, running, trials
 
 from .screen import Screen
 from .setting import CLAIMS, MESSAGES, stage
-from .traffic import Application, Tally, intake, send, sorting
+from .traffic import Application, Tally, admitted, intake, send, sorting
 
 ACME = Target(TargetKind.PROVIDER, "acme")
 SIMULATED = ("vendor",)
@@ -43,7 +44,7 @@ def play(folder: Path, seed: int, screen: Screen) -> Path:
     began = time.monotonic()
     with stage(folder, seed) as set_up:
         settings = load(str(set_up.configuration))
-        with wiring.running(settings) as url:
+        with running.running(settings, log=folder / "up.log") as url:
             cast = _cast(settings, url, seed)
             screen.say(f"gateway on {url}, fake vendor on {set_up.vendor.url}", "dim")
             asyncio.run(_record(cast, screen))
@@ -57,18 +58,18 @@ def play(folder: Path, seed: int, screen: Screen) -> Path:
 
 
 def _cast(settings: Settings, url: str, seed: int) -> Cast:
-    keys = {name: wiring.create_key(settings, name)[1].reveal() for name in (MESSAGES, CLAIMS)}
+    keys = {name: register.create_key(settings, name)[1].reveal() for name in (MESSAGES, CLAIMS)}
     messages, claims = inbox.messages(), inbox.claims()
     rng = random.Random(seed)  # noqa: S311  # the order of the mail, nothing secret
     rng.shuffle(messages)
     rng.shuffle(claims)
-    wiring.wait_for_keys(settings, url, keys[CLAIMS])
     return Cast(
         settings, sorting(f"{url}/v1", keys[MESSAGES]), intake(f"{url}/v1", keys[CLAIMS]), messages, claims, seed
     )
 
 
 async def _record(cast: Cast, screen: Screen) -> None:
+    await admitted(cast.sorting, cast.intake)
     total = len(cast.messages) + len(cast.claims)
     screen.step(f"The business runs on one vendor: {total:,} calls through the official OpenAI SDK, recorded")
     with screen.bar("customer messages and claims", total) as count:
@@ -78,16 +79,26 @@ async def _record(cast: Cast, screen: Screen) -> None:
             send(cast.intake, cast.claims, progress=count, concurrency=2),
         )
         took = time.monotonic() - began
-    recorded = wiring.wait_until_recorded(cast.settings, total)
+    recorded = await _recorded(cast.settings, total)
     failed = sorted_.failed + taken.failed
     answered = sorted_.answered + taken.answered
     screen.say(f"{answered:,} answered in {took:.0f} s, {failed} failed; {recorded:,} exchanges on record")
 
 
+async def _recorded(settings: Settings, wanted: int) -> int:
+    """How many exchanges are on record, once all that are wanted are, or after a while."""
+    for _ in range(100):
+        _, count = register.exchanges(settings, process=None, outcome=None, limit=1)
+        if count >= wanted:
+            break
+        await asyncio.sleep(0.1)
+    return count
+
+
 def _rehearse(cast: Cast, screen: Screen, process: str, upstream: str, version: str | None = None) -> Verdict:
     budget = cast.settings.processes[process].rehearse
     with screen.bar(f"{process} on {upstream}", budget.budget_calls if budget else 0) as count:
-        return wiring.rehearse(
+        return trials.rehearse_candidate(
             cast.settings, process, upstream, prompt_version=version, seed=cast.seed, progress=lambda _: count(1)
         )
 
@@ -110,12 +121,12 @@ def _adapt(cast: Cast, screen: Screen) -> None:
         f"switchover adapt {MESSAGES}",
     )
     with screen.bar("on the selection split", 0) as count:
-        adapted = wiring.adapt(cast.settings, MESSAGES, seed=cast.seed, progress=lambda _: count(1))
+        adapted = trials.adapt_process(cast.settings, MESSAGES, ways=WAYS, seed=cast.seed, progress=lambda _: count(1))
     for version in adapted.versions:
         score = "–" if version.score is None else f"{version.score * 100:.0f} %"
         screen.say(f"{version.kind:<16} {score} on the selection split")
     screen.say(
-        f"plain anchor, the vote of the nearest recorded answers without any model: {adapted.anchor * 100:.0f} %"
+        f"plain anchor, the vote of the nearest recorded answers without any model: {(adapted.anchor or 0.0) * 100:.0f} %"
     )
     screen.step(
         "Prove it on the half of the record that adaptation never saw",
@@ -133,7 +144,7 @@ def _adapt(cast: Cast, screen: Screen) -> None:
 
 
 async def _drill(cast: Cast, screen: Screen) -> None:
-    if not wiring.proofs(cast.settings, MESSAGES):
+    if not register.proofs(cast.settings, MESSAGES):
         return
     screen.step(
         "Drill it: the vendor's model vanishes (404) for half of the callers, the other half is the control",
@@ -142,7 +153,7 @@ async def _drill(cast: Cast, screen: Screen) -> None:
     over = asyncio.Event()
     callers = asyncio.create_task(send(cast.sorting, cast.messages, pause=0.05, until=over, concurrency=4))
     try:
-        drill = await wiring.drill(
+        drill = await trials.drill(
             cast.settings,
             MESSAGES,
             target=Target(TargetKind.UPSTREAM, "vendor"),
@@ -185,7 +196,7 @@ async def _cut(cast: Cast, screen: Screen) -> None:
         send(cast.intake, cast.claims, pause=0.1, tally=claims, until=over, concurrency=1),
     )
     await asyncio.sleep(2.0)
-    wiring.place_cut(cast.settings, ACME, reason="demo: government letter", by="demo")
+    register.place_cut(cast.settings, ACME, reason="demo: government letter", by="demo")
     placed = time.monotonic()
     before = messages.answered
     await asyncio.sleep(6.0)
@@ -206,7 +217,7 @@ async def _cut(cast: Cast, screen: Screen) -> None:
 
 def _answer(cast: Cast, screen: Screen) -> Path:
     screen.step("The four answers", "switchover report")
-    report = wiring.report(cast.settings, simulated=SIMULATED)
+    report = register.report(cast.settings, simulated=SIMULATED)
     render_text(report, screen.console)
     path = Path(cast.settings.data_dir, "reports", "board.html")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -63,6 +63,19 @@ def intake(base_url: str, key: str) -> Application:
     return Application(AsyncOpenAI(base_url=base_url, api_key=key, max_retries=0), "claims", CLAIM_PROMPT)
 
 
+async def admitted(*applications: Application) -> None:
+    """Returns once every application's new key has reached the gateway; raises APIError when it does not within 5 s."""
+    for application in applications:
+        for left in range(50, -1, -1):
+            try:
+                await application.client.models.list()
+                break
+            except APIError:
+                if not left:
+                    raise
+                await asyncio.sleep(0.1)
+
+
 async def send(
     application: Application,
     rows: Sequence[Message | Claim],

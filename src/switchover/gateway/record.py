@@ -15,9 +15,20 @@ INTENT_WAIT_S = 0.020
 class Recorder(Protocol):
     """The spool, as the gateway sees it; see ``store/spool.py``."""
 
-    written: int
-    healthy: bool
-    gaps: int
+    @property
+    def written(self) -> int:
+        """Number of the last record that is written."""
+        ...
+
+    @property
+    def healthy(self) -> bool:
+        """False from a failed write or sync until the batch is safe elsewhere."""
+        ...
+
+    @property
+    def gaps(self) -> int:
+        """How many records were lost."""
+        ...
 
     def append(self, record: Intent | Exchange) -> int:
         """Hands a record over; returns its number; never blocks."""

@@ -1,0 +1,5 @@
+"""``python -m switchover``."""
+
+from switchover.cli import main
+
+main()

@@ -1,0 +1,127 @@
+"""The register and the record, asked and changed by a command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from switchover.access import load_pepper, make_key
+from switchover.domain.candidate import Proof, Verdict, digest
+from switchover.domain.cut_off import CutOff, Target
+from switchover.domain.exchange import Exchange, Outcome
+from switchover.domain.process import Settings
+from switchover.domain.register import CallerKey, Snapshot
+from switchover.domain.secret import Secret
+from switchover.errors import NotFound, OperatorError
+from switchover.planning.plan import Plan, plan
+from switchover.report.assemble import assemble
+from switchover.report.model import BoardReport
+from switchover.store import Store
+from switchover.store import drills as drill_rows
+from switchover.store import exchanges as exchange_rows
+from switchover.store import proofs as proof_rows
+from switchover.store import register as register_rows
+
+from .parts import CLOCK, open_store
+
+
+def create_key(settings: Settings, process: str) -> tuple[CallerKey, Secret]:
+    """A new caller key; the secret is shown this once."""
+    key, token = make_key(process, load_pepper(settings.data_dir), CLOCK.now())
+    with open_store(settings) as store:
+        register_rows.save_key(store, key)
+    return key, token
+
+
+def keys(settings: Settings) -> list[CallerKey]:
+    """Every key, without its secret."""
+    with open_store(settings) as store:
+        return register_rows.caller_keys(store)
+
+
+def revoke_key(settings: Settings, name: str) -> None:
+    """Ends a key. Raises NotFound."""
+    with open_store(settings) as store:
+        if not register_rows.revoke_key(store, name, CLOCK.now()):
+            raise NotFound(f"there is no key {name!r} in use", mend="see `switchover keys list`")
+
+
+def place_cut(settings: Settings, target: Target, *, reason: str, by: str) -> CutOff:
+    """Cuts a target off, really. Raises NotFound for a target that covers no upstream."""
+    if not any(target.covers(spec, settings.providers) for spec in settings.upstreams.values()):
+        raise NotFound(f"{target} covers no upstream of the configuration", mend="see `upstreams:` and their hosts")
+    now = CLOCK.now()
+    cut = CutOff(id=f"cut-{digest([str(target), now], 10)}", target=target, reason=reason, by=by, placed_at=now)
+    with open_store(settings) as store:
+        drill_rows.place_cut_off(store, cut)
+    return cut
+
+
+def lift_cut(settings: Settings, target: Target | None, *, by: str) -> int:
+    """Lifts the cut-offs of a target (None: all) and forgets that baselines under it were lost; how many lifted."""
+    with open_store(settings) as store:
+        lifted = drill_rows.lift_cut_off(store, target, by, CLOCK.now())
+        for name, process in settings.processes.items():
+            baseline = settings.upstreams[process.baseline]
+            if target is None or target.covers(baseline, settings.providers):
+                register_rows.set_baseline_lost(store, name, None)
+    return lifted
+
+
+def snapshot(settings: Settings, store: Store) -> Snapshot:
+    """The register now; own engines count as running, as they would under ``switchover up``."""
+    endpoints = {name: "http://127.0.0.1" for name, spec in settings.upstreams.items() if spec.is_own}
+    return register_rows.build_snapshot(store, settings, endpoints, CLOCK.now())
+
+
+def survival(settings: Settings, without: Sequence[Target]) -> dict[str, Plan]:
+    """The plan of every process, supposing these targets lost."""
+    with open_store(settings) as store:
+        known = snapshot(settings, store)
+    return {name: plan(known, name, CLOCK.now(), without=tuple(without)) for name in settings.processes}
+
+
+def exchanges(
+    settings: Settings, *, process: str | None, outcome: str | None, limit: int
+) -> tuple[list[Exchange], int]:
+    """The newest exchanges, and how many there are."""
+    wanted = None if outcome is None else _outcome(outcome)
+    with open_store(settings) as store:
+        rows = exchange_rows.list_exchanges(store, process=process, outcome=wanted, limit=limit)
+        return rows, exchange_rows.count_exchanges(store, process=process, outcome=wanted)
+
+
+def _outcome(text: str) -> Outcome:
+    try:
+        return Outcome(text)
+    except ValueError as cause:
+        raise OperatorError(f"there is no outcome {text!r}", mend=f"use one of {', '.join(Outcome)}") from cause
+
+
+def exchange(settings: Settings, name: str) -> Exchange:
+    """One exchange by id or unique prefix. Raises NotFound."""
+    with open_store(settings) as store:
+        found = exchange_rows.get_exchange(store, name)
+    if found is None:
+        raise NotFound(f"there is no one exchange {name!r}", mend="see `switchover exchanges list`")
+    return found
+
+
+def verdicts(settings: Settings, process: str | None) -> list[Verdict]:
+    """The newest verdict of each cell."""
+    with open_store(settings) as store:
+        newest: dict[str, Verdict] = {}
+        for verdict in proof_rows.verdicts(store, process):
+            newest.setdefault(verdict.cell.id, verdict)
+    return list(newest.values())
+
+
+def proofs(settings: Settings, process: str) -> list[Proof]:
+    """Proofs in date."""
+    with open_store(settings) as store:
+        return proof_rows.proofs(store, process, now=CLOCK.now())
+
+
+def report(settings: Settings, *, simulated: Sequence[str] = ()) -> BoardReport:
+    """The four answers as of now."""
+    with open_store(settings) as store:
+        return assemble(store, settings, snapshot(settings, store), CLOCK.now(), simulated=simulated)

@@ -1,0 +1,213 @@
+"""What ``switchover up`` runs: workers on one socket, the keeper, and the engines of own upstreams."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from switchover.access import load_pepper
+from switchover.config import load
+from switchover.domain.process import Settings
+from switchover.errors import EngineFailed, OperatorError, PortInUse, StoreUnavailable, WeightsMissing
+from switchover.processes.keeper import Keeper
+from switchover.processes.log import Log, line_log
+from switchover.processes.own import engine_command, student_command
+from switchover.processes.reload import WatchedSettings
+from switchover.processes.supervise import ChildSpec, Supervisor
+from switchover.store.register import build_snapshot, write_snapshot
+from switchover.upstreams.local import STUDENT_SERVER, child_name, read_place
+
+from .parts import CLOCK, open_store
+from .worker import BACKLOG
+
+# An engine is handed no provider's key.
+ENGINE_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "SWITCHOVER_WEIGHTS")
+START_SECONDS = 60.0
+
+
+def up(settings: Settings, say: Callable[[str], None]) -> None:
+    """Runs everything until SIGTERM or SIGINT. Raises PortInUse, StoreUnavailable, WeightsMissing at the start."""
+    prepare(settings)
+    children = Children(settings, line_log("supervisor", CLOCK))
+    children.check()
+    listening = bind(settings)
+    host, port = listening.getsockname()[:2]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    children.descriptor = listening.fileno()
+    run = Path(settings.data_dir, "run")
+    run.joinpath("gateway.json").write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
+    say(f"gateway on {url}, {settings.gateway.workers} worker(s); stop with Ctrl-C")
+    supervisor = Supervisor(children, CLOCK, children.log, status=run / "supervisor.json")
+    try:
+        asyncio.run(_until_told(supervisor))
+    finally:
+        run.joinpath("gateway.json").unlink(missing_ok=True)
+        listening.close()
+
+
+async def _until_told(supervisor: Supervisor) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await supervisor.run(stop)
+
+
+def prepare(settings: Settings) -> None:
+    """The data folder with its pepper, the store at its newest schema, and a first snapshot for the workers."""
+    folder = Path(settings.data_dir)
+    try:
+        folder.joinpath("run").mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as cause:
+        raise StoreUnavailable(
+            f"{folder}: {cause.strerror}", mend="make it writable, free some space, or name another folder under data:"
+        ) from cause
+    load_pepper(settings.data_dir)
+    with open_store(settings) as store:
+        write_snapshot(folder / "snapshot.json", build_snapshot(store, settings, endpoints(settings), CLOCK.now()))
+
+
+def bind(settings: Settings) -> socket.socket:
+    """The listening socket that all workers share. Raises PortInUse."""
+    listen = settings.gateway
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((listen.host, listen.port))
+        listening.listen(BACKLOG)
+    except OSError as cause:
+        listening.close()
+        raise PortInUse(
+            f"gateway.host {listen.host}, gateway.port {listen.port}: {cause.strerror}",
+            mend="stop the program that listens there, or set another gateway.port (0 takes a free one)",
+        ) from cause
+    listening.setblocking(False)
+    listening.set_inheritable(True)
+    return listening
+
+
+def endpoints(settings: Settings) -> dict[str, str]:
+    """Base URLs of own upstreams whose engine runs now."""
+    found = {}
+    for name, spec in settings.upstreams.items():
+        place = read_place(settings.data_dir, child_name(spec)) if spec.is_own else None
+        if place is not None and _lives(place.pid):
+            found[name] = f"{place.url}/v1"
+    return found
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+class Children:
+    """Which children there should be, from the configuration as it stands now."""
+
+    def __init__(self, settings: Settings, log: Log) -> None:
+        self.settings = WatchedSettings(settings, load)
+        self.log = log
+        self.descriptor = -1
+        self._refused = ""
+
+    def check(self) -> None:
+        """Raises WeightsMissing when an engine could not even be begun."""
+        self._engines()
+
+    def __call__(self) -> Sequence[ChildSpec]:
+        """The children wanted now. Weights that went missing later leave their engine out and are said once."""
+        self.settings.changed()
+        settings = self.settings.current
+        wanted = [self._own("keeper", ["keeper"])]
+        for number in range(settings.gateway.workers):
+            name = f"worker-{number}"
+            words = ["worker", "--name", name, "--fd", str(self.descriptor)]
+            wanted.append(self._own(name, words, fds=(self.descriptor,)))
+        try:
+            wanted += self._engines()
+            self._refused = ""
+        except WeightsMissing as error:
+            if str(error) != self._refused:
+                self._refused = str(error)
+                self.log("engine left out", detail=str(error))
+        return wanted
+
+    def _own(self, name: str, words: list[str], fds: tuple[int, ...] = ()) -> ChildSpec:
+        command = (sys.executable, "-m", "switchover", *words, "--config", self.settings.current.source)
+        return ChildSpec(name=name, argv=command, env=dict(os.environ), inherit_fds=fds)
+
+    def _engines(self) -> list[ChildSpec]:
+        settings = self.settings.current
+        quiet = {name: os.environ[name] for name in ENGINE_ENVIRONMENT if name in os.environ}
+        found = []
+        for name, spec in settings.upstreams.items():
+            if spec.kind == "local":
+                command = engine_command(spec, settings.data_dir, os.environ)
+                found.append(ChildSpec(name=f"engine-{name}", argv=tuple(command), env=quiet))
+        if any(spec.kind == "student" for spec in settings.upstreams.values()):
+            command = student_command(settings.data_dir)
+            found.append(ChildSpec(name=STUDENT_SERVER, argv=tuple(command), env=quiet))
+        return found
+
+
+def serve_keeper(configuration: str) -> None:
+    """The keeper, until SIGTERM."""
+    keeper = Keeper(load(configuration), clock=CLOCK, log=line_log("keeper", CLOCK), load=load, endpoints=endpoints)
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await keeper.run(stop)
+
+    asyncio.run(run())
+
+
+@contextmanager
+def running(settings: Settings, *, log: Path) -> Iterator[str]:
+    """``switchover up`` as a child for as long as this lasts; gives the gateway's URL once everything answers."""
+    command = [sys.executable, "-m", "switchover", "up", "--config", settings.source]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as out:
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)  # noqa: S603  # our own program
+    try:
+        yield _answering(settings, child, log)
+    finally:
+        child.terminate()
+        try:
+            child.wait(40)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def _answering(settings: Settings, child: subprocess.Popen[bytes], log: Path) -> str:
+    place = Path(settings.data_dir, "run", "gateway.json")
+    own = [name for name, spec in settings.upstreams.items() if spec.is_own]
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if child.poll() is not None:
+            raise OperatorError(f"switchover up ended:\n{_tail(log)}", mend=f"see {log}")
+        if place.exists() and not set(own) - set(endpoints(settings)):
+            url: str = json.loads(place.read_text(encoding="utf-8"))["url"]
+            return url
+        time.sleep(0.05)
+    raise EngineFailed(f"not everything started within {START_SECONDS:.0f} s:\n{_tail(log)}", mend=f"see {log}")
+
+
+def _tail(log: Path, lines: int = 12) -> str:
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])

@@ -1,0 +1,176 @@
+"""Rehearsals and adaptations with their upstreams, engines and store."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from switchover.adaptation.demonstrations import anchor
+from switchover.adaptation.run import Adaptation, adapt
+from switchover.adaptation.run import Progress as AdaptationProgress
+from switchover.domain.candidate import PromptKind, PromptVersion, Verdict, digest, fingerprint
+from switchover.domain.exchange import Exchange
+from switchover.domain.process import Process, RehearsalTerms, Settings, UpstreamSpec
+from switchover.egress import Client
+from switchover.errors import NotFound
+from switchover.graders import grader
+from switchover.processes.own import OwnChild, engine_child, healthy, student_child
+from switchover.rehearsal.run import Order, Progress, rehearse
+from switchover.store import Store, artefacts
+from switchover.store import exchanges as exchange_rows
+from switchover.store import prompt_versions as version_rows
+from switchover.store import trials as trial_rows
+from switchover.trial.ask import asker
+from switchover.trial.replay import Ask
+from switchover.upstreams.local import child_name, read_place
+
+from .parts import CLOCK, open_store, upstream
+
+# A baseline sample is drawn once and kept: worth a few tries. A candidate's failure is part of its score: one try.
+BASELINE_TRIES = 4
+
+
+@asynccontextmanager
+async def own_engines(settings: Settings, specs: Iterable[UpstreamSpec], client: Client) -> AsyncIterator[None]:
+    """Own engines for these upstreams: those of a running ``switchover up``, or started for as long as this lasts."""
+    async with AsyncExitStack() as stack:
+        for spec in {child_name(spec): spec for spec in specs if spec.is_own}.values():
+            place = read_place(settings.data_dir, child_name(spec))
+            if place is not None and await healthy(place, client):
+                continue
+            child = _child(settings, spec, client)
+            stack.callback(child.stop)
+            await child.start()
+        yield
+
+
+def _child(settings: Settings, spec: UpstreamSpec, client: Client) -> OwnChild:
+    if spec.kind == "student":
+        return student_child(settings.data_dir, clock=CLOCK, client=client)
+    return engine_child(spec, settings.data_dir, os.environ, clock=CLOCK, client=client)
+
+
+def _ask(settings: Settings, version: PromptVersion, client: Client, *, tries: int = 1) -> Ask:
+    spec = settings.upstreams[version.upstream]
+    data = artefacts.get(settings.data_dir, version.artefact) if version.artefact else None
+    return asker(upstream(settings, spec, None, client), version, data, CLOCK, tries=tries)
+
+
+def rehearse_candidate(
+    settings: Settings,
+    process: str,
+    candidate: str,
+    *,
+    prompt_version: str | None = None,
+    seed: int = 1,
+    budget: int | None = None,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Verdict:
+    """Rehearses one candidate of a process; resumes what an earlier run began. Raises NotFound, EngineFailed …"""
+    found, spec = settings.processes[process], _candidate(settings, settings.processes[process], candidate)
+
+    async def run() -> Verdict:
+        client = Client(CLOCK)
+        with open_store(settings) as store:
+            version = _version(store, found, spec, prompt_version)
+            baseline = settings.upstreams[found.baseline]
+            as_it_is = PromptVersion.make(process=process, upstream=baseline.name, kind=PromptKind.AS_IS)
+            order = Order(
+                process=found,
+                baseline=baseline,
+                candidate=spec,
+                prompt_version=version.id,
+                seed=seed,
+                concurrency=max(spec.slots, 2),
+                budget_calls=budget,
+            )
+            async with own_engines(settings, [spec, baseline], client):
+                return await rehearse(
+                    order,
+                    store=store,
+                    ask=_ask(settings, version, client),
+                    baseline_ask=_ask(settings, as_it_is, client, tries=BASELINE_TRIES),
+                    grader=grader(_terms_of(found)),
+                    clock=CLOCK,
+                    progress=progress,
+                    anchor=_anchor(store, found),
+                )
+
+    return asyncio.run(run())
+
+
+def _candidate(settings: Settings, process: Process, name: str) -> UpstreamSpec:
+    if name not in process.fallbacks:
+        raise NotFound(
+            f"{name!r} is no fallback of {process.name}",
+            mend=f"use one of {', '.join(process.fallbacks) or 'those you add under fallbacks'}",
+        )
+    return settings.upstreams[name]
+
+
+def _terms_of(process: Process) -> RehearsalTerms:
+    if process.rehearse is None:
+        raise NotFound(
+            f"{process.name} does not say how candidates are judged", mend=f"add processes.{process.name}.rehearse"
+        )
+    return process.rehearse
+
+
+def _version(store: Store, process: Process, spec: UpstreamSpec, name: str | None) -> PromptVersion:
+    if name is not None:
+        found = version_rows.prompt_version(store, name)
+        if found is None or found.process != process.name or found.upstream != spec.name:
+            raise NotFound(
+                f"{process.name} has no prompt version {name!r} for {spec.name}",
+                mend=f"run `switchover adapt {process.name}`; it lists those there are",
+            )
+        return found
+    if spec.kind != "student":
+        version = PromptVersion.make(process=process.name, upstream=spec.name, kind=PromptKind.AS_IS)
+        version_rows.save_prompt_version(store, version)
+        return version
+    taught = [v for v in version_rows.prompt_versions(store, process.name) if v.upstream == spec.name]
+    if not taught:
+        raise NotFound(f"{spec.name} has learned nothing yet", mend=f"run `switchover adapt {process.name}` first")
+    return max(taught, key=lambda version: (version.made_at, version.id))
+
+
+def _anchor(store: Store, process: Process) -> Callable[[Exchange], str | None] | None:
+    if process.rehearse is None or process.rehearse.grader != "label":
+        return None
+    return anchor(process, exchange_rows.iter_exchanges(store, process.name))
+
+
+def adapt_process(
+    settings: Settings,
+    process: str,
+    *,
+    ways: Sequence[str],
+    seed: int = 1,
+    progress: Callable[[AdaptationProgress], None] = lambda _: None,
+) -> Adaptation:
+    """Finds prompt versions for the fallbacks of a process and saves them with their scores."""
+    found = settings.processes[process]
+
+    async def run() -> Adaptation:
+        client = Client(CLOCK)
+        with open_store(settings) as store:
+            wanted = [settings.upstreams[name] for name in found.fallbacks]
+            epoch = digest([fingerprint(settings.upstreams[found.baseline]), "as-is"])
+            async with own_engines(settings, wanted, client):
+                return await adapt(
+                    found,
+                    ways=ways,
+                    upstreams=settings.upstreams,
+                    store=store,
+                    data_dir=settings.data_dir,
+                    ask_for=lambda version: _ask(settings, version, client),
+                    clock=CLOCK,
+                    seed=seed,
+                    progress=progress,
+                    second_samples=trial_rows.baseline_samples(store, process, epoch),
+                )
+
+    return asyncio.run(run())
