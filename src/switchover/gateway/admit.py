@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import time_ns
@@ -20,6 +20,9 @@ MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32_768
 PASSED = frozenset([b"anthropic-beta", b"openai-beta"])
 LOOPBACK = frozenset(["127.0.0.1", "localhost", "[::1]", "testserver"])
+
+# Seeded by the system once: os.urandom would give up the interpreter lock on every request.
+IDS = random.Random()  # noqa: S311  # names, not secrets
 
 AnyDialect = OpenAIChat | AnthropicMessages
 
@@ -153,8 +156,8 @@ def check_route(process: Process, model: str) -> None:
 
 
 def new_id() -> str:
-    """A new exchange id: milliseconds, so that ids sort by time, then 64 random bits."""
-    return f"{time_ns() // 1_000_000:012x}{os.urandom(8).hex()}"
+    """A new exchange id: milliseconds, so that ids sort by time, then 64 random bits. A name, not a secret."""
+    return f"{time_ns() // 1_000_000:012x}{IDS.getrandbits(64):016x}"
 
 
 def dialect_at(path: str) -> AnyDialect | None:

@@ -93,6 +93,7 @@ async def _follow(send: Send, sent: Sent, call: Call, ready: bytes, stream: Stre
     parts = sent.parts
     decoder: FrameDecoder = stream.decoder
     progressed = -1
+    chunks = stream.chunks
     try:
         frames = ready
         while True:
@@ -106,8 +107,9 @@ async def _follow(send: Send, sent: Sent, call: Call, ready: bytes, stream: Stre
             progressed = decoder.progressed
             if decoder.failure is not None or decoder.finished:
                 break
-            data = await anext(stream.chunks, None)
-            if data is None:
+            try:
+                data = await chunks.__anext__()
+            except StopAsyncIteration:
                 break
             frames = stream.take(data)
         last = stream.end()
