@@ -199,7 +199,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     print(f"{options.runs:,} seeded runs{'':<37}measured   target")
-    lines = [*nulls(options.runs, options.seed), *alternatives(options.runs, options.seed), cpu_per_replay(options.seed)]
+    lines = [
+        *nulls(options.runs, options.seed),
+        *alternatives(options.runs, options.seed),
+        cpu_per_replay(options.seed),
+    ]
     for line in lines:
         print(line)
     print("\nRules it was chosen over (expected to miss):")
