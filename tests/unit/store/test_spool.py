@@ -1,0 +1,230 @@
+"""The spool on a disk that is full, slow or broken."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import errno
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from switchover.clock import SystemClock
+from switchover.domain.exchange import Exchange, Outcome
+from switchover.errors import StoreUnavailable
+from switchover.store import segment as segment_module
+from switchover.store.segment import Segment
+from switchover.store.spool import Gap, Spool, read_spool
+
+
+def exchange(number, body=b"{}"):
+    return Exchange(
+        id=f"x{number}",
+        process="p",
+        route="r",
+        dialect="openai_chat",
+        stream=False,
+        started_at=float(number),
+        outcome=Outcome.COMPLETE,
+        status=200,
+        request=body,
+        answer=b"",
+        upstream="vendor",
+        model="m",
+    )
+
+
+def begun(folder, **settings):
+    spool = Spool(folder, clock=SystemClock(), **settings)
+    spool.start()
+    return spool
+
+
+def until(condition, seconds=5.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came about"
+        time.sleep(0.005)
+
+
+def ids(folder):
+    return list(dict.fromkeys(r.id for _, r in read_spool(folder) if isinstance(r, Exchange)))
+
+
+def gaps(folder):
+    return [r for _, r in read_spool(folder) if isinstance(r, Gap)]
+
+
+def test_a_record_is_written_and_then_durable(tmp_path):
+    spool = begun(tmp_path / "w0")
+
+    async def record():
+        number = spool.append(exchange(1))
+        assert await spool.wait_written(number, 2.0)
+        assert await spool.wait_durable(number, 2.0)
+        assert spool.durable == number == 1
+
+    asyncio.run(record())
+    spool.close()
+    assert ids(tmp_path / "w0") == ["x1"]
+
+
+def test_close_syncs_what_is_pending(tmp_path):
+    spool = begun(tmp_path)
+    for number in range(500):
+        spool.append(exchange(number))
+    spool.close()
+    assert spool.durable == 500
+    assert ids(tmp_path) == [f"x{number}" for number in range(500)]
+
+
+def test_one_sync_serves_a_group(tmp_path, monkeypatch):
+    spool, real, syncs = begun(tmp_path), Segment.sync, []
+    monkeypatch.setattr(Segment, "sync", lambda self: (syncs.append(1), real(self))[1])
+    for number in range(640):
+        spool.append(exchange(number))
+    spool.close()
+    assert 0 < len(syncs) <= 20
+
+
+def test_a_full_disk_is_said_at_once_loses_nothing_that_fits_in_memory_and_is_made_good(tmp_path, monkeypatch):
+    spool, real, full = begun(tmp_path), os.write, True
+
+    def write(handle, data):
+        if full and len(data) > 40:
+            real(handle, data[:30])  # a part still fits
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(handle, data)
+
+    monkeypatch.setattr(segment_module.os, "write", write)
+
+    async def record():
+        nonlocal full
+        first = spool.append(exchange(1))
+        assert not await spool.wait_written(first, 1.0)
+        assert not spool.healthy
+        assert "No space" in spool.trouble
+        begin = time.monotonic()
+        assert not await spool.wait_written(spool.append(exchange(2)), 1.0)
+        assert time.monotonic() - begin < 0.5, "a failing disk must not hold requests up"
+        full = False
+        assert await spool.wait_durable(2, 5.0)
+
+    asyncio.run(record())
+    assert spool.healthy
+    spool.close()
+    assert ids(tmp_path) == ["x1", "x2"]
+    assert spool.gaps == 0
+
+
+def test_what_memory_may_not_hold_is_a_counted_gap_on_record(tmp_path, monkeypatch):
+    spool, real, full = begun(tmp_path, max_pending_bytes=20_000), os.write, True
+
+    def write(handle, data):
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(handle, data)
+
+    monkeypatch.setattr(segment_module.os, "write", write)
+    numbers = [spool.append(exchange(n, b"b" * 1000)) for n in range(30)]
+    lost = numbers.count(-1)
+    assert 0 < lost == spool.gaps < 30
+    assert asyncio.run(spool.wait_written(-1)) is False
+    until(lambda: spool._writer._reserve.read() is not None)
+    full = False
+    until(lambda: spool.healthy)
+    spool.close()
+    assert len(ids(tmp_path)) == 30 - lost
+    assert sum(gap.records for gap in gaps(tmp_path)) == lost
+
+
+def test_a_gap_survives_the_end_of_a_worker_whose_disk_stayed_full(tmp_path, monkeypatch):
+    spool = begun(tmp_path)
+    with monkeypatch.context() as patch:
+
+        def write(handle, data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        patch.setattr(segment_module.os, "write", write)
+        for number in range(7):
+            spool.append(exchange(number))
+        spool.close()
+    begun(tmp_path).close()
+    assert [gap.records for gap in gaps(tmp_path)] == [7]
+    begun(tmp_path).close()
+    assert len(gaps(tmp_path)) == 1
+
+
+def test_a_file_whose_sync_failed_is_never_synced_again_and_its_batch_lies_elsewhere(tmp_path, monkeypatch):
+    spool, real, syncs = begun(tmp_path), Segment.sync, []
+    bad = spool._writer._segment.number
+
+    def sync(self):
+        syncs.append(self.number)
+        if self.number == bad:
+            raise OSError(errno.EIO, "Input/output error")
+        real(self)
+
+    monkeypatch.setattr(Segment, "sync", sync)
+    last = [spool.append(exchange(number)) for number in range(10)][-1]
+    until(lambda: spool.durable == last)
+    spool.close()
+    assert syncs.count(bad) == 1
+    (tmp_path / f"{bad:010d}.seg").unlink()
+    assert ids(tmp_path) == [f"x{number}" for number in range(10)]
+
+
+def test_nothing_is_durable_while_syncs_fail(tmp_path, monkeypatch):
+    spool = begun(tmp_path)
+
+    def sync(self):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Segment, "sync", sync)
+    number = spool.append(exchange(1))
+    assert not asyncio.run(spool.wait_durable(number, 0.3))
+    assert spool.durable == 0
+    assert not spool.healthy
+    spool.close()
+
+
+def test_a_record_that_cannot_be_encoded_is_a_gap_and_the_next_one_is_kept(tmp_path):
+    spool = begun(tmp_path)
+    spool.append(dataclasses.replace(exchange(1), route="\ud800"))
+    spool.append(exchange(2))
+    spool.close()
+    assert spool.gaps == 1
+    assert ids(tmp_path) == ["x2"]
+    assert sum(gap.records for gap in gaps(tmp_path)) == 1
+
+
+def test_a_folder_that_cannot_be_made_is_said_with_how_to_mend_it(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnavailable, match="To mend it"):
+        Spool(tmp_path / "file" / "w0", clock=SystemClock()).start()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small tmpfs takes root; the other tests inject ENOSPC")
+def test_a_disk_that_is_really_full_holds_no_partial_frame_and_has_room_for_the_gap(tmp_path):
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(tmp_path)], capture_output=True)
+    if made.returncode:
+        pytest.skip("this machine lets nobody mount a tmpfs; the other tests inject ENOSPC")
+    spool = begun(tmp_path / "w0", max_pending_bytes=100_000)
+    try:
+        deadline, number = time.monotonic() + 10, 0
+        while spool.healthy or not spool.gaps:
+            number = max(number, spool.append(exchange(number, b"b" * 2000)))
+            time.sleep(0.0005)
+            assert time.monotonic() < deadline
+        durable = spool.durable
+        spool.close()
+        found = ids(tmp_path / "w0")
+        assert durable <= len(found)
+        assert found == [f"x{n}" for n in range(len(found))]
+        assert Path(tmp_path, "w0", "reserve").read_bytes().strip(b"\0")
+    finally:
+        spool.close()
+        subprocess.run(["umount", str(tmp_path)], check=True)
