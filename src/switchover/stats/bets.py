@@ -112,7 +112,7 @@ def _excess(shifted: Numbers, weights: Numbers, u: float, wanted: float) -> tupl
 def lasting(counts: Numbers, m: float, chance: float) -> float | None:
     """The smallest share c in (0, 1] of every count's weight at which E(m) still reaches 1/chance; None below it at 1.
 
-    E as a function of c is convex and 1 at c = 0, so it crosses 1/chance once. Found to 1e-9, never too small.
+    E as a function of c is convex and 1 at c = 0, so it crosses 1/chance once. Found to 1e-7, never too small.
     """
     used = np.flatnonzero(counts)
     wanted = -math.log(chance)
@@ -124,7 +124,7 @@ def lasting(counts: Numbers, m: float, chance: float) -> float | None:
     if log_e(1.0) < wanted:
         return None
     low, high = 0.0, 1.0
-    while high - low > 1e-9:
+    while high - low > 1e-7:
         middle = (low + high) / 2
         low, high = (low, middle) if log_e(middle) >= wanted else (middle, high)
     return high

@@ -35,7 +35,7 @@ def vectors(texts: Sequence[str]) -> Vectors:
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """Centres of shape (topics, 512); a text less alike than ``nearest`` to every centre is novel."""
+    """Centres of shape (topics, 512); a text less alike than ``least`` to every centre is novel."""
 
     centres: Vectors
     least: float
