@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from zlib import crc32
 
 from .jurisdiction import within
 from .process import Provider, UpstreamSpec
@@ -76,6 +77,10 @@ class CutOff:
     def in_force(self, now: float) -> bool:
         """True until it is lifted or has expired."""
         return self.lifted_at is None and (self.expires_at is None or now < self.expires_at)
+
+    def reaches(self, exchange: str) -> bool:
+        """True when the exchange of this id is in the share; the same exchange always falls the same way."""
+        return self.share >= 1.0 or crc32(exchange.encode()) / 2**32 < self.share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
