@@ -27,8 +27,8 @@ from switchover.trial.split import Split
 from . import demonstrations, student
 
 WAYS = ("demonstrations", "student")
-# A mean over 60 cases is known to about ±6 points: enough to choose by, and a minute of a small engine's time.
-MOST_SELECTION_CALLS = 60
+# A mean over 40 cases is known to about ±8 points: enough to choose by, and a minute of a small engine's time.
+MOST_SELECTION_CALLS = 40
 FEWEST_PAIRS = 20
 ANSWER_LIMIT_S = 60.0
 

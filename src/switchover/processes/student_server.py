@@ -11,7 +11,9 @@ import argparse
 import asyncio
 import hashlib
 import hmac
+import os
 import re
+import signal
 import socket
 import time
 from collections import OrderedDict
@@ -181,6 +183,9 @@ def serve(data_dir: Path, parent: int) -> None:
     app = StudentServer(data_dir / "artefacts", key.reveal())
     config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", server_header=False)
     listening = socket.create_server(("127.0.0.1", 0), backlog=256)
+    # uvicorn ends on the signal and then raises it again under the handler it found: ours, which lets us withdraw.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
     leave_with_parent(parent)
     announce(data_dir, STUDENT_SERVER, f"http://127.0.0.1:{listening.getsockname()[1]}")
     try:
@@ -191,8 +196,6 @@ def serve(data_dir: Path, parent: int) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """The child's command line: 0 when told to end, 1 when it could not start."""
-    import os
-
     parser = argparse.ArgumentParser(prog="switchover student-server")
     parser.add_argument("--data", type=Path, required=True)
     given = parser.parse_args(arguments)

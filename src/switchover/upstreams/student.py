@@ -22,6 +22,8 @@ FORMAT = 1
 HASHED = 1 << 15
 STRENGTH = 5.0
 EMBEDDING_WEIGHT = 1.0
+# Points up to which their products are held at once: 2,000 take 32 MB.
+MOST_TURNED = 2000
 # 200 labels; a student for more is no closed set.
 MOST_BYTES = 200 * (HASHED + DIMENSIONS) * 4 + (1 << 20)
 
@@ -89,10 +91,14 @@ def train(texts: Sequence[str], answers: Sequence[str], *, seed: int) -> Student
     counts = _counts(texts)
     present = np.asarray((counts > 0).sum(axis=0)).ravel()
     idf = (np.log((1 + len(texts)) / (1 + present)) + 1).astype(np.float32)
+    matrix = features(texts, idf)
+    turned, back = _turned(matrix) if len(texts) <= MOST_TURNED else (matrix, None)
     model = LogisticRegression(C=STRENGTH, max_iter=1000, random_state=seed)
-    model.fit(features(texts, idf), np.asarray(answers))
+    model.fit(turned, np.asarray(answers))
     labels = tuple(str(label) for label in model.classes_)
     coefficients, intercept = model.coef_, model.intercept_
+    if back is not None:
+        coefficients = np.asarray(matrix.T @ (back @ coefficients.T)).T
     if len(labels) == 2:
         # Of two labels scikit-learn keeps one row; half of it for each side gives the same chances.
         coefficients, intercept = np.vstack([-coefficients, coefficients]) / 2, np.hstack([-intercept, intercept]) / 2
@@ -103,6 +109,18 @@ def train(texts: Sequence[str], answers: Sequence[str], *, seed: int) -> Student
         idf=idf,
         about={"pairs": len(texts), "seed": seed},
     )
+
+
+def _turned(matrix: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The same points in a space of as many dimensions as there are points, and the way back for coefficients.
+
+    A regression with a quadratic penalty has the same optimum in both, since that lies in the span of the points; with
+    640 points it is found in a fraction of the time. Source: Hastie, Tibshirani, Friedman, ESL, section 18.3.5.
+    """
+    values, vectors = np.linalg.eigh((matrix @ matrix.T).toarray().astype(np.float64))
+    kept = values > 1e-9 * values[-1]
+    roots = np.sqrt(values[kept])
+    return vectors[:, kept] * roots, vectors[:, kept] / roots
 
 
 def features(texts: Sequence[str], idf: npt.NDArray[np.float32]) -> Any:
