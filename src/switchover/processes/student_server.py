@@ -14,7 +14,6 @@ import hmac
 import os
 import re
 import signal
-import socket
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -181,17 +180,30 @@ def serve(data_dir: Path, parent: int) -> None:
     embed(["warm"])
     key = fresh_key(data_dir, STUDENT_SERVER)
     app = StudentServer(data_dir / "artefacts", key.reveal())
-    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", server_header=False)
-    listening = socket.create_server(("127.0.0.1", 0), backlog=256)
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=0, log_level="warning", access_log=False, lifespan="off", server_header=False
+    )
     # uvicorn ends on the signal and then raises it again under the handler it found: ours, which lets us withdraw.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     leave_with_parent(parent)
-    announce(data_dir, STUDENT_SERVER, f"http://127.0.0.1:{listening.getsockname()[1]}")
     try:
-        asyncio.run(uvicorn.Server(config).serve(sockets=[listening]))
+        asyncio.run(_Announced(config, data_dir).serve())
     finally:
         withdraw(data_dir, STUDENT_SERVER)
+
+
+class _Announced(uvicorn.Server):
+    """Says where it listens as soon as it does."""
+
+    def __init__(self, config: uvicorn.Config, data_dir: Path) -> None:
+        super().__init__(config)
+        self._data_dir = data_dir
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        port = self.servers[0].sockets[0].getsockname()[1]
+        announce(self._data_dir, STUDENT_SERVER, f"http://127.0.0.1:{port}")
 
 
 def main(arguments: list[str] | None = None) -> int:
