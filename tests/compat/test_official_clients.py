@@ -167,8 +167,7 @@ IN_STREAM = {
     "error-first": stream(b'data: {"error":{"message":"Overloaded","type":"overloaded_error"}}\n\n'),
     "json": [reply(OPENAI_ANSWER)],
     "empty": stream(b"data: [DONE]\n\n"),
-    "cut-before-content": stream(b'data: {"id":"1","object":"chat.completion.chunk","choices":[]}\n\n', end=False)
-    + ["close"],
+    "cut-before-content": [*stream(b'data: {"id":"1","choices":[]}\n\n', end=False), "close"],
     "slow-first-token": [*stream(b": ping\n\n", end=False), "hang"],
 }
 
