@@ -5,7 +5,8 @@ Sums of tokens are never priced: long-context tiers make the same tokens dearer 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -19,7 +20,10 @@ PER_MILLION = Decimal(1_000_000)
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """The amount in USD, or None with the ``gap`` that says why there is none. ``source`` says whose price it is."""
+    """The amount in USD, or None with the ``gap`` that says why there is none. ``source`` says whose price it is.
+
+    A ``gap`` beside an amount says what that amount leaves out.
+    """
 
     amount: Decimal | None
     source: str
@@ -27,28 +31,41 @@ class Priced:
     estimated: bool = False
 
 
-def price_exchange(exchange: Exchange, spec: UpstreamSpec | None) -> Priced:
-    """What the upstream that answered charges for this exchange.
+def price_exchange(exchange: Exchange, upstreams: Mapping[str, UpstreamSpec]) -> Priced:
+    """What the upstreams charge for this exchange, with ``upstreams`` as they are configured now.
 
-    ``spec`` is the upstream as configured, None when it is no longer there. An exchange that nothing answered costs
-    what its attempts cost; with no usage reported that is a gap, never zero.
+    A try that broke after its upstream had accepted the call may be billed, and nobody told us for how much: a gap,
+    never zero. A call that no upstream accepted costs nothing.
     """
+    # The last try of an answered exchange is the answer itself; its usage is the exchange's.
+    tries = exchange.attempts if exchange.upstream is None else exchange.attempts[:-1]
+    broken = [a.upstream for a in tries if a.fault is not None and a.status is not None and a.status < 400]
+    unknown = f"a broken answer of {broken[0]}, whose usage was not reported" if broken else None
     if exchange.upstream is None:
-        tried = [attempt for attempt in exchange.attempts if attempt.status is not None and attempt.status < 400]
-        if not tried:
-            return Priced(Decimal(0), "nothing was billed: no upstream accepted the call")
-        return Priced(None, "", gap="a broken answer whose usage the provider did not report")
+        if unknown is not None:
+            return Priced(None, "", gap=unknown)
+        return Priced(Decimal(0), "nothing was billed: no upstream accepted the call")
+    spec = upstreams.get(exchange.upstream)
     if spec is None:
         return Priced(None, "", gap=f"{exchange.upstream} is not configured any more")
+    asked = next((a.model for a in reversed(exchange.attempts) if a.upstream == spec.name), spec.model)
+    if asked != spec.model:
+        return Priced(None, "", gap=f"{spec.name} answered with {asked} then, and is configured with another model now")
+    if spec.is_own:
+        return Priced(None, "", gap=_own(spec))
     if exchange.usage is None:
         return Priced(None, "", gap=f"{spec.name} reported no usage")
-    return price_call(spec, exchange.usage, exchange.started_at)
+    priced = price_call(spec, exchange.usage, exchange.started_at)
+    return priced if priced.amount is None or unknown is None else replace(priced, gap=unknown)
 
 
 def price_call(spec: UpstreamSpec, usage: Usage, at: float) -> Priced:
-    """What ``spec`` charges for ``usage`` at the moment ``at`` (Unix seconds)."""
+    """What ``spec`` charges for ``usage`` at the moment ``at`` (Unix seconds).
+
+    A price of one's own has no rate for cached input: cached tokens count as input, which is never too little.
+    """
     if spec.is_own:
-        return Priced(None, "", gap=f"{spec.name} runs on our own machine, whose hourly cost is not stated")
+        return Priced(None, "", gap=_own(spec))
     price = spec.price
     if price is not None and price.input_mtok is not None and price.output_mtok is not None:
         amount = (usage.input * Decimal(price.input_mtok) + usage.output * Decimal(price.output_mtok)) / PER_MILLION
@@ -66,5 +83,11 @@ def price_call(spec: UpstreamSpec, usage: Usage, at: float) -> Priced:
         )
     except LookupError:
         return Priced(None, "", gap=f"no published price for {provider}/{model}; state one under upstreams.{spec.name}")
+    except ValueError:
+        return Priced(None, "", gap=f"{spec.name} reported usage that adds up to nothing that can be priced")
     source = f"genai-prices {genai_prices.__version__}, {found.provider.id}/{found.model.id}"
     return Priced(found.total_price, source, estimated=usage.estimated)
+
+
+def _own(spec: UpstreamSpec) -> str:
+    return f"{spec.name} runs on our own machine, whose hourly cost is not stated"

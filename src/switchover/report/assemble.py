@@ -2,127 +2,96 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from decimal import Decimal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from switchover.capacity.size import carried
-from switchover.costs.prices import price_exchange
-from switchover.costs.project import per_month, project
-from switchover.domain.candidate import Verdict
-from switchover.domain.exchange import Exchange, Outcome
-from switchover.domain.process import Process, Settings
+from switchover.capacity.size import carried, share_carried
+from switchover.domain.candidate import Proof, Verdict, fingerprint
+from switchover.domain.process import Criticality, Process, Settings
 from switchover.domain.register import Snapshot
 from switchover.store import Store
 from switchover.store.drills import cut_offs, drills
 from switchover.store.exchanges import each_exchange
 from switchover.store.proofs import proofs, verdicts
 
-from .dependence import concentration, losses
+from .answers import answers
+from .dependence import Losses, concentration
 from .model import BoardReport, Capacity, Permission, Spend, Traffic
 from .standing import standing
-
-EXAMPLES = 3
+from .tally import Tally
 
 
 def assemble(
-    store: Store, settings: Settings, snapshot: Snapshot, now: float, *, simulated: Sequence[str] = ()
+    store: Store,
+    settings: Settings,
+    snapshot: Snapshot,
+    now: float,
+    *,
+    simulated: Sequence[str] = (),
+    running: bool = True,
+    since: float | None = None,
 ) -> BoardReport:
-    """The four answers as of ``now``. ``simulated`` names the upstreams that stand in for real ones."""
-    traffic: dict[str, Traffic] = {}
-    spend = []
-    for process in settings.processes.values():
-        tally = _Tally(process, settings)
-        tally.take(each_exchange(store, process=process.name))
-        if tally.count:
-            traffic[process.name] = tally.traffic()
-            spend.append(tally.spend())
-    newest = _newest_per_cell(verdicts(store))
-    held = proofs(store)
-    drilled = drills(store)
-    return BoardReport(
+    """The four answers as of ``now`` (Unix seconds), from the exchanges recorded ``since`` (None = all).
+
+    ``simulated`` names the upstreams that stand in for real ones. With ``running`` False nothing is up at this moment:
+    own engines are then taken to start, and the report says so; with it, an engine that is down serves nobody.
+    Raises StoreUnavailable when the store can't be read.
+    """
+    snapshot = snapshot if running else _with_engines(snapshot)
+    rests_on = {name: _rests_on(process, simulated) for name, process in settings.processes.items()}
+    traffic, spend = _read(store, settings, now, since, rests_on)
+    newest, held, drilled = _newest_per_cell(verdicts(store)), proofs(store), drills(store)
+    in_date = [proof for proof in held if proof.expires_at > now]
+    capacity = tuple(_capacity(settings, traffic, newest, in_date, rests_on))
+    carries = {(row.process, row.upstream): row.share for row in capacity}
+    report = BoardReport(
         made_at=now,
         organisation=dict(settings.organisation),
         simulated=tuple(simulated),
+        supposed=not running,
+        window=_window(traffic),
+        answers=(),
         standings=tuple(
-            standing(process, traffic.get(process.name), newest, held, drilled, now)
-            for process in settings.processes.values()
+            standing(process, traffic.get(name), newest, snapshot, held, drilled, now, carries, rests_on[name])
+            for name, process in settings.processes.items()
         ),
-        losses=losses(snapshot, traffic, drilled, now),
+        losses=Losses(snapshot, traffic, held, drilled, now, carries, rests_on).all(),
         concentration=concentration(snapshot, traffic),
         permissions=tuple(_permissions(settings, traffic)),
-        spend=tuple(spend),
-        capacity=tuple(_capacity(settings, traffic, newest)),
+        spend=spend,
+        capacity=capacity,
         drills=tuple(drilled),
         cut_offs=tuple(cut_offs(store)),
     )
+    return replace(report, answers=answers(report))
 
 
-class _Tally:
-    """Counts one process's exchanges in one pass, so that the record need not fit in memory."""
+def _with_engines(snapshot: Snapshot) -> Snapshot:
+    own = {spec.name: "not running" for spec in snapshot.upstreams.values() if spec.is_own}
+    return replace(snapshot, endpoints={**own, **snapshot.endpoints})
 
-    def __init__(self, process: Process, settings: Settings) -> None:
-        self.process, self.settings = process, settings
-        self.count = self.failed = self.priced = 0
-        self.first = self.last = 0.0
-        self.minutes: Counter[int] = Counter()
-        self.upstreams: Counter[str] = Counter()
-        self.examples: list[str] = []
-        self.spent = Decimal(0)
-        self.sources: Counter[str] = Counter()
-        self.gaps: Counter[str] = Counter()
 
-    def take(self, exchanges: Iterable[Exchange]) -> None:
-        for exchange in exchanges:
-            self.first = exchange.started_at if not self.count else min(self.first, exchange.started_at)
-            self.last = max(self.last, exchange.started_at)
-            self.count += 1
-            self.minutes[int(exchange.started_at // 60)] += 1
-            if exchange.outcome is not Outcome.COMPLETE:
-                self.failed += 1
-            if exchange.upstream is not None:
-                self.upstreams[exchange.upstream] += 1
-            if len(self.examples) < EXAMPLES:
-                self.examples.append(exchange.id)
-            self._price(exchange)
+def _rests_on(process: Process, simulated: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in process.upstreams if name in simulated)
 
-    def _price(self, exchange: Exchange) -> None:
-        spec = self.settings.upstreams.get(exchange.upstream) if exchange.upstream else None
-        priced = price_exchange(exchange, spec)
-        if priced.amount is None:
-            self.gaps[priced.gap or "no price"] += 1
-            return
-        self.priced += 1
-        self.spent += priced.amount
-        self.sources[priced.source] += 1
 
-    def traffic(self) -> Traffic:
-        return Traffic(
-            process=self.process.name,
-            exchanges=self.count,
-            failed=self.failed,
-            first=self.first,
-            last=self.last,
-            peak_minute=max(self.minutes.values()),
-            by_upstream=dict(self.upstreams.most_common()),
-            examples=tuple(self.examples),
-        )
+def _read(
+    store: Store, settings: Settings, now: float, since: float | None, rests_on: Mapping[str, tuple[str, ...]]
+) -> tuple[dict[str, Traffic], tuple[Spend, ...]]:
+    traffic, spend = {}, []
+    for name, process in settings.processes.items():
+        tally = Tally(process, settings)
+        tally.take(each_exchange(store, process=name, since=since))
+        if tally.count:
+            traffic[name] = tally.traffic()
+            spend.append(tally.spend(rests_on[name]))
+    return traffic, tuple(spend)
 
-    def spend(self) -> Spend:
-        # A window shorter than a minute says nothing about a month; it is taken as a minute and printed as such.
-        window = max(self.last - self.first, 60.0)
-        monthly = per_month(self.spent, window) if self.priced else None
-        return Spend(
-            process=self.process.name,
-            exchanges=self.count,
-            priced=self.priced,
-            spent=self.spent,
-            window=window,
-            monthly=monthly,
-            scenarios={s.change: s.cumulative for s in project(monthly)} if monthly is not None else {},
-            sources=tuple(source for source, _ in self.sources.most_common()),
-            gaps=tuple(f"{count} × {gap}" for gap, count in self.gaps.most_common()),
-        )
+
+def _window(traffic: Mapping[str, Traffic]) -> tuple[float, float] | None:
+    if not traffic:
+        return None
+    return min(found.first for found in traffic.values()), max(found.last for found in traffic.values())
 
 
 def _newest_per_cell(found: Iterable[Verdict]) -> list[Verdict]:
@@ -132,45 +101,77 @@ def _newest_per_cell(found: Iterable[Verdict]) -> list[Verdict]:
     return list(newest.values())
 
 
-def _permissions(settings: Settings, traffic: dict[str, Traffic]) -> Iterable[Permission]:
+def _permissions(settings: Settings, traffic: Mapping[str, Traffic]) -> Iterable[Permission]:
     for process in settings.processes.values():
-        seen = traffic[process.name].by_upstream if process.name in traffic else {}
-        for name in dict.fromkeys((*process.upstreams, *seen)):
+        found = traffic.get(process.name)
+        answered, asked = (found.by_upstream, found.asked) if found else ({}, {})
+        for name in dict.fromkeys((*process.upstreams, *asked)):
             spec = settings.upstreams.get(name)
-            if spec is None:
-                continue
-            provider = settings.providers.get(spec.host)
+            provider = settings.providers.get(spec.host) if spec else None
             yield Permission(
                 process=process.name,
                 data=str(process.data),
-                routes=process.routes,
+                routes=process.routes or (process.name,),
                 upstream=name,
-                host=spec.host,
+                host=spec.host if spec else "not configured any more",
                 home=provider.home if provider else "unknown",
-                own=spec.is_own,
-                allowed=process.may_see(spec, settings.providers),
-                answered=seen.get(name, 0),
+                own=spec.is_own if spec else False,
+                # What was taken out of the configuration can't be judged by today's policy, unless by its name.
+                allowed=process.may_see(spec, settings.providers) if spec else _named(process, name),
+                asked=asked.get(name, 0),
+                answered=answered.get(name, 0),
             )
 
 
-def _capacity(settings: Settings, traffic: dict[str, Traffic], newest: Sequence[Verdict]) -> Iterable[Capacity]:
+def _named(process: Process, name: str) -> bool:
+    permitted = process.allow.get(process.data)
+    return permitted is None or name in permitted
+
+
+def _capacity(
+    settings: Settings,
+    traffic: Mapping[str, Traffic],
+    newest: Sequence[Verdict],
+    in_date: Sequence[Proof],
+    rests_on: Mapping[str, tuple[str, ...]],
+) -> Iterable[Capacity]:
     for process in settings.processes.values():
-        peak = traffic[process.name].peak_minute if process.name in traffic else 0
+        load = traffic.get(process.name)
         for name in process.upstreams:
             spec = settings.upstreams[name]
             if not spec.is_own:
                 continue
-            measured = [v for v in newest if v.cell.process == process.name and v.cell.upstream == name]
-            verdict = next((v for v in measured if v.seconds_per_replay is not None), None)
+            proof = next((p for p in in_date if p.process == process.name and p.upstream == name), None)
+            # The prompt version that is proven is the one that would serve, so its time is the one that counts.
+            verdict = next(iter(_timed(newest, process.name, name, fingerprint(spec), proof)), None)
             per_minute = carried(verdict.seconds_per_replay, spec.slots) if verdict else None
+            peak = load.peak_minute if load else 0
             yield Capacity(
                 process=process.name,
                 upstream=name,
                 verdict=verdict.id if verdict else None,
                 state=str(verdict.state) if verdict else "untested",
+                ready=proof is not None,
                 seconds_per_answer=verdict.seconds_per_replay if verdict else None,
                 slots=spec.slots,
                 per_minute=per_minute,
                 peak_minute=peak,
-                share=min(1.0, per_minute / peak) if per_minute and peak else None,
+                p95_minute=load.p95_minute if load else 0,
+                share=share_carried(per_minute, peak),
+                critical=process.criticality is Criticality.CRITICAL,
+                simulated=rests_on[process.name],
             )
+
+
+def _timed(
+    newest: Sequence[Verdict], process: str, upstream: str, made_with: str, proof: Proof | None
+) -> list[Verdict]:
+    """Verdicts of this very candidate that timed its replies: the proven prompt version first, then the newest."""
+    found = [
+        verdict
+        for verdict in newest
+        if (verdict.cell.process, verdict.cell.upstream, verdict.cell.fingerprint) == (process, upstream, made_with)
+        and verdict.seconds_per_replay is not None
+    ]
+    proven = proof.prompt_version if proof else None
+    return sorted(found, key=lambda v: (v.cell.prompt_version != proven, -v.made_at))

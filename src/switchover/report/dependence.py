@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from switchover.domain.candidate import Proof
 from switchover.domain.cut_off import Drill, Target, TargetKind
+from switchover.domain.jurisdiction import EU
 from switchover.domain.process import Criticality, Process
 from switchover.domain.register import Snapshot
-from switchover.planning.plan import plan
+from switchover.planning.plan import Plan, plan
 
 from .model import Fate, Loss, ProcessFate, Traffic
-from .standing import passed_drill
+from .standing import shown
 
 
 def targets(snapshot: Snapshot) -> list[Target]:
-    """Every provider and jurisdiction that an upstream of some process depends on, own machines left out."""
+    """Every provider and jurisdiction that an upstream of some process depends on, own machines left out.
+
+    A provider is the organisation in control: two with one parent are lost together, and count once, under its name.
+    A jurisdiction is the home of a host or of its parent; the EU is one where two of its members are.
+    """
     used = {name for process in snapshot.processes.values() for name in process.upstreams}
     hosts = {snapshot.upstreams[name].host for name in used if not snapshot.upstreams[name].is_own}
     homes = {
@@ -24,72 +30,113 @@ def targets(snapshot: Snapshot) -> list[Target]:
         for home in (snapshot.providers[host].home, snapshot.providers[host].parent_home)
         if home
     }
-    return [Target(TargetKind.PROVIDER, host) for host in sorted(hosts)] + [
+    if len(homes & EU) > 1:
+        homes.add("EU")
+    in_control = {controller(host, snapshot) for host in hosts}
+    return [Target(TargetKind.PROVIDER, name) for name in sorted(in_control)] + [
         Target(TargetKind.JURISDICTION, home) for home in sorted(homes)
     ]
 
 
-def losses(snapshot: Snapshot, traffic: Mapping[str, Traffic], drills: Sequence[Drill], now: float) -> tuple[Loss, ...]:
-    """What becomes of every process under each loss, and the share of critical volume that goes on."""
-    return tuple(_loss(target, snapshot, traffic, drills, now) for target in targets(snapshot))
+def controller(host: str, snapshot: Snapshot) -> str:
+    """The organisation in control of a host: its parent, or itself."""
+    provider = snapshot.providers.get(host)
+    return (provider.parent if provider else None) or host
 
 
-def _loss(
-    target: Target, snapshot: Snapshot, traffic: Mapping[str, Traffic], drills: Sequence[Drill], now: float
-) -> Loss:
-    fates = tuple(_fate(process, target, snapshot, drills, now) for process in snapshot.processes.values())
-    volume = {
-        name: found.exchanges
-        for name, found in traffic.items()
-        if name in snapshot.processes and snapshot.processes[name].criticality is Criticality.CRITICAL
-    }
-    total = sum(volume.values())
+class Losses:
+    """Works out what each loss does; built once with what all losses share.
 
-    def share(counted: Iterable[str]) -> float | None:
-        return sum(volume.get(name, 0) for name in counted) / total if total else None
+    ``proofs`` are all that were not revoked; ``carries`` maps (process, upstream) to the measured share of the busiest
+    minute; ``rests_on`` maps a process to the simulated upstreams that its figures rest on.
+    """
 
-    return Loss(
-        target=target,
-        surviving=share(fate.process for fate in fates if fate.fate.survives),
-        proven=share(fate.process for fate in fates if fate.fate is not Fate.STOPS),
-        fates=fates,
-    )
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        traffic: Mapping[str, Traffic],
+        proofs: Sequence[Proof],
+        drills: Sequence[Drill],
+        now: float,
+        carries: Mapping[tuple[str, str], float | None],
+        rests_on: Mapping[str, tuple[str, ...]],
+    ) -> None:
+        self.snapshot, self.traffic, self.now = snapshot, traffic, now
+        self.proofs, self.drills = proofs, drills
+        self.carries, self.rests_on = carries, rests_on
+
+    def all(self) -> tuple[Loss, ...]:
+        """What becomes of every process under each loss, and the share of critical volume that goes on."""
+        return tuple(self.of(target) for target in targets(self.snapshot))
+
+    def of(self, target: Target) -> Loss:
+        """One loss."""
+        fates = tuple(self._fate(process, target) for process in self.snapshot.processes.values())
+        critical = [fate for fate in fates if fate.critical]
+        total = sum(fate.exchanges for fate in critical)
+        surviving = sum(fate.exchanges * fate.shown for fate in critical)
+        waiting = sum(fate.exchanges * (1 - fate.shown) for fate in critical if fate.fate.open)
+        rests = {name for fate in critical for name in self.rests_on.get(fate.process, ())}
+        return Loss(
+            target=target,
+            loses=tuple(
+                spec.name for spec in self.snapshot.upstreams.values() if target.covers(spec, self.snapshot.providers)
+            ),
+            surviving=surviving / total if total else None,
+            proven=(surviving + waiting) / total if total else None,
+            fates=fates,
+            simulated=tuple(sorted(rests)),
+        )
+
+    def _fate(self, process: Process, target: Target) -> ProcessFate:
+        after = plan(self.snapshot, process.name, self.now, without=(target,))
+        recorded = self.traffic.get(process.name)
+
+        def fate(what: Fate, part: float, why: str, proof: str | None = None, drill: str | None = None) -> ProcessFate:
+            return ProcessFate(
+                process=process.name,
+                critical=process.criticality is Criticality.CRITICAL,
+                exchanges=recorded.exchanges if recorded else 0,
+                fate=what,
+                shown=part,
+                served_by=after.attempts[0].upstream.name if after.attempts else None,
+                why=why,
+                proof=proof,
+                drill=drill,
+            )
+
+        if not after.attempts:
+            today = plan(self.snapshot, process.name, self.now)
+            if not today.attempts:
+                return fate(Fate.STOPPED, 0.0, _reasons(today))
+            return fate(Fate.STOPS, 0.0, _reasons(after))
+        first = after.attempts[0]
+        name = first.upstream.name
+        if first.proof is None:
+            return fate(Fate.UNTOUCHED, 1.0, f"its baseline {name} is not lost")
+        found = shown(process, first, self.proofs, self.drills, self.now, self.carries.get((process.name, name)))
+        return fate(found.fate, found.part, found.why, first.proof.id, found.drill.id if found.drill else None)
 
 
-def _fate(process: Process, target: Target, snapshot: Snapshot, drills: Sequence[Drill], now: float) -> ProcessFate:
-    planned = plan(snapshot, process.name, now, without=(target,))
-    if not planned.attempts:
-        reasons = "; ".join(f"{skipped.upstream}: {skipped.reason}" for skipped in planned.skipped)
-        return ProcessFate(process=process.name, fate=Fate.STOPS, served_by=None, why=reasons or "no upstream")
-    first = planned.attempts[0]
-    name = first.upstream.name
-    if first.proof is None:
-        return ProcessFate(process=process.name, fate=Fate.UNTOUCHED, served_by=name, why="its baseline is not lost")
-    drill = passed_drill(process, first.proof, drills)
-    if drill is None or drill.outcome is None:
-        why = f"{name} holds proof {first.proof.id}; no drill of it has passed"
-        return ProcessFate(process=process.name, fate=Fate.UNTESTED, served_by=name, why=why)
-    took = drill.outcome.rto
-    if took is None or took > process.rto:
-        why = f"drill {drill.id} took longer than the {process.rto:.0f} s promised"
-        return ProcessFate(process=process.name, fate=Fate.TOO_SLOW, served_by=name, why=why)
-    why = f"{name} holds proof {first.proof.id}; drill {drill.id} recovered in {took:.1f} s of {process.rto:.0f} s"
-    return ProcessFate(process=process.name, fate=Fate.DRILLED, served_by=name, why=why)
+def _reasons(planned: Plan) -> str:
+    return "; ".join(f"{one.upstream}: {one.reason}" for one in planned.skipped) or "no upstream is configured"
 
 
 def concentration(snapshot: Snapshot, traffic: Mapping[str, Traffic]) -> dict[str, float]:
-    """Herfindahl index (0–1; 1 = one holds all) of answers by upstream, host, developer and jurisdiction.
+    """Herfindahl index (0–1; 1 = one holds all) of recorded answers, by who could end them.
 
+    Levels: upstream, provider (the organisation in control), developer, jurisdiction (of whoever is in control).
     Source: the sum of squared shares, as competition authorities use it.
     """
-    levels: dict[str, dict[str, int]] = {"upstream": {}, "host": {}, "developer": {}, "jurisdiction": {}}
+    levels: dict[str, dict[str, int]] = {"upstream": {}, "provider": {}, "developer": {}, "jurisdiction": {}}
     for found in traffic.values():
         for name, count in found.by_upstream.items():
             spec = snapshot.upstreams.get(name)
             if spec is None:
                 continue
             provider = snapshot.providers.get(spec.host)
-            keys = (name, spec.host, spec.developer, provider.home if provider else "unknown")
+            home = (provider.parent_home or provider.home) if provider else "unknown"
+            keys = (name, controller(spec.host, snapshot), spec.developer, home)
             for level, key in zip(levels, keys, strict=True):
                 levels[level][key] = levels[level].get(key, 0) + count
     return {level: _herfindahl(counts.values()) for level, counts in levels.items() if counts}

@@ -7,19 +7,23 @@ import jinja2
 from switchover.domain.candidate import State, Verdict
 
 from . import charts, wording
-from .model import BoardReport, Fate, Loss
+from .model import BoardReport, Loss, ProcessFate, Spend
+
+MONTHS_24_S = 24 * 2_629_800.0
 
 
 def render_html(report: BoardReport) -> str:
-    """One self-contained HTML page; each headline figure links to its evidence further down."""
+    """One self-contained HTML page; each figure links to its evidence further down."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("switchover.report", "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_outside,
     )
     environment.filters.update(
+        anchor=wording.anchor,
         share=wording.share,
         usd=wording.usd,
         moment=wording.moment,
@@ -29,34 +33,59 @@ def render_html(report: BoardReport) -> str:
     )
     return environment.get_template("board.html").render(
         report=report,
-        headline=headline(report),
         survival_bar=survival_bar,
         margin_plot=_margin_plot,
         spend_lines=charts.spend_lines,
-        capacity_bar=lambda share: charts.bar([(share, "good" if share >= 1 else "bad")], "share of the peak carried"),
-        fate_class=lambda fate: "good" if fate.survives else "bad" if fate is Fate.STOPS else "open",
+        capacity_bar=_capacity_bar,
+        fate_class=fate_class,
+        longer=_longer,
         ready=State.READY,
+        cuts=[cut for cut in report.cut_offs if cut.fault is None and cut.in_force(report.made_at)],
     )
 
 
-def headline(report: BoardReport) -> Loss | None:
-    """The loss that leaves least of critical volume: the figure a board should see first."""
-    known = [loss for loss in report.losses if loss.surviving is not None]
-    return min(known, key=lambda loss: loss.surviving or 0.0, default=None)
-
-
 def survival_bar(loss: Loss) -> str:
-    """Shown to survive, proven but untested, and lost, as one bar."""
+    """Shown to go on, proven but untested, and lost, as one bar."""
     surviving, proven = loss.surviving or 0.0, loss.proven or 0.0
-    label = f"{wording.share(loss.surviving)} survives; {wording.share(proven - surviving)} proven but untested"
-    return charts.bar([(surviving, "good"), (proven - surviving, "open"), (1 - proven, "bad")], label)
+    label = f"{wording.share(loss.surviving)} shown to go on; {wording.share(proven - surviving)} proven but untested"
+    lost = 1 - proven if loss.proven is not None else 0.0
+    return charts.bar([(surviving, "good"), (proven - surviving, "open"), (lost, "bad")], label)
+
+
+def fate_class(fate: ProcessFate) -> str:
+    """The colour of a fate: good, open or bad."""
+    return "good" if fate.fate.survives else "open" if fate.fate.open else "bad"
+
+
+def _outside(value: object) -> object:
+    """Every string that a template prints passes here: names and reasons come from outside, whoever forgot to say."""
+    if isinstance(value, str) and not hasattr(value, "__html__"):
+        return wording.harmless(value)
+    return value
+
+
+def _capacity_bar(share: float, ready: bool) -> str:
+    kind = "good" if ready and share >= 1 else "open" if ready else "bad"
+    return charts.bar([(share, kind)], f"{wording.share(share)} of the busiest minute carried")
+
+
+def _longer(row: Spend) -> str:
+    return wording.times(MONTHS_24_S, row.window)
 
 
 def _margin_plot(verdicts: tuple[Verdict, ...]) -> str:
     rows = []
     for verdict in verdicts:
         overall = verdict.evidence.overall
-        name = f"{verdict.cell.upstream} · {verdict.cell.prompt_version.rsplit('-', 1)[0]}"
-        ready = verdict.state is State.READY
-        rows.append((name, overall.mean_difference, overall.lower, overall.upper, overall.margin, ready))
+        rows.append(
+            charts.Interval(
+                name=f"{verdict.cell.upstream} · {verdict.cell.prompt_version.rsplit('-', 1)[0]}",
+                mean=overall.mean_difference,
+                lower=overall.lower,
+                upper=overall.upper,
+                margin=overall.margin,
+                word=str(verdict.state),
+                good=verdict.state is State.READY,
+            )
+        )
     return charts.margin_plot(rows)

@@ -16,21 +16,30 @@ class Fate(StrEnum):
 
     UNTOUCHED = "untouched"
     DRILLED = "proven and drilled"
-    UNTESTED = "proven, never drilled"
+    IN_PART = "proven, drilled on a part"
+    UNTESTED = "proven, untested: never drilled"
     TOO_SLOW = "proven, drilled too slow"
+    FAILED = "proven, drill failed"
     STOPS = "stops"
+    STOPPED = "has stopped already"
 
     @property
     def survives(self) -> bool:
-        """True when the process is shown to go on within its RTO and margin."""
+        """True when the process is shown to go on, all of it, within its RTO and margin."""
         return self in (Fate.UNTOUCHED, Fate.DRILLED)
+
+    @property
+    def open(self) -> bool:
+        """True when a proof says that it goes on, and no drill has yet shown that all of it does."""
+        return self in (Fate.IN_PART, Fate.UNTESTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
     """What one process was asked in the window; ``peak_minute`` is its busiest minute's count.
 
-    ``first`` and ``last`` are moments; ``by_upstream`` counts answers, ``examples`` are exchange ids to look at.
+    ``first`` and ``last`` are moments; ``by_upstream`` counts answers and ``asked`` the exchanges sent to each;
+    ``examples`` are exchange ids to look at, one for each upstream that answered and one that had no whole answer.
     """
 
     process: str
@@ -39,48 +48,72 @@ class Traffic:
     first: float
     last: float
     peak_minute: int
+    p95_minute: int
     by_upstream: dict[str, int]
+    asked: dict[str, int]
     examples: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessFate:
-    """One process under one loss; ``served_by`` is None when nothing answers, and ``why`` says what decided."""
+    """One process under one loss; ``served_by`` is None when nothing answers, and ``why`` says what decided.
+
+    ``shown`` is the part of its volume (0–1) that is shown to go on; ``exchanges`` is that volume in the window.
+    ``proof`` and ``drill`` are the ids of what shows it.
+    """
 
     process: str
+    critical: bool
+    exchanges: int
     fate: Fate
+    shown: float
     served_by: str | None
     why: str
+    proof: str | None = None
+    drill: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """One provider or jurisdiction lost. ``surviving`` and ``proven`` are shares of critical volume, 0–1, or None.
+    """One provider or jurisdiction lost, and the upstreams that fall with it.
 
-    ``surviving`` counts what is shown to go on; ``proven`` adds what has a proof but no drill that passed.
+    ``surviving`` and ``proven`` are shares of critical volume, 0–1, or None when none was recorded. ``surviving``
+    counts what is shown to go on; ``proven`` adds what a proof says goes on and no drill has shown.
     """
 
     target: Target
+    loses: tuple[str, ...]
     surviving: float | None
     proven: float | None
     fates: tuple[ProcessFate, ...]
+    simulated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Where a process stands."""
+    """Where a process stands, should its baseline be lost. ``word`` is one plain sentence.
+
+    ``proof`` is the one its plan would use, ``proofs`` all that were not revoked; ``drill`` the newest one that decided
+    about that replacement, or else the process's newest.
+    """
 
     process: Process
     traffic: Traffic | None
     verdicts: tuple[Verdict, ...]
     proof: Proof | None
+    proofs: tuple[Proof, ...]
     drill: Drill | None
+    fate: Fate
     word: str
+    simulated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permission:
-    """One process × upstream: may it see the data, and did it?"""
+    """One process × upstream: may it see the data by today's policy, and did it?
+
+    ``asked`` counts recorded exchanges that were sent to it, answered or not; ``answered`` those it answered.
+    """
 
     process: str
     data: str
@@ -90,54 +123,89 @@ class Permission:
     home: str
     own: bool
     allowed: bool
+    asked: int
     answered: int
 
     @property
     def violation(self) -> bool:
         """True when it saw what the policy keeps from it."""
-        return self.answered > 0 and not self.allowed
+        return self.asked > 0 and not self.allowed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spend:
     """What a process cost in the window, and the same use over 24 months. ``scenarios`` maps percent → cumulative USD.
 
-    ``priced`` of ``exchanges`` had a price; ``gaps`` name the others. ``monthly`` is None when nothing was priced.
+    ``priced`` of ``exchanges`` had a price; ``gaps`` name the others, which are left out and never counted as zero.
+    ``first`` and ``last`` bound the window of ``window`` seconds; ``monthly`` is None when nothing was priced.
     """
 
     process: str
     exchanges: int
     priced: int
     spent: Decimal
+    first: float
+    last: float
     window: float
     monthly: Decimal | None
     scenarios: dict[int, tuple[Decimal, ...]]
     sources: tuple[str, ...]
     gaps: tuple[str, ...]
+    simulated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """What an own upstream carries of a process's recorded peak. ``None`` means not measured."""
+    """What an own upstream carries of a process's busiest recorded minute; None means not measured.
+
+    ``verdict`` is the rehearsal that timed it, ``ready`` says that a proof in date rests on it.
+    """
 
     process: str
     upstream: str
     verdict: str | None
     state: str
+    ready: bool
     seconds_per_answer: float | None
     slots: int
     per_minute: float | None
     peak_minute: int
+    p95_minute: int
     share: float | None
+    critical: bool
+    simulated: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One question's answer in one line: a ``figure``, the ``words`` that follow it, and the page's id behind it.
+
+    ``simulated`` names the stand-ins it rests on, ``known`` is False when the figure is not known yet.
+    """
+
+    number: int
+    question: str
+    figure: str
+    words: str
+    link: str
+    known: bool
+    simulated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardReport:
-    """The four answers at one moment, with what they rest on."""
+    """The four answers at one moment, with what they rest on.
+
+    ``window`` bounds the recorded exchanges, None when there are none. ``supposed`` says that nothing was running, so
+    that own engines are taken to start.
+    """
 
     made_at: float
     organisation: dict[str, object]
     simulated: tuple[str, ...]
+    supposed: bool
+    window: tuple[float, float] | None
+    answers: tuple[Answer, ...]
     standings: tuple[Standing, ...]
     losses: tuple[Loss, ...]
     concentration: dict[str, float]

@@ -1,88 +1,138 @@
-"""The four answers in a terminal of 80 columns."""
+"""The four answers in a terminal of 80 columns. Nothing is cut off: what is long goes on in the next line."""
 
 from __future__ import annotations
 
 from rich.console import Console
-from rich.table import Table
+from rich.padding import Padding
 from rich.text import Text
 
 from . import wording
-from .model import BoardReport, Fate, Loss
-
-STYLES = {Fate.STOPS: "red", Fate.UNTESTED: "yellow", Fate.TOO_SLOW: "yellow"}
+from .html import MONTHS_24_S
+from .model import Answer, BoardReport, Loss, Permission, ProcessFate, Spend
 
 
 def render_text(report: BoardReport, console: Console) -> None:
     """Prints the four answers; figures are those of the page."""
     if report.simulated:
-        console.print(
-            f"Simulated vendor: {', '.join(report.simulated)}. All else is measured on real parts.", style="yellow"
-        )
-    _question(console, 1, "How dependent are we, and what survives?")
-    for loss in report.losses:
-        _loss(console, loss)
-    _question(console, 2, "Which processes are too critical to hand over entirely?")
-    _permissions(console, report)
-    _question(console, 3, "What will it cost over two years if prices change?")
-    _spend(console, report)
-    _question(console, 4, "Can we run an alternative ourselves?")
-    _capacity(console, report)
+        names = wording.harmless(", ".join(report.simulated))
+        _line(console, Text(f"Simulated vendor: {names}. All else is measured on real parts.", style="yellow"), 0)
+    _window(console, report)
+    for answer, details in zip(report.answers, (_losses, _permissions, _spends, _capacity), strict=True):
+        _answer(console, answer)
+        details(console, report)
 
 
-def _question(console: Console, number: int, words: str) -> None:
+def _window(console: Console, report: BoardReport) -> None:
+    if report.window is None:
+        said = "Nothing has been recorded yet, so what traffic would tell is not known."
+    else:
+        first, last = report.window
+        said = f"Recorded from {wording.moment(first)} to {wording.moment(last)} UTC ({wording.span(last - first)})."
+    if report.supposed:
+        said += " Nothing was running when this was made: own engines are taken to start."
+    _line(console, Text(said, style="dim"), 0)
+
+
+def _answer(console: Console, answer: Answer) -> None:
     console.print()
-    console.print(Text(f"{number}  {words}", style="bold"))
+    console.print(Text(f"{answer.number}  {answer.question}", style="bold"))
+    line = Text(wording.harmless(answer.figure), style="bold")
+    line.append(f" {wording.harmless(answer.words)}", style="not bold")
+    if answer.simulated:
+        line.append(" [simulated vendor]", style="not bold yellow")
+    _line(console, line)
 
 
-def _loss(console: Console, loss: Loss) -> None:
-    line = Text(f"   without {loss.target.kind} {wording.harmless(loss.target.name)}: ")
+def _losses(console: Console, report: BoardReport) -> None:
+    for loss in report.losses:
+        _line(console, _loss(loss))
+        for fate in loss.fates:
+            _line(console, _fate(fate), 5)
+
+
+def _loss(loss: Loss) -> Text:
+    line = Text(f"without {loss.target.kind} {wording.harmless(loss.target.name)}: ")
     line.append(wording.share(loss.surviving), style="bold")
-    line.append(" of critical volume goes on, shown by proof and drill")
+    line.append(" shown to go on")
     if loss.proven is not None and loss.surviving is not None and loss.proven > loss.surviving:
-        line.append(f"; {wording.share(loss.proven - loss.surviving)} more is proven but untested")
-    console.print(line)
-    for fate in loss.fates:
-        text = Text(f"     {wording.harmless(fate.process)}: ")
-        text.append(str(fate.fate), style=STYLES.get(fate.fate, "green"))
-        text.append(f" ({fate.served_by})" if fate.served_by else "")
-        console.print(text)
+        line.append(f", {wording.share(loss.proven - loss.surviving)} proven but untested")
+    return line
+
+
+def _fate(fate: ProcessFate) -> Text:
+    style = "green" if fate.fate.survives else "yellow" if fate.fate.open else "red"
+    line = Text(f"{wording.harmless(fate.process)}: ")
+    line.append(str(fate.fate), style=style)
+    if fate.served_by:
+        line.append(f", answered by {wording.harmless(fate.served_by)}")
+    if not fate.critical:
+        line.append(" (not critical, not counted)", style="dim")
+    return line
 
 
 def _permissions(console: Console, report: BoardReport) -> None:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for heading in ("   process", "data", "upstream", "host", "policy", "answers"):
-        table.add_column(heading, justify="right" if heading == "answers" else "left")
-    for row in report.permissions:
-        policy = "VIOLATION" if row.violation else "allowed" if row.allowed else "kept away"
-        host = "own machine" if row.own else f"{row.host}, {row.home}"
-        table.add_row(f"   {row.process}", row.data, row.upstream, host, policy, str(row.answered))
-    console.print(table)
+    for process in dict.fromkeys(row.process for row in report.permissions):
+        rows = [row for row in report.permissions if row.process == process]
+        _line(console, Text(f"{wording.harmless(process)} ({rows[0].data} data)"))
+        for row in rows:
+            _line(console, _permission(row), 5)
 
 
-def _spend(console: Console, report: BoardReport) -> None:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    changes = sorted(next((row.scenarios for row in report.spend if row.scenarios), {}))
-    for heading in ("   process", "recorded", "a month", *(f"{change:+d} %" for change in changes)):
-        table.add_column(heading, justify="left" if heading == "   process" else "right")
+def _permission(row: Permission) -> Text:
+    host = "own machine" if row.own else wording.harmless(f"{row.host}, {row.home}")
+    line = Text(f"{wording.harmless(row.upstream)} ({host}): ")
+    if row.violation:
+        line.append("BREACH", style="bold red")
+    else:
+        line.append("allowed" if row.allowed else "kept away")
+    line.append(f", asked {row.asked}, answered {row.answered}")
+    return line
+
+
+def _spends(console: Console, report: BoardReport) -> None:
     for row in report.spend:
-        ends = [wording.usd(row.scenarios[change][-1]) if row.scenarios else "unknown" for change in changes]
-        table.add_row(f"   {row.process}", wording.usd(row.spent), wording.usd(row.monthly), *ends)
-    console.print(table)
-    for row in report.spend:
+        _line(console, _spend(row))
+        if row.scenarios:
+            parts = (
+                f"{wording.change(change)}: {wording.usd(line[-1])}" for change, line in sorted(row.scenarios.items())
+            )
+            _line(console, Text("   ".join(parts)), 5)
         if row.gaps:
-            console.print(f"   {row.process}, not priced: {'; '.join(row.gaps)}", style="dim")
-    window = max((row.window for row in report.spend), default=0.0)
-    if window:
-        console.print(
-            f"   24 months, from {wording.span(window)} of record at its own rate day and night.", style="dim"
+            _line(console, Text(f"not priced: {wording.harmless('; '.join(row.gaps))}", style="dim"), 5)
+    if any(row.scenarios for row in report.spend):
+        shortest = min(row.window for row in report.spend if row.scenarios)
+        _line(
+            console,
+            Text(
+                f"24 months are {wording.times(MONTHS_24_S, shortest)} as long as what was seen: a rate, not a "
+                "forecast. It knows no nights, no seasons and no growth.",
+                style="dim",
+            ),
         )
+
+
+def _spend(row: Spend) -> Text:
+    line = Text(f"{wording.harmless(row.process)}: ")
+    if row.monthly is None:
+        return line.append("unknown, no exchange has a price")
+    line.append(f"{wording.usd(row.spent)} for {row.priced} of {row.exchanges} exchanges in {wording.span(row.window)}")
+    return line.append(f"; {wording.usd(row.monthly)} a month at that rate")
 
 
 def _capacity(console: Console, report: BoardReport) -> None:
     for row in report.capacity:
-        line = f"   {row.process} on {row.upstream} ({row.state}): "
+        line = Text(wording.harmless(f"{row.process} on {row.upstream} ({row.state}): "))
         if row.per_minute is None:
-            console.print(line + "unknown, never measured")
-            continue
-        share = f", {wording.share(row.share)} of the peak of {row.peak_minute}" if row.share is not None else ""
-        console.print(line + f"{row.per_minute:,.0f} answers a minute{share}")
+            line.append("unknown, never measured")
+        else:
+            line.append(f"{row.per_minute:,.0f} answers a minute")
+            if row.share is not None:
+                line.append(f", {wording.share(row.share)} of the busiest minute's {row.peak_minute}")
+            if not row.ready:
+                line.append(", not proven", style="yellow")
+        _line(console, line)
+
+
+def _line(console: Console, text: Text, indent: int = 3) -> None:
+    text.overflow, text.no_wrap = "fold", False
+    console.print(Padding(text, (0, 0, 0, indent), expand=False))

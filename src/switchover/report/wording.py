@@ -7,20 +7,32 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 LONGEST = 400
+HIDDEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 
 
 def share(value: float | None) -> str:
-    """0.934 as "93 %"; unknown is said, not shown as zero."""
-    return "unknown" if value is None else f"{value * 100:.0f} %"
+    """0.934 as "93 %"; unknown is said, not shown as zero, and nearly all or nearly nothing is not rounded to it."""
+    if value is None:
+        return "unknown"
+    if 0 < value < 0.01:
+        return "under 1 %"
+    return "99 %" if 0.99 < value < 1 else f"{value * 100:.0f} %"
 
 
 def usd(value: Decimal | None) -> str:
     """Money with as many digits as it deserves."""
     if value is None:
         return "unknown"
+    if value and abs(value) < Decimal("0.0001"):
+        return "under $0.0001"
     if value and abs(value) < 1:
         return f"${value:.4f}"
     return f"${value:,.2f}" if abs(value) < 100 else f"${value:,.0f}"
+
+
+def change(percent: int) -> str:
+    """A change of price: "+30 %", "−30 %", or "as today"."""
+    return f"{percent:+d} %".replace("-", "−") if percent else "as today"
 
 
 def moment(at: float | None) -> str:
@@ -37,14 +49,24 @@ def span(seconds: float) -> str:
     """A length of time in the unit a person would use."""
     for unit, size in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
         if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} seconds"
+            return f"{seconds / size:,.0f} {unit}"
+    return "1 second" if round(seconds) == 1 else f"{seconds:.0f} seconds"
+
+
+def times(seconds: float, part: float) -> str:
+    """How many times longer ``seconds`` is than ``part``: "26,298 times"."""
+    return f"{seconds / part:,.0f} times"
+
+
+def anchor(text: str) -> str:
+    """An id for a page: letters, digits and dashes stay, anything else becomes its code, so that no two meet."""
+    return "".join(c if c.isascii() and (c.isalnum() or c == "-") else f"_{ord(c):x}_" for c in text)
 
 
 def harmless(text: object) -> str:
-    """Text from outside: control and direction marks shown as such, long runs cut. Escaping is the template's work."""
+    """Text from outside, on one line: control and direction marks shown as codes, long text cut. Not yet escaped."""
     shown = "".join(
-        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co") else f"\\u{ord(c):04x}"
+        " " if c in "\n\t" else f"\\u{ord(c):04x}" if unicodedata.category(c) in HIDDEN else c
         for c in str(text)[: LONGEST + 1]
     )
-    return shown if len(shown) <= LONGEST else shown[:LONGEST] + " …"
+    return shown if len(shown) <= LONGEST else shown[:LONGEST] + " [cut]"

@@ -1,0 +1,108 @@
+"""The four answers in one line each: the figures a board sees first. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from switchover.domain.process import Criticality, DataClass, Process
+
+from .model import Answer, BoardReport, Loss
+from .wording import anchor, change, share, span, usd
+
+QUESTIONS = (
+    "How dependent are we, and what happens if a vendor raises its price, disconnects a model or is ordered to stop?",
+    "Which processes are too critical to hand over entirely?",
+    "What will it cost over two years if prices change?",
+    "Can we run an alternative ourselves?",
+)
+SENSITIVE = (DataClass.CONFIDENTIAL, DataClass.SECRET)
+
+
+def answers(report: BoardReport) -> tuple[Answer, ...]:
+    """One answer per question, in order; what is not known is said to be unknown."""
+    return (_dependence(report), _handing_over(report), _cost(report), _ourselves(report))
+
+
+def worst(report: BoardReport) -> Loss | None:
+    """The loss that leaves least of critical volume; among equals the first. None when no volume was recorded."""
+    known = [(loss.surviving, loss) for loss in report.losses if loss.surviving is not None]
+    return min(known, key=lambda pair: pair[0])[1] if known else None
+
+
+def _dependence(report: BoardReport) -> Answer:
+    loss = worst(report)
+    if loss is None:
+        why = "nothing critical has been recorded" if report.losses else "no upstream is outside our own machines"
+        return _unknown(1, f"{why}, so what would go on can't be said" if report.losses else why, "answer-1")
+    words = f"of critical volume is shown to go on if {loss.target.name} ({loss.target.kind}) is lost"
+    return _answer(1, share(loss.surviving), words, f"loss-{anchor(str(loss.target))}", loss.simulated)
+
+
+def _handing_over(report: BoardReport) -> Answer:
+    """Critical processes with sensitive data are those to keep a hand on: how many have an own way out in date?"""
+    guarded = [s for s in report.standings if _critical(s.process) or s.process.data in SENSITIVE]
+    broken = sum(row.asked for row in report.permissions if row.violation)
+    if not guarded:
+        return _unknown(2, "no process is critical or works on confidential data", "answer-2")
+    own = {(row.process, row.upstream) for row in report.permissions if row.own}
+    held = sum(1 for s in guarded if s.proof is not None and (s.process.name, s.proof.upstream) in own)
+    breaches = f"{broken} recorded exchange{'' if broken == 1 else 's'}" if broken else "no recorded exchange"
+    words = (
+        "critical or confidential processes have a proven replacement on our own machine; "
+        f"{breaches} broke the data policy"
+    )
+    return _answer(2, f"{held} of {len(guarded)}", words, "answer-2", _all(s.simulated for s in guarded))
+
+
+def _cost(report: BoardReport) -> Answer:
+    priced = [row for row in report.spend if row.scenarios]
+    if not priced:
+        return _unknown(3, "no recorded exchange has a price", "answer-3")
+    total = {by: sum((row.scenarios[by][-1] for row in priced), Decimal(0)) for by in priced[0].scenarios}
+    low, high = min(total), max(total)
+    least = "at least, as some calls have no price; " if any(row.gaps for row in report.spend) else ""
+    words = (
+        f"over 24 months at the recorded rate and today's prices ({least}{usd(total[low])} at {change(low)}, "
+        f"{usd(total[high])} at {change(high)}). A rate from {span(max(row.window for row in priced))} of record, "
+        "not a forecast"
+    )
+    return _answer(3, usd(total[0]), words, "answer-3", _all(row.simulated for row in priced))
+
+
+def _ourselves(report: BoardReport) -> Answer:
+    """Of the critical processes' busiest minutes together, what proven models on own machines carry."""
+    peaks = {s.process.name: s.traffic.peak_minute for s in report.standings if s.traffic and _critical(s.process)}
+    if not peaks:
+        return _unknown(4, "nothing critical has been recorded to measure against", "answer-4")
+    carried = dict.fromkeys(peaks, 0.0)
+    for row in report.capacity:
+        if row.ready and row.share is not None and row.process in carried:
+            carried[row.process] = max(carried[row.process], row.share * row.peak_minute)
+    words = "of the critical processes' busiest recorded minutes is carried by proven models on our own machine"
+    rests = _all(s.simulated for s in report.standings if s.process.name in peaks)
+    return _answer(4, share(sum(carried.values()) / sum(peaks.values())), words, "answer-4", rests)
+
+
+def _critical(process: Process) -> bool:
+    return process.criticality is Criticality.CRITICAL
+
+
+def _all(simulated: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(sorted({name for names in simulated for name in names}))
+
+
+def _answer(number: int, figure: str, words: str, link: str, simulated: tuple[str, ...]) -> Answer:
+    return Answer(
+        number=number,
+        question=QUESTIONS[number - 1],
+        figure=figure,
+        words=words,
+        link=link,
+        known=True,
+        simulated=simulated,
+    )
+
+
+def _unknown(number: int, why: str, link: str) -> Answer:
+    return Answer(number=number, question=QUESTIONS[number - 1], figure="unknown", words=why, link=link, known=False)

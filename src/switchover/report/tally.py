@@ -1,0 +1,97 @@
+"""Counts one process's exchanges in one pass, so that the record need not fit in memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from decimal import Decimal
+
+from switchover.capacity.size import load_of
+from switchover.costs.prices import price_exchange
+from switchover.costs.project import per_month, project
+from switchover.domain.exchange import Exchange, Outcome
+from switchover.domain.process import Process, Settings
+
+from .model import Spend, Traffic
+
+# A window shorter than a minute says nothing about a month; it is taken as a minute.
+SHORTEST_WINDOW_S = 60.0
+
+
+class Tally:
+    """One process's traffic and spend. :meth:`take` exchanges in any order, then ask."""
+
+    def __init__(self, process: Process, settings: Settings) -> None:
+        self.process, self.settings = process, settings
+        self.failed = self.priced = 0
+        self.moments: list[float] = []
+        self.answered: Counter[str] = Counter()
+        self.asked: Counter[str] = Counter()
+        self.examples: dict[str | None, str] = {}
+        self.spent = Decimal(0)
+        self.sources: Counter[str] = Counter()
+        self.gaps: Counter[str] = Counter()
+
+    @property
+    def count(self) -> int:
+        """Exchanges taken."""
+        return len(self.moments)
+
+    def take(self, exchanges: Iterable[Exchange]) -> None:
+        """Counts and prices each exchange."""
+        for exchange in exchanges:
+            self.moments.append(exchange.started_at)
+            whole = exchange.outcome is Outcome.COMPLETE
+            self.failed += not whole
+            if exchange.upstream is not None:
+                self.answered[exchange.upstream] += 1
+            for name in {attempt.upstream for attempt in exchange.attempts} | {exchange.upstream}:
+                if name is not None:
+                    self.asked[name] += 1
+            self.examples.setdefault(exchange.upstream if whole else None, exchange.id)
+            self._price(exchange)
+
+    def _price(self, exchange: Exchange) -> None:
+        priced = price_exchange(exchange, self.settings.upstreams)
+        if priced.gap is not None:
+            self.gaps[priced.gap] += 1
+        if priced.amount is not None:
+            self.priced += 1
+            self.spent += priced.amount
+            self.sources[priced.source] += 1
+
+    def traffic(self) -> Traffic:
+        """What was asked. Needs at least one exchange."""
+        load = load_of(self.moments)
+        return Traffic(
+            process=self.process.name,
+            exchanges=self.count,
+            failed=self.failed,
+            first=min(self.moments),
+            last=max(self.moments),
+            peak_minute=load.peak_minute,
+            p95_minute=load.p95_minute,
+            by_upstream=dict(self.answered.most_common()),
+            asked=dict(self.asked.most_common()),
+            examples=tuple(self.examples.values()),
+        )
+
+    def spend(self, simulated: tuple[str, ...]) -> Spend:
+        """What it cost, and the same use over 24 months. Needs at least one exchange."""
+        first, last = min(self.moments), max(self.moments)
+        window = max(last - first, SHORTEST_WINDOW_S)
+        monthly = per_month(self.spent, window) if self.priced else None
+        return Spend(
+            process=self.process.name,
+            exchanges=self.count,
+            priced=self.priced,
+            spent=self.spent,
+            first=first,
+            last=last,
+            window=window,
+            monthly=monthly,
+            scenarios={s.change: s.cumulative for s in project(monthly)} if monthly is not None else {},
+            sources=tuple(source for source, _ in self.sources.most_common()),
+            gaps=tuple(f"{count} × {gap}" for gap, count in self.gaps.most_common()),
+            simulated=simulated,
+        )
