@@ -12,8 +12,7 @@ import msgspec
 
 from ..domain.exchange import Usage
 from ..errors import BadRequest, Malformed
-from .inner_errors import classify
-from .openai_chat import error_message
+from .inner_errors import classify, error_message
 from .shapes import Peek, ToolCall, Whole, is_utf8, plain_metadata, read_request, redact, with_model
 from .sse import FrameDecoder
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from .shapes import redact
 
 Failure = tuple[str, int | None, str]
+
+_PARTS = msgspec.json.Decoder(dict[str, Any])
 
 # Sources: docs.claude.com/en/api/errors; platform.openai.com/docs/guides/error-codes; openrouter.ai/docs/api/errors.
 _BY_NAME: dict[str, tuple[str, int]] = {
@@ -74,3 +78,12 @@ def classify(error: Any) -> Failure:
         if isinstance(value, int) and not isinstance(value, bool) and 400 <= value <= 599:
             return _BY_STATUS.get(value, "server-error" if value >= 500 else "bad-request"), value, message
     return "server-error", None, message
+
+
+def error_message(body: bytes) -> str:
+    """The message of an error body in either dialect, or its beginning, without keys."""
+    try:
+        error = _PARTS.decode(body).get("error")
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return redact(body[:500].decode(errors="replace").strip())
+    return classify(error)[2] if error else redact(body[:500].decode(errors="replace"))

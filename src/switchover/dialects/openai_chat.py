@@ -12,7 +12,7 @@ import msgspec
 
 from ..domain.exchange import Usage
 from ..errors import BadRequest, Malformed
-from .inner_errors import classify
+from .inner_errors import classify, error_message
 from .shapes import Peek, ToolCall, Whole, is_utf8, plain_metadata, read_request, redact, with_model
 from .sse import FrameDecoder
 
@@ -326,15 +326,6 @@ def decode_answer(body: bytes) -> WireAnswer:
 def decode_chunk(data: bytes) -> WireAnswer:
     """One chunk that a decoder has let through."""
     return _ANSWER.decode(data)
-
-
-def error_message(body: bytes) -> str:
-    """The message of an error body in either dialect, or its beginning, without keys."""
-    try:
-        error = _PARTS.decode(body).get("error")
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return redact(body[:500].decode(errors="replace").strip())
-    return classify(error)[2] if error else redact(body[:500].decode(errors="replace"))
 
 
 def _type_of(status: int) -> str:
