@@ -45,9 +45,12 @@ def asked(connection, caller, token):
 
 def claims_to_be_whole(caller, body):
     """As the SDKs judge: the terminal event came and no error frame did."""
-    if caller == "openai":
-        return b'"error"' not in body and (b"data: [DONE]" in body or b'"finish_reason":"' in body.replace(b": ", b":"))
-    return b"event: error" not in body and b"message_stop" in body
+    lines = body.splitlines()
+    if caller == "anthropic":
+        return b"event: error" not in lines and b"event: message_stop" in lines
+    chunks = [json.loads(line[6:]) for line in lines if line.startswith(b"data: {")]
+    ended = any(choice.get("finish_reason") for chunk in chunks for choice in chunk.get("choices", []))
+    return ended and not any("error" in chunk for chunk in chunks)
 
 
 @pytest.mark.parametrize("caller", ["openai", "anthropic"])
