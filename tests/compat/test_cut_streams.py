@@ -67,7 +67,7 @@ def test_cut_at_every_byte_it_is_whole_or_says_that_it_is_not(kind, what, caller
             assert status == 200
             assert claims_to_be_whole(caller, complete)
             taken_for_whole = []
-            for place in range(0, len(whole), 1 if (kind, what) == (caller, "text") else 11):
+            for place in range(0, len(whole), 1 if (kind, what) == (caller, "text") else 37):
                 # The whole answer shows the breaker that the upstream is well, so that each cut is really tried.
                 served.gateway.failover.board.clear(served.source.current.upstreams["vendor"], 0.0)
                 script[:] = [cut_at(place, whole, hard=place % 2 == 0)]

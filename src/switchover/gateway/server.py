@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import socket
+import contextlib
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .asgi_types import App
+
+# As in <netinet/in.h> and <netinet/tcp.h>; only egress may import socket.
+IPPROTO_TCP = 6
+TCP_NODELAY = 1
 
 
 class OneWrite:
@@ -53,8 +57,9 @@ class GatewayProtocol(HttpToolsProtocol):
         asyncio sees to that only for sockets that name their protocol, which a listening socket handed in does not.
         """
         sock = transport.get_extra_info("socket")
-        if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if sock is not None:
+            with contextlib.suppress(OSError):  # a Unix socket has no such delay
+                sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
         super().connection_made(OneWrite(transport))  # type: ignore[arg-type]  # has what uvicorn uses of a transport
 
 

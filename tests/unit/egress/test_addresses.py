@@ -11,7 +11,6 @@ from switchover.egress import Client
 from switchover.egress.addresses import is_literal_loopback, is_public, resolve
 from switchover.errors import AddressRefused, Unreachable
 
-
 PRIVATE = (
     """127.0.0.1 10.0.0.1 169.254.169.254 192.168.1.1 ::1 fe80::1%eth0 fd00::1 ::ffff:127.0.0.1 0.0.0.0 224.0.0.1"""
 )
