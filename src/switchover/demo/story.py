@@ -125,9 +125,8 @@ def _adapt(cast: Cast, screen: Screen) -> None:
     for version in adapted.versions:
         score = "–" if version.score is None else f"{version.score * 100:.0f} %"
         screen.say(f"{version.kind:<16} {score} on the selection split")
-    screen.say(
-        f"plain anchor, the vote of the nearest recorded answers without any model: {(adapted.anchor or 0.0) * 100:.0f} %"
-    )
+    anchor = f"{(adapted.anchor or 0.0) * 100:.0f} %"
+    screen.say(f"plain anchor, the vote of the nearest recorded answers without any model: {anchor}")
     screen.step(
         "Prove it on the half of the record that adaptation never saw",
         f"switchover rehearse {MESSAGES} --candidate student --prompt-version …",
@@ -163,8 +162,9 @@ async def _drill(cast: Cast, screen: Screen) -> None:
             steady_for=5.0,
             warm_up=5.0,
             approver="head-of-customer-service",
+            operator="demo",
             scenario="fable5-export-directive",
-            simulated=SIMULATED,
+            simulated=SIMULATED[0],
         )
     finally:
         over.set()

@@ -26,11 +26,12 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """One application: its route and what it says to the model before the customer's text."""
+    """One application: its route, what it says to the model before the customer's text, and the longest answer."""
 
     client: AsyncOpenAI
     route: str
     prompt: str
+    max_tokens: int
 
     async def ask(self, row: Message | Claim, tally: Tally) -> None:
         """One call; its outcome is counted."""
@@ -41,7 +42,7 @@ class Application:
                 messages=[{"role": "system", "content": self.prompt}, {"role": "user", "content": row.text}],
                 metadata={"kind": kind},
                 temperature=0,
-                max_tokens=120,
+                max_tokens=self.max_tokens,
             )
         except APIError as error:
             tally.failed += 1
@@ -55,12 +56,12 @@ class Application:
 
 def sorting(base_url: str, key: str) -> Application:
     """The application that sorts customer messages. It does not retry, so that no failure is hidden."""
-    return Application(AsyncOpenAI(base_url=base_url, api_key=key, max_retries=0), "messages", SORTING_PROMPT)
+    return Application(AsyncOpenAI(base_url=base_url, api_key=key, max_retries=0), "messages", SORTING_PROMPT, 12)
 
 
 def intake(base_url: str, key: str) -> Application:
     """The application that takes in claims."""
-    return Application(AsyncOpenAI(base_url=base_url, api_key=key, max_retries=0), "claims", CLAIM_PROMPT)
+    return Application(AsyncOpenAI(base_url=base_url, api_key=key, max_retries=0), "claims", CLAIM_PROMPT, 160)
 
 
 async def admitted(*applications: Application) -> None:

@@ -37,8 +37,10 @@ class OncePerChange:
         self._log, self._last = log, dict[str, str]()
 
     def __call__(self, subject: str, event: str, detail: str = "") -> None:
-        """Logs ``event`` unless it and its detail are the last that was said about ``subject``."""
+        """Logs ``event`` unless it and its detail are the last that was said about ``subject``; "" ends a trouble."""
         said = f"{event}\0{detail}"
         if self._last.get(subject) != said:
             self._last[subject] = said
+            if not event:
+                return
             self._log(event, **({"detail": detail} if detail else {}))

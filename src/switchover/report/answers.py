@@ -35,7 +35,8 @@ def _dependence(report: BoardReport) -> Answer:
     if loss is None:
         why = "nothing critical has been recorded" if report.losses else "no upstream is outside our own machines"
         return _unknown(1, f"{why}, so what would go on can't be said" if report.losses else why, "answer-1")
-    words = f"of critical volume is shown to go on if {loss.target.name} ({loss.target.kind}) is lost"
+    lost = "is lost, as it is now" if loss.happened else "is lost"
+    words = f"of critical volume is shown to go on if {loss.target.name} ({loss.target.kind}) {lost}"
     return _answer(1, share(loss.surviving), words, f"loss-{anchor(str(loss.target))}", loss.simulated)
 
 

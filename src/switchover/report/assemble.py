@@ -16,7 +16,7 @@ from switchover.store.proofs import proofs, verdicts
 
 from .answers import answers
 from .dependence import Losses, concentration
-from .model import BoardReport, Capacity, Permission, Spend, Traffic
+from .model import BoardReport, Capacity, Permission, Traffic
 from .standing import standing
 from .tally import Tally
 
@@ -38,8 +38,9 @@ def assemble(
     Raises StoreUnavailable when the store can't be read.
     """
     snapshot = snapshot if running else _with_engines(snapshot)
-    rests_on = {name: _rests_on(process, simulated) for name, process in settings.processes.items()}
-    traffic, spend = _read(store, settings, now, since, rests_on)
+    tallies = {name: _tally(store, process, settings, since) for name, process in settings.processes.items()}
+    rests_on = {name: tuple(found for found in simulated if found in tally.touched) for name, tally in tallies.items()}
+    traffic = {name: tally.traffic() for name, tally in tallies.items() if tally.count}
     newest, held, drilled = _newest_per_cell(verdicts(store)), proofs(store), drills(store)
     in_date = [proof for proof in held if proof.expires_at > now]
     capacity = tuple(_capacity(settings, traffic, newest, in_date, rests_on))
@@ -58,7 +59,7 @@ def assemble(
         losses=Losses(snapshot, traffic, held, drilled, now, carries, rests_on).all(),
         concentration=concentration(snapshot, traffic),
         permissions=tuple(_permissions(settings, traffic)),
-        spend=spend,
+        spend=tuple(tally.spend(rests_on[name]) for name, tally in tallies.items() if tally.count),
         capacity=capacity,
         drills=tuple(drilled),
         cut_offs=tuple(cut_offs(store)),
@@ -71,21 +72,10 @@ def _with_engines(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, endpoints={**own, **snapshot.endpoints})
 
 
-def _rests_on(process: Process, simulated: Sequence[str]) -> tuple[str, ...]:
-    return tuple(name for name in process.upstreams if name in simulated)
-
-
-def _read(
-    store: Store, settings: Settings, now: float, since: float | None, rests_on: Mapping[str, tuple[str, ...]]
-) -> tuple[dict[str, Traffic], tuple[Spend, ...]]:
-    traffic, spend = {}, []
-    for name, process in settings.processes.items():
-        tally = Tally(process, settings)
-        tally.take(each_exchange(store, process=name, since=since))
-        if tally.count:
-            traffic[name] = tally.traffic()
-            spend.append(tally.spend(rests_on[name]))
-    return traffic, tuple(spend)
+def _tally(store: Store, process: Process, settings: Settings, since: float | None) -> Tally:
+    tally = Tally(process, settings)
+    tally.take(each_exchange(store, process=process.name, since=since))
+    return tally
 
 
 def _window(traffic: Mapping[str, Traffic]) -> tuple[float, float] | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from switchover.domain.candidate import Proof
 from switchover.domain.cut_off import Drill, Target, TargetKind
 from switchover.domain.jurisdiction import EU
-from switchover.domain.process import Criticality, Process
+from switchover.domain.process import Criticality, Process, UpstreamSpec
 from switchover.domain.register import Snapshot
 from switchover.planning.plan import Plan, plan
 
@@ -77,15 +77,24 @@ class Losses:
         surviving = sum(fate.exchanges * fate.shown for fate in critical)
         waiting = sum(fate.exchanges * (1 - fate.shown) for fate in critical if fate.fate.open)
         rests = {name for fate in critical for name in self.rests_on.get(fate.process, ())}
+        fallen = [s for s in self.snapshot.upstreams.values() if target.covers(s, self.snapshot.providers)]
         return Loss(
             target=target,
-            loses=tuple(
-                spec.name for spec in self.snapshot.upstreams.values() if target.covers(spec, self.snapshot.providers)
-            ),
+            loses=tuple(spec.name for spec in fallen),
+            happened=all(self._cut_off(spec) for spec in fallen),
             surviving=surviving / total if total else None,
             proven=(surviving + waiting) / total if total else None,
             fates=fates,
             simulated=tuple(sorted(rests)),
+        )
+
+    def _cut_off(self, spec: UpstreamSpec) -> bool:
+        return any(
+            cut.fault is None
+            and not cut.processes
+            and cut.in_force(self.now)
+            and cut.target.covers(spec, self.snapshot.providers)
+            for cut in self.snapshot.cut_offs
         )
 
     def _fate(self, process: Process, target: Target) -> ProcessFate:

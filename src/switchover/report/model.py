@@ -75,7 +75,7 @@ class ProcessFate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """One provider or jurisdiction lost, and the upstreams that fall with it.
+    """One provider or jurisdiction lost, and the upstreams that fall with it; ``happened`` when they are cut off now.
 
     ``surviving`` and ``proven`` are shares of critical volume, 0–1, or None when none was recorded. ``surviving``
     counts what is shown to go on; ``proven`` adds what a proof says goes on and no drill has shown.
@@ -83,6 +83,7 @@ class Loss:
 
     target: Target
     loses: tuple[str, ...]
+    happened: bool
     surviving: float | None
     proven: float | None
     fates: tuple[ProcessFate, ...]

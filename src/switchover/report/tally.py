@@ -37,6 +37,11 @@ class Tally:
         """Exchanges taken."""
         return len(self.moments)
 
+    @property
+    def touched(self) -> set[str]:
+        """Upstreams that the process may use or was seen to use."""
+        return {*self.process.upstreams, *self.asked}
+
     def take(self, exchanges: Iterable[Exchange]) -> None:
         """Counts and prices each exchange."""
         for exchange in exchanges:

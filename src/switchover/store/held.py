@@ -46,6 +46,12 @@ def note_held(path: Path, upstream: str, held: bool, at: float) -> None:
             os.close(handle)
 
 
+def clear_held(data_dir: str | Path, upstream: str, at: float) -> None:
+    """Notes in every worker's file that an operator restored the upstream."""
+    for path in sorted(Path(data_dir, "run").glob("*.held")):
+        note_held(path, upstream, False, at)
+
+
 def held_upstreams(data_dir: str | Path) -> dict[str, float]:
     """Upstreams that some worker holds, with the moment of the earliest hold."""
     found: dict[str, float] = {}

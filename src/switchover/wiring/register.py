@@ -20,6 +20,7 @@ from switchover.store import drills as drill_rows
 from switchover.store import exchanges as exchange_rows
 from switchover.store import proofs as proof_rows
 from switchover.store import register as register_rows
+from switchover.store.held import clear_held
 
 from .parts import CLOCK, open_store
 
@@ -60,6 +61,10 @@ def lift_cut(settings: Settings, target: Target | None, *, by: str) -> int:
     """Lifts the cut-offs of a target (None: all) and forgets that baselines under it were lost; how many lifted."""
     with open_store(settings) as store:
         lifted = drill_rows.lift_cut_off(store, target, by, CLOCK.now())
+        for spec in settings.upstreams.values():
+            if target is None or target.covers(spec, settings.providers):
+                clear_held(settings.data_dir, spec.name, CLOCK.now())
+        # What is still lost for another reason, the keeper sets again within its next round.
         for name, process in settings.processes.items():
             baseline = settings.upstreams[process.baseline]
             if target is None or target.covers(baseline, settings.providers):

@@ -1,4 +1,4 @@
-"""Rehearsals and adaptations with their upstreams, engines and store."""
+"""Rehearsals, adaptations and drills with their upstreams, engines and store."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 from switchover.adaptation.demonstrations import anchor
 from switchover.adaptation.run import Adaptation, adapt
 from switchover.adaptation.run import Progress as AdaptationProgress
 from switchover.domain.candidate import PromptKind, PromptVersion, Verdict, digest, fingerprint
+from switchover.domain.cut_off import Drill, Target
 from switchover.domain.exchange import Exchange
 from switchover.domain.process import Process, RehearsalTerms, Settings, UpstreamSpec
+from switchover.drill.order import DrillOrder
+from switchover.drill.run import quiet, run_drill
 from switchover.egress import Client
 from switchover.errors import NotFound
 from switchover.graders import grader
@@ -174,3 +179,32 @@ def adapt_process(
                 )
 
     return asyncio.run(run())
+
+
+async def drill(
+    settings: Settings,
+    process: str,
+    *,
+    target: Target,
+    fault: str,
+    approver: str,
+    operator: str,
+    progress: Callable[[str, float], None] = quiet,
+    **terms: Any,
+) -> Drill:
+    """A timed live drill on the running gateway; its report goes to ``reports/`` in the data folder.
+
+    ``terms`` are those of :class:`~switchover.drill.order.DrillOrder`.
+    """
+    order = DrillOrder.of(
+        settings,
+        process,
+        target=target,
+        fault=fault,
+        approver=approver,
+        operator=operator,
+        reports=Path(settings.data_dir, "reports"),
+        **terms,
+    )
+    with open_store(settings) as store:
+        return await run_drill(order, store=store, clock=CLOCK, progress=progress)

@@ -1,0 +1,94 @@
+"""``switchover drill``: lose an upstream on purpose, for a while, and watch."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from switchover.config.schema import seconds
+from switchover.domain.cut_off import Drill, Target, TargetKind
+from switchover.errors import OperatorError
+from switchover.wiring import trials
+
+from .common import DEFAULT_CONFIG, Config, Json, console, print_json, process_named, settings
+from .explain import target_from
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.callback(invoke_without_command=True)
+def drill(
+    process: Annotated[str, typer.Argument(help="The process.")],
+    approver: Annotated[str, typer.Option("--approver", help="The role that approved it; it goes into the record.")],
+    fault: Annotated[str, typer.Option("--fault", help="vanished, denied, overloaded, refused, slow, broken-stream.")],
+    target: Annotated[str | None, typer.Option("--target", help="What is lost; default: the baseline.")] = None,
+    share: Annotated[
+        float, typer.Option("--share", min=0.01, max=1.0, help="Share of the traffic that meets it.")
+    ] = 0.05,
+    duration: Annotated[str, typer.Option("--for", help="How long, such as 5m.")] = "5m",
+    steady: Annotated[
+        str, typer.Option("--steady", help="How long errors must stay low to count as recovered.")
+    ] = "60s",
+    warm_up: Annotated[str, typer.Option("--warm-up", help="How long the steady state is watched first.")] = "60s",
+    hypothesis: Annotated[str | None, typer.Option("--hypothesis", help="What you expect, written down first.")] = None,
+    scenario: Annotated[
+        str | None, typer.Option("--scenario", help="The real event it replays, for the report.")
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+    as_json: Json = False,
+) -> None:
+    """A timed live drill with an expiry; it lifts itself, whatever happens. Exit 3 unless it passed."""
+    found = settings(config)
+    named = process_named(found, process)
+    lost = target_from(target) if target else Target(TargetKind.UPSTREAM, named.baseline)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console(), transient=True, disable=as_json) as bar:
+        task = bar.add_task("steady?", total=1.0)
+        done = asyncio.run(
+            trials.drill(
+                found,
+                named.name,
+                target=lost,
+                fault=fault,
+                approver=approver,
+                operator=getpass.getuser(),
+                progress=lambda phase, part: bar.update(task, completed=part, description=phase),
+                hypothesis=hypothesis,
+                share=share,
+                duration=_seconds("--for", duration),
+                steady_for=_seconds("--steady", steady),
+                warm_up=_seconds("--warm-up", warm_up),
+                scenario=scenario,
+            )
+        )
+    if as_json:
+        print_json(done)
+    else:
+        print_drill(done)
+    if done.outcome is None or done.outcome.result != "passed":
+        raise typer.Exit(3)
+
+
+def print_drill(done: Drill) -> None:
+    """How the drill ended, and on what figures."""
+    outcome = done.outcome
+    print(f"{done.id}: {outcome.result if outcome else done.state}")
+    if outcome is None:
+        return
+    for reason in outcome.reasons:
+        print(f"  {reason}")
+    took = "not recovered" if outcome.rto is None else f"recovered in {outcome.rto:.2f} s"
+    met = f"{outcome.requests} requests met the fault, {outcome.failed} failed"
+    print(f"  {met}; {took}, {outcome.rto_promised:.0f} s promised")
+    print(f"  control: {outcome.control_requests} requests, {outcome.control_failed} failed")
+
+
+def _seconds(option: str, text: str) -> float:
+    try:
+        return seconds(text)
+    except ValueError as cause:
+        raise OperatorError(f"{option} {text!r} is no length of time", mend="write for example 90s or 5m") from cause

@@ -1,0 +1,74 @@
+"""``switchover rehearse``: replay recorded traffic on a candidate and decide whether it is good enough."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from switchover.domain.candidate import State, Verdict
+from switchover.rehearsal.run import Progress as Step
+from switchover.wiring import trials
+
+from .common import DEFAULT_CONFIG, Config, Json, console, print_json, process_named, settings, visible
+from .verdicts import table
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.callback(invoke_without_command=True)
+def rehearse(
+    process: Annotated[str, typer.Argument(help="The process.")],
+    candidate: Annotated[str, typer.Option("--candidate", help="One of its fallbacks.")],
+    prompt_version: Annotated[
+        str | None,
+        typer.Option("--prompt-version", help="As `adapt` lists them; default: as it is, or the newest student."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed and record give the same verdict.")] = 1,
+    budget: Annotated[int | None, typer.Option("--budget", min=1, help="Most replays of this run.")] = None,
+    config: Config = DEFAULT_CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Replay until the verdict is clear, the budget is spent or the cases are used up. Interrupt it; it resumes.
+
+    Exit 3 unless the verdict is READY.
+    """
+    found = settings(config)
+    name = process_named(found, process).name
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console(), transient=True, disable=as_json) as bar:
+        task = bar.add_task(f"{name} on {candidate}", total=None)
+
+        def show(step: Step) -> None:
+            state = step.decision.state if step.decision else ""
+            bar.update(task, completed=step.calls, total=step.budget, description=f"{name} on {candidate}  {state}")
+
+        verdict = trials.rehearse_candidate(
+            found, name, candidate, prompt_version=prompt_version, seed=seed, budget=budget, progress=show
+        )
+    if as_json:
+        print_json(verdict)
+    else:
+        print_verdict(verdict)
+    if verdict.state is not State.READY:
+        raise typer.Exit(3)
+
+
+def print_verdict(verdict: Verdict) -> None:
+    """The verdict with its slices and what it must be read beside."""
+    console().print(table([verdict]))
+    evidence = verdict.evidence
+    for part in evidence.slices:
+        print(f"  slice {part.name}: {part.replays} replays, bounds [{part.lower:+.2f}, {part.upper:+.2f}]")
+    for what, value in (
+        ("candidate agrees with the record", evidence.candidate_score),
+        ("baseline agrees with itself", evidence.baseline_self_agreement),
+        ("plain anchor, without a model", evidence.anchor_score),
+    ):
+        print(f"  {what}: {'not known' if value is None else f'{value * 100:.1f} %'}")
+    print(f"  coverage of the last 30 days' traffic: {evidence.coverage * 100:.0f} %, ungraded: {evidence.ungraded}")
+    if evidence.still_needed is not None and verdict.state is State.UNPROVEN:
+        print(f"  about {evidence.still_needed} more replays to READY at this rate")
+    for reason in evidence.reasons:
+        print(f"  {visible(reason)}")
