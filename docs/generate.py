@@ -8,7 +8,6 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,17 +22,13 @@ from switchover.config import schema
 HERE = Path(__file__).parent
 MADE = "<!-- Made by docs/generate.py from the code. Change the code, then `make docs`. -->\n\n"
 
-# What Typer adds to an application on its own; ours has none of it.
-UNLISTED = {"help", "install_completion", "show_completion"}
-
 
 def commands() -> str:
     """The page of commands, from the Typer applications that run."""
     page = [MADE, "# Commands\n\n", "`switchover COMMAND --help` prints the same.\n\n", *_exit_codes()]
     for name in cli.COMMANDS:
-        module, line = cli.COMMANDS[name]
-        command = typer.main.get_command(import_module(f"{cli.__name__}.{module}").app)
-        page += _command(f"switchover {name}", command, line)
+        root: Any = typer.main.get_command(cli.build(name))
+        page += _command(f"switchover {name}", root.commands[name], cli.COMMANDS[name][1])
     return "".join(page)
 
 
@@ -50,7 +45,7 @@ def _command(path: str, command: Any, line: str = "", level: str = "##") -> Iter
     """One command, then the commands below it."""
     subcommands = getattr(command, "commands", {})
     arguments = [p for p in command.params if p.param_type_name == "argument"]
-    options = [p for p in command.params if p.param_type_name == "option" and p.name not in UNLISTED and not p.hidden]
+    options = [p for p in command.params if p.param_type_name == "option" and p.name != "help" and not p.hidden]
     more = " ".join((command.help or "").split())
     yield f"{level} `{path}`\n\n{line or more}\n\n"
     if line and more and more != line:

@@ -6,7 +6,6 @@ import functools
 import re
 import shlex
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,7 +62,8 @@ def shown() -> list[Shown]:
 @functools.cache
 def root_command(name: str) -> Any:
     """The command called ``name``."""
-    return typer.main.get_command(import_module(f"{cli.__name__}.{cli.COMMANDS[name][0]}").app)
+    root: Any = typer.main.get_command(cli.build(name))
+    return root.commands[name]
 
 
 @pytest.mark.parametrize("line", shown(), ids=str)

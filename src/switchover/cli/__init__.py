@@ -51,12 +51,20 @@ def build(called: str | None) -> typer.Typer:
     app.callback()(_options)
     for name, (module, line) in COMMANDS.items():
         if name == called:
-            app.add_typer(import_module(f"{__name__}.{module}").app, name=name, help=line)
+            _add(app, name, import_module(f"{__name__}.{module}").app, line)
         else:
             app.command(name, help=line)(_elsewhere)
     if called in HIDDEN:
         app.add_typer(import_module(f"{__name__}.{HIDDEN[called]}").app, hidden=True)
     return app
+
+
+def _add(app: typer.Typer, name: str, found: typer.Typer, line: str) -> None:
+    """A command with commands below it, or one alone: a group would take options only before its arguments."""
+    if found.registered_commands or found.registered_callback is None:
+        app.add_typer(found, name=name, help=line)
+    elif found.registered_callback.callback is not None:
+        app.command(name)(found.registered_callback.callback)
 
 
 def _show_version(wanted: bool) -> None:
