@@ -1,0 +1,144 @@
+"""The four answers about the invented organisation, worked out by hand.
+
+Recorded: claims 60 calls (one every 10 s), letters 30 (one every 20 s), both critical and served by vendor (acme, US);
+notes 20, not critical, half of them by other (beta, DE) and half by vendor, which may not see them.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from switchover.cli.common import plain
+from switchover.report.model import Fate
+from switchover.testing.sample_organisation import BEGAN
+
+
+def fates(report, target):
+    loss = next(loss for loss in report.losses if str(loss.target) == target)
+    return loss, {fate.process: fate.fate for fate in loss.fates}
+
+
+@pytest.mark.parametrize("target", ["provider:acme", "jurisdiction:US"])
+def test_only_the_drilled_process_survives_the_loss_of_the_vendor(report, target):
+    loss, found = fates(report, target)
+    assert found == {"claims": Fate.DRILLED, "letters": Fate.UNTESTED, "notes": Fate.UNTOUCHED}
+    # Critical volume is 60 + 30 = 90: claims is shown (60 / 90), letters is proven and was never drilled (30 / 90).
+    assert loss.surviving == pytest.approx(60 / 90)
+    assert loss.proven == pytest.approx(1.0)
+    assert loss.loses == ("vendor",)
+
+
+@pytest.mark.parametrize("target", ["provider:beta", "jurisdiction:DE"])
+def test_the_loss_of_the_other_provider_touches_nothing_critical(report, target):
+    loss, found = fates(report, target)
+    assert found == {"claims": Fate.UNTOUCHED, "letters": Fate.UNTOUCHED, "notes": Fate.STOPS}
+    assert loss.surviving == 1.0
+
+
+def test_our_own_machine_is_nobodys_to_take_away(report):
+    assert [str(loss.target) for loss in report.losses] == [
+        "provider:acme",
+        "provider:beta",
+        "jurisdiction:DE",
+        "jurisdiction:US",
+    ]
+
+
+def test_the_first_answer_is_the_worst_loss(report):
+    first = report.answers[0]
+    assert (first.figure, first.link) == ("67 %", "loss-provider_3a_acme")
+    assert "acme (provider) is lost" in first.words
+
+
+def test_who_saw_what_he_may_not_see_is_named(report):
+    rows = {(row.process, row.upstream): row for row in report.permissions}
+    broken = [key for key, row in rows.items() if row.violation]
+    assert broken == [("notes", "vendor")]
+    assert (rows["notes", "vendor"].asked, rows["notes", "vendor"].allowed) == (10, False)
+    assert (rows["notes", "other"].answered, rows["notes", "other"].allowed) == (10, True)
+    # All three are critical or confidential; only claims has a proven replacement of our own.
+    assert report.answers[1].figure == "1 of 3"
+    assert "10 recorded exchanges broke the data policy" in report.answers[1].words
+
+
+def test_spend_is_a_rate_over_the_recorded_window(report):
+    claims, letters, notes = report.spend
+    # A call of 1,000 tokens in (400 cached) and 100 out costs $0.00044 as gpt-4.1-mini (tests/unit/costs).
+    assert claims.spent == 60 * Decimal("0.00044") == Decimal("0.0264")
+    # 60 calls, one every 10 s: 590 s from the first to the last.
+    assert (claims.first, claims.window) == (BEGAN, 590.0)
+    # 0.0264 × 2,629,800 / 590 = 117.67 a month; × 24 = 2,824; −30 % 1,977; +30 % 3,671; +50 % 4,236
+    assert claims.monthly == pytest.approx(Decimal("117.672"), abs=Decimal("0.001"))
+    ends = {change: round(line[-1]) for change, line in claims.scenarios.items()}
+    assert ends == {-30: 1977, 0: 2824, 30: 3671, 50: 4236}
+    # Five letters came back without usage: named, and not counted as free.
+    assert (letters.exchanges, letters.priced, letters.gaps) == (30, 25, ("5 × vendor reported no usage",))
+    assert letters.spent == 25 * Decimal("0.00044")
+    assert notes.priced == 10
+    assert notes.gaps == ("10 × no published price for beta/mid-1; state one under upstreams.other",)
+
+
+def test_the_third_answer_adds_the_processes_up_and_is_no_forecast(report):
+    third = report.answers[2]
+    # claims 0.0264 / 590, letters 0.0110 / 580, notes 0.0044 / 570, each × 2,629,800 × 24: 2,824 + 1,197 + 487
+    assert third.figure == "$4,508"
+    assert "not a forecast" in third.words
+    assert "10 minutes of record" in third.words
+    assert "at least" in third.words
+
+
+def test_capacity_is_measured_time_against_the_busiest_recorded_minute(report):
+    (row,) = report.capacity
+    # 0.05 s an answer, two at once: 60 / 0.05 × 2 = 2,400 a minute; the busiest minute of claims had 6.
+    assert (row.process, row.upstream, row.ready) == ("claims", "student", True)
+    assert (row.per_minute, row.peak_minute, row.share) == (pytest.approx(2400.0), 6, 1.0)
+    # Busiest minutes of the critical processes: 6 and 3. Carried: 6 of 9.
+    assert report.answers[3].figure == "67 %"
+
+
+def test_concentration_is_the_sum_of_squared_shares(report):
+    # vendor answered 60 + 30 + 10 = 100 of 110, other 10: (100² + 10²) / 110² = 10,100 / 12,100
+    assert report.concentration["provider"] == pytest.approx(10_100 / 12_100)
+
+
+def test_every_figure_that_rests_on_a_simulated_vendor_says_so(report):
+    assert all(loss.simulated == ("vendor",) for loss in report.losses)
+    assert [row.simulated for row in report.spend] == [("vendor",)] * 3
+    assert all(answer.simulated == ("vendor",) for answer in report.answers)
+
+
+def test_nothing_is_called_simulated_that_is_not(store, answer, report):
+    real = answer()
+    assert not any(found.simulated for found in (*real.losses, *real.spend, *real.answers, *real.capacity))
+
+
+def test_the_window_is_stated(report):
+    assert report.window == (BEGAN, BEGAN + 590)
+
+
+def test_a_later_window_counts_only_what_began_in_it(store, answer, report):
+    later = answer(since=BEGAN + 300)
+    assert later.window == (BEGAN + 300, BEGAN + 590)
+    assert [row.exchanges for row in later.spend] == [30, 15, 10]
+
+
+def test_the_report_is_plain_json(report):
+    told = json.loads(json.dumps(plain(report)))
+    assert told["answers"][0]["figure"] == "67 %"
+    assert told["losses"][0]["target"] == {"kind": "provider", "name": "acme"}
+    assert told["losses"][0]["fates"][0]["fate"] == "proven and drilled"
+    assert Decimal(told["spend"][0]["spent"]) == Decimal("0.0264")
+    assert len(told["spend"][0]["scenarios"]["0"]) == 24
+    assert told["standings"][0]["process"]["owner"] == "head-of-claims"
+
+
+def test_an_empty_store_gives_a_report_that_says_what_is_not_known(answer):
+    empty = answer()
+    assert [found.known for found in empty.answers] == [False, True, False, False]
+    assert empty.answers[1].figure == "0 of 3"
+    assert empty.window is None
+    assert all(loss.surviving is None for loss in empty.losses)
+    assert empty.standings[0].word == "untested: no replacement was ever rehearsed"
