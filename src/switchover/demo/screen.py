@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from switchover.domain.candidate import State, Verdict
 
+RIGHT = ("replays", "right*", "itself", "anchor")
 SHOWN = {State.READY: "bold green", State.NOT_READY: "bold red"}
 
 
@@ -20,20 +23,26 @@ class Screen:
     def __init__(self, console: Console) -> None:
         self.console = console
         self._step = 0
+        self._begun = time.monotonic()
 
     def title(self) -> None:
         """The first lines."""
         self.console.print()
         self.console.print("Switchover: know that you can switch AI models before you have to.", style="bold")
         self.console.print(
-            "An insurer's inbox. The vendor is SIMULATED on this machine (real wire format, wrong on a seeded\n"
-            "share of calls); gateway, record, engine, student, verdicts and drill are real. No key, no network.",
+            "An insurer's inbox. The vendor is SIMULATED on this machine: real wire format, wrong\n"
+            "on a seeded share of calls. Gateway, record, engine, student, verdicts and drill\n"
+            "are real. No key, no network.",
             style="yellow",
         )
 
     def step(self, words: str, command: str | None = None) -> None:
         """A new step of the story."""
         self._step += 1
+        now = time.monotonic()
+        if self._step > 1:
+            self.say(f"({now - self._begun:.0f} s)", "dim")
+        self._begun = now
         self.console.print()
         self.console.print(f"{self._step}  {words}", style="bold")
         if command:
@@ -59,31 +68,20 @@ class Screen:
     def verdicts(self, found: list[Verdict]) -> None:
         """Verdicts in a table, each with what it must be read beside."""
         table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-        for heading in (
-            "   candidate",
-            "prompt version",
-            "verdict",
-            "replays",
-            "right*",
-            "itself",
-            "anchor",
-            "difference",
-        ):
-            table.add_column(
-                heading, justify="right" if heading in ("replays", "right*", "itself", "anchor") else "left"
-            )
+        for heading in ("   candidate", "verdict", "replays", "right*", "itself", "anchor", "difference"):
+            table.add_column(heading, justify="right" if heading in RIGHT else "left", no_wrap=True)
         for verdict in found:
-            evidence = verdict.evidence
+            evidence, version = verdict.evidence, verdict.cell.prompt_version.rsplit("-", 1)[0]
             overall = evidence.overall
+            name = verdict.cell.upstream if version == verdict.cell.upstream else f"{verdict.cell.upstream}, {version}"
             table.add_row(
-                f"   {verdict.cell.upstream}",
-                verdict.cell.prompt_version.rsplit("-", 1)[0],
-                f"[{SHOWN.get(verdict.state, 'bold yellow')}]{verdict.state}[/]",
+                f"   {name}",
+                Text(str(verdict.state), style=SHOWN.get(verdict.state, "bold yellow")),
                 str(overall.replays),
                 _share(evidence.candidate_score),
                 _share(evidence.baseline_self_agreement),
                 _share(evidence.anchor_score),
-                f"{overall.mean_difference or 0:+.2f} [{overall.lower:+.2f}, {overall.upper:+.2f}]".replace("[", "\\["),
+                Text(f"{overall.mean_difference or 0:+.2f} [{overall.lower:+.2f}, {overall.upper:+.2f}]"),
             )
         self.console.print(table)
 

@@ -28,16 +28,21 @@ class Tally:
 class Application:
     """One application: its route, what it says to the model before the customer's text, and the longest answer."""
 
-    client: AsyncOpenAI
+    base_url: str
+    key: str = field(repr=False)
     route: str
     prompt: str
     max_tokens: int
 
-    async def ask(self, row: Message | Claim, tally: Tally) -> None:
+    def client(self) -> AsyncOpenAI:
+        """The official client. It does not retry, so that no failure is hidden."""
+        return AsyncOpenAI(base_url=self.base_url, api_key=self.key, max_retries=0)
+
+    async def ask(self, client: AsyncOpenAI, row: Message | Claim, tally: Tally) -> None:
         """One call; its outcome is counted."""
         kind = row.kind if isinstance(row, Message) else "claim"
         try:
-            reply = await self.client.chat.completions.with_raw_response.create(
+            reply = await client.chat.completions.with_raw_response.create(
                 model=self.route,
                 messages=[{"role": "system", "content": self.prompt}, {"role": "user", "content": row.text}],
                 metadata={"kind": kind},
@@ -55,26 +60,27 @@ class Application:
 
 
 def sorting(base_url: str, key: str) -> Application:
-    """The application that sorts customer messages. It does not retry, so that no failure is hidden."""
-    return Application(AsyncOpenAI(base_url=base_url, api_key=key, max_retries=0), "messages", SORTING_PROMPT, 12)
+    """The application that sorts customer messages."""
+    return Application(base_url, key, "messages", SORTING_PROMPT, 12)
 
 
 def intake(base_url: str, key: str) -> Application:
     """The application that takes in claims."""
-    return Application(AsyncOpenAI(base_url=base_url, api_key=key, max_retries=0), "claims", CLAIM_PROMPT, 160)
+    return Application(base_url, key, "claims", CLAIM_PROMPT, 160)
 
 
 async def admitted(*applications: Application) -> None:
     """Returns once every application's new key has reached the gateway; raises APIError when it does not within 5 s."""
     for application in applications:
-        for left in range(50, -1, -1):
-            try:
-                await application.client.models.list()
-                break
-            except APIError:
-                if not left:
-                    raise
-                await asyncio.sleep(0.1)
+        async with application.client() as client:
+            for left in range(50, -1, -1):
+                try:
+                    await client.models.list()
+                    break
+                except APIError:
+                    if not left:
+                        raise
+                    await asyncio.sleep(0.1)
 
 
 async def send(
@@ -94,14 +100,16 @@ async def send(
     counted = tally if tally is not None else Tally()
     queue = iter(rows) if until is None else _round(rows, until)
 
-    async def caller() -> None:
-        for row in queue:
-            await application.ask(row, counted)
-            progress(1)
-            if pause:
-                await asyncio.sleep(pause)
+    async with application.client() as client:
 
-    await asyncio.gather(*(caller() for _ in range(concurrency)))
+        async def caller() -> None:
+            for row in queue:
+                await application.ask(client, row, counted)
+                progress(1)
+                if pause:
+                    await asyncio.sleep(pause)
+
+        await asyncio.gather(*(caller() for _ in range(concurrency)))
     return counted
 
 
