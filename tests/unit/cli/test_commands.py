@@ -51,8 +51,8 @@ def test_a_command_explains_itself(line: tuple[str, ...], capsys: pytest.Capture
 def test_the_help_names_every_command_and_no_hidden_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code("--help") == 0
     shown = capsys.readouterr().out
-    assert all(f" {name} " in shown for name in cli.COMMANDS)
-    assert not any(f" {name} " in shown for name in cli.HIDDEN)
+    named = {line.split()[0] for line in shown.partition("Commands:")[2].splitlines() if line.strip()}
+    assert named == set(cli.COMMANDS)
 
 
 def test_asking_for_help_loads_nothing_heavy() -> None:
@@ -68,6 +68,7 @@ def test_asking_for_help_loads_nothing_heavy() -> None:
 
 
 def test_options_may_follow_the_arguments(configured: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (configured / "switchover-data").mkdir()
     assert exit_code("explain", "claims", "--without", "provider:acme") == 3
     assert "nothing would answer" in capsys.readouterr().out
 
