@@ -26,7 +26,8 @@ class Snapshot:
     """The register at one moment. ``version`` rises with every change; workers swap whole snapshots.
 
     ``baseline_lost`` says since when a process's baseline is held to be gone (cut off or denied).
-    ``endpoints`` gives the base URL of own engines while they run.
+    ``endpoints`` gives the base URL of own engines while they run. ``restored`` says when an operator last restored an
+    upstream, so that a breaker held before that moment lets go.
     """
 
     version: int
@@ -40,3 +41,4 @@ class Snapshot:
     cut_offs: tuple[CutOff, ...] = ()
     baseline_lost: Mapping[str, float] = field(default_factory=dict)
     endpoints: Mapping[str, str] = field(default_factory=dict)
+    restored: Mapping[str, float] = field(default_factory=dict)

@@ -81,7 +81,7 @@ class Plans:
         return {name: board.state(snapshot.upstreams[name], elapsed) for name in names}
 
     def _swap(self, snapshot: Snapshot, failover: Failover) -> None:
-        """A new snapshot: forget plans; clear breakers whose upstream changed or whose baseline was restored."""
+        """A new snapshot: forget plans; clear breakers whose upstream changed or was restored."""
         old, self._snapshot = self._snapshot, snapshot
         self._kept.clear()
         self._checked.clear()
@@ -94,6 +94,11 @@ class Plans:
         for name, spec in old.upstreams.items():
             if snapshot.upstreams.get(name) != spec:
                 failover.board.clear(spec, now)
+        for name, at in snapshot.restored.items():
+            if at > old.restored.get(name, 0.0) and name in snapshot.upstreams:
+                failover.board.clear(snapshot.upstreams[name], now)
+                # Made anew, so that a credential replaced behind the same reference is read.
+                self._upstreams.pop(name, None)
         for process in set(old.baseline_lost) - set(snapshot.baseline_lost):
             if process in old.processes:
                 failover.board.clear(old.upstreams[old.processes[process].baseline], now)

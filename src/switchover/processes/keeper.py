@@ -16,7 +16,7 @@ from switchover.errors import StoreUnavailable
 from switchover.store import Store
 from switchover.store.drills import cut_offs, expire_cut_offs
 from switchover.store.files import write_whole
-from switchover.store.held import held_upstreams
+from switchover.store.held import clear_held, held_upstreams
 from switchover.store.register import (
     baseline_lost,
     build_snapshot,
@@ -75,7 +75,12 @@ class Keeper:
 
     def round(self) -> None:
         """One round: configuration, spools, cut-offs, what is lost, snapshot, status."""
+        before = self.settings.current.upstreams
         if self.settings.changed():
+            # Workers let go of a breaker whose upstream changed: neither is its baseline lost any more.
+            for name, spec in self.settings.current.upstreams.items():
+                if before.get(name) != spec:
+                    clear_held(self.data, name, self.clock.now())
             self.log("configuration in force", source=self.settings.current.source)
             self._stale = True
         self.say("configuration", "configuration refused" if self.settings.trouble else "", self.settings.trouble)

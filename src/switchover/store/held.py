@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -46,23 +47,47 @@ def note_held(path: Path, upstream: str, held: bool, at: float) -> None:
             os.close(handle)
 
 
+def forget_all_held(data_dir: str | Path) -> None:
+    """Removes every worker's file, as a start does: a worker that is no longer configured would hold for ever."""
+    for path in _files(data_dir):
+        forget_held(path)
+
+
 def clear_held(data_dir: str | Path, upstream: str, at: float) -> None:
-    """Notes in every worker's file that an operator restored the upstream."""
-    for path in sorted(Path(data_dir, "run").glob("*.held")):
+    """Notes in every worker's file that the upstream was restored, by an operator or by a changed setting."""
+    for path in _files(data_dir):
         note_held(path, upstream, False, at)
 
 
 def held_upstreams(data_dir: str | Path) -> dict[str, float]:
     """Upstreams that some worker holds, with the moment of the earliest hold."""
     found: dict[str, float] = {}
-    for path in sorted(Path(data_dir, "run").glob("*.held")):
+    for row in _newest(data_dir):
+        if row.held:
+            found[row.upstream] = min(row.at, found.get(row.upstream, row.at))
+    return found
+
+
+def restored_upstreams(data_dir: str | Path) -> dict[str, float]:
+    """Upstreams that were restored and not held again since, with the moment of the latest restoration."""
+    found: dict[str, float] = {}
+    for row in _newest(data_dir):
+        if not row.held:
+            found[row.upstream] = max(row.at, found.get(row.upstream, row.at))
+    return found
+
+
+def _newest(data_dir: str | Path) -> Iterator[Held]:
+    """Each worker's last word about each upstream."""
+    for path in _files(data_dir):
         newest: dict[str, Held] = {}
         with contextlib.suppress(OSError):
             for line in path.read_bytes().splitlines():
                 with contextlib.suppress(msgspec.MsgspecError):
                     row = _line.decode(line)
                     newest[row.upstream] = row
-        for name, row in newest.items():
-            if row.held:
-                found[name] = min(row.at, found.get(name, row.at))
-    return found
+        yield from newest.values()
+
+
+def _files(data_dir: str | Path) -> list[Path]:
+    return sorted(Path(data_dir, "run").glob("*.held"))

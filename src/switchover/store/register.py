@@ -18,6 +18,7 @@ from . import schema
 from .database import Store, upsert
 from .drills import cut_offs
 from .files import unavailable, write_whole
+from .held import restored_upstreams
 from .prompt_versions import prompt_versions
 from .proofs import proofs
 from .versions import bump, bump_register, register_version
@@ -107,6 +108,7 @@ def build_snapshot(store: Store, settings: Settings, endpoints: Mapping[str, str
         cut_offs=tuple(cut_offs(store, in_force_at=now)),
         baseline_lost={name: at for name, at in baseline_lost(store).items() if name in settings.processes},
         endpoints=dict(endpoints),
+        restored=restored_upstreams(settings.data_dir),
     )
 
 

@@ -58,17 +58,23 @@ def place_cut(settings: Settings, target: Target, *, reason: str, by: str) -> Cu
 
 
 def lift_cut(settings: Settings, target: Target | None, *, by: str) -> int:
-    """Lifts the cut-offs of a target (None: all) and forgets that baselines under it were lost; how many lifted."""
+    """Lifts the cut-offs of a target (None: all) and forgets that baselines under it were lost; how many lifted.
+
+    Raises NotFound for a target that covers no upstream and no cut-off.
+    """
+    covered = [s for s in settings.upstreams.values() if target is None or target.covers(s, settings.providers)]
     with open_store(settings) as store:
         lifted = drill_rows.lift_cut_off(store, target, by, CLOCK.now())
-        for spec in settings.upstreams.values():
-            if target is None or target.covers(spec, settings.providers):
-                clear_held(settings.data_dir, spec.name, CLOCK.now())
+        if not lifted and not covered:
+            raise NotFound(f"{target} covers no upstream of the configuration", mend="see `upstreams:` and their hosts")
+        for spec in covered:
+            clear_held(settings.data_dir, spec.name, CLOCK.now())
         # What is still lost for another reason, the keeper sets again within its next round.
         for name, process in settings.processes.items():
-            baseline = settings.upstreams[process.baseline]
-            if target is None or target.covers(baseline, settings.providers):
+            if settings.upstreams[process.baseline] in covered:
                 register_rows.set_baseline_lost(store, name, None)
+        # The restored upstreams lie outside the store: without this the keeper would see nothing new.
+        register_rows.bump_register(store)
     return lifted
 
 
