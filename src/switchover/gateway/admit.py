@@ -139,7 +139,7 @@ def authenticate(head: Head, snapshot: Snapshot, pepper: bytes) -> Process:
     process = snapshot.processes.get(key.process) if key is not None else None
     if process is None:
         raise Unauthenticated(
-            "the key is missing, unknown or revoked; send a caller key made with `switchover keys add`"
+            "the key is missing, unknown or revoked; send a caller key made with `switchover keys create`"
         )
     return process
 
