@@ -7,7 +7,7 @@ import contextlib
 import ctypes
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
 STEADY_SECONDS = 30.0
 POLL_SECONDS = 0.1
 PR_SET_PDEATHSIG = 1
+LAST_LINES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,7 @@ class ChildSpec:
     """A child to run. Two specs that differ are two children: a changed one is stopped and started anew.
 
     ``env`` is the whole environment; ``inherit_fds`` stay open in the child under their numbers; ``ready_check`` says
-    whether it does its work yet.
+    whether it does its work yet; ``output`` is the file for what it writes (None: where ours goes), anew at each start.
     """
 
     name: str
@@ -38,6 +39,7 @@ class ChildSpec:
     env: Mapping[str, str]
     inherit_fds: tuple[int, ...] = ()
     ready_check: Callable[[], bool] | None = field(default=None, compare=False)
+    output: Path | None = None
 
 
 class _Child:
@@ -137,9 +139,13 @@ class Supervisor:
                 child.last_exit = await child.process.wait()
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(child.process.pid, signal.SIGKILL)  # what it started and left behind
-            child.ready = False
+            started, child.ready = child.ready, False
             wait = FIRST_WAIT if self.clock.monotonic() - begun >= STEADY_SECONDS else wait
-            self.log("child ended", child=child.spec.name, status=child.last_exit, again_in=wait)
+            told: dict[str, object] = {"child": child.spec.name, "status": child.last_exit, "again_in": wait}
+            if started or child.spec.output is None:
+                self.log("child ended", **told)
+            else:
+                self.log("child did not start", **told, see=str(child.spec.output), said=_tail(child.spec.output))
             await self.clock.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT)
             child.restarts += 1
@@ -188,6 +194,34 @@ async def _start(spec: ChildSpec) -> asyncio.subprocess.Process:
         if os.getppid() != parent:
             os._exit(1)
 
-    return await asyncio.create_subprocess_exec(
-        *spec.argv, env=dict(spec.env), pass_fds=spec.inherit_fds, start_new_session=True, preexec_fn=tie
-    )
+    with _output(spec.output) as out:
+        return await asyncio.create_subprocess_exec(
+            *spec.argv,
+            env=dict(spec.env),
+            pass_fds=spec.inherit_fds,
+            start_new_session=True,
+            preexec_fn=tie,
+            stdout=out,
+            stderr=out,
+        )
+
+
+@contextlib.contextmanager
+def _output(path: Path | None) -> Iterator[int | None]:
+    if path is None:
+        yield None
+        return
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _tail(path: Path) -> str:
+    """The last lines a child wrote."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    return " | ".join(line.strip()[:300] for line in lines[-LAST_LINES:]) or "nothing"

@@ -13,6 +13,7 @@ from switchover.config import resolve
 from switchover.domain.process import Settings
 from switchover.errors import SwitchoverError
 from switchover.upstreams.gguf import has_chat_template
+from switchover.upstreams.local import child_name
 from switchover.upstreams.weights import resolve as resolve_weights
 
 from .parts import open_store
@@ -80,15 +81,26 @@ def _store(settings: Settings) -> str:
         return "answers, schema is the newest"
 
 
+def _gateway_lives(said: Path) -> bool:
+    """True when the `switchover up` that wrote the file runs still; one that was killed leaves the file behind."""
+    try:
+        os.kill(int(json.loads(said.read_bytes())["pid"]), 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return True
+
+
 def _running(settings: Settings) -> Iterator[Finding]:
     run = Path(settings.data_dir, "run")
-    if not (run / "gateway.json").exists():
+    if not _gateway_lives(run / "gateway.json"):
         yield Finding("gateway", True, "not running; start it with `switchover up`")
         return
     here = endpoints(settings)
     for name, spec in settings.upstreams.items():
         if spec.is_own:
-            said = "its engine runs" if name in here else f"its engine does not run; see {run / f'{spec.name}.log'}"
+            said = (
+                "its engine runs" if name in here else f"its engine does not run; see {run / f'{child_name(spec)}.log'}"
+            )
             yield Finding(f"engine of {name}", name in here, said)
     try:
         keeper = json.loads((run / "keeper.json").read_bytes())

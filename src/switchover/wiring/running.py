@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from switchover.processes.log import Log, line_log
 from switchover.processes.own import engine_command, student_command
 from switchover.processes.reload import WatchedSettings
 from switchover.processes.supervise import ChildSpec, Supervisor
+from switchover.store.held import forget_all_held
 from switchover.store.register import build_snapshot, write_snapshot
 from switchover.upstreams.local import STUDENT_SERVER, child_name, read_place
 
@@ -35,8 +37,14 @@ START_SECONDS = 60.0
 
 
 def up(settings: Settings, say: Callable[[str], None]) -> None:
-    """Runs everything until SIGTERM or SIGINT. Raises PortInUse, StoreUnavailable, WeightsMissing at the start."""
-    prepare(settings)
+    """Runs everything until SIGTERM or SIGINT. Raises OperatorError at the start: port, folder, weights, key."""
+    with alone(settings):
+        prepare(settings)
+        forget_all_held(settings.data_dir)
+        _run(settings, say)
+
+
+def _run(settings: Settings, say: Callable[[str], None]) -> None:
     children = Children(settings, line_log("supervisor", CLOCK))
     children.check()
     listening = bind(settings)
@@ -54,6 +62,38 @@ def up(settings: Settings, say: Callable[[str], None]) -> None:
         listening.close()
 
 
+@contextmanager
+def alone(settings: Settings) -> Iterator[None]:
+    """Holds the data folder: two that wrote to one spool would spoil the record.
+
+    Raises OperatorError when another does already, StoreUnavailable when the folder takes no file.
+    """
+    run = Path(settings.data_dir, "run")
+    try:
+        run.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(run / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as cause:
+        raise unwritable(settings.data_dir, cause) from cause
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as cause:
+            raise OperatorError(
+                f"another `switchover up` runs on {settings.data_dir}",
+                mend="stop it first, or name another folder under data:",
+            ) from cause
+        yield
+    finally:
+        os.close(handle)
+
+
+def unwritable(folder: str, cause: OSError) -> StoreUnavailable:
+    """Our error for a data folder that takes no files."""
+    return StoreUnavailable(
+        f"{folder}: {cause.strerror}", mend="make it writable, free some space, or name another folder under data:"
+    )
+
+
 async def _until_told(supervisor: Supervisor) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -67,9 +107,7 @@ def prepare(settings: Settings) -> None:
     try:
         folder.joinpath("run").mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as cause:
-        raise StoreUnavailable(
-            f"{folder}: {cause.strerror}", mend="make it writable, free some space, or name another folder under data:"
-        ) from cause
+        raise unwritable(settings.data_dir, cause) from cause
     load_pepper(settings.data_dir)
     with open_store(settings) as store:
         write_snapshot(folder / "snapshot.json", build_snapshot(store, settings, endpoints(settings), CLOCK.now()))
@@ -157,11 +195,21 @@ class Children:
         for name, spec in settings.upstreams.items():
             if spec.kind == "local":
                 command = engine_command(spec, settings.data_dir, os.environ)
-                found.append(ChildSpec(name=f"engine-{name}", argv=tuple(command), env=quiet))
+                found.append(self._engine(f"engine-{name}", name, command, quiet))
         if any(spec.kind == "student" for spec in settings.upstreams.values()):
             command = student_command(settings.data_dir)
-            found.append(ChildSpec(name=STUDENT_SERVER, argv=tuple(command), env=quiet))
+            found.append(self._engine(STUDENT_SERVER, STUDENT_SERVER, command, quiet))
         return found
+
+    def _engine(self, child: str, place: str, command: Sequence[str], env: Mapping[str, str]) -> ChildSpec:
+        data = self.settings.current.data_dir
+
+        def ready() -> bool:
+            found = read_place(data, place)
+            return found is not None and _lives(found.pid)
+
+        output = Path(data, "run", f"{place}.log")
+        return ChildSpec(name=child, argv=tuple(command), env=env, ready_check=ready, output=output)
 
 
 def serve_keeper(configuration: str) -> None:
