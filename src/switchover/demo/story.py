@@ -24,6 +24,10 @@ from .traffic import Application, Tally, admitted, intake, send, sorting
 
 ACME = Target(TargetKind.PROVIDER, "acme")
 SIMULATED = ("vendor",)
+LEGEND = (
+    "n: replays; right*: agrees with the vendor's recorded answer; itself: how often the vendor agrees with itself; "
+    "anchor: the vote of the nearest records, without a model; difference, with its bounds"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +75,15 @@ def _cast(settings: Settings, url: str, seed: int) -> Cast:
 async def _record(cast: Cast, screen: Screen) -> None:
     await admitted(cast.sorting, cast.intake)
     total = len(cast.messages) + len(cast.claims)
-    screen.step(f"The business runs on one vendor: {total:,} calls through the official OpenAI SDK, recorded")
-    with screen.bar("customer messages and claims", total) as count:
+    screen.step(f"One vendor serves {total:,} calls through the official OpenAI SDK; all recorded")
+    done = 0
+    with screen.bar("customer messages and claims", total) as show:
+
+        def count(more: int) -> None:
+            nonlocal done
+            done += more
+            show(done)
+
         began = time.monotonic()
         sorted_, taken = await asyncio.gather(
             send(cast.sorting, cast.messages, progress=count),
@@ -96,40 +107,44 @@ async def _recorded(settings: Settings, wanted: int) -> int:
 
 
 def _rehearse(cast: Cast, screen: Screen, process: str, upstream: str, version: str | None = None) -> Verdict:
-    budget = cast.settings.processes[process].rehearse
-    with screen.bar(f"{process} on {upstream}", budget.budget_calls if budget else 0) as count:
+    with screen.bar(f"{process} on {upstream}") as show:
         return trials.rehearse_candidate(
-            cast.settings, process, upstream, prompt_version=version, seed=cast.seed, progress=lambda _: count(1)
+            cast.settings,
+            process,
+            upstream,
+            prompt_version=version,
+            seed=cast.seed,
+            progress=lambda step: show(step.calls, step.budget),
         )
 
 
 def _rehearse_as_is(cast: Cast, screen: Screen) -> None:
     screen.step(
-        "Could a small open model on our own machine take over, just like that? Replay and see",
+        "Could a small open model on our own machine take over as it is? Replay it",
         f"switchover rehearse {MESSAGES} --candidate own",
     )
     found = [_rehearse(cast, screen, name, "own") for name in (MESSAGES, CLAIMS)]
     screen.verdicts(found)
-    screen.say(
-        "*right: agrees with the vendor's recorded answer; itself: how often the vendor agrees with itself", "dim"
-    )
+    screen.say(LEGEND, "dim")
 
 
 def _adapt(cast: Cast, screen: Screen) -> None:
     screen.step(
-        "Adapt the process to a replacement: demonstrations for the model, a student for the task",
+        "Adapt: demonstrations for the model, a student for the task",
         f"switchover adapt {MESSAGES}",
     )
-    with screen.bar("on the selection split", 0) as count:
-        adapted = trials.adapt_process(cast.settings, MESSAGES, ways=WAYS, seed=cast.seed, progress=lambda _: count(1))
+    with screen.bar("on the selection split") as show:
+        adapted = trials.adapt_process(
+            cast.settings, MESSAGES, ways=WAYS, seed=cast.seed, progress=lambda step: show(step.done, step.total)
+        )
     for version in adapted.versions:
         score = "–" if version.score is None else f"{version.score * 100:.0f} %"
         screen.say(f"{version.kind:<16} {score} on the selection split")
     anchor = f"{(adapted.anchor or 0.0) * 100:.0f} %"
-    screen.say(f"plain anchor, the vote of the nearest recorded answers without any model: {anchor}")
+    screen.say(f"plain anchor, the vote of the nearest records without any model: {anchor}")
     screen.step(
-        "Prove it on the half of the record that adaptation never saw",
-        f"switchover rehearse {MESSAGES} --candidate student --prompt-version …",
+        "Prove it, on the half of the record that adaptation never saw",
+        f"switchover rehearse {MESSAGES} --candidate student",
     )
     found = [_rehearse(cast, screen, MESSAGES, v.upstream, v.id) for v in adapted.versions]
     screen.verdicts(found)
@@ -146,7 +161,7 @@ async def _drill(cast: Cast, screen: Screen) -> None:
     if not register.proofs(cast.settings, MESSAGES):
         return
     screen.step(
-        "Drill it: the vendor's model vanishes (404) for half of the callers, the other half is the control",
+        "Drill it: the vendor's model vanishes (404) for half of the calls",
         f"switchover drill {MESSAGES} --fault vanished --share 0.5 --for 20s",
     )
     over = asyncio.Event()
@@ -173,15 +188,12 @@ async def _drill(cast: Cast, screen: Screen) -> None:
     if outcome is None:
         screen.say(f"{drill.state}", "yellow")
         return
-    rto = (
-        "not recovered"
-        if outcome.rto is None
-        else f"recovered in {outcome.rto:.2f} s of {outcome.rto_promised:.0f} s promised"
-    )
+    rto = "not recovered" if outcome.rto is None else f"recovered in {outcome.rto:.2f} s"
     screen.say(
-        f"[bold]{outcome.result}[/]: {outcome.requests} requests met the fault, {outcome.failed} failed, {rto}; "
-        f"control {outcome.control_requests}; callers saw {tally.failed} failures"
+        f"[bold]{outcome.result}[/]: {outcome.requests} requests met the fault, {outcome.failed} failed; "
+        f"{rto}, {outcome.rto_promised:.0f} s promised; control: {outcome.control_requests} requests"
     )
+    screen.say(f"callers saw {tally.answered} answers and {tally.failed} failures")
 
 
 async def _cut(cast: Cast, screen: Screen) -> None:
@@ -212,7 +224,7 @@ async def _cut(cast: Cast, screen: Screen) -> None:
         f"claim intake: {claims.answered} answered before the cut, then {claims.failed} refused, each with the reason:"
     )
     for reason, _ in claims.errors.most_common(1):
-        screen.say(f"“{reason}”", "yellow")
+        screen.quote(reason)
 
 
 def _answer(cast: Cast, screen: Screen) -> Path:
