@@ -17,7 +17,7 @@ from .wording import harmless, usd
 BAR = 14
 ROW = 46
 LINES_HIGH = 180
-LINES_WIDE = 66.0
+LINES_WIDE = 56
 LABEL_APART = 16.0
 LONGEST_NAME = 34
 
