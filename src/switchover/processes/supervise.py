@@ -31,7 +31,8 @@ class ChildSpec:
     """A child to run. Two specs that differ are two children: a changed one is stopped and started anew.
 
     ``env`` is the whole environment; ``inherit_fds`` stay open in the child under their numbers; ``ready_check`` says
-    whether it does its work yet; ``output`` is the file for what it writes (None: where ours goes), anew at each start.
+    whether it does its work yet; ``output`` is the file for what it writes (None: where ours goes), anew at each start;
+    ``last`` says that at the end it is stopped when all others have ended.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ChildSpec:
     inherit_fds: tuple[int, ...] = ()
     ready_check: Callable[[], bool] | None = field(default=None, compare=False)
     output: Path | None = None
+    last: bool = False
 
 
 class _Child:
@@ -97,7 +99,8 @@ class Supervisor:
         finally:
             gone = list(self._running.values())
             self._running.clear()
-            await asyncio.gather(*(self._stop(child) for child in gone), *self._stopping.values())
+            await asyncio.gather(*(self._stop(c) for c in gone if not c.spec.last), *self._stopping.values())
+            await asyncio.gather(*(self._stop(c) for c in gone if c.spec.last))
             self._tell()
 
     def state(self) -> dict[str, dict[str, object]]:

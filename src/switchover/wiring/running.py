@@ -170,7 +170,8 @@ class Children:
         """The children wanted now. Weights that went missing later leave their engine out and are said once."""
         self.settings.changed()
         settings = self.settings.current
-        wanted = [self._own("keeper", ["keeper"])]
+        # The keeper ends last: what workers record while they drain is to be in the store.
+        wanted = [self._own("keeper", ["keeper"], last=True)]
         for number in range(settings.gateway.workers):
             name = f"worker-{number}"
             words = ["worker", "--name", name, "--fd", str(self.descriptor)]
@@ -184,9 +185,9 @@ class Children:
                 self.log("engine left out", detail=str(error))
         return wanted
 
-    def _own(self, name: str, words: list[str], fds: tuple[int, ...] = ()) -> ChildSpec:
+    def _own(self, name: str, words: list[str], fds: tuple[int, ...] = (), *, last: bool = False) -> ChildSpec:
         command = (sys.executable, "-m", "switchover", *words, "--config", self.settings.current.source)
-        return ChildSpec(name=name, argv=command, env=dict(os.environ), inherit_fds=fds)
+        return ChildSpec(name=name, argv=command, env=dict(os.environ), inherit_fds=fds, last=last)
 
     def _engines(self) -> list[ChildSpec]:
         settings = self.settings.current
