@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "weights": ("weights", "Fetch and check the starter weights."),
     "doctor": ("doctor", "Say what is wrong and how to mend it."),
 }
+INTERRUPTED = 130
 HIDDEN = {"worker": "children", "keeper": "children"}
 
 
@@ -99,7 +100,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stderr.close()
         sys.exit(1)
     except KeyboardInterrupt:
-        _fail("interrupted", 130)
+        _fail("interrupted", INTERRUPTED)
+    except SystemExit as left:
+        # typer ends an interrupted command without a word.
+        if left.code == INTERRUPTED:
+            _fail("interrupted", INTERRUPTED)
+        raise
 
 
 def _fail(error: object, code: int) -> None:
