@@ -10,6 +10,7 @@ from switchover.config import resolve
 from switchover.domain.ports import Upstream
 from switchover.domain.process import Settings, UpstreamSpec
 from switchover.egress import Client
+from switchover.errors import StoreUnavailable
 from switchover.store import Store
 from switchover.upstreams import UPSTREAMS
 from switchover.upstreams import weights as weight_files
@@ -19,8 +20,19 @@ CLOCK = SystemClock()
 
 
 def open_store(settings: Settings) -> Store:
-    """The store, at its newest schema."""
+    """The store, at its newest schema; the data folder is made when a command comes before the first ``up``."""
+    try:
+        Path(settings.data_dir).mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as cause:
+        raise unwritable(settings.data_dir, cause) from cause
     return Store.open(settings.database)
+
+
+def unwritable(folder: str, cause: OSError) -> StoreUnavailable:
+    """Our error for a data folder that takes no files."""
+    return StoreUnavailable(
+        f"{folder}: {cause.strerror}", mend="make it writable, free some space, or name another folder under data:"
+    )
 
 
 def upstream(settings: Settings, spec: UpstreamSpec, base_url: str | None, client: Client) -> Upstream:

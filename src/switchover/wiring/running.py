@@ -18,7 +18,7 @@ from pathlib import Path
 from switchover.access import load_pepper
 from switchover.config import load
 from switchover.domain.process import Settings
-from switchover.errors import EngineFailed, OperatorError, PortInUse, StoreUnavailable, WeightsMissing
+from switchover.errors import EngineFailed, OperatorError, PortInUse, WeightsMissing
 from switchover.processes.keeper import Keeper
 from switchover.processes.log import Log, line_log
 from switchover.processes.own import engine_command, student_command
@@ -28,7 +28,7 @@ from switchover.store.held import forget_all_held
 from switchover.store.register import build_snapshot, write_snapshot
 from switchover.upstreams.local import STUDENT_SERVER, child_name, read_place
 
-from .parts import CLOCK, open_store
+from .parts import CLOCK, open_store, unwritable
 from .worker import BACKLOG
 
 # An engine is handed no provider's key.
@@ -85,13 +85,6 @@ def alone(settings: Settings) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def unwritable(folder: str, cause: OSError) -> StoreUnavailable:
-    """Our error for a data folder that takes no files."""
-    return StoreUnavailable(
-        f"{folder}: {cause.strerror}", mend="make it writable, free some space, or name another folder under data:"
-    )
 
 
 async def _until_told(supervisor: Supervisor) -> None:
