@@ -15,8 +15,8 @@ import openai
 import pytest
 
 from switchover.config import load
-from switchover.errors import WeightsMissing
 from switchover.domain.exchange import Exchange
+from switchover.errors import WeightsMissing
 from switchover.store import Store
 from switchover.store.exchanges import list_exchanges
 from switchover.testing.fake_vendor import FakeVendor
