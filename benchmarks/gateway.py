@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import shutil
 import socket
@@ -136,7 +137,10 @@ def serve_gateway(upstream: int, folder: str) -> None:
     )
     listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
     print(listening.getsockname()[1], token, flush=True)
-    config = server_config(asgi(gateway, on_stop=client.close))
+    config = server_config(asgi(gateway, on_stop=client.close), loop="uvloop")
+    # As the worker does: what was imported lives as long as the process.
+    gc.collect()
+    gc.freeze()
     try:
         uvicorn.Server(config).run([listening])
     finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import hmac
 import os
 import re
@@ -31,7 +30,7 @@ def make_key(process: str, pepper: bytes, now: float) -> tuple[CallerKey, Secret
 
 def mac(token: str, pepper: bytes) -> str:
     """HMAC-SHA256 of the whole token under the pepper, hex."""
-    return hmac.new(pepper, token.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(pepper, token.encode(), "sha256").hex()
 
 
 def check_key(token: str, keys: Mapping[str, CallerKey], pepper: bytes) -> CallerKey | None:

@@ -48,6 +48,7 @@ processes:
       labels: [{desks}]
       margin: 0.10
       slice_margin: 0.10
+      budget_calls: 1500
       slices: {{complaints: 'metadata.kind == "complaint"'}}
   claim-intake:
     owner: head-of-claims

@@ -1,7 +1,9 @@
 """A student: a small classifier distilled from recorded baseline answers, for processes with a closed set of answers.
 
 Features: hashed character 2–5-grams within words (tf-idf) beside the static embedding; on them a logistic regression
-(scikit-learn). Chosen by measurement, see ``docs/design/students.md``. A student inherits its teacher's errors.
+(scikit-learn). Answers that the rest of the record contradicts are left out of the lesson: a teacher that is wrong now
+and then would else be learned by heart. Chosen by measurement, see ``docs/design/students.md``. A student inherits its
+teacher's habitual errors.
 """
 
 from __future__ import annotations
@@ -21,7 +23,11 @@ from .embeddings import DIMENSIONS, embed
 FORMAT = 1
 HASHED = 1 << 15
 STRENGTH = 5.0
-EMBEDDING_WEIGHT = 1.0
+EMBEDDING_WEIGHT = 0.5
+# A recorded answer is left out when the rest of the record gives it less than this and another answer more than that.
+DOUBTED, PREFERRED = 0.1, 0.5
+FOLDS = 3
+FEWEST_TO_DOUBT = 60
 # Points up to which their products are held at once: 2,000 take 32 MB.
 MOST_TURNED = 2000
 # 200 labels; a student for more is no closed set.
@@ -84,17 +90,15 @@ def train(texts: Sequence[str], answers: Sequence[str], *, seed: int) -> Student
 
     Raises ValueError with fewer than two different answers.
     """
-    from sklearn.linear_model import LogisticRegression
-
     if len(set(answers)) < 2:
         raise ValueError("a student needs two different answers at least")
     counts = _counts(texts)
     present = np.asarray((counts > 0).sum(axis=0)).ravel()
     idf = (np.log((1 + len(texts)) / (1 + present)) + 1).astype(np.float32)
-    matrix = features(texts, idf)
+    matrix, given = features(texts, idf), np.asarray(answers)
     turned, back = _turned(matrix) if len(texts) <= MOST_TURNED else (matrix, None)
-    model = LogisticRegression(C=STRENGTH, max_iter=1000, random_state=seed)
-    model.fit(turned, np.asarray(answers))
+    kept = _uncontradicted(turned, given, seed)
+    model = _fit(turned[kept], given[kept], seed)
     labels = tuple(str(label) for label in model.classes_)
     coefficients, intercept = model.coef_, model.intercept_
     if back is not None:
@@ -107,8 +111,36 @@ def train(texts: Sequence[str], answers: Sequence[str], *, seed: int) -> Student
         coefficients=coefficients.astype(np.float32),
         intercept=intercept.astype(np.float32),
         idf=idf,
-        about={"pairs": len(texts), "seed": seed},
+        about={"pairs": len(texts), "left_out": int((~kept).sum()), "seed": seed},
     )
+
+
+def _fit(points: Any, answers: npt.NDArray[np.str_], seed: int) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=STRENGTH, max_iter=1000, random_state=seed).fit(points, answers)
+
+
+def _uncontradicted(points: Any, answers: npt.NDArray[np.str_], seed: int) -> npt.NDArray[np.bool_]:
+    """Which answers to learn from, shape (points,): those that a model of the other folds does not contradict.
+
+    Source: pruning by out-of-sample confidence, Northcutt, Jiang, Chuang, "Confident Learning", arXiv 1911.00068. Every
+    label stays; with few answers there is no telling, and all are kept.
+    """
+    everything = np.ones(len(answers), dtype=bool)
+    if len(answers) < FEWEST_TO_DOUBT:
+        return everything
+    labels = np.unique(answers)
+    chances = np.zeros((len(answers), len(labels)))
+    fold = np.random.default_rng(seed).permutation(len(answers)) % FOLDS
+    for one in range(FOLDS):
+        rest = fold != one
+        if len(np.unique(answers[rest])) < len(labels):
+            return everything
+        chances[~rest] = _fit(points[rest], answers[rest], seed).predict_proba(points[~rest])
+    own = chances[np.arange(len(answers)), np.searchsorted(labels, answers)]
+    kept = ~((chances.max(axis=1) > PREFERRED) & (own < DOUBTED))
+    return kept if len(np.unique(answers[kept])) == len(labels) else everything
 
 
 def _turned(matrix: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -15,6 +15,7 @@ from switchover.domain.process import Settings, UpstreamSpec
 from switchover.egress import Client
 from switchover.gateway.app import asgi
 from switchover.gateway.handle import Gateway
+from switchover.gateway.server import server_config
 from switchover.gateway.snapshot import LiveSnapshot
 from switchover.store.artefacts import get
 from switchover.store.held import forget_held, held_path, note_held
@@ -39,20 +40,8 @@ def serve_worker(configuration: str, name: str, descriptor: int) -> None:
     async def stop() -> None:
         spool.close()
 
-    config = uvicorn.Config(
-        asgi(gateway, on_stop=stop),
-        http="httptools",
-        loop="uvloop",
-        lifespan="on",
-        interface="asgi3",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        ws="none",
-        backlog=BACKLOG,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
-    )
+    app = asgi(gateway, on_stop=stop)
+    config = server_config(app, loop="uvloop", backlog=BACKLOG, timeout_graceful_shutdown=DRAIN_SECONDS)
     # What was imported lives as long as the worker: no reason to look through it at every collection.
     gc.collect()
     gc.freeze()
