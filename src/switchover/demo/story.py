@@ -24,6 +24,8 @@ from .traffic import Application, Tally, admitted, intake, send, sorting
 
 ACME = Target(TargetKind.PROVIDER, "acme")
 SIMULATED = ("vendor",)
+# About a minute of the small engine's time on two cores; its verdict is what it is by then.
+ENGINE_BUDGET = 80
 LEGEND = (
     "n: replays; right*: agrees with the vendor's recorded answer; itself: how often the vendor agrees with itself; "
     "anchor: the vote of the nearest records, without a model; difference, with its bounds"
@@ -106,7 +108,9 @@ async def _recorded(settings: Settings, wanted: int) -> int:
     return count
 
 
-def _rehearse(cast: Cast, screen: Screen, process: str, upstream: str, version: str | None = None) -> Verdict:
+def _rehearse(
+    cast: Cast, screen: Screen, process: str, upstream: str, version: str | None = None, budget: int | None = None
+) -> Verdict:
     with screen.bar(f"{process} on {upstream}") as show:
         return trials.rehearse_candidate(
             cast.settings,
@@ -114,6 +118,7 @@ def _rehearse(cast: Cast, screen: Screen, process: str, upstream: str, version: 
             upstream,
             prompt_version=version,
             seed=cast.seed,
+            budget=budget,
             progress=lambda step: show(step.calls, step.budget),
         )
 
@@ -146,7 +151,8 @@ def _adapt(cast: Cast, screen: Screen) -> None:
         "Prove it, on the half of the record that adaptation never saw",
         f"switchover rehearse {MESSAGES} --candidate student",
     )
-    found = [_rehearse(cast, screen, MESSAGES, v.upstream, v.id) for v in adapted.versions]
+    budgets = {"own": ENGINE_BUDGET}
+    found = [_rehearse(cast, screen, MESSAGES, v.upstream, v.id, budgets.get(v.upstream)) for v in adapted.versions]
     screen.verdicts(found)
     ready = [verdict for verdict in found if verdict.state is State.READY]
     for verdict in ready:
@@ -162,7 +168,7 @@ async def _drill(cast: Cast, screen: Screen) -> None:
         return
     screen.step(
         "Drill it: the vendor's model vanishes (404) for half of the calls",
-        f"switchover drill {MESSAGES} --fault vanished --share 0.5 --for 20s",
+        f"switchover drill {MESSAGES} --fault vanished --share 0.5 --for 12s",
     )
     over = asyncio.Event()
     callers = asyncio.create_task(send(cast.sorting, cast.messages, pause=0.05, until=over, concurrency=4))
@@ -173,7 +179,7 @@ async def _drill(cast: Cast, screen: Screen) -> None:
             target=Target(TargetKind.UPSTREAM, "vendor"),
             fault="vanished",
             share=0.5,
-            duration=20.0,
+            duration=12.0,
             steady_for=5.0,
             warm_up=5.0,
             approver="head-of-customer-service",

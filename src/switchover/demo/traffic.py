@@ -66,7 +66,7 @@ def sorting(base_url: str, key: str) -> Application:
 
 def intake(base_url: str, key: str) -> Application:
     """The application that takes in claims."""
-    return Application(base_url, key, "claims", CLAIM_PROMPT, 160)
+    return Application(base_url, key, "claims", CLAIM_PROMPT, 100)
 
 
 async def admitted(*applications: Application) -> None:
