@@ -222,3 +222,12 @@ def helpers():
         say, wait_until, product, find = SAY, staticmethod(until), PRODUCT, staticmethod(re.findall)
 
     return Helpers
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A journey is told in order: its tests share one running stage, which the last of them takes down."""
+    told = [item for item in items if Path(__file__).parent in item.path.parents]
+    if told:
+        others = [item for item in items if item not in set(told)]
+        items[:] = others + sorted(told, key=lambda item: (str(item.path), item.reportinfo()[1] or 0))
