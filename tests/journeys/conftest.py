@@ -144,7 +144,9 @@ class Stage:
         if self.child is not None:
             with self.client(token) as client:
                 # Several looks in a row, so that each of several workers has been asked.
-                until(lambda: all(_admitted(client) for _ in range(6)), 5)
+                until(lambda: _admitted(client), 15)
+            # One connection is one worker: the others look at the snapshot within 0.2 s, too.
+            time.sleep(0.6)
         return token
 
     def client(self, token: str) -> openai.OpenAI:

@@ -117,6 +117,8 @@ def test_a_killed_worker_takes_along_only_its_own_calls_and_nothing_recorded(run
     stored = {e.id for e in running.recorded(outcome="complete")}
     acknowledged = {name for moment, name in done if moment < at - DURABLE_BY}
     assert acknowledged <= stored
+    # The successor's start is what tells the keeper that nobody will end them.
+    helpers.wait_until(lambda: {e.id for e in running.recorded(outcome="unfinished")} == begun - whole, 10)
     unfinished = {e.id for e in running.recorded(outcome="unfinished")}
     lost = {name for _, name in done} - stored
     assert unfinished == begun - whole
