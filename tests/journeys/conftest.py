@@ -143,7 +143,6 @@ class Stage:
         token = create_key(self.settings(), process)[1].reveal()
         if self.child is not None:
             with self.client(token) as client:
-                # Several looks in a row, so that each of several workers has been asked.
                 until(lambda: _admitted(client), 15)
             # One connection is one worker: the others look at the snapshot within 0.2 s, too.
             time.sleep(0.6)
