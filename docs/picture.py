@@ -17,15 +17,15 @@ def picture(text: str) -> str:
     columns = max((len(line) for line in lines), default=1)
     width, height = columns * WIDTH + 2 * MARGIN, len(lines) * LINE + 2 * MARGIN
     drawn = "".join(
-        f'<text x="{MARGIN}" y="{MARGIN + LINE * (row + 0.8):.0f}"{_style(line)}>{escape(line)}</text>'
+        f'<text x="{MARGIN + (len(line) - len(line.lstrip())) * WIDTH:.0f}" y="{MARGIN + LINE * (row + 0.8):.0f}"'
+        f"{_style(line)}>{escape(line.strip())}</text>"
         for row, line in enumerate(lines)
         if line
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
         f'aria-label="The end of the demo in a terminal"><rect width="100%" height="100%" rx="8" fill="#12171d"/>'
-        f'<g fill="#e9e6df" font-family="ui-monospace, Menlo, Consolas, monospace" font-size="14" '
-        f'xml:space="preserve">{drawn}</g></svg>\n'
+        f'<g fill="#e9e6df" font-family="ui-monospace, Menlo, Consolas, monospace" font-size="14">{drawn}</g></svg>\n'
     )
 
 
