@@ -39,10 +39,11 @@ def drawn() -> set[tuple[str, str]]:
 
 
 def below(root: type[BaseException]) -> Iterator[type[Any]]:
-    """Every class under ``root``."""
+    """Every class of the module under ``root``."""
     for cls in root.__subclasses__():
-        yield cls
-        yield from below(cls)
+        if cls.__module__ == errors.__name__:
+            yield cls
+            yield from below(cls)
 
 
 @cache
