@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from zlib import crc32
 
 import msgspec
 
@@ -108,10 +107,8 @@ def render(call: Call, attempt: Attempt, dialect: str, artefacts: Artefacts) -> 
 
 
 def meets(cut: CutOff | None, exchange: str) -> CutOff | None:
-    """The drilled cut-off if this exchange is in its share; the same exchange always falls the same way."""
-    if cut is None or cut.share >= 1.0:
-        return cut
-    return cut if crc32(exchange.encode()) / 2**32 < cut.share else None
+    """The drilled cut-off if this exchange is in its share."""
+    return cut if cut is not None and cut.reaches(exchange) else None
 
 
 async def ask(call: Call, upstream: Upstream, body: bytes, cut: CutOff | None) -> Answer:
