@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..errors import UpstreamError
 from .exchange import Usage
 
 
@@ -24,14 +25,38 @@ class Answer(Protocol):
     """What an upstream sent back. The body must be read to its end or closed.
 
     ``chunks`` yields body bytes as they arrive and raises an :class:`~switchover.errors.UpstreamError` when the
-    transport breaks before the body's proper end.
+    transport breaks before the body's proper end; ``pour`` hands the rest over without a task in between.
     """
 
     status: int
-    headers: Mapping[str, str]
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The response's headers; names are in lower case."""
+        ...
+
+    @property
+    def complete(self) -> bool:
+        """Whether the body came to its proper end."""
+        ...
 
     def chunks(self) -> AsyncIterator[bytes]:
         """Body bytes in order of arrival."""
+        ...
+
+    def pour(self, take: Callable[[bytes], None], over: Callable[[UpstreamError | None], None]) -> None:
+        """From now on calls ``take`` with body bytes as they arrive, and ``over`` at the end, with what broke it off.
+
+        What has arrived is handed over before this returns. Called again, it replaces both.
+        """
+        ...
+
+    def pause(self) -> None:
+        """Reads no further until ``resume``; little may still come."""
+        ...
+
+    def resume(self) -> None:
+        """Reads on."""
         ...
 
     def close(self) -> None:

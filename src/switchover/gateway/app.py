@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -9,11 +11,17 @@ import msgspec
 from switchover.dialects import DIALECTS
 from switchover.errors import CallerError, SwitchoverError, UnknownRoute
 
-from .admit import AnyDialect, authenticate, dialect_at, read_head, routes_of
-from .asgi_types import App, Receive, Scope, Send
+from .admit import AnyDialect, dialect_at, read_head, routes_of
+from .asgi_types import Header, Message, Receive, Send
+from .caller import Caller
+from .connection import HttpConnection
 from .handle import Gateway
 from .refuse import refusal
-from .relay import JSON, Header, Sent, send_error, send_whole
+from .relay import JSON, Sent, send_error
+
+# How often callers who keep us waiting are looked for.
+SWEEP_S = 1.0
+log = logging.getLogger(__name__)
 
 TEXT = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 
@@ -25,65 +33,80 @@ class WrongMethod(CallerError):
     code = "method_not_allowed"
 
 
-def asgi(gateway: Gateway, *, on_stop: Callable[[], Awaitable[None]] | None = None) -> App:
-    """The gateway as a bare ASGI application, with its lifespan. ``on_stop`` is awaited after the last request."""
+class App:
+    """The gateway as uvicorn's server runs it: the lifespan as ASGI, requests as :class:`~.caller.Caller`.
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        kind = scope["type"]
-        if kind == "http":
-            dialect = dialect_at(scope["path"])
-            if dialect is not None and scope["method"] == "POST":
-                await gateway.handle(scope, receive, send, dialect)
+    ``on_stop`` is awaited after the last request.
+    """
+
+    def __init__(self, gateway: Gateway, *, on_stop: Callable[[], Awaitable[None]] | None = None) -> None:
+        self.gateway, self._on_stop = gateway, on_stop
+        self.connections: set[HttpConnection] = set()
+
+    async def answer(self, caller: Caller) -> None:
+        """Answers one request."""
+        dialect = dialect_at(caller.path)
+        try:
+            if dialect is not None and caller.method == "POST":
+                await self.gateway.handle(caller, dialect)
             else:
-                await _small(gateway, scope, send, dialect)
-        elif kind == "lifespan":
-            await _lifespan(gateway, receive, send, on_stop)
-        elif kind == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
+                _small(self.gateway, caller, dialect)
+        except Exception:
+            log.exception("a request failed inside the gateway")
+            caller.cut()
 
-    return app
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """The lifespan; nothing else comes this way."""
+        if scope["type"] != "lifespan":
+            raise RuntimeError("requests come as callers; serve the gateway with server_config")
+        sweeping: asyncio.Task[None] | None = None
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self.gateway.source.start()
+                sweeping = asyncio.create_task(self._sweep())
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                if sweeping is not None:
+                    sweeping.cancel()
+                await self.gateway.source.stop()
+                if self._on_stop is not None:
+                    await self._on_stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _sweep(self) -> None:
+        """Closes connections whose callers keep us waiting."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            now = asyncio.get_running_loop().time()
+            for connection in [one for one in self.connections if one.is_overdue(now)]:
+                connection.close()
 
 
-async def _lifespan(
-    gateway: Gateway, receive: Receive, send: Send, on_stop: Callable[[], Awaitable[None]] | None
-) -> None:
-    while True:
-        message = await receive()
-        if message["type"] == "lifespan.startup":
-            await gateway.source.start()
-            await send({"type": "lifespan.startup.complete"})
-        elif message["type"] == "lifespan.shutdown":
-            await gateway.source.stop()
-            if on_stop is not None:
-                await on_stop()
-            await send({"type": "lifespan.shutdown.complete"})
-            return
-
-
-async def _small(gateway: Gateway, scope: Scope, send: Send, dialect: AnyDialect | None) -> None:
+def _small(gateway: Gateway, caller: Caller, dialect: AnyDialect | None) -> None:
     """Everything but a question to a model. Denied by default: what is not listed here does not exist."""
-    path, spoken = scope["path"], dialect or DIALECTS["openai_chat"]
-    headers: list[Header] = []
+    path, spoken = caller.path, dialect or DIALECTS["openai_chat"]
     try:
-        head = read_head(scope, gateway.hosts)
+        head = read_head(caller.headers, gateway.hosts)
         if head.anthropic:
             spoken = DIALECTS["anthropic_messages"]
         if dialect is not None:
             raise WrongMethod(f"{path} takes POST")
-        if scope["method"] != "GET":
-            raise UnknownRoute(f"there is nothing at {scope['method']} {path[:100]}")
+        if caller.method != "GET":
+            raise UnknownRoute(f"there is nothing at {caller.method} {path[:100]}")
         if path in OPEN:
             status, kind, body = OPEN[path](gateway)
         elif path == "/v1/models" or path.startswith("/v1/models/"):
-            names = routes_of(authenticate(head, gateway.source.current, gateway.pepper))
+            names = routes_of(gateway.door.process_of(head, gateway.source.current))
             status, kind, body = 200, JSON, _models(spoken, names, path.removeprefix("/v1/models").lstrip("/"))
         else:
             raise UnknownRoute(f"there is nothing at {path[:100]}")
     except SwitchoverError as error:
         refused = refusal(error)
-        await send_error(send, Sent(refused.status), spoken, refused, None, headers)
+        send_error(caller, Sent(refused.status), spoken, refused, None, [])
         return
-    await send_whole(send, Sent(status), body, [kind])
+    caller.answer(status, [kind], body)
 
 
 def _models(dialect: AnyDialect, names: tuple[str, ...], one: str) -> bytes:

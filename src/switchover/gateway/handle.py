@@ -11,27 +11,18 @@ from switchover.clock import Clock
 from switchover.domain.exchange import AttemptRecord, Outcome
 from switchover.domain.ports import Upstream
 from switchover.domain.process import UpstreamSpec
-from switchover.errors import SwitchoverError, UpstreamError
+from switchover.errors import SwitchoverError, TooLarge, UpstreamError
 
 from . import record
-from .admit import (
-    LOOPBACK,
-    AnyDialect,
-    Call,
-    Head,
-    authenticate,
-    check_route,
-    new_id,
-    read_body,
-    read_head,
-)
-from .asgi_types import Receive, Scope, Send
+from .admit import LOOPBACK, MAX_BODY_BYTES, AnyDialect, Call, Door, Head, check_route, new_id, read_head
+from .asgi_types import Header
 from .attempt import Artefacts, Opened
+from .caller import Caller
 from .failover import Failover, OnHeld
-from .guard import Guard
+from .guard import Guard, Watch
 from .plans import Plans
 from .refuse import refusal
-from .relay import Header, Sent, send_error, send_opened
+from .relay import Sent, send_error, send_opened
 from .snapshot import SnapshotSource
 
 log = logging.getLogger(__name__)
@@ -67,7 +58,8 @@ class Gateway:
         rng: random.Random | None = None,
     ) -> None:
         self.source, self.spool, self.clock = snapshot_source, spool, clock
-        self.pepper = pepper
+        self.door = Door(pepper)
+        self.watch = Watch()
         self.hosts = LOOPBACK | {host.lower() for host in hosts}
         self.counts: dict[str, int] = {}
         self.plans = Plans(upstream_factory, clock)
@@ -79,37 +71,39 @@ class Gateway:
             on_held=on_held,
         )
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send, dialect: AnyDialect) -> None:
+    async def handle(self, caller: Caller, dialect: AnyDialect) -> None:
         """One request to a model, from its head to its record."""
         begun = self.clock.monotonic()
         call: Call | None = None
         try:
-            head = read_head(scope, self.hosts)
-            call = await self._admit(head, receive, dialect, begun)
+            head = read_head(caller.headers, self.hosts)
+            call = await self._admit(head, caller, dialect, begun)
             if call is None:
                 return
             check_route(call.process, call.peek.model)
         except SwitchoverError as error:
-            await self._refuse(send, dialect, call, error)
+            self._refuse(caller, dialect, call, error)
             return
-        await self._serve(call, receive, send)
+        await self._serve(call, caller)
 
-    async def _admit(self, head: Head, receive: Receive, dialect: AnyDialect, begun: float) -> Call | None:
+    async def _admit(self, head: Head, caller: Caller, dialect: AnyDialect, begun: float) -> Call | None:
         """The call, or None when the caller left while sending it. The key is checked before a byte of body is read."""
-        process = authenticate(head, self.source.current, self.pepper)
-        body = await read_body(receive, head.length)
+        process = self.door.process_of(head, self.source.current)
+        if head.length > MAX_BODY_BYTES:
+            raise TooLarge(f"the request has {head.length} bytes; the limit is {MAX_BODY_BYTES}")
+        body = await caller.body(MAX_BODY_BYTES)
         if body is None:
             return None
         peek = dialect.peek(body)
         return Call(new_id(), dialect, process, body, peek, head.passed, self.clock.now(), begun)
 
-    async def _serve(self, call: Call, receive: Receive, send: Send) -> None:
+    async def _serve(self, call: Call, caller: Caller) -> None:
         number = record.begin(self.spool, call)
         sent = Sent(200)
         attempts: list[AttemptRecord] = []
         opened: Opened | None = None
         code: str | None = None
-        guard = Guard(receive)
+        guard = Guard(self.watch, caller)
         first: float | None = None
         try:
             plan = self.plans.plan_for(call, self.source.current, self.failover)
@@ -117,13 +111,13 @@ class Gateway:
             opened = await self.failover.walk(call, plan, guard, attempts)
             first = self.clock.monotonic() - call.begun
             headers = self._headers(call, attempts, opened)
-            await send_opened(send, sent, call, opened, guard, headers)
+            await send_opened(caller, sent, call, opened, guard, headers)
         except SwitchoverError as error:
             refused = refusal(error)
             code, sent.status, sent.outcome = refused.code, refused.status, Outcome.FAILED
             if refused.status < 429 and refused.status != 408:
                 sent.outcome = Outcome.REJECTED
-            await send_error(send, sent, call.dialect, refused, call.id, self._headers(call, attempts, None))
+            send_error(caller, sent, call.dialect, refused, call.id, self._headers(call, attempts, None))
         except asyncio.CancelledError:
             if guard.fired is None:
                 raise
@@ -134,7 +128,9 @@ class Gateway:
             if not sent.begun:
                 sent.status = 500
                 refused = refusal(SwitchoverError())
-                await send_error(send, sent, call.dialect, refused, call.id, self._headers(call, attempts, None))
+                send_error(caller, sent, call.dialect, refused, call.id, self._headers(call, attempts, None))
+            else:
+                caller.cut()
         finally:
             guard.close()
             self._settle(call, sent, attempts, opened, first, code)
@@ -152,7 +148,8 @@ class Gateway:
         model, usage = (opened.model, opened.usage) if opened else (None, None)
         if opened is not None and opened.stream is not None:
             decoder = opened.stream.decoder
-            opened.stream.answer.close()
+            if sent.outcome is not Outcome.COMPLETE:
+                opened.stream.answer.close()
             model, usage = decoder.model or opened.attempt.upstream.model, decoder.usage
             if sent.error is not None:
                 code = sent.error.code
@@ -207,11 +204,11 @@ class Gateway:
             headers.append((b"x-switchover-dropped", ", ".join(opened.dropped).encode("latin-1", "replace")))
         return headers
 
-    async def _refuse(self, send: Send, dialect: AnyDialect, call: Call | None, error: SwitchoverError) -> None:
+    def _refuse(self, caller: Caller, dialect: AnyDialect, call: Call | None, error: SwitchoverError) -> None:
         """Answers a caller's own mistake; recorded when it is known whose process it concerns."""
         refused = refusal(error)
         sent = Sent(refused.status, Outcome.REJECTED)
         headers = self._headers(call, [], None) if call is not None else []
-        await send_error(send, sent, dialect, refused, call.id if call else None, headers)
+        send_error(caller, sent, dialect, refused, call.id if call else None, headers)
         if call is not None:
             self._settle(call, sent, [], None, None, refused.code)
