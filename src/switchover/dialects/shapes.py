@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,8 +20,7 @@ ENDS_WITHOUT_CONTENT = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Peek:
+class Peek(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What planning needs of a request, read in one pass.
 
     ``holds``: a partial answer would be useless or dangerous, so nothing may be relayed before the answer is complete.
@@ -31,7 +30,7 @@ class Peek:
 
     model: str
     stream: bool
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = msgspec.field(default_factory=dict)
     holds: bool = False
     needs: frozenset[str] = frozenset()
     n: int = 1
@@ -47,8 +46,7 @@ class ToolCall:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Whole:
+class Whole(msgspec.Struct, frozen=True, kw_only=True):
     """An answer that was not streamed; of several choices, the first. ``text`` None means that there is none."""
 
     text: str | None

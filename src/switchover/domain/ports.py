@@ -44,6 +44,10 @@ class Answer(Protocol):
         """Body bytes in order of arrival."""
         ...
 
+    async def whole(self, most: int) -> bytes | None:
+        """The whole body, or None as soon as it exceeds so many bytes. Raises as ``chunks`` does."""
+        ...
+
     def pour(self, take: Callable[[bytes], None], over: Callable[[UpstreamError | None], None]) -> None:
         """From now on calls ``take`` with body bytes as they arrive, and ``over`` at the end, with what broke it off.
 

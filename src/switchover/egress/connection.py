@@ -29,7 +29,7 @@ class Connection(asyncio.Protocol):
         self._release = release
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self.closed = False
         self.began = False
         self.idle_since = 0.0
@@ -151,7 +151,6 @@ class HttpAnswer:
     __slots__ = (
         "_buffer",
         "_connection",
-        "_error",
         "_fields",
         "_header_bytes",
         "_over",
@@ -162,6 +161,7 @@ class HttpAnswer:
         "_total",
         "_waiter",
         "complete",
+        "error",
         "status",
     )
 
@@ -174,7 +174,7 @@ class HttpAnswer:
         self._buffer: list[bytes] = []
         self._size = self._total = self._header_bytes = 0
         self._paused = False
-        self._error: UpstreamError | None = None
+        self.error: UpstreamError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._take: Callable[[bytes], None] | None = None
         self._over: Callable[[UpstreamError | None], None] | None = None
@@ -233,8 +233,8 @@ class HttpAnswer:
 
     def fail(self, error: UpstreamError) -> None:
         """Whoever waits gets this error, after the bytes that did arrive."""
-        if self._error is None and not self.complete:
-            self._error = error
+        if self.error is None and not self.complete:
+            self.error = error
             if self._over is not None:
                 self._over(error)
             self._wake()
@@ -246,12 +246,24 @@ class HttpAnswer:
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def head(self) -> None:
-        """Waits for status and headers. Raises an UpstreamError when they do not come."""
-        while not self.status:
-            if self._error is not None:
-                raise self._error
-            await self._wait()
+    async def news(self) -> None:
+        """Waits for the head, for more of the body, for its end, or for what broke it off."""
+        if self.error is None and not self.complete:
+            self._waiter = self._connection.loop.create_future()
+            await self._waiter
+
+    async def whole(self, most: int) -> bytes | None:
+        """The whole body, or None when it exceeds so many bytes. Raises the UpstreamError that broke it off."""
+        while not self.complete:
+            if self._size > most:
+                return None
+            if self.error is not None:
+                raise self.error
+            if self._paused:
+                # Nobody relays this: all of it is wanted before any of it is of use.
+                self.resume()
+            await self.news()
+        return self._emptied() if self._size <= most else None
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """What arrived together is handed over together."""
@@ -260,17 +272,17 @@ class HttpAnswer:
                 yield self._emptied()
             elif self.complete:
                 return
-            elif self._error is not None:
-                raise self._error
+            elif self.error is not None:
+                raise self.error
             else:
-                await self._wait()
+                await self.news()
 
     def pour(self, take: Callable[[bytes], None], over: Callable[[UpstreamError | None], None]) -> None:
         """See :class:`~switchover.domain.ports.Answer`."""
         if self._buffer:
             take(self._emptied())
-        if self.complete or self._error is not None:
-            over(None if self.complete else self._error)
+        if self.complete or self.error is not None:
+            over(None if self.complete else self.error)
         else:
             self._take, self._over = take, over
 
@@ -292,10 +304,6 @@ class HttpAnswer:
         self._size = 0
         self.resume()
         return data
-
-    async def _wait(self) -> None:
-        self._waiter = self._connection._loop.create_future()
-        await self._waiter
 
     def close(self) -> None:
         """Ends an unfinished answer by closing its connection."""

@@ -60,6 +60,10 @@ class CannedAnswer:
         if self.body:
             yield self.body
 
+    async def whole(self, most: int) -> bytes | None:
+        """The body, unless it is too big."""
+        return self.body if len(self.body) <= most else None
+
     def pour(self, take: Callable[[bytes], None], over: Callable[[UpstreamError | None], None]) -> None:
         """The body in one piece."""
         if self.body:

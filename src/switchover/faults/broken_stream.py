@@ -39,6 +39,14 @@ class _Broken:
             if not self._left:
                 raise self._broken()
 
+    async def whole(self, most: int) -> bytes | None:
+        parts = []
+        async for chunk in self.chunks():
+            parts.append(chunk)
+            if sum(map(len, parts)) > most:
+                return None
+        return b"".join(parts)
+
     def pour(self, take: Callable[[bytes], None], over: Callable[[UpstreamError | None], None]) -> None:
         def some(chunk: bytes) -> None:
             kept = self._kept(chunk)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 from time import time_ns
 
@@ -18,7 +18,6 @@ from .asgi_types import Header
 
 MAX_BODY_BYTES = 33_554_432
 PASSED = frozenset([b"anthropic-beta", b"openai-beta"])
-READ = PASSED | {b"host", b"authorization", b"x-api-key", b"anthropic-version", b"content-length", b"content-encoding"}
 LOOPBACK = frozenset(["127.0.0.1", "localhost", "[::1]", "testserver"])
 
 # Seeded by the system once: os.urandom would give up the interpreter lock on every request.
@@ -45,10 +44,10 @@ class Misdirected(CallerError):
 class Head:
     """What a request's headers say that matters."""
 
-    token: bytes = b""
-    anthropic: bool = False
-    length: int = 0
-    passed: Mapping[str, str] = field(default_factory=dict)
+    token: bytes
+    anthropic: bool
+    length: int
+    passed: Mapping[str, str]
 
 
 @dataclass(slots=True)
@@ -67,32 +66,23 @@ class Call:
 
 def read_head(headers: list[Header], hosts: frozenset[str]) -> Head:
     """Checks and reads the headers. Raises a CallerError for a foreign Host or a compressed body."""
-    head = Head()
-    host: bytes | None = None
-    for name, value in headers:
-        if name not in READ:
-            continue
-        if name == b"host":
-            if host is not None:
-                raise BadRequest("two Host headers; send one")
-            host = value
-        elif name == b"authorization":
-            if value[:7].lower() == b"bearer ":
-                head.token = value[7:].strip()
-        elif name == b"x-api-key":
-            head.token = head.token or value
-        elif name == b"anthropic-version":
-            head.anthropic = True
-        elif name == b"content-length":
-            head.length = int(value) if value.isdigit() else 0
-        elif name == b"content-encoding":
-            if value.lower() != b"identity":
-                raise Unsupported("compressed request bodies are refused; send the body as it is")
-        else:
-            head.passed = {**head.passed, name.decode(): value.decode("latin-1")}
+    fields = dict(headers)
+    if len(fields) != len(headers) and sum(name == b"host" for name, _ in headers) > 1:
+        raise BadRequest("two Host headers; send one")
+    host = fields.get(b"host")
     if host is None or _name(host.decode("latin-1")) not in hosts:
         raise Misdirected("the Host header names no host of this gateway; use the address it listens on")
-    return head
+    if fields.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise Unsupported("compressed request bodies are refused; send the body as it is")
+    token = fields.get(b"authorization", b"")
+    token = token[7:].strip() if token[:7].lower() == b"bearer " else fields.get(b"x-api-key", b"")
+    length = fields.get(b"content-length", b"0")
+    return Head(
+        token,
+        b"anthropic-version" in fields,
+        int(length) if length.isdigit() else 0,
+        {name.decode(): fields[name].decode("latin-1") for name in PASSED if name in fields},
+    )
 
 
 def _name(host: str) -> str:

@@ -128,7 +128,9 @@ async def open_answer(
     source = DIALECTS[upstream.dialect]
     if call.peek.stream:
         return await _open_stream(call, attempt, upstream, answer, source, dropped)
-    body = await _all(answer)
+    body = await answer.whole(MAX_ANSWER_BYTES)
+    if body is None:
+        raise Malformed("the answer is too big", fault="frame-too-big")
     whole = source.read_answer(body)
     if whole.is_empty:
         raise EmptyAnswer(f"{upstream.name} answered with nothing")
@@ -162,17 +164,6 @@ async def _open_stream(
     if decoder.is_empty:
         raise EmptyAnswer(f"{upstream.name} answered with nothing")
     return Opened(attempt, dropped, b"".join(ready), stream=stream, whole=True)
-
-
-async def _all(answer: Answer) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for data in answer.chunks():
-        parts.append(data)
-        size += len(data)
-        if size > MAX_ANSWER_BYTES:
-            raise Malformed("the answer is too big", fault="frame-too-big")
-    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 async def _some(answer: Answer, most: int) -> bytes:

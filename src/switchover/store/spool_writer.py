@@ -90,7 +90,9 @@ class Writer:
         begun = self.clock.monotonic()
         if self._calm(begun) and self._turn.acquire(blocking=False):
             try:
-                self._take_in(self._batch(len(self._items)))
+                batch = list(self._items)
+                self._items.clear()
+                self._take_in(batch)
             finally:
                 self._turn.release()
             if self.clock.monotonic() - begun > SLOW_WRITE:
@@ -111,7 +113,7 @@ class Writer:
             and segment.end < self.segment_bytes
             and now >= self._keep_off_until
             and (not self._syncing_since or now - self._syncing_since < SYNC_PATIENCE)
-            and sum(size for _, size, _ in self._items) <= AT_ONCE_BYTES
+            and (len(self._items) == 1 or sum([size for _, size, _ in self._items]) <= AT_ONCE_BYTES)
         )
 
     # -- on the thread
