@@ -10,7 +10,7 @@ from ..errors import UpstreamError
 from .exchange import Usage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class OutboundRequest:
     """One call to an upstream: ``body`` is in the upstream's dialect; timeouts in seconds."""
 

@@ -57,6 +57,8 @@ class Writer:
         # Kept until they are synced: after a failed sync nobody knows what the file holds.
         self._unsynced: deque[tuple[int, int, bytes]] = deque()
         self._syncing_since = self._keep_off_until = 0.0
+        # How often the event loop wrote, and how often when the thread last looked.
+        self._writes = self._writes_seen = 0
 
     def begin(self) -> None:
         """Recovers, then opens a segment whose first record says that a run began. Raises OSError."""
@@ -79,7 +81,7 @@ class Writer:
     # -- on the event loop
 
     def put(self, item: Item) -> None:
-        """Leaves a record for whoever writes next: the thread, within 5 ms, or :meth:`write`."""
+        """Leaves a record for whoever writes next: :meth:`write`, or within two groups the thread."""
         self._items.append(item)
         if self._resting:
             self._bell.set()
@@ -93,6 +95,7 @@ class Writer:
                 batch = list(self._items)
                 self._items.clear()
                 self._take_in(batch)
+                self._writes += 1
             finally:
                 self._turn.release()
             if self.clock.monotonic() - begun > SLOW_WRITE:
@@ -123,7 +126,8 @@ class Writer:
         while True:
             self._rest()
             ending = self._ending
-            self._take_all()
+            if ending or not self._is_served():
+                self._take_all()
             if not self.healthy:
                 with self._turn:
                     self._recover()
@@ -156,6 +160,17 @@ class Writer:
     def _pause(self, seconds: float) -> None:
         if not self._ending:
             self._bell.wait(seconds)
+
+    def _is_served(self) -> bool:
+        """Whether the event loop has been writing: then it will write what is there now, too.
+
+        Were the thread to write beside it, it would hold the turn for as long as it waits for the interpreter.
+        """
+        served, segment = self._writes != self._writes_seen, self._segment
+        self._writes_seen = self._writes
+        if not served or not self.healthy or segment is None:
+            return False
+        return len(self._items) < GROUP_RECORDS and segment.end < self.segment_bytes
 
     def _take_all(self) -> None:
         while self._items:
