@@ -12,8 +12,8 @@ from switchover.dialects import DIALECTS
 from switchover.errors import CallerError, SwitchoverError, UnknownRoute
 
 from .admit import AnyDialect, dialect_at, read_head, routes_of
-from .asgi_types import Header, Message, Receive, Send
-from .caller import Caller
+from .asgi_types import Message, Receive, Send
+from .caller import Caller, line
 from .connection import HttpConnection
 from .handle import Gateway
 from .refuse import refusal
@@ -23,7 +23,7 @@ from .relay import JSON, Sent, send_error
 SWEEP_S = 1.0
 log = logging.getLogger(__name__)
 
-TEXT = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+TEXT = line("content-type", "text/plain; version=0.0.4; charset=utf-8")
 
 
 class WrongMethod(CallerError):
@@ -104,9 +104,9 @@ def _small(gateway: Gateway, caller: Caller, dialect: AnyDialect | None) -> None
             raise UnknownRoute(f"there is nothing at {path[:100]}")
     except SwitchoverError as error:
         refused = refusal(error)
-        send_error(caller, Sent(refused.status), spoken, refused, None, [])
+        send_error(caller, Sent(refused.status), spoken, refused, None, b"")
         return
-    caller.answer(status, [kind], body)
+    caller.answer(status, kind, body)
 
 
 def _models(dialect: AnyDialect, names: tuple[str, ...], one: str) -> bytes:
@@ -118,11 +118,11 @@ def _models(dialect: AnyDialect, names: tuple[str, ...], one: str) -> bytes:
     return msgspec.json.encode(msgspec.json.decode(dialect.models_page([one]))["data"][0])
 
 
-def _alive(gateway: Gateway) -> tuple[int, Header, bytes]:
+def _alive(gateway: Gateway) -> tuple[int, bytes, bytes]:
     return 200, TEXT, b"ok\n"
 
 
-def _ready(gateway: Gateway) -> tuple[int, Header, bytes]:
+def _ready(gateway: Gateway) -> tuple[int, bytes, bytes]:
     """Always ready to answer; says what is degraded."""
     snapshot, spool = gateway.source.current, gateway.spool
     degraded = [] if spool.healthy else [f"recording: the spool is not healthy, {spool.gaps} records lost"]
@@ -130,7 +130,7 @@ def _ready(gateway: Gateway) -> tuple[int, Header, bytes]:
     return 200, JSON, msgspec.json.encode({"ready": True, "snapshot": snapshot.version, "degraded": degraded})
 
 
-def _metrics(gateway: Gateway) -> tuple[int, Header, bytes]:
+def _metrics(gateway: Gateway) -> tuple[int, bytes, bytes]:
     lines = ["# TYPE switchover_exchanges_total counter"]
     lines += [f'switchover_exchanges_total{{outcome="{name}"}} {n}' for name, n in sorted(gateway.counts.items())]
     lines += ["# TYPE switchover_recording_gaps_total counter", f"switchover_recording_gaps_total {gateway.spool.gaps}"]
@@ -141,7 +141,7 @@ def _metrics(gateway: Gateway) -> tuple[int, Header, bytes]:
     return 200, TEXT, ("\n".join(lines) + "\n").encode()
 
 
-OPEN: dict[str, Callable[[Gateway], tuple[int, Header, bytes]]] = {
+OPEN: dict[str, Callable[[Gateway], tuple[int, bytes, bytes]]] = {
     "/livez": _alive,
     "/readyz": _ready,
     "/metrics": _metrics,

@@ -16,15 +16,22 @@ if TYPE_CHECKING:
 # What a caller may still send after we have answered before it was done.
 MAX_IGNORED_BYTES = 67_108_864
 
+NO_BREAKS = {ord(character): None for character in "\r\n\0"}
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+CHUNKED = b"transfer-encoding: chunked\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
+
+
+def line(name: str, value: str) -> bytes:
+    """One header as it goes on the wire; what would start another one is left out of its value."""
+    return f"{name}: {value.translate(NO_BREAKS)}\r\n".encode("latin-1", "replace")
 
 
 class Caller:
     """One request and the way back to who asked.
 
-    ``on_left`` is called once if the caller leaves before the answer is over; ``on_room`` when it reads on after
-    ``is_full`` had said that it does not keep up. Header names are in lower case.
+    ``on_left`` is called once if the caller leaves before the answer is over. ``is_full`` while it does not keep up;
+    ``on_room`` is called when it has read on. Header names are in lower case.
     """
 
     __slots__ = (
@@ -37,6 +44,7 @@ class Caller:
         "answered",
         "chunked",
         "headers",
+        "is_full",
         "keep_alive",
         "left",
         "method",
@@ -48,7 +56,7 @@ class Caller:
     def __init__(self, connection: HttpConnection, method: str, path: str, headers: list[Header]) -> None:
         self.method, self.path, self.headers = method, path, headers
         self.keep_alive = self.chunked = True
-        self.left = self.answered = False
+        self.left = self.answered = self.is_full = False
         self.on_left: Callable[[], None] | None = None
         self.on_room: Callable[[], None] | None = None
         self._connection = connection
@@ -57,11 +65,6 @@ class Caller:
         self._whole = False
         self._waiter: asyncio.Future[None] | None = None
         self._head = b""
-
-    @property
-    def is_full(self) -> bool:
-        """Whether more is on its way to the caller than it reads."""
-        return self._connection.is_full
 
     async def body(self, most: int) -> bytes | None:
         """The whole body, or None when the caller left while sending it. Raises TooLarge beyond ``most`` bytes."""
@@ -78,24 +81,25 @@ class Caller:
         parts = self._parts
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def answer(self, status: int, headers: list[Header], body: bytes) -> None:
-        """Sends a whole answer in one write."""
-        headers.append((b"content-length", b"%d" % len(body)))
-        head = self._connection.head(self, status, headers)
-        self._connection.write(head if self.method == "HEAD" else head + body)
+    def answer(self, status: int, lines: bytes, body: bytes) -> None:
+        """Sends a whole answer in one write. ``lines`` are its headers, each made by :func:`line`."""
+        head = self._connection.head(self, status)
+        sent = b"" if self.method == "HEAD" else body
+        self._connection.write(b"%b%bcontent-length: %d\r\n\r\n%b" % (head, lines, len(body), sent))
         self._over()
 
-    def begin(self, status: int, headers: list[Header]) -> None:
+    def begin(self, status: int, lines: bytes) -> None:
         """The head of a streamed answer; it goes out with the first bytes."""
-        if self.chunked:
-            headers.append((b"transfer-encoding", b"chunked"))
-        self._head = self._connection.head(self, status, headers)
+        framing = CHUNKED if self.chunked else b""
+        self._head = b"%b%b%b\r\n" % (self._connection.head(self, status), lines, framing)
 
     def write(self, data: bytes) -> None:
         """Part of a streamed answer."""
         data = b"%b%x\r\n%b\r\n" % (self._head, len(data), data) if self.chunked else self._head + data
         self._head = b""
-        self._connection.write(data)
+        transport = self._connection.transport
+        if transport is not None:
+            transport.write(data)
 
     def end(self, data: bytes = b"") -> None:
         """The last part, and the end."""

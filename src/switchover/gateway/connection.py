@@ -32,6 +32,7 @@ HEAD_S = 10.0
 BODY_S = 60.0
 IDLE_S = 75.0
 
+CLOSE = b"connection: close\r\n"
 STATUS_LINES = {int(status): f"HTTP/1.1 {status} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 
@@ -49,12 +50,11 @@ class HttpConnection(asyncio.Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self.loop = _loop or asyncio.get_running_loop()
-        self.is_full = False
         self._app = cast(Answering, config.loaded_app)
         self._state = server_state
         self._tasks = server_state.tasks
         self._parser = httptools.HttpRequestParser(self)
-        self._transport: asyncio.Transport | None = None
+        self.transport: asyncio.Transport | None = None
         # Being answered; waiting behind it; being received.
         self._now: Caller | None = None
         self._waiting: deque[Caller] = deque()
@@ -62,7 +62,10 @@ class HttpConnection(asyncio.Protocol):
         self._target = b""
         self._headers: list[Header] = []
         self._header_bytes = 0
-        self._in_head = self._closing = False
+        self._in_head = self._closing = self._full = False
+        # uvicorn's own headers (the date, anew each second), and as they go on the wire.
+        self._dated: list[Header] = []
+        self._date = b""
         self._since = self.loop.time()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -71,7 +74,7 @@ class HttpConnection(asyncio.Protocol):
         if sock is not None:
             with contextlib.suppress(OSError):  # a Unix socket has no such delay
                 sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
-        self._transport = cast(asyncio.Transport, transport)
+        self.transport = cast(asyncio.Transport, transport)
         cast("set[object]", self._state.connections).add(self)
         self._app.connections.add(self)
 
@@ -79,7 +82,7 @@ class HttpConnection(asyncio.Protocol):
         """The caller is gone, or we closed."""
         cast("set[object]", self._state.connections).discard(self)
         self._app.connections.discard(self)
-        self._transport = None
+        self.transport = None
         for caller in (self._now, *self._waiting, self._reading):
             if caller is not None and not caller.left:
                 caller.leave()
@@ -101,13 +104,18 @@ class HttpConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The caller does not keep up."""
-        self.is_full = True
+        self._full = True
+        if self._now is not None:
+            self._now.is_full = True
 
     def resume_writing(self) -> None:
         """The caller reads on."""
-        self.is_full = False
-        if self._now is not None and self._now.on_room is not None:
-            self._now.on_room()
+        self._full = False
+        now = self._now
+        if now is not None:
+            now.is_full = False
+            if now.on_room is not None:
+                now.on_room()
 
     def shutdown(self) -> None:
         """The server is to stop: an answer in progress is the last one here."""
@@ -155,8 +163,8 @@ class HttpConnection(asyncio.Protocol):
             self._start(caller)
         else:
             self._waiting.append(caller)
-            if self._transport is not None:
-                self._transport.pause_reading()
+            if self.transport is not None:
+                self.transport.pause_reading()
 
     def on_body(self, body: bytes) -> None:
         """Part of a request's body."""
@@ -174,20 +182,17 @@ class HttpConnection(asyncio.Protocol):
 
     # -- answers
 
-    def head(self, caller: Caller, status: int, headers: list[Header]) -> bytes:
-        """The head of an answer as it goes on the wire. Raises ValueError for a value that would start a header."""
-        if not caller.keep_alive:
-            headers.append((b"connection", b"close"))
-        headers += self._state.default_headers
-        lines = b"".join([b"%b: %b\r\n" % pair for pair in headers])
-        if lines.count(b"\n") != len(headers) or lines.count(b"\r") != len(headers):
-            raise ValueError("a header holds a line break")
-        return b"%b%b\r\n" % (STATUS_LINES[status], lines)
+    def head(self, caller: Caller, status: int) -> bytes:
+        """The first lines of an answer: its status, the date, and whether this is the last one here."""
+        if self._state.default_headers is not self._dated:
+            self._dated = self._state.default_headers
+            self._date = b"".join([b"%b: %b\r\n" % pair for pair in self._dated])
+        return STATUS_LINES[status] + (self._date if caller.keep_alive else self._date + CLOSE)
 
     def write(self, data: bytes) -> None:
         """Bytes to the caller; nothing when it is gone."""
-        if self._transport is not None:
-            self._transport.write(data)
+        if self.transport is not None:
+            self.transport.write(data)
 
     def finished(self, caller: Caller) -> None:
         """An answer is over: the next request's turn, or the end."""
@@ -215,14 +220,14 @@ class HttpConnection(asyncio.Protocol):
     def close(self) -> None:
         """Closes once what was written is out."""
         self._closing = True
-        if self._transport is not None:
-            self._transport.close()
+        if self.transport is not None:
+            self.transport.close()
 
     def abort(self) -> None:
         """Closes at once."""
         self._closing = True
-        if self._transport is not None:
-            self._transport.abort()
+        if self.transport is not None:
+            self.transport.abort()
 
     def is_overdue(self, now: float) -> bool:
         """Whether the caller has kept us waiting too long, for a request or for the rest of one."""
@@ -235,6 +240,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _start(self, caller: Caller) -> None:
         self._now = caller
+        caller.is_full = self._full
         task = self.loop.create_task(self._app.answer(caller))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -244,8 +250,8 @@ class HttpConnection(asyncio.Protocol):
         self._since = self.loop.time()
         if self._waiting:
             self._start(self._waiting.popleft())
-        elif self._transport is not None and not self._transport.is_reading():
-            self._transport.resume_reading()
+        elif self.transport is not None and not self.transport.is_reading():
+            self.transport.resume_reading()
 
     def _answer_no_more(self) -> None:
         """What is being answered is the last; what waits behind it is dropped."""

@@ -31,7 +31,14 @@ class Watch:
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
-        for guard in [one for one in self.guards if one.deadline <= now]:
+        overdue = []
+        for guard in self.guards:
+            if guard.moved:
+                guard.moved = False
+                guard.deadline = now + guard.seconds
+            elif guard.deadline <= now:
+                overdue.append(guard)
+        for guard in overdue:
             guard.ring()
         self._ticking = bool(self.guards)
         if self._ticking:
@@ -39,9 +46,12 @@ class Watch:
 
 
 class Guard:
-    """Cancels the request's task when a deadline passes or the caller leaves; ``fired`` says why."""
+    """Cancels the request's task when a deadline passes or the caller leaves; ``fired`` says why.
 
-    __slots__ = ("_task", "_watch", "_why", "deadline", "fired", "loop")
+    Whoever sets ``moved`` puts the deadline off: it counts anew from the next look.
+    """
+
+    __slots__ = ("_task", "_watch", "_why", "deadline", "fired", "loop", "moved", "seconds")
 
     def __init__(self, watch: Watch, caller: Caller) -> None:
         task = asyncio.current_task()
@@ -49,7 +59,8 @@ class Guard:
             raise RuntimeError("a request is handled in a task")
         self._task: asyncio.Task[object] = task
         self.loop = task.get_loop()
-        self.deadline = math.inf
+        self.deadline = self.seconds = math.inf
+        self.moved = False
         self._why = ""
         self.fired: str | None = None
         self._watch = watch
@@ -61,11 +72,13 @@ class Guard:
     def arm(self, seconds: float, why: str) -> None:
         """Cancels in so many seconds unless armed anew or disarmed."""
         self.deadline = self.loop.time() + seconds
-        self._why = why
+        self.seconds, self._why = seconds, why
+        self.moved = False
 
     def disarm(self) -> None:
         """No deadline."""
-        self.deadline = math.inf
+        self.deadline = self.seconds = math.inf
+        self.moved = False
 
     def take(self, why: str) -> bool:
         """True when the task was cancelled for this reason; the cancellation is thereby dealt with."""

@@ -15,9 +15,8 @@ from switchover.errors import SwitchoverError, TooLarge, UpstreamError
 
 from . import record
 from .admit import LOOPBACK, MAX_BODY_BYTES, AnyDialect, Call, Door, Head, check_route, new_id, read_head
-from .asgi_types import Header
 from .attempt import Artefacts, Opened
-from .caller import Caller
+from .caller import Caller, line
 from .failover import Failover, OnHeld
 from .guard import Guard, Watch
 from .plans import Plans
@@ -26,6 +25,8 @@ from .relay import Sent, send_error, send_opened
 from .snapshot import SnapshotSource
 
 log = logging.getLogger(__name__)
+
+MOST_SAID = 1000
 
 
 def _nobody(scope: str, upstream: str, reason: str) -> None:
@@ -62,6 +63,8 @@ class Gateway:
         self.watch = Watch()
         self.hosts = LOOPBACK | {host.lower() for host in hosts}
         self.counts: dict[str, int] = {}
+        # Nearly all answers carry one of a few sets of headers beside their id.
+        self._said: dict[tuple[str, str, str, str, tuple[str, ...]], bytes] = {}
         self.plans = Plans(upstream_factory, clock)
         self.failover = Failover(
             upstream=self.plans.upstream,
@@ -110,8 +113,7 @@ class Gateway:
             await record.begun(self.spool, number)
             opened = await self.failover.walk(call, plan, guard, attempts)
             first = self.clock.monotonic() - call.begun
-            headers = self._headers(call, attempts, opened)
-            await send_opened(caller, sent, call, opened, guard, headers)
+            await send_opened(caller, sent, call, opened, guard, self._headers(call, attempts, opened))
         except SwitchoverError as error:
             refused = refusal(error)
             code, sent.status, sent.outcome = refused.code, refused.status, Outcome.FAILED
@@ -188,27 +190,28 @@ class Gateway:
             cut_off=last.cut_off,
         )
 
-    def _headers(self, call: Call, attempts: list[AttemptRecord], opened: Opened | None) -> list[Header]:
+    def _headers(self, call: Call, attempts: list[AttemptRecord], opened: Opened | None) -> bytes:
         """What happened, for whoever looks: ``-attempts`` lists upstream:fault, the last one "ok" if it answered."""
-        switched = opened is not None and (len(attempts) > 1 or opened.attempt.upstream.name != call.process.baseline)
         tried = ", ".join([f"{one.upstream}:{one.fault or 'ok'}" for one in attempts])
-        headers = [
-            (b"x-switchover-exchange", call.id.encode()),
-            (b"x-switchover-route", call.peek.model.encode("latin-1", "replace")),
-            (b"x-switchover-attempts", tried.encode("latin-1", "replace")),
-            (b"x-switchover-switched", b"true" if switched else b"false"),
-        ]
-        if opened is not None:
-            headers.append((b"x-switchover-upstream", opened.attempt.upstream.name.encode("latin-1", "replace")))
-        if opened is not None and opened.dropped:
-            headers.append((b"x-switchover-dropped", ", ".join(opened.dropped).encode("latin-1", "replace")))
-        return headers
+        by, dropped = (opened.attempt.upstream.name, opened.dropped) if opened is not None else ("", ())
+        key = (call.peek.model, tried, by, call.process.baseline, dropped)
+        lines = self._said.get(key)
+        if lines is None:
+            switched = bool(by) and (len(attempts) > 1 or by != call.process.baseline)
+            lines = line("x-switchover-route", call.peek.model) + line("x-switchover-attempts", tried)
+            lines += line("x-switchover-switched", "true" if switched else "false")
+            lines += line("x-switchover-upstream", by) if by else b""
+            lines += line("x-switchover-dropped", ", ".join(dropped)) if dropped else b""
+            if len(self._said) >= MOST_SAID:
+                self._said.clear()
+            self._said[key] = lines
+        return b"x-switchover-exchange: %b\r\n%b" % (call.id.encode(), lines)
 
     def _refuse(self, caller: Caller, dialect: AnyDialect, call: Call | None, error: SwitchoverError) -> None:
         """Answers a caller's own mistake; recorded when it is known whose process it concerns."""
         refused = refusal(error)
         sent = Sent(refused.status, Outcome.REJECTED)
-        headers = self._headers(call, [], None) if call is not None else []
-        send_error(caller, sent, dialect, refused, call.id if call else None, headers)
+        lines = self._headers(call, [], None) if call is not None else b""
+        send_error(caller, sent, dialect, refused, call.id if call else None, lines)
         if call is not None:
             self._settle(call, sent, [], None, None, refused.code)

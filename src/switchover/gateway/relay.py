@@ -10,9 +10,8 @@ from switchover.domain.exchange import Outcome
 from switchover.errors import Stalled, UpstreamError
 
 from .admit import AnyDialect, Call
-from .asgi_types import Header
 from .attempt import Opened, Stream
-from .caller import Caller
+from .caller import Caller, line
 from .guard import CALLER_SLOW, STALLED, Guard
 from .refuse import Refusal
 
@@ -23,11 +22,10 @@ UNREAD_S = 60.0
 # An upstream that does not end its body right after its terminal event is not worth keeping a connection for.
 DRAIN_S = 0.5
 
-JSON = (b"content-type", b"application/json")
-EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
-NO_CACHE = (b"cache-control", b"no-cache")
-NO_RETRY = (b"x-should-retry", b"false")
-RETRY = (b"x-should-retry", b"true")
+JSON = line("content-type", "application/json")
+EVENTS = line("content-type", "text/event-stream; charset=utf-8") + line("cache-control", "no-cache")
+NO_RETRY = line("x-should-retry", "false")
+RETRY = line("x-should-retry", "true")
 
 
 @dataclass(slots=True)
@@ -46,37 +44,33 @@ class Sent:
         return b"".join(self.parts)
 
 
-def send_whole(caller: Caller, sent: Sent, body: bytes, headers: list[Header]) -> None:
+def send_whole(caller: Caller, sent: Sent, body: bytes, lines: bytes) -> None:
     """Sends a body that is complete."""
     sent.begun = True
     sent.parts.append(body)
-    caller.answer(sent.status, headers, body)
+    caller.answer(sent.status, lines, body)
 
 
 def send_error(
-    caller: Caller, sent: Sent, dialect: AnyDialect, refused: Refusal, call_id: str | None, headers: list[Header]
+    caller: Caller, sent: Sent, dialect: AnyDialect, refused: Refusal, call_id: str | None, lines: bytes
 ) -> None:
     """Sends an error in the caller's dialect."""
     body = dialect.error_body(code=refused.code, message=refused.message, status=refused.status, exchange=call_id)
-    headers += [JSON, RETRY if refused.again else NO_RETRY]
+    lines += JSON + (RETRY if refused.again else NO_RETRY)
     if refused.retry_after is not None:
-        headers.append((b"retry-after", b"%d" % refused.retry_after))
-    send_whole(caller, sent, body, headers)
+        lines += line("retry-after", str(refused.retry_after))
+    send_whole(caller, sent, body, lines)
 
 
-async def send_opened(
-    caller: Caller, sent: Sent, call: Call, opened: Opened, guard: Guard, headers: list[Header]
-) -> None:
+async def send_opened(caller: Caller, sent: Sent, call: Call, opened: Opened, guard: Guard, lines: bytes) -> None:
     """Sends an answer that passed the commit point, to its end. Sets ``sent.error`` when the upstream broke off."""
     stream = opened.stream
     if not call.peek.stream or stream is None:
-        headers.append(JSON)
-        send_whole(caller, sent, opened.ready, headers)
+        send_whole(caller, sent, opened.ready, lines + JSON)
         sent.outcome = Outcome.COMPLETE
         return
-    headers += [EVENTS, NO_CACHE]
     sent.begun = True
-    caller.begin(sent.status, headers)
+    caller.begin(sent.status, lines + EVENTS)
     last = opened.ready
     if not opened.whole:
         last = await _follow(caller, sent, call, opened.ready, stream, guard)
@@ -112,11 +106,12 @@ class Flow:
     stops the upstream from being read.
     """
 
-    __slots__ = ("_caller", "_decoder", "_guard", "_parts", "_progressed", "_stream", "over")
+    __slots__ = ("_caller", "_decoder", "_feed", "_guard", "_parts", "_progressed", "_stream", "over")
 
     def __init__(self, caller: Caller, parts: list[bytes], stream: Stream, guard: Guard) -> None:
         self._caller, self._parts, self._stream, self._guard = caller, parts, stream, guard
         self._decoder: FrameDecoder = stream.decoder
+        self._feed = stream.decoder.feed if stream.translator is None else stream.take
         self._progressed = 0
         self.over: asyncio.Future[None] = guard.loop.create_future()
         caller.on_room = self._room
@@ -125,7 +120,8 @@ class Flow:
         """Sends what came before the commit point, and all that follows as it comes."""
         self._guard.arm(IDLE_S, STALLED)
         if ready:
-            self._send(ready)
+            self._parts.append(ready)
+            self._caller.write(ready)
         self._stream.answer.pour(self._take, self._end)
 
     def stop(self) -> None:
@@ -137,14 +133,16 @@ class Flow:
     def _take(self, data: bytes) -> None:
         if self.over.done():
             return
-        frames = self._stream.take(data)
-        decoder = self._decoder
+        frames, caller, decoder = self._feed(data), self._caller, self._decoder
         if frames:
-            self._send(frames)
+            self._parts.append(frames)
+            caller.write(frames)
+            if caller.is_full:
+                self._stream.answer.pause()
+                self._guard.arm(UNREAD_S, CALLER_SLOW)
         if decoder.progressed != self._progressed:
             self._progressed = decoder.progressed
-            if not self._caller.is_full:
-                self._guard.arm(IDLE_S, STALLED)
+            self._guard.moved = not caller.is_full
         if decoder.finished or decoder.failure is not None:
             self.over.set_result(None)
 
@@ -155,13 +153,6 @@ class Flow:
             self.over.set_result(None)
         else:
             self.over.set_exception(error)
-
-    def _send(self, frames: bytes) -> None:
-        self._parts.append(frames)
-        self._caller.write(frames)
-        if self._caller.is_full:
-            self._stream.answer.pause()
-            self._guard.arm(UNREAD_S, CALLER_SLOW)
 
     def _room(self) -> None:
         self._guard.arm(IDLE_S, STALLED)
