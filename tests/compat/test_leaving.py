@@ -130,9 +130,10 @@ def test_the_upstream_is_let_go_within_100_ms(kind, event, pause, abruptly):
     assert outcomes == [Outcome.ABANDONED] * len(took)
 
 
+@pytest.mark.parametrize("event", ["asked", "between words"])
 @pytest.mark.parametrize("kind", PATHS)
-def test_a_caller_who_has_asked_twice_leaves_both_times(kind):
-    _, script = scripts(kind)["between words"]
+def test_a_caller_who_has_asked_twice_leaves_both_times(kind, event):
+    _, script = scripts(kind)[event]
     took = []
     with ScriptedServer([]) as vendor:
         served, token = gateway_for(vendor.url, kind)
