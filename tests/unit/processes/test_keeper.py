@@ -11,7 +11,7 @@ import pytest
 
 from switchover.clock import SystemClock
 from switchover.domain.cut_off import CutOff, Target
-from switchover.domain.exchange import Exchange, Intent, Outcome
+from switchover.domain.exchange import Intent, Outcome
 from switchover.domain.process import Criticality, DataClass, Listen, Process, Provider, Settings, UpstreamSpec
 from switchover.errors import ConfigError
 from switchover.processes import indexing
@@ -23,26 +23,14 @@ from switchover.store.exchanges import count_exchanges, each_exchange, list_exch
 from switchover.store.held import forget_held, held_path, note_held
 from switchover.store.register import baseline_lost, read_snapshot
 from switchover.store.spool import Spool
+from switchover.testing.builders import make_exchange
 from switchover.testing.clock import ManualClock
 from switchover.upstreams.local import key_file, state_file
 from switchover.wiring.running import endpoints
 
 
 def exchange(name):
-    return Exchange(
-        id=name,
-        process="claims",
-        route="claims",
-        dialect="openai_chat",
-        stream=False,
-        started_at=1.0,
-        outcome=Outcome.COMPLETE,
-        status=200,
-        request=b"{}",
-        answer=b"",
-        upstream="vendor",
-        model="m",
-    )
+    return make_exchange(id=name, process="claims", route="claims")
 
 
 def intent(name, at=1_780_000_000.0):
