@@ -5,11 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from ..errors import Malformed
-from . import anthropic_messages, openai_chat
 from .across_answers import translate_answer
 from .across_streams import StreamTranslator
 from .across_to_chat import to_chat
 from .across_to_messages import DEFAULT_MAX_TOKENS, to_messages
+from .anthropic_messages import AnthropicMessages
+from .chat_wire import decode_chunk
+from .messages_wire import decode_event
+from .openai_chat import OpenAIChat
 from .sse import events
 
 __all__ = ["DEFAULT_MAX_TOKENS", "StreamTranslator", "text_of_answer", "translate_answer", "translate_request"]
@@ -33,17 +36,17 @@ def text_of_answer(dialect: str, stream: bool, body: bytes) -> str | None:
             pieces = (_piece(dialect, data) for name, data in events(body) if data[:6] != b"[DONE]")
             return "".join(pieces) or None
         if dialect == "openai_chat":
-            return openai_chat.OpenAIChat().read_answer(body).text
-        return anthropic_messages.AnthropicMessages().read_answer(body).text
+            return OpenAIChat().read_answer(body).text
+        return AnthropicMessages().read_answer(body).text
     except (Malformed, msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
 
 
 def _piece(dialect: str, data: bytes) -> str:
     if dialect == "openai_chat":
-        first = next((choice for choice in openai_chat.decode_chunk(data).choices or () if choice.index == 0), None)
+        first = next((choice for choice in decode_chunk(data).choices or () if choice.index == 0), None)
         return "" if first is None or first.delta is None else first.delta.text() or first.delta.refusal or ""
-    event = anthropic_messages.decode_event(data)
+    event = decode_event(data)
     if event.type == "content_block_start" and event.content_block is not None and event.content_block.type == "text":
         return event.content_block.text or ""
     return event.delta.text or "" if event.type == "content_block_delta" and event.delta is not None else ""

@@ -8,7 +8,9 @@ import msgspec
 
 from ..domain.exchange import Usage
 from ..errors import Malformed
-from . import anthropic_messages, openai_chat
+from . import chat_wire, messages_wire
+from .anthropic_messages import AnthropicMessages
+from .openai_chat import OpenAIChat
 from .shapes import ToolCall, Whole
 
 # A reason we don't know is passed on as it is: `finish-unknown` of the fault catalogue.
@@ -39,10 +41,10 @@ def translate_answer(body: bytes, source: str, target: str, *, model: str) -> by
     if source == target:
         return body
     if source == "openai_chat":
-        whole = openai_chat.OpenAIChat().read_answer(body)
-        return _to_message(whole, openai_chat.decode_answer(body).id, model)
-    whole = anthropic_messages.AnthropicMessages().read_answer(body)
-    return _to_completion(whole, anthropic_messages.decode_answer(body).id, model)
+        whole = OpenAIChat().read_answer(body)
+        return _to_message(whole, chat_wire.decode_answer(body).id, model)
+    whole = AnthropicMessages().read_answer(body)
+    return _to_completion(whole, messages_wire.decode_answer(body).id, model)
 
 
 def _to_message(whole: Whole, id_: str | None, model: str) -> bytes:

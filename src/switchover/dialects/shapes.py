@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
 
 from ..domain.exchange import Usage
-from ..errors import BadRequest
+from ..errors import BadRequest, Malformed
 
 T = TypeVar("T")
 
@@ -92,6 +92,24 @@ def read_request(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
         raise BadRequest(f"The body is not a valid request: {error}.") from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadRequest(f"The body is not JSON: {error}.") from error
+
+
+def read_answer(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """Decodes a provider's whole answer; raises :class:`Malformed` when it does not parse."""
+    if not is_utf8(body):
+        raise Malformed("The answer is not UTF-8.")
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Malformed(f"The answer does not parse: {redact(str(error))}") from error
+
+
+def check_addressed(model: str, messages: Sequence[object]) -> None:
+    """Raises :class:`BadRequest` when a request names no route or says nothing."""
+    if not model:
+        raise BadRequest("`model` is empty; name a route.")
+    if not messages:
+        raise BadRequest("`messages` is empty; send at least one message.")
 
 
 # One decoder for every request: everything but the key that is replaced stays as it was sent.

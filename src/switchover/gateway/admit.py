@@ -18,6 +18,8 @@ from .asgi_types import Header
 
 MAX_BODY_BYTES = 33_554_432
 PASSED = frozenset([b"anthropic-beta", b"openai-beta"])
+# Of which a second one could say something else than the first.
+SINGLE = (b"host", b"authorization", b"x-api-key", b"content-encoding", b"content-length")
 LOOPBACK = frozenset(["127.0.0.1", "localhost", "[::1]", "testserver"])
 
 # Seeded by the system once: os.urandom would give up the interpreter lock on every request.
@@ -67,8 +69,8 @@ class Call:
 def read_head(headers: list[Header], hosts: frozenset[str]) -> Head:
     """Checks and reads the headers. Raises a CallerError for a foreign Host or a compressed body."""
     fields = dict(headers)
-    if len(fields) != len(headers) and sum(name == b"host" for name, _ in headers) > 1:
-        raise BadRequest("two Host headers; send one")
+    if len(fields) != len(headers):
+        _check_single([name for name, _ in headers])
     host = fields.get(b"host")
     if host is None or _name(host.decode("latin-1")) not in hosts:
         raise Misdirected("the Host header names no host of this gateway; use the address it listens on")
@@ -83,6 +85,12 @@ def read_head(headers: list[Header], hosts: frozenset[str]) -> Head:
         int(length) if length.isdigit() else 0,
         {name.decode(): fields[name].decode("latin-1") for name in PASSED if name in fields},
     )
+
+
+def _check_single(names: list[bytes]) -> None:
+    for name in SINGLE:
+        if names.count(name) > 1:
+            raise BadRequest(f"two {name.decode()} headers; send one")
 
 
 def _name(host: str) -> str:

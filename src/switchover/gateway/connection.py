@@ -280,7 +280,8 @@ class HttpConnection(asyncio.Protocol):
         self._since = self.loop.time()
         if self._waiting:
             self._start(self._waiting.popleft())
-        elif self.transport is not None and not self.transport.is_reading():
+        # What was started may still want the rest of its body.
+        if self.transport is not None and not self.transport.is_reading():
             self.transport.resume_reading()
 
     def _answer_no_more(self) -> None:

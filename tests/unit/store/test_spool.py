@@ -14,29 +14,17 @@ from pathlib import Path
 import pytest
 
 from switchover.clock import SystemClock
-from switchover.domain.exchange import Exchange, Intent, Outcome
+from switchover.domain.exchange import Exchange, Intent
 from switchover.errors import StoreUnavailable
 from switchover.store import segment as segment_module
 from switchover.store import spool_writer
 from switchover.store.segment import Segment
 from switchover.store.spool import Gap, Spool, read_spool
+from switchover.testing.builders import make_exchange
 
 
 def exchange(number, body=b"{}"):
-    return Exchange(
-        id=f"x{number}",
-        process="p",
-        route="r",
-        dialect="openai_chat",
-        stream=False,
-        started_at=float(number),
-        outcome=Outcome.COMPLETE,
-        status=200,
-        request=body,
-        answer=b"",
-        upstream="vendor",
-        model="m",
-    )
+    return make_exchange(id=f"x{number}", request=body)
 
 
 def begun(folder, **settings):
