@@ -19,7 +19,7 @@ def running(stage):
     assert "is drafted" in stage.done("init")
     assert "No fault found" in stage.done("check")
     stage.write()
-    assert "1 upstreams, 1 processes. No fault found" in stage.done("check")
+    assert "1 upstream, 1 process. No fault found" in stage.done("check")
     stage.up("worker-0", "keeper")
     stage.token = stage.done("keys", "create", "messages").split()[0]
     return stage

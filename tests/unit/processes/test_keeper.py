@@ -19,8 +19,9 @@ from switchover.processes.keeper import Keeper
 from switchover.processes.lease import Lease
 from switchover.store import Store
 from switchover.store.drills import lift_cut_off, place_cut_off
-from switchover.store.exchanges import count_exchanges, each_exchange, list_exchanges, list_gaps
+from switchover.store.exchanges import count_exchanges, each_exchange, list_exchanges
 from switchover.store.held import forget_held, held_path, note_held
+from switchover.store.indexing import list_gaps
 from switchover.store.register import baseline_lost, read_snapshot
 from switchover.store.spool import Spool
 from switchover.testing.builders import make_exchange

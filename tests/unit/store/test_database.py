@@ -18,7 +18,8 @@ from sqlalchemy import text
 import switchover.store.migrations as migrations
 from switchover.errors import StoreUnavailable
 from switchover.store import Store
-from switchover.store.exchanges import count_exchanges, save_exchanges
+from switchover.store.exchanges import count_exchanges
+from switchover.store.indexing import save_exchanges
 from switchover.store.schema import metadata
 from switchover.testing.builders import make_exchange
 
