@@ -87,7 +87,7 @@ def read_head(headers: list[Header], hosts: frozenset[str]) -> Head:
 
 def _name(host: str) -> str:
     name, colon, port = host.rpartition(":")
-    return name.lower() if colon and port.isdigit() and not name.endswith(":") else host.lower()
+    return name.lower() if colon and port.isascii() and port.isdigit() and not name.endswith(":") else host.lower()
 
 
 class Door:

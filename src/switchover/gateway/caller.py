@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from switchover.errors import TooLarge
+from switchover.errors import BadRequest, TooLarge
 
 from .asgi_types import Header
 
@@ -39,6 +39,7 @@ class Caller:
         "_head",
         "_parts",
         "_size",
+        "_spoilt",
         "_waiter",
         "_whole",
         "answered",
@@ -63,14 +64,20 @@ class Caller:
         self._parts: list[bytes] = []
         self._size = 0
         self._whole = False
+        self._spoilt = ""
         self._waiter: asyncio.Future[None] | None = None
         self._head = b""
 
     async def body(self, most: int) -> bytes | None:
-        """The whole body, or None when the caller left while sending it. Raises TooLarge beyond ``most`` bytes."""
+        """The whole body, or None when the caller left while sending it.
+
+        Raises TooLarge beyond ``most`` bytes, and BadRequest when its framing is broken.
+        """
         if not self._whole and not self._size and (b"expect", b"100-continue") in self.headers:
             self._connection.write(CONTINUE)
         while not self._whole and self._size <= most:
+            if self._spoilt:
+                raise BadRequest(self._spoilt)
             if self.left:
                 return None
             self._waiter = self._connection.loop.create_future()
@@ -126,6 +133,11 @@ class Caller:
     def take_end(self) -> None:
         """The body is whole."""
         self._whole = True
+        self._wake()
+
+    def spoil(self, why: str) -> None:
+        """The rest of the body can't be told from what follows it: this request is the last one here."""
+        self._spoilt, self.keep_alive = why, False
         self._wake()
 
     def leave(self) -> None:

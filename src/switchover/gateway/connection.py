@@ -27,6 +27,9 @@ TCP_NODELAY = 1
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32_768
 MAX_TARGET_BYTES = 8_192
+MAX_FRAMING_BYTES = 32_768
+# What a head takes beside its target and its headers: method, version, separators.
+HEAD_ROOM = 4 * MAX_HEADERS + 64
 # An unfinished head; a body of which nothing comes; a caller who neither asks nor leaves.
 HEAD_S = 10.0
 BODY_S = 60.0
@@ -61,7 +64,9 @@ class HttpConnection(asyncio.Protocol):
         self._reading: Caller | None = None
         self._target = b""
         self._headers: list[Header] = []
-        self._header_bytes = 0
+        self._header_bytes = self._header_count = 0
+        # Bytes received that are no body: chunk sizes, their extensions, trailers, and heads.
+        self._framing = 0
         self._in_head = self._closing = self._full = False
         # uvicorn's own headers (the date, anew each second), and as they go on the wire.
         self._dated: list[Header] = []
@@ -93,8 +98,10 @@ class HttpConnection(asyncio.Protocol):
         """Bytes from the caller."""
         if self._closing:
             return
+        self._framing += len(data)
         try:
             self._parser.feed_data(data)
+            self._check_framing()
         except httptools.HttpParserUpgrade:
             # Not spoken here: the request is answered as it is, and nothing is read after it.
             self._closing = True
@@ -128,7 +135,8 @@ class HttpConnection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._target, self._headers, self._header_bytes = b"", [], 0
+        self._target, self._headers = b"", []
+        self._header_bytes = self._header_count = 0
         self._reading, self._in_head = None, True
         self._since = self.loop.time()
 
@@ -139,18 +147,27 @@ class HttpConnection(asyncio.Protocol):
             self.refuse(414, "uri_too_long", f"the request's target exceeds {MAX_TARGET_BYTES} bytes; shorten it")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
+        """One header; one that comes after the body counts, and is passed over."""
         self._header_bytes += len(name) + len(value)
-        if self._header_bytes > MAX_HEADER_BYTES or len(self._headers) >= MAX_HEADERS:
+        self._header_count += 1
+        if self._header_bytes > MAX_HEADER_BYTES or self._header_count > MAX_HEADERS:
             said = f"more than {MAX_HEADERS} headers or {MAX_HEADER_BYTES} bytes of them; send fewer"
             self.refuse(431, "headers_too_large", said)
-        self._headers.append((name.lower(), value))
+        elif self._in_head:
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """The head is whole: the request is handed over, or waits for those before it."""
         self._in_head = False
         now = self._now
+        self._framing -= len(self._target) + self._header_bytes + HEAD_ROOM
         if self._closing or (now is not None and not now.keep_alive):
+            return
+        if self._parser.get_http_version() not in ("1.1", "1.0"):
+            self.refuse(505, "bad_http", "HTTP/1.1 is spoken here")
+            return
+        if any(name == b"transfer-encoding" and value.lower() != b"chunked" for name, value in self._headers):
+            self.refuse(501, "unsupported_encoding", "the only transfer coding taken is chunked")
             return
         parser = self._parser
         path = self._target.partition(b"?")[0].decode("latin-1")
@@ -168,17 +185,27 @@ class HttpConnection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Part of a request's body."""
+        # A byte of body pays for itself and for eight of framing: more than a chunk of one byte takes.
+        self._framing -= 9 * len(body)
         if self._reading is not None:
             self._since = self.loop.time()
             self._reading.take(body)
 
     def on_message_complete(self) -> None:
         """A request is whole."""
+        self._check_framing()
+        self._framing = 0
         caller, self._reading = self._reading, None
         if caller is not None:
             caller.take_end()
             if caller.answered:
                 self._next()
+
+    def _check_framing(self) -> None:
+        if self._in_head and self._framing > MAX_TARGET_BYTES + MAX_HEADER_BYTES + HEAD_ROOM:
+            self.refuse(431, "headers_too_large", f"the head exceeds {MAX_HEADER_BYTES} bytes; send a smaller one")
+        if self._reading is not None and self._framing > MAX_FRAMING_BYTES:
+            self.refuse(400, "bad_http", "the body's chunks are more framing than body; send larger ones")
 
     # -- answers
 
@@ -203,10 +230,13 @@ class HttpConnection(asyncio.Protocol):
             self._next()
 
     def refuse(self, status: int, code: str, message: str) -> None:
-        """Answers bytes that are no request we take, unless an answer is in progress; reads nothing after them."""
+        """Answers bytes that are no request we take, unless others are waiting for theirs; reads nothing after them."""
         if self._closing:
             return
         self._closing = True
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.spoil(message)
         if self._now is not None:
             self._answer_no_more()
             return
@@ -258,3 +288,5 @@ class HttpConnection(asyncio.Protocol):
         self._waiting.clear()
         if self._now is not None:
             self._now.keep_alive = False
+            if self._now.answered:
+                self.close()

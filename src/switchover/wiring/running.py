@@ -56,7 +56,7 @@ def _run(settings: Settings, say: Callable[[str], None]) -> None:
     say(f"gateway on {url}, {settings.gateway.workers} worker(s); stop with Ctrl-C")
     supervisor = Supervisor(children, CLOCK, children.log, status=run / "supervisor.json")
     try:
-        asyncio.run(_until_told(supervisor))
+        asyncio.run(_until_told(supervisor, listening))
     finally:
         run.joinpath("gateway.json").unlink(missing_ok=True)
         listening.close()
@@ -87,10 +87,16 @@ def alone(settings: Settings) -> Iterator[None]:
         os.close(handle)
 
 
-async def _until_told(supervisor: Supervisor) -> None:
+async def _until_told(supervisor: Supervisor, listening: socket.socket) -> None:
     stop = asyncio.Event()
+
+    def told() -> None:
+        # While it is open here, newcomers would wait in line for workers that let nobody in.
+        listening.close()
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, told)
     await supervisor.run(stop)
 
 
