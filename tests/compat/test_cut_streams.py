@@ -26,7 +26,8 @@ from switchover.clock import SystemClock
 from switchover.domain.process import Criticality, DataClass, Process
 from switchover.domain.secret import Secret
 from switchover.egress import Client
-from switchover.gateway import FixedSnapshot, Gateway, asgi, failover
+from switchover.gateway import App, FixedSnapshot, Gateway, failover
+from switchover.gateway.caller import Caller
 from switchover.testing.scripted import RESET, ScriptedServer, stream
 from switchover.testing.served import PEPPER, MemorySpool, ServedGateway, register, spec
 from switchover.upstreams import UPSTREAMS
@@ -82,10 +83,9 @@ class Rig:
         self.spec = spec("vendor", url, kind)
         snapshot, token = register(PROCESS, [self.spec])
         self.gateway = Gateway(FixedSnapshot(snapshot), self.upstream, MemorySpool(), SystemClock(), bytes, PEPPER)
-        self.app = asgi(self.gateway)
-        headers = [(b"host", b"localhost"), (b"authorization", f"Bearer {token}".encode())]
-        headers.append((b"content-length", b"%d" % len(BODY)))
-        self.scope = {"type": "http", "method": "POST", "path": PATHS[caller], "headers": headers, "query_string": b""}
+        self.app, self.path = App(self.gateway), PATHS[caller]
+        self.headers = [(b"host", b"localhost"), (b"authorization", f"Bearer {token}".encode())]
+        self.headers.append((b"content-length", b"%d" % len(BODY)))
 
     def upstream(self, one, base_url):
         return UPSTREAMS[one.kind](one, base_url or "", Secret("upstream-secret"), self.client)
@@ -95,24 +95,47 @@ class Rig:
         # Each cut is really tried: the breaker knows nothing of the ones before.
         self.gateway.failover.board.clear(self.spec, 0.0)
         before, Vendor.script, Vendor.hard = Vendor.asked, writes(came, hard), hard
-        status, parts, ended = [], [], []
-        waiting = [{"type": "http.request", "body": BODY.encode(), "more_body": False}]
-
-        async def receive():
-            return waiting.pop() if waiting else await asyncio.Event().wait()
-
-        async def send(message):
-            assert not ended
-            status.extend([message["status"]] if "status" in message else [])
-            parts.append(message.get("body", b""))
-            ended.extend([True] if "body" in message and not message.get("more_body") else [])
-
-        await self.app(dict(self.scope), receive, send)
-        assert ended == [True]
-        assert len(status) == 1
+        way = Way()
+        caller = Caller(way, "POST", self.path, self.headers)
+        caller.take(BODY.encode())
+        caller.take_end()
+        await self.app.answer(caller)
+        assert way.over == 1
         assert Vendor.asked == before + 1
         self.gateway.spool.records.clear()
-        return status[0], b"".join(parts)
+        return way.read()
+
+
+class Way:
+    """The caller's side of a connection: keeps what is sent."""
+
+    def __init__(self):
+        self.loop, self.transport = asyncio.get_running_loop(), self
+        self.sent, self.over = b"", 0
+
+    def head(self, caller, status):
+        return b"HTTP/1.1 %d\r\n" % status
+
+    def write(self, data):
+        assert not self.over
+        self.sent += data
+
+    def finished(self, caller):
+        self.over += 1
+
+    def read(self):
+        """The status and the body, out of its chunks."""
+        head, _, rest = self.sent.partition(b"\r\n\r\n")
+        assert head.count(b"HTTP/1.1 ") == 1
+        status, body = int(head[9:12]), rest
+        if b"transfer-encoding: chunked" in head:
+            body = b""
+            while rest != b"0\r\n\r\n":
+                size, _, rest = rest.partition(b"\r\n")
+                chunk, rest = rest[: int(size, 16)], rest[int(size, 16) :]
+                assert rest[:2] == b"\r\n"
+                body, rest = body + chunk, rest[2:]
+        return status, body
 
 
 def writes(came, hard):

@@ -148,6 +148,11 @@ class Caller:
             self.on_left()
 
     @property
+    def size(self) -> int:
+        """How many bytes of the body have come."""
+        return self._size
+
+    @property
     def is_whole(self) -> bool:
         """Whether the request was received to its end."""
         return self._whole

@@ -35,6 +35,10 @@ HEAD_S = 10.0
 BODY_S = 60.0
 IDLE_S = 75.0
 
+# Read ahead while another answer is in progress: reading on is how a caller's leaving is seen.
+MAX_WAITING = 16
+MAX_AHEAD_BYTES = 1_048_576
+
 CLOSE = b"connection: close\r\n"
 STATUS_LINES = {int(status): f"HTTP/1.1 {status} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
@@ -180,8 +184,8 @@ class HttpConnection(asyncio.Protocol):
             self._start(caller)
         else:
             self._waiting.append(caller)
-            if self.transport is not None:
-                self.transport.pause_reading()
+            if len(self._waiting) > MAX_WAITING:
+                self._read_later()
 
     def on_body(self, body: bytes) -> None:
         """Part of a request's body."""
@@ -190,6 +194,8 @@ class HttpConnection(asyncio.Protocol):
         if self._reading is not None:
             self._since = self.loop.time()
             self._reading.take(body)
+            if self._reading is not self._now and self._reading.size > MAX_AHEAD_BYTES:
+                self._read_later()
 
     def on_message_complete(self) -> None:
         """A request is whole."""
@@ -280,9 +286,12 @@ class HttpConnection(asyncio.Protocol):
         self._since = self.loop.time()
         if self._waiting:
             self._start(self._waiting.popleft())
-        # What was started may still want the rest of its body.
-        if self.transport is not None and not self.transport.is_reading():
+        if self.transport is not None and not self.transport.is_closing() and not self.transport.is_reading():
             self.transport.resume_reading()
+
+    def _read_later(self) -> None:
+        if self.transport is not None and self.transport.is_reading():
+            self.transport.pause_reading()
 
     def _answer_no_more(self) -> None:
         """What is being answered is the last; what waits behind it is dropped."""
