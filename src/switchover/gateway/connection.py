@@ -66,6 +66,9 @@ class HttpConnection(asyncio.Protocol):
         self._now: Caller | None = None
         self._waiting: deque[Caller] = deque()
         self._reading: Caller | None = None
+        # The task that answers, and what it waits for between requests.
+        self._task: asyncio.Task[None] | None = None
+        self._bell: asyncio.Future[None] | None = None
         self._target = b""
         self._headers: list[Header] = []
         self._header_bytes = self._header_count = 0
@@ -97,6 +100,9 @@ class HttpConnection(asyncio.Protocol):
                 caller.leave()
         self._now = None
         self._waiting.clear()
+        if self._bell is not None:
+            self._bell.set_result(None)
+            self._bell = None
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the caller."""
@@ -277,9 +283,27 @@ class HttpConnection(asyncio.Protocol):
     def _start(self, caller: Caller) -> None:
         self._now = caller
         caller.is_full = self._full
-        task = self.loop.create_task(self._app.answer(caller))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        if self._bell is not None:
+            self._bell.set_result(None)
+            self._bell = None
+        elif self._task is None:
+            self._task = task = self.loop.create_task(self._serve())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self) -> None:
+        """Answers one request after the other: one task for all, as making one costs as much as reading a head."""
+        try:
+            while self.transport is not None:
+                if self._now is not None and not self._now.answered:
+                    await self._app.answer(self._now)
+                else:
+                    self._bell = self.loop.create_future()
+                    await self._bell
+        except asyncio.CancelledError:
+            self._bell = None
+            self.abort()
+            raise
 
     def _next(self) -> None:
         self._now = None
