@@ -60,8 +60,9 @@ class Failover:
 
     def board_for(self, attempt: Attempt, exchange: str) -> Board:
         """The board that this exchange's attempt counts on."""
-        cut = meets(attempt.drill_cut, exchange)
-        return self.board if cut is None else self.drills.setdefault(cut.id, Board())
+        if attempt.drill_cut is None or not attempt.drill_cut.reaches(exchange):
+            return self.board
+        return self.drills.setdefault(attempt.drill_cut.id, Board())
 
     async def walk(self, call: Call, plan: Plan, guard: Guard, records: list[AttemptRecord]) -> Opened:
         """The first answer. Raises Spent, NoUpstream, or the RequestRejected or BadRequest that stops the walk."""
