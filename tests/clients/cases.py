@@ -118,7 +118,7 @@ def _judge_error(status: int | None, words: str, client: str, told: dict[str, An
     if not error:
         return FAIL, _line(f"nothing was raised; the caller took {told.get('text')!r} for whole")
     said = _line(f"{error['name']} {error['status']}: {error['message']}")
-    if not error.get("library", True):
+    if not error["library"]:
         return FAIL, f"no error of the client's own: {said}"
     if status is not None and error["status"] != status:
         return FAIL, f"not {status} but {said}"

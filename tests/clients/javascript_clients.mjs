@@ -19,7 +19,7 @@ function openai(job) {
   const told = (answer) => ({
     text: answer.choices[0].message.content,
     finish: answer.choices[0].finish_reason,
-    usage: [answer.usage.prompt_tokens, answer.usage.completion_tokens],
+    usage: answer.usage && [answer.usage.prompt_tokens, answer.usage.completion_tokens],
     model: answer.model,
     calls: (answer.choices[0].message.tool_calls ?? []).map((c) => [c.function.name, JSON.parse(c.function.arguments)]),
   });

@@ -19,7 +19,7 @@ from typing import Any
 
 import python_clients
 from cases import CASES, FAIL, GIVEN, LEAVING_S, NONE, PASS, ROUTE, Case, Cell, judge
-from node_runner import Node, lacking, version_of
+from node_runner import Node, lacking, node_version, version_of
 from upstream import answer
 
 from switchover.domain.process import Criticality, DataClass, Process
@@ -32,7 +32,7 @@ PACKAGES = {"ai/openai": ("ai", "@ai-sdk/openai"), "ai/anthropic": ("ai", "@ai-s
             "openai": ("openai",), "anthropic": ("@anthropic-ai/sdk",)}  # fmt: skip
 LANGUAGES = {"python": ("openai", "anthropic"), "javascript": tuple(SPEAKS)}
 WAYS = ("same", "cross")
-SIDE_BY_SIDE = 6
+SIDE_BY_SIDE = 8
 SETTLE_S = 0.05
 Act = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -50,6 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
         languages.remove("javascript")
     cells = run(languages)
     print(json.dumps([asdict(cell) for cell in cells]) if given.json else drawn(cells))
+    if "javascript" in languages and not given.json:
+        print(f"JavaScript ran on node {node_version()}")
     return int(bool(missing) or any(cell.state == FAIL for cell in cells))
 
 

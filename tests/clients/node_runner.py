@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-OLDEST = 20
+OLDEST = 18
 ANSWER_S = 40
 
 
@@ -20,15 +20,22 @@ def lacking() -> str:
     """What this half lacks; nothing if it may run."""
     if shutil.which("node") is None:
         return "there is no node"
-    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
-    if int(re.findall(r"\d+", version)[0]) < OLDEST:
-        return f"node is {version.strip()}; these clients run on {OLDEST} or newer"
-    return "" if (HERE / "node_modules" / ".package-lock.json").is_file() else "run `npm ci` in tests/clients"
+    if int(re.findall(r"\d+", node_version())[0]) < OLDEST:
+        return f"node is {node_version()}; these clients run on {OLDEST} or newer"
+    wanted = json.loads((HERE / "package.json").read_text())["dependencies"]
+    stale = [package for package, version in wanted.items() if version_of(package) != version]
+    return f"run `npm ci` in tests/clients, for {', '.join(stale)}" if stale else ""
 
 
-def version_of(package: str) -> str:
-    """The version that is installed."""
-    return str(json.loads((HERE / "node_modules" / package / "package.json").read_text())["version"])
+def node_version() -> str:
+    """As node says it."""
+    return subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def version_of(package: str) -> str | None:
+    """The version that is installed, or None."""
+    manifest = HERE / "node_modules" / package / "package.json"
+    return str(json.loads(manifest.read_text())["version"]) if manifest.is_file() else None
 
 
 class Node:

@@ -13,15 +13,16 @@ Told = dict[str, Any]
 
 
 def act(job: dict[str, Any]) -> Told:
-    """Does the job's act and tells what the caller saw; an error of the client's is told too."""
+    """Does the job's act and tells what the caller saw; an error is told too."""
     client = CLIENTS[job["client"]](job)
     try:
         with client.sdk:
             told: Told = getattr(client, job["act"])()
             return told
-    except (openai.OpenAIError, anthropic.AnthropicError) as error:
+    except Exception as error:
+        own = isinstance(error, openai.OpenAIError | anthropic.AnthropicError)
         status = getattr(error, "status_code", None)
-        return {"error": {"name": type(error).__name__, "status": status, "message": str(error)}}
+        return {"error": {"name": type(error).__name__, "status": status, "message": str(error), "library": own}}
 
 
 class OpenAI:
@@ -42,7 +43,7 @@ class OpenAI:
     def _told(self, answer: Any) -> Told:
         choice = answer.choices[0]
         calls = [[c.function.name, json.loads(c.function.arguments)] for c in choice.message.tool_calls or ()]
-        usage = [answer.usage.prompt_tokens, answer.usage.completion_tokens]
+        usage = answer.usage and [answer.usage.prompt_tokens, answer.usage.completion_tokens]
         finish = choice.finish_reason
         return {"text": choice.message.content, "finish": finish, "usage": usage, "model": answer.model, "calls": calls}
 
