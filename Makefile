@@ -6,7 +6,7 @@ STARTER := .cache/weights/b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373
 export SWITCHOVER_WEIGHTS := $(CURDIR)/.cache/weights
 SEED ?= 1
 
-.PHONY: demo test check bench verdicts docs picture lock clean help
+.PHONY: demo test check bench verdicts clients docs picture lock clean help
 
 help:
 	@echo "make demo      the whole loop on an insurer's inbox: record, rehearse, adapt, prove, cut off, answer"
@@ -14,6 +14,7 @@ help:
 	@echo "make check     ruff, mypy, import contracts"
 	@echo "make bench     CPU per request and per chunk, against nginx in the same run"
 	@echo "make verdicts  the verdict's simulations, 4,000 runs each"
+	@echo "make clients   official Python and JavaScript clients against the gateway: a matrix (needs node and npm)"
 	@echo "make docs      the reference pages, generated from the code"
 
 $(BIN)/uv: requirements/uv.txt
@@ -56,6 +57,11 @@ bench: $(VENV)/.dev
 verdicts: $(VENV)/.dev
 	$(BIN)/python benchmarks/verdicts.py
 
+clients: $(VENV)/.dev
+	@command -v npm >/dev/null || { echo "The JavaScript clients need Node 18 or newer, with npm."; exit 1; }
+	@cd tests/clients && npm ci --silent
+	@$(BIN)/python tests/clients/matrix.py
+
 docs: $(VENV)/.dev
 	$(BIN)/python docs/generate.py
 	$(BIN)/mkdocs build --strict --quiet
@@ -69,4 +75,4 @@ lock: $(BIN)/uv
 	cd requirements && for name in run dev uv; do ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $$name.in -o $$name.txt; done
 
 clean:
-	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache site demo-data
+	rm -rf tests/clients/node_modules $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache site demo-data
