@@ -15,6 +15,7 @@ SwitchoverError
 │   └── TooLarge                   413
 ├── NoUpstream                     503: no attempt left, or none proven
 ├── RecordingFailed                503: a route that requires recording could not record
+├── OutOfTime                      504: the caller's deadline passed before there was an answer
 └── UpstreamError                  one attempt failed; the class says what the gateway does next
     ├── RequestRejected            400/422 about the caller's own fields: stop
     ├── Denied                     401/403: hold the credential, next attempt
@@ -135,6 +136,13 @@ class RecordingFailed(SwitchoverError):
 
     http_status: ClassVar[int] = 503
     code: ClassVar[str] = "recording_failed"
+
+
+class OutOfTime(SwitchoverError):
+    """The caller's deadline passed before there was an answer."""
+
+    http_status: ClassVar[int] = 504
+    code: ClassVar[str] = "deadline_exceeded"
 
 
 class UpstreamError(SwitchoverError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +20,13 @@ from .asgi_types import Header
 MAX_BODY_BYTES = 33_554_432
 PASSED = frozenset([b"anthropic-beta", b"openai-beta"])
 # Of which a second one could say something else than the first.
-SINGLE = (b"host", b"authorization", b"x-api-key", b"content-encoding", b"content-length")
+SINGLE = (b"host", b"authorization", b"x-api-key", b"content-encoding", b"content-length", b"x-switchover-deadline")
+DEADLINE = b"x-switchover-deadline"
+# Python's SDKs of OpenAI and Anthropic send the first, Anthropic's the second too, JavaScript's the second alone.
+SDK_TIMEOUTS = (b"x-stainless-read-timeout", b"x-stainless-timeout")
+# Kept of a caller's deadline for the way back: the watch over deadlines looks every 50 ms.
+RESERVE_S = 0.25
+RESERVE_SHARE = 0.1
 LOOPBACK = frozenset(["127.0.0.1", "localhost", "[::1]", "testserver"])
 
 # Seeded by the system once: os.urandom would give up the interpreter lock on every request.
@@ -50,11 +57,15 @@ class Head:
     anthropic: bool
     length: int
     passed: Mapping[str, str]
+    patience: float
 
 
 @dataclass(slots=True)
 class Call:
-    """An admitted request. ``begun`` is monotonic, ``started_at`` Unix seconds."""
+    """An admitted request. ``begun`` is monotonic, ``started_at`` Unix seconds.
+
+    ``patience``: so many seconds from ``begun`` the caller waits for an answer to begin; inf when nothing is said.
+    """
 
     id: str
     dialect: AnyDialect
@@ -64,6 +75,12 @@ class Call:
     passed: Mapping[str, str]
     started_at: float
     begun: float
+    patience: float = math.inf
+
+    @property
+    def deadline(self) -> float:
+        """When, on the monotonic clock, the caller must have been answered; leaves time to say that there is none."""
+        return self.begun + self.patience - min(RESERVE_S, self.patience * RESERVE_SHARE)
 
 
 def read_head(headers: list[Header], hosts: frozenset[str]) -> Head:
@@ -84,7 +101,31 @@ def read_head(headers: list[Header], hosts: frozenset[str]) -> Head:
         b"anthropic-version" in fields,
         int(length) if length.isdigit() else 0,
         {name.decode(): fields[name].decode("latin-1") for name in PASSED if name in fields},
+        _patience(fields),
     )
+
+
+def _patience(fields: Mapping[bytes, bytes]) -> float:
+    """How long the caller waits for an answer to begin: its own word, else its SDK's timeout, else inf."""
+    said = fields.get(DEADLINE)
+    if said is not None:
+        seconds = _seconds(said)
+        if not math.isfinite(seconds):
+            raise BadRequest(f"{DEADLINE.decode()} is no number of seconds; send one such as 12.5, or none")
+        return max(seconds, 0.0)
+    for name in SDK_TIMEOUTS:
+        said = fields.get(name)
+        # Without a timeout an SDK sends a word; JavaScript's rounds down, so that 0 is less than a second.
+        if said is not None and 0.0 < (seconds := _seconds(said)) < math.inf:
+            return seconds
+    return math.inf
+
+
+def _seconds(text: bytes) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _check_single(names: list[bytes]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Callable
 
@@ -10,20 +11,25 @@ from switchover.clock import Clock
 from switchover.domain.exchange import AttemptRecord
 from switchover.domain.ports import Answer, Upstream
 from switchover.domain.process import UpstreamSpec
-from switchover.errors import BadRequest, NoUpstream, RateLimited, TooSlow, UpstreamError
-from switchover.planning import Attempt, Board, BreakerState, Plan
+from switchover.errors import BadRequest, NoUpstream, OutOfTime, RateLimited, TooSlow, UpstreamError
+from switchover.planning import Attempt, Board, BreakerState, Plan, Timers
 
 from .admit import Call
 from .attempt import Artefacts, Opened, ask, meets, open_answer, render
-from .guard import TOO_SLOW, Guard
+from .guard import OUT_OF_TIME, TICK_S, TOO_SLOW, Guard
 
 MAX_ATTEMPTS = 3
 LAST_ATTEMPT_S = 600.0
 # SRE book, "Handling Overload": retries at most a tenth of the requests; Envoy: at least three at once.
 RETRY_SHARE = 0.1
 RETRIES_AT_ONCE = 3
+# The longest Retry-After that is waited for.
+LONGEST_WAIT_S = 60.0
+LEAST_JITTER_S = 0.05
+LONGEST_JITTER_S = 0.15
 
 OnHeld = Callable[[str, str, str], None]
+Replan = Callable[[Call], Plan]
 
 
 class Spent(NoUpstream):
@@ -53,10 +59,11 @@ class Failover:
         self._on_held = on_held
         self.board = Board()
         self.drills: dict[str, Board] = {}
+        self.timers = Timers()
         self._probing: set[str] = set()
         self._asked: dict[str, int] = {}
         self._retried: dict[str, int] = {}
-        self._retrying = 0
+        self._retrying: dict[str, int] = {}
 
     def board_for(self, attempt: Attempt, exchange: str) -> Board:
         """The board that this exchange's attempt counts on."""
@@ -64,8 +71,11 @@ class Failover:
             return self.board
         return self.drills.setdefault(attempt.drill_cut.id, Board())
 
-    async def walk(self, call: Call, plan: Plan, guard: Guard, records: list[AttemptRecord]) -> Opened:
-        """The first answer. Raises Spent, NoUpstream, or the RequestRejected or BadRequest that stops the walk."""
+    async def walk(self, call: Call, plan: Plan, guard: Guard, records: list[AttemptRecord], replan: Replan) -> Opened:
+        """The first answer. Raises Spent, OutOfTime, or the RequestRejected or BadRequest that stops the walk.
+
+        ``replan`` tells, after a wait, whether the plan still holds.
+        """
         errors: list[UpstreamError] = []
         refused: BadRequest | None = None
         for place, attempt in enumerate(plan.attempts):
@@ -88,13 +98,40 @@ class Failover:
                 break
         if refused is not None and not errors:
             raise refused
+        opened = await self._after_wait(call, guard, records, errors, replan)
+        if opened is not None:
+            return opened
         raise Spent(why(plan, call, errors), errors)
+
+    async def _after_wait(
+        self, call: Call, guard: Guard, records: list[AttemptRecord], errors: list[UpstreamError], replan: Replan
+    ) -> Opened | None:
+        """One more try of the busy upstream that is back first, once no other is left; None when that is of no use."""
+        failed = zip([one.upstream for one in records], errors, strict=True)
+        waits = {name: error.retry_after for name, error in failed if isinstance(error, RateLimited)}
+        wait, name = min(((wait, name) for name, wait in waits.items() if wait is not None), default=(math.inf, ""))
+        left = call.deadline - self._clock.monotonic()
+        if len(records) >= MAX_ATTEMPTS or wait > LONGEST_WAIT_S or wait + LONGEST_JITTER_S >= left:
+            return None
+        if not await self._pause(name, wait):
+            return None
+        attempt = next((one for one in replan(call).attempts if one.upstream.name == name), None)
+        if attempt is None:
+            return None
+        try:
+            return await self._try(call, attempt, guard, records, last=True)
+        except UpstreamError as error:
+            errors.append(error)
+        return None
 
     async def _try(
         self, call: Call, attempt: Attempt, guard: Guard, records: list[AttemptRecord], last: bool
     ) -> Opened | None:
         spec, clock = attempt.upstream, self._clock
         board, begun = self.board_for(attempt, call.id), clock.monotonic()
+        left = call.deadline - begun
+        if left < TICK_S:
+            raise out_of_time(call)
         probe = board.state(spec, begun) is BreakerState.HALF_OPEN
         if probe and spec.name in self._probing and not last:
             return None
@@ -103,8 +140,11 @@ class Failover:
         self._asked[spec.name] = self._asked.get(spec.name, 0) + 1
         if probe:
             self._probing.add(spec.name)
-        guard.arm(LAST_ATTEMPT_S if last else call.process.first_content_timeout, TOO_SLOW)
+        limit = self._limit(call, spec)
+        longest = LAST_ATTEMPT_S if last else limit
+        guard.arm(min(longest, left), TOO_SLOW if longest <= left else OUT_OF_TIME)
         failure: UpstreamError | None = None
+        expired = False
         opened: Opened | None = None
         try:
             upstream = self._upstream(spec)
@@ -114,7 +154,8 @@ class Failover:
         except UpstreamError as error:
             failure = error
         except asyncio.CancelledError:
-            if not guard.take(TOO_SLOW):
+            expired = guard.take(OUT_OF_TIME)
+            if not expired and not guard.take(TOO_SLOW):
                 raise
             failure = TooSlow(f"{spec.name} was too slow")
         finally:
@@ -134,8 +175,15 @@ class Failover:
                 cut_off=cut.id if cut else None,
             )
         )
+        # What the caller's haste ended says something about the upstream only where its own time was up too.
+        fair = not expired or now - begun >= limit
+        if cut is None and fair and (failure is None or isinstance(failure, TooSlow)):
+            self.timers.began(spec, len(call.body), now - begun, whole=is_whole(call))
         if failure is not None:
-            self.failed(attempt, call.id, failure)
+            if fair:
+                self.failed(attempt, call.id, failure)
+            if expired:
+                raise out_of_time(call) from failure
             raise failure
         if not call.peek.stream:
             board.answered(spec, now)
@@ -151,16 +199,31 @@ class Failover:
     async def _may_retry(self, name: str, errors: list[UpstreamError]) -> bool:
         if not errors or errors[-1].retry != "once":
             return False
-        retried = self._retried.get(name, 0)
-        if self._retrying >= RETRIES_AT_ONCE and retried >= RETRY_SHARE * self._asked.get(name, 0):
+        return await self._pause(name, 0.0)
+
+    async def _pause(self, name: str, wait: float) -> bool:
+        """Waits so long and a little more before asking an upstream again; False at once without budget for it."""
+        retried, retrying = self._retried.get(name, 0), self._retrying.get(name, 0)
+        if retrying >= RETRIES_AT_ONCE and retried >= RETRY_SHARE * self._asked.get(name, 0):
             return False
         self._retried[name] = retried + 1
-        self._retrying += 1
+        self._retrying[name] = retrying + 1
         try:
-            await self._clock.sleep(0.05 + 0.1 * self._rng.random())
+            await self._clock.sleep(wait + LEAST_JITTER_S + (LONGEST_JITTER_S - LEAST_JITTER_S) * self._rng.random())
         finally:
-            self._retrying -= 1
+            self._retrying[name] -= 1
         return True
+
+    def _limit(self, call: Call, spec: UpstreamSpec) -> float:
+        """How long an attempt may take until its first content while another is left."""
+        configured = call.process.first_content_timeout
+        learned = self.timers.first(spec, len(call.body), whole=is_whole(call))
+        return configured if learned is None else min(learned, configured)
+
+    def paused(self, call: Call, opened: Opened, silence: float | None) -> None:
+        """Learns the longest silence of a stream, unless it was drilled."""
+        if silence is not None and meets(opened.attempt.drill_cut, call.id) is None:
+            self.timers.paused(opened.attempt.upstream, len(call.body), silence)
 
 
 def why(plan: Plan, call: Call, errors: list[UpstreamError]) -> str:
@@ -176,6 +239,19 @@ def why(plan: Plan, call: Call, errors: list[UpstreamError]) -> str:
     else:
         rest = "no attempt is left"
     return f"{call.process.name}: {'; '.join([*tried, *lost, rest])}."
+
+
+def is_whole(call: Call) -> bool:
+    """True when nothing is sent on before the answer is complete."""
+    return not call.peek.stream or call.peek.holds or call.process.midstream == "hold"
+
+
+def out_of_time(call: Call) -> OutOfTime:
+    """What a caller is told whose deadline has passed."""
+    return OutOfTime(
+        f"{call.process.name}: no answer began within the {call.patience:g} s this caller waits; "
+        "wait longer, or ask for a shorter answer or a stream"
+    )
 
 
 def all_busy(errors: list[UpstreamError]) -> bool:

@@ -12,6 +12,7 @@ TICK_S = 0.05
 CALLER_LEFT = "caller-left"
 CALLER_SLOW = "caller-slow"
 TOO_SLOW = "slow-first-token"
+OUT_OF_TIME = "caller-deadline"
 STALLED = "stall-midway"
 
 
@@ -35,7 +36,9 @@ class Watch:
         for guard in self.guards:
             if guard.moved:
                 guard.moved = False
-                guard.deadline = now + guard.seconds
+                deadline = now + guard.seconds
+                guard.longest = max(guard.longest, deadline - guard.deadline)
+                guard.deadline = deadline
             elif guard.deadline <= now:
                 overdue.append(guard)
         for guard in overdue:
@@ -48,10 +51,11 @@ class Watch:
 class Guard:
     """Cancels the request's task when a deadline passes or the caller leaves; ``fired`` says why.
 
-    Whoever sets ``moved`` puts the deadline off: it counts anew from the next look.
+    Whoever sets ``moved`` puts the deadline off: it counts anew from the next look. ``longest`` is how long it had
+    counted before it was put off, at most; it is known to the look.
     """
 
-    __slots__ = ("_task", "_watch", "_why", "deadline", "fired", "loop", "moved", "seconds")
+    __slots__ = ("_task", "_watch", "_why", "deadline", "fired", "longest", "loop", "moved", "seconds")
 
     def __init__(self, watch: Watch, caller: Caller) -> None:
         task = asyncio.current_task()
@@ -61,6 +65,7 @@ class Guard:
         self.loop = task.get_loop()
         self.deadline = self.seconds = math.inf
         self.moved = False
+        self.longest = 0.0
         self._why = ""
         self.fired: str | None = None
         self._watch = watch
@@ -80,6 +85,10 @@ class Guard:
         self.deadline = self.seconds = math.inf
         self.moved = False
 
+    def silence(self) -> float:
+        """The longest time that passed without the deadline being put off, up to now."""
+        return max(self.longest, self.loop.time() + self.seconds - self.deadline)
+
     def take(self, why: str) -> bool:
         """True when the task was cancelled for this reason; the cancellation is thereby dealt with."""
         if self.fired != why:
@@ -94,6 +103,7 @@ class Guard:
 
     def ring(self) -> None:
         """The deadline has passed."""
+        self.longest = max(self.longest, self.seconds)
         self._fire(self._why)
 
     def _left(self) -> None:

@@ -11,7 +11,8 @@ from switchover.clock import Clock
 from switchover.domain.exchange import AttemptRecord, Outcome
 from switchover.domain.ports import Upstream
 from switchover.domain.process import UpstreamSpec
-from switchover.errors import SwitchoverError, TooLarge, UpstreamError
+from switchover.errors import NoUpstream, Stalled, SwitchoverError, TooLarge, UpstreamError
+from switchover.planning import Plan
 
 from . import record
 from .admit import LOOPBACK, MAX_BODY_BYTES, AnyDialect, Call, Door, Head, check_route, new_id, read_head
@@ -98,7 +99,7 @@ class Gateway:
         if body is None:
             return None
         peek = dialect.peek(body)
-        return Call(new_id(), dialect, process, body, peek, head.passed, self.clock.now(), begun)
+        return Call(new_id(), dialect, process, body, peek, head.passed, self.clock.now(), begun, head.patience)
 
     async def _serve(self, call: Call, caller: Caller) -> None:
         number = record.begin(self.spool, call)
@@ -109,11 +110,12 @@ class Gateway:
         guard = Guard(self.watch, caller)
         first: float | None = None
         try:
-            plan = self.plans.plan_for(call, self.source.current, self.failover)
+            plan = self._plan(call)
             await record.begun(self.spool, number)
-            opened = await self.failover.walk(call, plan, guard, attempts)
+            opened = await self.failover.walk(call, plan, guard, attempts, self._plan)
             first = self.clock.monotonic() - call.begun
-            await send_opened(caller, sent, call, opened, guard, self._headers(call, attempts, opened))
+            idle = self.failover.timers.idle(opened.attempt.upstream, len(call.body))
+            await send_opened(caller, sent, call, opened, guard, self._headers(call, attempts, opened), idle)
         except SwitchoverError as error:
             refused = refusal(error)
             code, sent.status, sent.outcome = refused.code, refused.status, Outcome.FAILED
@@ -137,6 +139,13 @@ class Gateway:
             guard.close()
             self._settle(call, sent, attempts, opened, first, code)
 
+    def _plan(self, call: Call) -> Plan:
+        """The plan as things stand now. Raises NoUpstream for a process that was removed since it was asked."""
+        snapshot = self.source.current
+        if call.process.name not in snapshot.processes:
+            raise NoUpstream(f"{call.process.name} is configured no more; ask whoever runs this gateway")
+        return self.plans.plan_for(call, snapshot, self.failover)
+
     def _settle(
         self,
         call: Call,
@@ -156,9 +165,12 @@ class Gateway:
             if sent.error is not None:
                 code = sent.error.code
                 self._cut(call, opened, attempts, sent.error)
+                if isinstance(sent.error, Stalled):
+                    self.failover.paused(call, opened, sent.silence)
             elif sent.outcome is Outcome.COMPLETE:
                 board = self.failover.board_for(opened.attempt, call.id)
                 board.answered(opened.attempt.upstream, self.clock.monotonic())
+                self.failover.paused(call, opened, sent.silence)
         self.counts[sent.outcome] = self.counts.get(sent.outcome, 0) + 1
         record.finish(
             self.spool,

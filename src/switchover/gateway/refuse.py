@@ -9,6 +9,7 @@ from switchover.errors import (
     BadRequest,
     CallerError,
     NoUpstream,
+    OutOfTime,
     RecordingFailed,
     RequestRejected,
     SwitchoverError,
@@ -39,7 +40,7 @@ def refusal(error: SwitchoverError) -> Refusal:
     if isinstance(error, RequestRejected):
         status, code = REJECTED.get(error.fault, (error.http_status, error.code))
         return Refusal(status, code, str(error))
-    if isinstance(error, CallerError | NoUpstream | RecordingFailed | UpstreamError):
+    if isinstance(error, CallerError | NoUpstream | OutOfTime | RecordingFailed | UpstreamError):
         return Refusal(error.http_status, error.code, str(error))
     return Refusal(500, "internal_error", "the gateway failed; its log says why")
 

@@ -15,7 +15,7 @@ from .caller import Caller, line
 from .guard import CALLER_SLOW, STALLED, Guard
 from .refuse import Refusal
 
-# faults.yaml, defaults.idle_timeout: the upper clamp, until gaps are learned. Pings do not reset it.
+# faults.yaml, defaults.idle_timeout: the upper clamp, which holds until silences are learned. Pings do not reset it.
 IDLE_S = 45.0
 # faults.yaml, caller-slow.
 UNREAD_S = 60.0
@@ -30,13 +30,14 @@ RETRY = line("x-should-retry", "true")
 
 @dataclass(slots=True)
 class Sent:
-    """What reached the caller: the tee, and how it ended."""
+    """What reached the caller: the tee, and how it ended. ``silence``: the longest between two content events."""
 
     status: int
     outcome: Outcome = Outcome.ABANDONED
     parts: list[bytes] = field(default_factory=list)
     error: UpstreamError | None = None
     begun: bool = False
+    silence: float | None = None
 
     @property
     def answer(self) -> bytes:
@@ -62,8 +63,13 @@ def send_error(
     send_whole(caller, sent, body, lines)
 
 
-async def send_opened(caller: Caller, sent: Sent, call: Call, opened: Opened, guard: Guard, lines: bytes) -> None:
-    """Sends an answer that passed the commit point, to its end. Sets ``sent.error`` when the upstream broke off."""
+async def send_opened(
+    caller: Caller, sent: Sent, call: Call, opened: Opened, guard: Guard, lines: bytes, idle: float | None = None
+) -> None:
+    """Sends an answer that passed the commit point, to its end. Sets ``sent.error`` when the upstream broke off.
+
+    ``idle``: the learned time it may be silent.
+    """
     stream = opened.stream
     if not call.peek.stream or stream is None:
         send_whole(caller, sent, opened.ready, lines + JSON)
@@ -73,7 +79,8 @@ async def send_opened(caller: Caller, sent: Sent, call: Call, opened: Opened, gu
     caller.begin(sent.status, lines + EVENTS)
     last = opened.ready
     if not opened.whole:
-        last = await _follow(caller, sent, call, opened.ready, stream, guard)
+        flow = Flow(caller, sent.parts, stream, guard, min(idle or IDLE_S, IDLE_S))
+        last = await _follow(flow, sent, call, opened.ready, stream, guard)
     if last:
         sent.parts.append(last)
     caller.end(last)
@@ -81,9 +88,8 @@ async def send_opened(caller: Caller, sent: Sent, call: Call, opened: Opened, gu
     _leave(stream, guard)
 
 
-async def _follow(caller: Caller, sent: Sent, call: Call, ready: bytes, stream: Stream, guard: Guard) -> bytes:
+async def _follow(flow: Flow, sent: Sent, call: Call, ready: bytes, stream: Stream, guard: Guard) -> bytes:
     """Relays frame by frame; returns what is owed at the end. A cut ends in the dialect's error frame."""
-    flow = Flow(caller, sent.parts, stream, guard)
     try:
         flow.begin(ready)
         await flow.over
@@ -95,6 +101,7 @@ async def _follow(caller: Caller, sent: Sent, call: Call, ready: bytes, stream: 
             raise
         return _after_break(sent, stream, call, Stalled(f"{stream.name} stopped midway"))
     finally:
+        sent.silence = guard.silence()
         guard.disarm()
         flow.stop()
 
@@ -106,19 +113,20 @@ class Flow:
     stops the upstream from being read.
     """
 
-    __slots__ = ("_caller", "_decoder", "_feed", "_guard", "_parts", "_progressed", "_stream", "over")
+    __slots__ = ("_caller", "_decoder", "_feed", "_guard", "_idle", "_parts", "_progressed", "_stream", "over")
 
-    def __init__(self, caller: Caller, parts: list[bytes], stream: Stream, guard: Guard) -> None:
+    def __init__(self, caller: Caller, parts: list[bytes], stream: Stream, guard: Guard, idle: float) -> None:
         self._caller, self._parts, self._stream, self._guard = caller, parts, stream, guard
         self._decoder: FrameDecoder = stream.decoder
         self._feed = stream.decoder.feed if stream.translator is None else stream.take
-        self._progressed = 0
+        self._progressed, self._idle = 0, idle
         self.over: asyncio.Future[None] = guard.loop.create_future()
         caller.on_room = self._room
 
     def begin(self, ready: bytes) -> None:
         """Sends what came before the commit point, and all that follows as it comes."""
-        self._guard.arm(IDLE_S, STALLED)
+        self._guard.arm(self._idle, STALLED)
+        self._guard.longest = 0.0
         if ready:
             self._parts.append(ready)
             self._caller.write(ready)
@@ -155,7 +163,7 @@ class Flow:
             self.over.set_exception(error)
 
     def _room(self) -> None:
-        self._guard.arm(IDLE_S, STALLED)
+        self._guard.arm(self._idle, STALLED)
         self._stream.answer.resume()
 
 

@@ -2,5 +2,6 @@
 
 from .breaker import Board, BreakerState
 from .plan import Attempt, Plan, Skipped, plan
+from .timers import Timers
 
-__all__ = ["Attempt", "Board", "BreakerState", "Plan", "Skipped", "plan"]
+__all__ = ["Attempt", "Board", "BreakerState", "Plan", "Skipped", "Timers", "plan"]

@@ -5,6 +5,7 @@ Rows and their reasons: ``facts/faults.yaml``, layers status and stream.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 
@@ -26,7 +27,6 @@ from switchover.errors import (
     UpstreamError,
 )
 
-RETRY_AFTER_CAP_S = 60.0
 SECRETS = re.compile(r"\b(?:sk|pk|sw|key|gsk|xai)[-_][A-Za-z0-9_\-*.]{4,}|Bearer\s+\S+|AIza[\w-]{10,}")
 REGION = re.compile(r"country|region|territory|not available in your location|unsupported.location", re.I)
 UNPAID = re.compile(r"credit balance|billing|payment|insufficient.funds|balance is too low", re.I)
@@ -144,8 +144,9 @@ def redact(text: str) -> str:
 
 
 def retry_after(value: str | None) -> float | None:
-    """Seconds to wait, 0–60; None for a date, text or nothing."""
+    """Seconds to wait, as many as were asked for; None for a date, text or nothing."""
     try:
-        return min(max(float(value), 0.0), RETRY_AFTER_CAP_S) if value else None
+        seconds = float(value) if value else math.nan
     except ValueError:
         return None
+    return max(seconds, 0.0) if math.isfinite(seconds) else None

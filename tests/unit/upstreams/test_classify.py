@@ -43,7 +43,8 @@ def test_a_rejection_bears_the_providers_reason_without_the_key():
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("3600", 60.0), ("-5", 0.0), ("7", 7.0), ("tomorrow", None), (None, None)]
+    ("text", "seconds"),
+    [("3600", 3600.0), ("-5", 0.0), ("7", 7.0), ("nan", None), ("inf", None), ("tomorrow", None), (None, None)],
 )
-def test_retry_after_is_clamped_and_text_is_nothing(text, seconds):
+def test_retry_after_is_seconds_and_text_is_nothing(text, seconds):
     assert retry_after(text) == seconds
