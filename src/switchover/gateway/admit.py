@@ -26,7 +26,7 @@ DEADLINE = b"x-switchover-deadline"
 SDK_TIMEOUTS = (b"x-stainless-read-timeout", b"x-stainless-timeout")
 # Kept of a caller's deadline for the way back: the watch over deadlines looks every 50 ms.
 RESERVE_S = 0.25
-RESERVE_SHARE = 0.1
+RESERVE_SHARE = 0.2
 LOOPBACK = frozenset(["127.0.0.1", "localhost", "[::1]", "testserver"])
 
 # Seeded by the system once: os.urandom would give up the interpreter lock on every request.
