@@ -37,7 +37,10 @@ class Watch:
             if guard.moved:
                 guard.moved = False
                 deadline = now + guard.seconds
-                guard.longest = max(guard.longest, deadline - guard.deadline)
+                counted = deadline - guard.deadline
+                # Half the time of max(), for every open stream at every look.
+                if counted > guard.longest:
+                    guard.longest = counted
                 guard.deadline = deadline
             elif guard.deadline <= now:
                 overdue.append(guard)
