@@ -6,6 +6,7 @@ Every label value comes from the configuration or from our own code, never from 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -117,16 +118,15 @@ class Sample(NamedTuple):
 
 
 class Served:
-    """What is counted together: the requests of one process in one dialect that one upstream answered, or none did."""
+    """What is counted together: one process, one upstream (or none, where none answered) and one dialect."""
 
-    __slots__ = ("duration", "first", "gap", "outcomes")
+    __slots__ = ("attempts", "duration", "errors", "failovers", "first", "gap", "outcomes", "retries")
 
     def __init__(self) -> None:
-        self.outcomes: dict[Outcome, int] = {}
+        self.outcomes: defaultdict[Outcome, int] = defaultdict(int)
+        self.errors: defaultdict[tuple[str, bool], int] = defaultdict(int)
+        self.attempts = self.retries = self.failovers = 0
         self.duration, self.first, self.gap = Histogram(), Histogram(), Histogram()
-
-
-Key = tuple[str, str, str]
 
 
 class Metrics:
@@ -135,11 +135,7 @@ class Metrics:
     def __init__(self) -> None:
         self.open = 0
         self.recorded = 0
-        self._served: dict[Key, Served] = {}
-        self._attempts: dict[Key, int] = {}
-        self._retries: dict[Key, int] = {}
-        self._failovers: dict[Key, int] = {}
-        self._errors: dict[tuple[str, str, str, str, bool], int] = {}
+        self._served: dict[tuple[str, str, str], Served] = {}
 
     def begun(self, number: int) -> None:
         """A request is admitted; ``number`` is that of its intent in the spool, below zero when it was lost."""
@@ -149,8 +145,7 @@ class Metrics:
 
     def refused(self, dialect: str) -> None:
         """A request was refused before it was known whose it is or what it asks for."""
-        outcomes = self._of(("", "", dialect)).outcomes
-        outcomes[Outcome.REJECTED] = outcomes.get(Outcome.REJECTED, 0) + 1
+        self._of("", "", dialect).outcomes[Outcome.REJECTED] += 1
 
     def ended(
         self,
@@ -170,25 +165,23 @@ class Metrics:
         ``first``: seconds to the first content, of a streamed answer only; ``chunks`` of it that were sent on.
         """
         self.recorded += 1
-        key = (process, upstream, dialect)
-        served = self._of(key)
-        served.outcomes[outcome] = served.outcomes.get(outcome, 0) + 1
+        served = self._of(process, upstream, dialect)
+        served.outcomes[outcome] += 1
         served.duration.add(elapsed)
         if first is not None:
             served.first.add(first)
             if chunks > 1:
                 served.gap.add((elapsed - first) / (chunks - 1))
         if switched:
-            self._failovers[key] = self._failovers.get(key, 0) + 1
+            served.failovers += 1
         before = ""
         for one in attempts:
-            tried = key if one.upstream == upstream else (process, one.upstream, dialect)
-            self._attempts[tried] = self._attempts.get(tried, 0) + 1
+            tried = served if one.upstream == upstream else self._of(process, one.upstream, dialect)
+            tried.attempts += 1
             if one.fault is not None:
-                failed = (*tried, one.fault, one.cut_off is not None)
-                self._errors[failed] = self._errors.get(failed, 0) + 1
+                tried.errors[one.fault, one.cut_off is not None] += 1
             if one.upstream == before:
-                self._retries[tried] = self._retries.get(tried, 0) + 1
+                tried.retries += 1
             before = one.upstream
 
     def samples(self) -> Iterator[Sample]:
@@ -197,6 +190,8 @@ class Metrics:
         for key, served in self._served.items():
             for outcome, count in served.outcomes.items():
                 yield Sample("switchover_requests_total", (*key, outcome.value), count)
+            for (fault, drilled), count in served.errors.items():
+                yield Sample("switchover_errors_total", (*key, fault, str(drilled).lower()), count)
             for name, histogram in (
                 ("switchover_request_duration_seconds", served.duration),
                 ("switchover_first_content_seconds", served.first),
@@ -204,17 +199,13 @@ class Metrics:
             ):
                 if any(histogram.counts):
                     yield Sample(name, key, histogram)
-        for name, counts in (
-            ("switchover_attempts_total", self._attempts),
-            ("switchover_retries_total", self._retries),
-            ("switchover_failovers_total", self._failovers),
-        ):
-            for key, count in counts.items():
-                yield Sample(name, key, count)
-        for (*tried, fault, drilled), count in self._errors.items():
-            yield Sample("switchover_errors_total", (*tried, fault, str(drilled).lower()), count)
+            if key[1]:
+                yield Sample("switchover_attempts_total", key, served.attempts)
+                yield Sample("switchover_retries_total", key, served.retries)
+                yield Sample("switchover_failovers_total", key, served.failovers)
 
-    def _of(self, key: Key) -> Served:
+    def _of(self, process: str, upstream: str, dialect: str) -> Served:
+        key = process, upstream, dialect
         served = self._served.get(key)
         if served is None:
             served = self._served[key] = Served()
