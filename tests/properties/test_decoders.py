@@ -16,16 +16,20 @@ from switchover.domain.ports import Finished, Truncated
 
 RECORDINGS = {path.stem: path.read_bytes() for path in sorted((Path(__file__).parents[1] / "recordings").glob("*.sse"))}
 WHOLE = sorted(name for name in RECORDINGS if not name.endswith("_error"))
-# Where an answer is whole: after the frame with the finish reason (OpenAI), after the terminal event (Anthropic).
+# Where an answer is whole: after the frame with the finish reason (OpenAI's chat), else after the terminal event.
 TERMINAL = {
     "openai_text": b'"finish_reason":"stop"}',
     "openai_tools": b'"finish_reason":"tool_calls"}',
+    "openai_responses_text": b'{"type":"response.completed"',
+    "openai_responses_tools": b'{"type":"response.completed"',
     "anthropic_text": b'{"type":"message_stop"}',
     "anthropic_tools": b'{"type":"message_stop"}',
 }
 
 
 def dialect_of(name):
+    if name.startswith("openai_responses"):
+        return DIALECTS["openai_responses"]
     return DIALECTS["openai_chat" if name.startswith("openai") else "anthropic_messages"]
 
 
