@@ -5,17 +5,13 @@ Sources: platform.openai.com/docs/api-reference/chat/create, docs.claude.com/en/
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import msgspec
 
 from ..errors import BadRequest
-from .across_fields import left_out, refuse
+from .across_fields import left_out, limit_name, refuse
 from .shapes import read_request
-
-# Models of OpenAI's that refuse `max_tokens`; most other servers know only that one.
-_NEW_LIMIT = re.compile(r"(?:o\d|gpt-[5-9])")
 
 
 class _Source(msgspec.Struct):
@@ -87,8 +83,7 @@ def to_chat(body: bytes, model: str) -> tuple[bytes, tuple[str, ...]]:
         messages.append({"role": "system", "content": _joined(request.system)})
     for turn in request.messages:
         messages += _chat_messages(turn, dropped)
-    limit = "max_completion_tokens" if _NEW_LIMIT.match(model) else "max_tokens"
-    out: dict[str, Any] = {"model": model, "messages": messages, limit: request.max_tokens}
+    out: dict[str, Any] = {"model": model, "messages": messages, limit_name(model): request.max_tokens}
     for key, value in (("temperature", request.temperature), ("top_p", request.top_p)):
         if value is not None:
             out[key] = value

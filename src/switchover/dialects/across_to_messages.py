@@ -88,7 +88,9 @@ def to_messages(body: bytes, model: str) -> tuple[bytes, tuple[str, ...]]:
     if fields.get("n") not in (None, 1):
         raise BadRequest("`n` above 1 can't be carried to this upstream; ask once per answer.")
     if fields.get("response_format") not in (None, {"type": "text"}):
-        raise BadRequest("`response_format` can't be carried to this upstream; name a route that keeps it.")
+        raise BadRequest(
+            "A JSON format (`response_format`) can't be carried to this upstream; name a route that keeps it."
+        )
     dropped = left_out(fields, _CARRIED)
     limit = request.max_completion_tokens or request.max_tokens or DEFAULT_MAX_TOKENS
     out: dict[str, Any] = {"model": model, "max_tokens": limit}
