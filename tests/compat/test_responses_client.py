@@ -306,3 +306,12 @@ def test_the_client_is_told_the_exchange_of_an_error():
         with served, client_of(served, token) as client, pytest.raises(openai.InternalServerError) as caught:
             client.responses.create(model="claims", input="hi")
     assert caught.value.body["exchange"] == served.spool.exchanges[0].id
+
+
+def test_an_answer_can_t_be_fetched_or_made_in_the_background(vendor):
+    served, token = serve(vendor.url)
+    with served, client_of(served, token) as client:
+        with pytest.raises(openai.NotFoundError):
+            client.responses.retrieve("resp_1")
+        with pytest.raises(openai.BadRequestError, match="fetched later"):
+            client.responses.create(model="claims", input="hi", background=True)
