@@ -13,7 +13,7 @@ from .sse import FrameDecoder
 _SILENT_ITEMS = frozenset({"message", "reasoning"})
 
 
-class _Glance(msgspec.Struct):
+class _Glance(msgspec.Struct, gc=False):
     """All that is read of a delta."""
 
     type: str
