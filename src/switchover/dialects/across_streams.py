@@ -34,8 +34,6 @@ class StreamTranslator:
             raise ValueError(f"nothing to translate within {source}")
         steps: list[_Telling] = []
         if source != "openai_chat":
-            # The usage chunk is for a caller of the chat alone.
-            include_usage = include_usage and target == "openai_chat"
             responses = source == "openai_responses"
             steps.append(ChunksOfResponse(model, include_usage) if responses else _AsChunks(model, include_usage))
         if target != "openai_chat":

@@ -389,6 +389,12 @@ def test_a_refusal_stays_a_refusal_both_ways():
     assert back["choices"][0]["message"] == {"role": "assistant", "content": None, "refusal": "I won't."}
 
 
+def test_a_call_without_arguments_gets_an_object():
+    call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": ""}}
+    there = msgspec.json.decode(told(completion(tool_calls=[call]), CHAT, RESPONSES))
+    assert there["output"][0]["arguments"] == "{}"
+
+
 def test_broken_arguments_are_never_dispatched_at_anthropic():
     call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": '{"x":'}}
     there = msgspec.json.decode(told(completion(tool_calls=[call]), CHAT, RESPONSES))
