@@ -111,7 +111,7 @@ def serve_gateway(upstream: int, folder: str) -> None:
     from switchover.domain.process import Criticality, DataClass, Process
     from switchover.domain.secret import Secret
     from switchover.egress import Client
-    from switchover.gateway import FixedSnapshot, Gateway, asgi, server_config
+    from switchover.gateway import App, FixedSnapshot, Gateway, server_config
     from switchover.store.spool import Spool
     from switchover.testing.served import PEPPER, register, spec
     from switchover.upstreams import UPSTREAMS
@@ -137,7 +137,7 @@ def serve_gateway(upstream: int, folder: str) -> None:
     )
     listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
     print(listening.getsockname()[1], token, flush=True)
-    config = server_config(asgi(gateway, on_stop=client.close), loop="uvloop")
+    config = server_config(App(gateway, on_stop=client.close), loop="uvloop")
     # As the worker does: what was imported lives as long as the process.
     gc.collect()
     gc.freeze()

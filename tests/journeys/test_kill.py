@@ -127,7 +127,10 @@ def test_a_killed_worker_takes_along_only_its_own_calls_and_nothing_recorded(run
     lost = {name for _, name in done} - stored
     assert unfinished == begun - whole
     assert lost <= unfinished
-    assert len(unfinished) >= len(failed) > 0
+    assert failed
+    # A call without an end is one whose caller saw the connection break, or one whose answer outran its last record.
+    # Some callers broke before the worker had even read their request: those left no trace, and nothing was asked.
+    assert len(unfinished - lost) <= len(failed)
     assert any(moment > at + 1.5 for moment, _ in done)
     with capsys.disabled():
         print(

@@ -8,7 +8,7 @@ import openai
 import pytest
 
 from switchover.domain.candidate import PromptKind, PromptVersion
-from switchover.store.exchanges import save_exchanges
+from switchover.store.indexing import save_exchanges
 from switchover.store.prompt_versions import prompt_version
 from switchover.store.proofs import revoke_proofs, save_proof
 from switchover.testing.builders import make_exchange, make_proof

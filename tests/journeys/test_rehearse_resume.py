@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-from switchover.store.exchanges import save_exchanges
+from switchover.store.indexing import save_exchanges
 from switchover.testing.builders import make_exchange
 from switchover.testing.fake_vendor import FakeVendor
 from switchover.testing.inbox import DESKS, messages

@@ -150,6 +150,7 @@ def test_an_unreadable_key_is_named_and_costs_only_what_rests_on_it(stage, helpe
     assert "BAD  key of vendor" in told.stdout
     assert "NO_SUCH_KEY" in told.stdout
     stage.up("worker-0", "keeper")
+    helpers.wait_until(lambda: "BAD  key of vendor: key env:NO_SUCH_KEY" in stage.said(), 5, stage.said)
     token = stage.key()
     with stage.client(token) as client, pytest.raises(openai.APIStatusError) as failed:
         client.chat.completions.create(model="messages", messages=helpers.say)

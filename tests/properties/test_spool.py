@@ -15,28 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from switchover.clock import SystemClock
-from switchover.domain.exchange import Exchange, Intent, Outcome
+from switchover.domain.exchange import Exchange, Intent
 from switchover.store.segment import Segment
 from switchover.store.spool import Spool, read_spool
 from switchover.store.spool_frames import Rot, encode, frame
 from switchover.store.spool_reader import segments
+from switchover.testing.builders import make_exchange
 
 
 def exchange(number, body=b"{}"):
-    return Exchange(
-        id=f"x{number:08d}",
-        process="p",
-        route="r",
-        dialect="openai_chat",
-        stream=False,
-        started_at=float(number),
-        outcome=Outcome.COMPLETE,
-        status=200,
-        request=body,
-        answer=b"ok",
-        upstream="vendor",
-        model="big-1",
-    )
+    return make_exchange(id=f"x{number:08d}", request=body, attempts=())
 
 
 def intent(number):
@@ -126,15 +114,12 @@ def test_reading_goes_on_from_any_position_that_was_given(tmp_path):
 WRITER = """
 import asyncio, sys
 from pathlib import Path
-from switchover.domain.exchange import Exchange, Outcome
 from switchover.clock import SystemClock
 from switchover.store.spool import Spool
+from switchover.testing.builders import make_exchange
 
 def exchange(number, body):
-    return Exchange(
-        id=f"x{number:08d}", process="p", route="r", dialect="d", stream=False, started_at=1.0, status=200,
-        outcome=Outcome.COMPLETE, request=body, answer=b"", upstream=None, model=None,
-    )
+    return make_exchange(id=f"x{number:08d}", request=body)
 
 async def main():
     spool = Spool(Path(sys.argv[1]), clock=SystemClock(), segment_bytes=20_000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from .common import DEFAULT_CONFIG, Config, settings
+from .common import DEFAULT_CONFIG, Config, counted, settings
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -13,4 +13,5 @@ app = typer.Typer(rich_markup_mode=None)
 def check(config: Config = DEFAULT_CONFIG) -> None:
     """Reads the configuration; prints what it found or where it is wrong."""
     found = settings(config)
-    print(f"{config}: {len(found.upstreams)} upstreams, {len(found.processes)} processes. No fault found.")
+    upstreams = counted(len(found.upstreams), "upstream", "upstreams")
+    print(f"{config}: {upstreams}, {counted(len(found.processes), 'process', 'processes')}. No fault found.")

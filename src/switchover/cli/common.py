@@ -65,6 +65,11 @@ def moment(at: float | None) -> str:
     return "–" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def counted(number: int, one: str, several: str) -> str:
+    """``1 process``, ``2 processes``."""
+    return f"{number} {one if number == 1 else several}"
+
+
 def visible(text: str) -> str:
     """Text from outside made harmless for a terminal: control and direction marks are shown, not obeyed."""
     return "".join(c if c == "\n" or c.isprintable() else f"\\x{ord(c):02x}" for c in text)

@@ -5,7 +5,9 @@ Every class here is a section of ``switchover.yaml``; a field's description is i
 
 from __future__ import annotations
 
+import math
 import re
+import sys
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -30,14 +32,15 @@ PATTERN_MEANS = {
 
 def seconds(text: Any) -> float:
     """``300``, ``"5m"`` or ``"1.5h"`` as seconds."""
-    if isinstance(text, bool) or not isinstance(text, int | float | str):
+    found = math.nan
+    if isinstance(text, str) and (match := DURATION.fullmatch(text.strip())):
+        found = float(match[1]) * SECONDS[match[2]]
+    elif isinstance(text, int | float) and not isinstance(text, bool):
+        # A whole number may be larger than any float.
+        found = float(text) if abs(text) < sys.float_info.max else math.inf
+    if not math.isfinite(found):
         raise ValueError("a duration such as 4h")
-    if isinstance(text, int | float):
-        return float(text)
-    match = DURATION.fullmatch(text.strip())
-    if match is None:
-        raise ValueError("a duration such as 4h")
-    return float(match[1]) * SECONDS[match[2]]
+    return found
 
 
 def slice_parts(text: str) -> tuple[str, str]:
@@ -61,9 +64,9 @@ KeyReference = Annotated[str, Field(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:
 
 
 class Section(BaseModel):
-    """A section: unknown names are errors, so that a slip of the pen is not silently ignored."""
+    """A section: unknown names are errors, so that a slip of the pen is not silently ignored; numbers are finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
 
 
 class OrganisationSection(Section):

@@ -29,6 +29,9 @@ def resolve(ref: str, base: str, env: Mapping[str, str]) -> Secret:
     try:
         mode = path.stat().st_mode
         text = path.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError:
+        # No cause: it holds the file's bytes.
+        raise ConfigError(at=f"key {ref}", got="bytes that are no text", want="the key on its first line") from None
     except OSError as cause:
         raise ConfigError(at=f"key {ref}", got=os.strerror(cause.errno or 0), want="a readable file") from cause
     if stat.S_IMODE(mode) & 0o077:

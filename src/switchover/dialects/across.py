@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from ..errors import Malformed
-from . import DIALECTS, across_answers, across_responses_answers, anthropic_messages, openai_chat, responses_wire
+from . import DIALECTS, across_answers, across_responses_answers, chat_wire, messages_wire, responses_wire
 from .across_chat_to_responses import chat_to_responses
 from .across_responses_to_chat import responses_to_chat
 from .across_streams import StreamTranslator
@@ -72,12 +72,12 @@ def text_of_answer(dialect: str, stream: bool, body: bytes) -> str | None:
 
 def _piece(dialect: str, data: bytes) -> str:
     if dialect == CHAT:
-        first = next((choice for choice in openai_chat.decode_chunk(data).choices or () if choice.index == 0), None)
+        first = next((choice for choice in chat_wire.decode_chunk(data).choices or () if choice.index == 0), None)
         return "" if first is None or first.delta is None else first.delta.text() or first.delta.refusal or ""
     if dialect == "openai_responses":
         told = responses_wire.decode_event(data)
         return told.piece() if told.type in ("response.output_text.delta", "response.refusal.delta") else ""
-    event = anthropic_messages.decode_event(data)
+    event = messages_wire.decode_event(data)
     if event.type == "content_block_start" and event.content_block is not None and event.content_block.type == "text":
         return event.content_block.text or ""
     return event.delta.text or "" if event.type == "content_block_delta" and event.delta is not None else ""

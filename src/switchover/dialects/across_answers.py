@@ -8,7 +8,9 @@ import msgspec
 
 from ..domain.exchange import Usage
 from ..errors import Malformed
-from . import anthropic_messages, openai_chat
+from . import chat_wire, messages_wire
+from .anthropic_messages import AnthropicMessages
+from .openai_chat import OpenAIChat
 from .shapes import ToolCall, Whole
 
 # A reason we don't know is passed on as it is: `finish-unknown` of the fault catalogue.
@@ -35,14 +37,14 @@ def to_message(body: bytes, model: str) -> bytes:
 
     Raises :class:`Malformed` when ``body`` is no answer, or has a tool call whose arguments are not a JSON object.
     """
-    whole = openai_chat.OpenAIChat().read_answer(body)
-    return _to_message(whole, openai_chat.decode_answer(body).id, model)
+    whole = OpenAIChat().read_answer(body)
+    return _to_message(whole, chat_wire.decode_answer(body).id, model)
 
 
 def to_completion(body: bytes, model: str) -> bytes:
     """A message as a chat's answer. Reasoning is left out: it is signed by its provider."""
-    whole = anthropic_messages.AnthropicMessages().read_answer(body)
-    return _to_completion(whole, anthropic_messages.decode_answer(body).id, model)
+    whole = AnthropicMessages().read_answer(body)
+    return _to_completion(whole, messages_wire.decode_answer(body).id, model)
 
 
 def _to_message(whole: Whole, id_: str | None, model: str) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from ..domain.exchange import Usage
-from . import openai_chat
+from . import chat_wire
 from .across_responses_answers import (
     call_item,
     ending,
@@ -58,7 +58,7 @@ class AsResponseEvents:
         """The events that one chunk makes."""
         if data[:6] == b"[DONE]":
             return self.end()
-        chunk = openai_chat.decode_chunk(data)
+        chunk = chat_wire.decode_chunk(data)
         out: list[bytes] = [] if self._started else self._start(chunk)
         if chunk.usage is not None:
             self._usage = chunk.usage.read()
@@ -82,13 +82,13 @@ class AsResponseEvents:
         told = response(self._name, self._model, status, output, self._usage, incomplete)
         return b"".join([*out, self._event(f"response.{status}", response=told)])
 
-    def _start(self, chunk: openai_chat.WireAnswer) -> list[bytes]:
+    def _start(self, chunk: chat_wire.WireAnswer) -> list[bytes]:
         self._started = True
         self._name, self._model = chunk.id or self._name, chunk.model or self._model
         begun = response(self._name, self._model, "in_progress", [])
         return [self._event(f"response.{kind}", response=begun) for kind in ("created", "in_progress")]
 
-    def _delta(self, delta: openai_chat.WireMessage | None) -> list[bytes]:
+    def _delta(self, delta: chat_wire.WireMessage | None) -> list[bytes]:
         if delta is None:
             return []
         out: list[bytes] = []
@@ -135,8 +135,8 @@ class AsResponseEvents:
         item = self._output[message.place] = message_item(message.id, status, message.parts)
         return [*out, self._event("response.output_item.done", output_index=message.place, item=item)]
 
-    def _call(self, piece: openai_chat.WireToolCall, key: int) -> list[bytes]:
-        function = piece.function or openai_chat.WireFunction()
+    def _call(self, piece: chat_wire.WireToolCall, key: int) -> list[bytes]:
+        function = piece.function or chat_wire.WireFunction()
         out: list[bytes] = []
         call = self._calls.get(key)
         if call is None:

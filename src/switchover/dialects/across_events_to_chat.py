@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from . import openai_chat, responses_wire
+from . import chat_wire, responses_wire
 from .across_answers import chat_usage
 from .across_responses_answers import finish_reason
 
@@ -88,7 +88,7 @@ class ChunksOfResponse:
         out += self._chunk({}, finish_reason(ended.reason, calls=bool(self._calls)), usage)
         if self._include_usage and usage is not None:
             out += _frame({**self._head(), "choices": [], "usage": usage})
-        return out + openai_chat.DONE
+        return out + chat_wire.DONE
 
     def _head(self) -> dict[str, Any]:
         return {"id": self._id, "object": "chat.completion.chunk", "created": 0, "model": self._model}

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from ..domain.exchange import Usage
-from . import openai_chat, responses_wire
+from . import chat_wire, responses_wire
 from .across_answers import chat_usage
 from .openai_responses import UNKEPT, OpenAIResponses
 
@@ -19,16 +19,16 @@ _FINISH = {"max_output_tokens": "length", "content_filter": "content_filter"}
 
 def to_response(body: bytes, model: str) -> bytes:
     """A chat's answer as a response."""
-    answer = openai_chat.decode_answer(body)
-    choice = (answer.choices or [openai_chat.WireChoice()])[0]
-    message = choice.message or openai_chat.WireMessage()
+    answer = chat_wire.decode_answer(body)
+    choice = (answer.choices or [chat_wire.WireChoice()])[0]
+    message = choice.message or chat_wire.WireMessage()
     status, details = ending(choice.finish_reason)
     name = answer.id or "answer"
     parts = [text_part(message.text())] if message.text() else []
     parts += [refusal_part(message.refusal)] if message.refusal else []
     output = [message_item(f"msg_{name}", status, parts)] if parts else []
     for place, call in enumerate(message.tool_calls or ()):
-        function = call.function or openai_chat.WireFunction()
+        function = call.function or chat_wire.WireFunction()
         output.append(call_item(call.id or f"call_{place}", function.name, function.arguments or "{}", status))
     usage = answer.usage.read() if answer.usage else None
     return msgspec.json.encode(response(name, answer.model or model, status, output, usage, details))

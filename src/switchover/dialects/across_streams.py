@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import msgspec
 
 from ..domain.exchange import Usage
-from . import anthropic_messages, openai_chat
+from . import chat_wire, messages_wire
 from .across_answers import TO_FINISH_REASON, TO_STOP_REASON, chat_usage, messages_usage
 from .across_chat_to_events import AsResponseEvents
 from .across_events_to_chat import ChunksOfResponse
@@ -78,7 +78,7 @@ class _AsMessages:
     def take(self, data: bytes) -> bytes:
         if data[:6] == b"[DONE]":
             return self.end()
-        chunk = openai_chat.decode_chunk(data)
+        chunk = chat_wire.decode_chunk(data)
         out: list[bytes] = [] if self._started else [self._start(chunk)]
         if chunk.usage is not None:
             self._usage = chunk.usage.read()
@@ -100,7 +100,7 @@ class _AsMessages:
         out.append(_event("message_stop"))
         return b"".join(out)
 
-    def _start(self, chunk: openai_chat.WireAnswer) -> bytes:
+    def _start(self, chunk: chat_wire.WireAnswer) -> bytes:
         self._started = True
         message: dict[str, Any] = {
             "id": chunk.id or "msg",
@@ -114,7 +114,7 @@ class _AsMessages:
         }
         return _event("message_start", message=message)
 
-    def _delta(self, delta: openai_chat.WireMessage | None) -> list[bytes]:
+    def _delta(self, delta: chat_wire.WireMessage | None) -> list[bytes]:
         if delta is None:
             return []
         out: list[bytes] = []
@@ -127,8 +127,8 @@ class _AsMessages:
             self._tool(out, call, position if call.index is None else call.index)
         return out
 
-    def _tool(self, out: list[bytes], call: openai_chat.WireToolCall, key: int) -> None:
-        function = call.function or openai_chat.WireFunction()
+    def _tool(self, out: list[bytes], call: chat_wire.WireToolCall, key: int) -> None:
+        function = call.function or chat_wire.WireFunction()
         if key not in self._tools:
             if self._text is not None:
                 out.append(_event("content_block_stop", index=self._text))
@@ -161,7 +161,7 @@ class _AsChunks:
         self._usage: Usage | None = None
 
     def take(self, data: bytes) -> bytes:
-        event = anthropic_messages.decode_event(data)
+        event = messages_wire.decode_event(data)
         match event.type:
             case "message_start":
                 return self._start(event)
@@ -185,13 +185,13 @@ class _AsChunks:
         """Anthropic's answers end with ``message_stop`` alone, so nothing is ever owed."""
         return b""
 
-    def _start(self, event: anthropic_messages.WireEvent) -> bytes:
-        message = event.message or anthropic_messages.WireAnswer()
+    def _start(self, event: messages_wire.WireEvent) -> bytes:
+        message = event.message or messages_wire.WireAnswer()
         self._id, self._model = message.id or self._id, message.model or self._model
         self._usage = message.usage.read() if message.usage else None
         return self._chunk({"role": "assistant", "content": ""})
 
-    def _block(self, event: anthropic_messages.WireEvent) -> bytes:
+    def _block(self, event: messages_wire.WireEvent) -> bytes:
         block = event.content_block
         if block is None:
             return b""
@@ -204,7 +204,7 @@ class _AsChunks:
         call = {"index": self._tools[event.index], "id": block.id, "type": "function", "function": function}
         return self._chunk({"tool_calls": [call]})
 
-    def _delta(self, event: anthropic_messages.WireEvent) -> bytes:
+    def _delta(self, event: messages_wire.WireEvent) -> bytes:
         delta = event.delta
         if delta is not None and delta.text and delta.type == "text_delta":
             return self._chunk({"content": delta.text})
@@ -223,7 +223,7 @@ class _AsChunks:
         out = self._chunk({}, reason, usage)
         if self._include_usage and usage is not None:
             out += _frame({**self._head(), "choices": [], "usage": usage})
-        return out + openai_chat.DONE
+        return out + chat_wire.DONE
 
     def _head(self) -> dict[str, Any]:
         return {"id": self._id, "object": "chat.completion.chunk", "created": 0, "model": self._model}

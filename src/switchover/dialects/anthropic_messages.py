@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from ..domain.exchange import Usage
-from ..errors import BadRequest, Malformed
-from .inner_errors import classify, error_message
-from .shapes import Peek, ToolCall, Whole, is_utf8, plain_metadata, read_request, redact, with_model
-from .sse import FrameDecoder
+from ..errors import BadRequest
+from .inner_errors import error_message
+from .messages_decoder import MessagesDecoder
+from .messages_wire import decode_answer
+from .shapes import Peek, ToolCall, Whole, check_addressed, plain_metadata, read_request, with_model
 
 
 class _Head(msgspec.Struct):
@@ -32,179 +32,8 @@ class _Request(msgspec.Struct):
     output_config: dict[str, Any] | None = None
 
 
-class WireUsage(msgspec.Struct):
-    """``input_tokens`` counts only what was neither read from nor written to the cache."""
-
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-
-    def read(self, earlier: Usage | None = None) -> Usage:
-        """As the domain counts: ``input`` is all input tokens, cached ones among them.
-
-        The last event of a stream may repeat the input counts or leave them out; then those of ``earlier`` hold.
-        """
-        cached = self.cache_read_input_tokens or 0
-        total = (self.input_tokens or 0) + cached + (self.cache_creation_input_tokens or 0)
-        if earlier is not None and total < earlier.input:
-            total, cached = earlier.input, earlier.cached_input
-        return Usage(input=total, output=self.output_tokens or 0, cached_input=cached)
-
-
-class WireBlock(msgspec.Struct):
-    """One block of an answer's content."""
-
-    type: str
-    text: str | None = None
-    id: str | None = None
-    name: str | None = None
-    input: Any = None
-
-
-class WireAnswer(msgspec.Struct):
-    """A whole answer, or the message of ``message_start``."""
-
-    id: str | None = None
-    type: str | None = None
-    model: str | None = None
-    content: list[WireBlock] | None = None
-    stop_reason: str | None = None
-    usage: WireUsage | None = None
-    error: Any = None
-
-
-class WireDelta(msgspec.Struct):
-    """The delta of ``content_block_delta`` or ``message_delta``."""
-
-    type: str | None = None
-    text: str | None = None
-    partial_json: str | None = None
-    thinking: str | None = None
-    stop_reason: str | None = None
-
-
-class WireEvent(msgspec.Struct):
-    """Any event of a streamed answer."""
-
-    type: str
-    index: int | None = None
-    message: WireAnswer | None = None
-    content_block: WireBlock | None = None
-    delta: WireDelta | None = None
-    usage: WireUsage | None = None
-    error: Any = None
-
-
-class _Glance(msgspec.Struct):
-    type: str
-    index: int | None = None
-
-
 _REQUEST = msgspec.json.Decoder(_Request)
-_ANSWER = msgspec.json.Decoder(WireAnswer)
-_EVENT = msgspec.json.Decoder(WireEvent)
-_GLANCE = msgspec.json.Decoder(_Glance)
 _BODY = msgspec.json.Decoder(dict[str, Any])
-
-# Blocks that say nothing by being opened; any other block (a tool call, a search result) is content by itself.
-_SILENT_BLOCKS = frozenset({"text", "thinking", "redacted_thinking"})
-
-
-class MessagesDecoder(FrameDecoder):
-    """Decodes one streamed answer; terminal is ``message_stop`` and nothing else.
-
-    Order is checked, since the official SDK passes over what it does not expect: an event must bear its name, blocks
-    must be open when a delta comes, and no index may open twice.
-    """
-
-    __slots__ = ("_open", "_opened", "_started")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._started = False
-        self._open: set[int | None] = set()
-        self._opened: set[int | None] = set()
-
-    def _event(self, name: bytes, data: bytes) -> bool:
-        if not is_utf8(data):
-            return self._broken("frame-not-json", "A data line is not UTF-8.")
-        try:
-            if self.committed and name == b"content_block_delta":
-                glance = _GLANCE.decode(data)
-                if glance.type == "content_block_delta" and glance.index in self._open:
-                    self.progressed += 1
-                    return True
-            event = _EVENT.decode(data)
-        except (msgspec.DecodeError, RecursionError) as error:
-            return self._broken("frame-not-json", f"A data line does not parse: {redact(str(error))}")
-        if event.type == "error" or name == b"error" or event.error:
-            self.failure = classify(event.error or "The provider sent an error event.")
-            return False
-        if event.type.encode() != name:
-            return self._broken("events-out-of-order", "An event's name and its type differ.")
-        known = _STEPS.get(event.type)
-        return True if known is None else known(self, event)
-
-    def _message_start(self, event: WireEvent) -> bool:
-        if self._started:
-            return self._broken("events-out-of-order", "The message started twice.")
-        self._started = True
-        if event.message is not None:
-            self.model = event.message.model
-            self.usage = event.message.usage.read() if event.message.usage else None
-        return True
-
-    def _block_start(self, event: WireEvent) -> bool:
-        if not self._started or event.index in self._opened or event.content_block is None:
-            return self._broken("events-out-of-order", "A content block started twice, or before its message.")
-        self._open.add(event.index)
-        self._opened.add(event.index)
-        if event.content_block.type not in _SILENT_BLOCKS:
-            self.committed = True
-            self.progressed += 1
-        return True
-
-    def _block_delta(self, event: WireEvent) -> bool:
-        if event.index not in self._open or event.delta is None:
-            return self._broken("events-out-of-order", "A delta came for a content block that is not open.")
-        self.progressed += 1
-        if event.delta.text or event.delta.partial_json is not None:
-            self.committed = True
-        elif event.delta.thinking:
-            self.reasoned = True
-        return True
-
-    def _block_stop(self, event: WireEvent) -> bool:
-        if event.index not in self._open:
-            return self._broken("events-out-of-order", "A content block ended that is not open.")
-        self._open.discard(event.index)
-        return True
-
-    def _message_delta(self, event: WireEvent) -> bool:
-        if not self._started:
-            return self._broken("events-out-of-order", "The message went on before it started.")
-        if event.delta is not None and event.delta.stop_reason is not None:
-            self.reason = event.delta.stop_reason
-        if event.usage is not None:
-            self.usage = event.usage.read(self.usage)
-        return True
-
-    def _message_stop(self, event: WireEvent) -> bool:
-        if not self._started or self._open:
-            return self._broken("events-out-of-order", "The message ended with a content block open, or unstarted.")
-        self.finished = True
-        return True
-
-
-_STEPS = {
-    "message_start": MessagesDecoder._message_start,
-    "content_block_start": MessagesDecoder._block_start,
-    "content_block_delta": MessagesDecoder._block_delta,
-    "content_block_stop": MessagesDecoder._block_stop,
-    "message_delta": MessagesDecoder._message_delta,
-    "message_stop": MessagesDecoder._message_stop,
-}
 
 
 class AnthropicMessages:
@@ -212,14 +41,13 @@ class AnthropicMessages:
 
     name = "anthropic_messages"
     path = "/v1/messages"
+    with_model = staticmethod(with_model)
+    error_message = staticmethod(error_message)
 
     def peek(self, body: bytes) -> Peek:
         """What planning needs of a request; raises :class:`BadRequest` with the place that is wrong."""
         request = read_request(body, _REQUEST)
-        if not request.model:
-            raise BadRequest("`model` is empty; name a route.")
-        if not request.messages:
-            raise BadRequest("`messages` is empty; send at least one message.")
+        check_addressed(request.model, request.messages)
         if request.max_tokens < 1:
             raise BadRequest(f"`max_tokens` is {request.max_tokens}; send at least 1.")
         needs = set()
@@ -238,10 +66,6 @@ class AnthropicMessages:
             holds=holds,
             needs=frozenset(needs),
         )
-
-    def with_model(self, body: bytes, model: str) -> bytes:
-        """The same request for another model; every other field's bytes stay as they are."""
-        return with_model(body, model)
 
     def read_answer(self, body: bytes) -> Whole:
         """A whole answer; raises :class:`Malformed` when it is none."""
@@ -262,10 +86,6 @@ class AnthropicMessages:
             model=answer.model,
             reasoned=any(block.type in ("thinking", "redacted_thinking") for block in blocks),
         )
-
-    def error_message(self, body: bytes) -> str:
-        """What the provider says went wrong, without the keys that providers echo."""
-        return error_message(body)
 
     def error_body(self, *, code: str, message: str, status: int, exchange: str | None) -> bytes:
         """``{"type": "error", "error": {"type", "message", "code"}, "request_id"}``."""
@@ -288,27 +108,6 @@ class AnthropicMessages:
         ]
         first, last = (models[0]["id"], models[-1]["id"]) if models else (None, None)
         return msgspec.json.encode({"data": models, "has_more": False, "first_id": first, "last_id": last})
-
-
-def decode_answer(body: bytes) -> WireAnswer:
-    """A whole answer as sent; raises :class:`Malformed` when it is not one."""
-    if not is_utf8(body):
-        raise Malformed("The answer is not UTF-8.")
-    try:
-        answer = _ANSWER.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise Malformed(f"The answer does not parse: {redact(str(error))}") from error
-    if answer.error or answer.type == "error":
-        fault, status, message = classify(answer.error)
-        raise Malformed(f"The answer is an error: {message}", fault=fault, seen_status=status)
-    if answer.content is None:
-        raise Malformed("The answer has no content.")
-    return answer
-
-
-def decode_event(data: bytes) -> WireEvent:
-    """One event that a decoder has let through."""
-    return _EVENT.decode(data)
 
 
 def _type_of(status: int) -> str:

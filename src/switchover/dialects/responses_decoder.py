@@ -6,7 +6,7 @@ import msgspec
 
 from .inner_errors import classify
 from .responses_wire import WireEvent, WireResponse, decode_event
-from .shapes import is_utf8, redact
+from .shapes import is_utf8
 from .sse import FrameDecoder
 
 # Items that say nothing by being opened; any other item (a tool call, a search) is content by itself.
@@ -42,13 +42,13 @@ class ResponsesDecoder(FrameDecoder):
 
     def _event(self, name: bytes, data: bytes) -> bool:
         if not is_utf8(data):
-            return self._broken("frame-not-json", "A data line is not UTF-8.")
+            return self._not_utf8()
         try:
             if name[-6:] == b".delta":
                 return self._delta(_GLANCE.decode(data), name)
             event = decode_event(data)
         except (msgspec.DecodeError, RecursionError) as error:
-            return self._broken("frame-not-json", f"A data line does not parse: {redact(str(error))}")
+            return self._not_json(error)
         if event.error or event.type == "error" or name == b"error":
             said = {"type": event.type, "code": event.code, "message": event.message}
             self.failure = classify(event.error or said)

@@ -12,7 +12,7 @@ import msgspec
 from ..domain.exchange import Usage
 from ..errors import Malformed
 from .inner_errors import classify
-from .shapes import is_utf8, redact
+from .shapes import read_answer
 
 
 class _InputDetails(msgspec.Struct):
@@ -111,12 +111,7 @@ _EVENT = msgspec.json.Decoder(WireEvent)
 
 def decode_answer(body: bytes) -> WireResponse:
     """A whole answer as sent; raises :class:`Malformed` when it is not one."""
-    if not is_utf8(body):
-        raise Malformed("The answer is not UTF-8.")
-    try:
-        answer = _RESPONSE.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise Malformed(f"The answer does not parse: {redact(str(error))}") from error
+    answer = read_answer(body, _RESPONSE)
     if answer.error or answer.status == "failed":
         fault, status, message = classify(answer.error or "The response failed.")
         raise Malformed(f"The answer is an error: {message}", fault=fault, seen_status=status)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
 
 from ..domain.exchange import Usage
-from ..errors import BadRequest
+from ..errors import BadRequest, Malformed
 
 T = TypeVar("T")
 
@@ -28,8 +28,7 @@ ENDS_WITHOUT_CONTENT = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Peek:
+class Peek(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What planning needs of a request, read in one pass.
 
     ``holds``: a partial answer would be useless or dangerous, so nothing may be relayed before the answer is complete.
@@ -40,7 +39,7 @@ class Peek:
 
     model: str
     stream: bool
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = msgspec.field(default_factory=dict)
     holds: bool = False
     needs: frozenset[str] = frozenset()
     n: int = 1
@@ -56,8 +55,7 @@ class ToolCall:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Whole:
+class Whole(msgspec.Struct, frozen=True, kw_only=True):
     """An answer that was not streamed; of several choices, the first. ``text`` None means that there is none."""
 
     text: str | None
@@ -103,6 +101,24 @@ def read_request(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
         raise BadRequest(f"The body is not a valid request: {error}.") from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadRequest(f"The body is not JSON: {error}.") from error
+
+
+def read_answer(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """Decodes a provider's whole answer; raises :class:`Malformed` when it does not parse."""
+    if not is_utf8(body):
+        raise Malformed("The answer is not UTF-8.")
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Malformed(f"The answer does not parse: {redact(str(error))}") from error
+
+
+def check_addressed(model: str, messages: Sequence[object]) -> None:
+    """Raises :class:`BadRequest` when a request names no route or says nothing."""
+    if not model:
+        raise BadRequest("`model` is empty; name a route.")
+    if not messages:
+        raise BadRequest("`messages` is empty; send at least one message.")
 
 
 # One decoder for every request: everything but the key that is replaced stays as it was sent.

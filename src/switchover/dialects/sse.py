@@ -7,12 +7,13 @@ mark at the start means nothing, a line that begins with a colon is a comment.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 from ..domain.exchange import Usage
 from ..domain.ports import Finished, Truncated
 from .inner_errors import Failure
-from .shapes import is_empty
+from .shapes import is_empty, redact
 
 # `defaults.frame_max_bytes` of the fault catalogue: far above any frame seen, far below what would hurt a worker.
 FRAME_LIMIT = 1 << 20
@@ -131,7 +132,7 @@ def events(body: bytes) -> Iterator[tuple[bytes, bytes]]:
             yield name, data
 
 
-class FrameDecoder:
+class FrameDecoder(ABC):
     """What the decoders of all event-stream dialects share; see :class:`~switchover.domain.ports.Decoder`.
 
     Frames are returned byte for byte, but for a leading byte order mark; frames without data are returned only if they
@@ -215,8 +216,9 @@ class FrameDecoder:
             return frame == LATE_LF or only_comments(frame)
         return self._event(name, data)
 
+    @abstractmethod
     def _event(self, name: bytes, data: bytes) -> bool:
-        raise NotImplementedError
+        """Looks at one event; True when its frame may be relayed."""
 
     def _is_whole(self) -> bool:
         return False
@@ -227,3 +229,9 @@ class FrameDecoder:
     def _broken(self, fault: str, message: str) -> bool:
         self.failure = (fault, None, message)
         return False
+
+    def _not_utf8(self) -> bool:
+        return self._broken("frame-not-json", "A data line is not UTF-8.")
+
+    def _not_json(self, error: Exception) -> bool:
+        return self._broken("frame-not-json", f"A data line does not parse: {redact(str(error))}")

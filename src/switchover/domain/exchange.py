@@ -28,7 +28,8 @@ class Usage:
     estimated: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# The three below are made for every request; freezing them would double what that costs.
+@dataclass(slots=True, kw_only=True)
 class AttemptRecord:
     """One try at one upstream. ``fault`` is the id of ``facts/faults.yaml``, or None when it answered."""
 
@@ -41,7 +42,7 @@ class AttemptRecord:
     cut_off: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Intent:
     """Written before the upstream is called: the request was begun."""
 
@@ -52,7 +53,7 @@ class Intent:
     started_at: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Exchange:
     """One recorded request and answer.
 

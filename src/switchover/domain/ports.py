@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..errors import UpstreamError
 from .exchange import Usage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class OutboundRequest:
     """One call to an upstream: ``body`` is in the upstream's dialect; timeouts in seconds."""
 
@@ -24,14 +25,42 @@ class Answer(Protocol):
     """What an upstream sent back. The body must be read to its end or closed.
 
     ``chunks`` yields body bytes as they arrive and raises an :class:`~switchover.errors.UpstreamError` when the
-    transport breaks before the body's proper end.
+    transport breaks before the body's proper end; ``pour`` hands the rest over without a task in between.
     """
 
     status: int
-    headers: Mapping[str, str]
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The response's headers; names are in lower case."""
+        ...
+
+    @property
+    def complete(self) -> bool:
+        """Whether the body came to its proper end."""
+        ...
 
     def chunks(self) -> AsyncIterator[bytes]:
         """Body bytes in order of arrival."""
+        ...
+
+    async def whole(self, most: int) -> bytes | None:
+        """The whole body, or None as soon as it exceeds so many bytes. Raises as ``chunks`` does."""
+        ...
+
+    def pour(self, take: Callable[[bytes], None], over: Callable[[UpstreamError | None], None]) -> None:
+        """From now on calls ``take`` with body bytes as they arrive, and ``over`` at the end, with what broke it off.
+
+        What has arrived is handed over before this returns. Called again, it replaces both.
+        """
+        ...
+
+    def pause(self) -> None:
+        """Reads no further until ``resume``; little may still come."""
+        ...
+
+    def resume(self) -> None:
+        """Reads on."""
         ...
 
     def close(self) -> None:

@@ -24,20 +24,35 @@ MAX_IDLE = 512
 # RFC 8305, section 5: the recommended delay between attempts.
 STAGGER_S = 0.25
 
+Origin = tuple[bool, str, int]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Endpoint:
     """Where a request goes, with the fixed part of its head: the credential in it is bound to this origin.
 
-    ``head`` ends in ``content-length: ``, so that a request costs one concatenation. ``local`` permits private
-    addresses. Not shown by ``repr``: the head holds the credential.
+    ``origin`` is whether TLS is spoken, host and port. ``head`` ends in ``content-length: ``, so that a request costs
+    one concatenation. ``local`` permits private addresses. Not shown by ``repr``: the head holds the credential.
     """
 
-    secure: bool
-    host: str
-    port: int
+    origin: Origin
     local: bool
     head: bytes
+
+    @property
+    def secure(self) -> bool:
+        """Whether TLS is spoken."""
+        return self.origin[0]
+
+    @property
+    def host(self) -> str:
+        """Name or address."""
+        return self.origin[1]
+
+    @property
+    def port(self) -> int:
+        """TCP port."""
+        return self.origin[2]
 
     def __repr__(self) -> str:
         return f"Endpoint({'https' if self.secure else 'http'}://{self.host}:{self.port})"
@@ -54,7 +69,7 @@ class Client:
         self._clock = clock
         self._allow = None if allow is None else frozenset(_origin(url) for url in allow)
         self._tls = tls
-        self._idle: dict[tuple[bool, str, int], deque[Connection]] = {}
+        self._idle: dict[Origin, deque[Connection]] = {}
         self._open: set[Connection] = set()
 
     def prepare(self, method: str, url: str, headers: Mapping[str, str], *, local: bool = False) -> Endpoint:
@@ -76,7 +91,7 @@ class Client:
             "accept-encoding": "identity",
         }
         head = f"{method} {path} HTTP/1.1\r\n".encode("ascii") + frozen(fixed) + frozen(headers) + b"content-length: "
-        return Endpoint(secure, host, parts.port or (443 if secure else 80), near, head)
+        return Endpoint((secure, host, parts.port or (443 if secure else 80)), near, head)
 
     async def request(
         self,
@@ -128,7 +143,9 @@ class Client:
             late = TooSlow("no answer in time")
             timer = asyncio.get_running_loop().call_later(answer_timeout, answer.fail, late)
         try:
-            await answer.head()
+            await answer.news()
+            if not answer.status:
+                raise answer.error or Reset("the upstream closed the connection without an answer")
         except BaseException:
             answer.close()
             raise
@@ -138,7 +155,7 @@ class Client:
         return answer
 
     def _take(self, endpoint: Endpoint) -> Connection | None:
-        idle = self._idle.get((endpoint.secure, endpoint.host, endpoint.port))
+        idle = self._idle.get(endpoint.origin)
         while idle:
             connection = idle.pop()
             if not connection.closed and self._clock.monotonic() - connection.idle_since < KEEP_IDLE_S:
@@ -188,7 +205,7 @@ class Client:
         raise failure or OSError("no address")
 
     async def _open_one(self, endpoint: Endpoint, address: Address) -> Connection:
-        key = (endpoint.secure, endpoint.host, endpoint.port)
+        key = endpoint.origin
         family, host, port = address
         _, connection = await asyncio.get_running_loop().create_connection(
             lambda: Connection(lambda freed: self._release(key, freed)),
@@ -207,7 +224,7 @@ class Client:
             self._tls = ssl.create_default_context()
         return self._tls
 
-    def _release(self, key: tuple[bool, str, int], connection: Connection) -> None:
+    def _release(self, key: Origin, connection: Connection) -> None:
         idle = self._idle.setdefault(key, deque())
         if len(idle) >= MAX_IDLE:
             connection.close()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+
+from switchover.errors import UpstreamError
 
 # (status, OpenAI's type, OpenAI's code, Anthropic's type, message)
 SHAPES: Mapping[str, tuple[int, str, str | None, str, str]] = {
@@ -48,10 +50,31 @@ class CannedAnswer:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
 
+    @property
+    def complete(self) -> bool:
+        """From the start."""
+        return True
+
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body in one piece."""
         if self.body:
             yield self.body
+
+    async def whole(self, most: int) -> bytes | None:
+        """The body, unless it is too big."""
+        return self.body if len(self.body) <= most else None
+
+    def pour(self, take: Callable[[bytes], None], over: Callable[[UpstreamError | None], None]) -> None:
+        """The body in one piece."""
+        if self.body:
+            take(self.body)
+        over(None)
+
+    def pause(self) -> None:
+        """Nothing is on its way."""
+
+    def resume(self) -> None:
+        """Nothing is on its way."""
 
     def close(self) -> None:
         """Nothing is held."""

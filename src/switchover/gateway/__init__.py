@@ -1,8 +1,8 @@
 """A live request: admit → plan → attempt → relay → record."""
 
-from .app import asgi
+from .app import App
 from .handle import Gateway
 from .server import server_config
 from .snapshot import FixedSnapshot, LiveSnapshot
 
-__all__ = ["FixedSnapshot", "Gateway", "LiveSnapshot", "asgi", "server_config"]
+__all__ = ["App", "FixedSnapshot", "Gateway", "LiveSnapshot", "server_config"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -9,13 +11,19 @@ import msgspec
 from switchover.dialects import DIALECTS
 from switchover.errors import CallerError, SwitchoverError, UnknownRoute
 
-from .admit import AnyDialect, authenticate, dialect_at, read_head, routes_of
-from .asgi_types import App, Receive, Scope, Send
+from .admit import AnyDialect, dialect_at, read_head, routes_of
+from .asgi_types import Message, Receive, Send
+from .caller import Caller, line
+from .connection import HttpConnection
 from .handle import Gateway
 from .refuse import refusal
-from .relay import JSON, Header, Sent, send_error, send_whole
+from .relay import JSON, Sent, send_error
 
-TEXT = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+# How often callers who keep us waiting are looked for.
+SWEEP_S = 1.0
+log = logging.getLogger(__name__)
+
+TEXT = line("content-type", "text/plain; version=0.0.4; charset=utf-8")
 
 
 class WrongMethod(CallerError):
@@ -25,65 +33,80 @@ class WrongMethod(CallerError):
     code = "method_not_allowed"
 
 
-def asgi(gateway: Gateway, *, on_stop: Callable[[], Awaitable[None]] | None = None) -> App:
-    """The gateway as a bare ASGI application, with its lifespan. ``on_stop`` is awaited after the last request."""
+class App:
+    """The gateway as uvicorn's server runs it: the lifespan as ASGI, requests as :class:`~.caller.Caller`.
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        kind = scope["type"]
-        if kind == "http":
-            dialect = dialect_at(scope["path"])
-            if dialect is not None and scope["method"] == "POST":
-                await gateway.handle(scope, receive, send, dialect)
+    ``on_stop`` is awaited after the last request.
+    """
+
+    def __init__(self, gateway: Gateway, *, on_stop: Callable[[], Awaitable[None]] | None = None) -> None:
+        self.gateway, self._on_stop = gateway, on_stop
+        self.connections: set[HttpConnection] = set()
+
+    async def answer(self, caller: Caller) -> None:
+        """Answers one request."""
+        dialect = dialect_at(caller.path)
+        try:
+            if dialect is not None and caller.method == "POST":
+                await self.gateway.handle(caller, dialect)
             else:
-                await _small(gateway, scope, send, dialect)
-        elif kind == "lifespan":
-            await _lifespan(gateway, receive, send, on_stop)
-        elif kind == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
+                _small(self.gateway, caller, dialect)
+        except Exception:
+            log.exception("a request failed inside the gateway")
+            caller.cut()
 
-    return app
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """The lifespan; nothing else comes this way."""
+        if scope["type"] != "lifespan":
+            raise RuntimeError("requests come as callers; serve the gateway with server_config")
+        sweeping: asyncio.Task[None] | None = None
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self.gateway.source.start()
+                sweeping = asyncio.create_task(self._sweep())
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                if sweeping is not None:
+                    sweeping.cancel()
+                await self.gateway.source.stop()
+                if self._on_stop is not None:
+                    await self._on_stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _sweep(self) -> None:
+        """Closes connections whose callers keep us waiting."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            now = asyncio.get_running_loop().time()
+            for connection in [one for one in self.connections if one.is_overdue(now)]:
+                connection.close()
 
 
-async def _lifespan(
-    gateway: Gateway, receive: Receive, send: Send, on_stop: Callable[[], Awaitable[None]] | None
-) -> None:
-    while True:
-        message = await receive()
-        if message["type"] == "lifespan.startup":
-            await gateway.source.start()
-            await send({"type": "lifespan.startup.complete"})
-        elif message["type"] == "lifespan.shutdown":
-            await gateway.source.stop()
-            if on_stop is not None:
-                await on_stop()
-            await send({"type": "lifespan.shutdown.complete"})
-            return
-
-
-async def _small(gateway: Gateway, scope: Scope, send: Send, dialect: AnyDialect | None) -> None:
+def _small(gateway: Gateway, caller: Caller, dialect: AnyDialect | None) -> None:
     """Everything but a question to a model. Denied by default: what is not listed here does not exist."""
-    path, spoken = scope["path"], dialect or DIALECTS["openai_chat"]
-    headers: list[Header] = []
+    path, spoken = caller.path, dialect or DIALECTS["openai_chat"]
     try:
-        head = read_head(scope, gateway.hosts)
+        head = read_head(caller.headers, gateway.hosts)
         if head.anthropic:
             spoken = DIALECTS["anthropic_messages"]
         if dialect is not None:
             raise WrongMethod(f"{path} takes POST")
-        if scope["method"] != "GET":
-            raise UnknownRoute(f"there is nothing at {scope['method']} {path[:100]}")
+        if caller.method != "GET":
+            raise UnknownRoute(f"there is nothing at {caller.method} {path[:100]}")
         if path in OPEN:
             status, kind, body = OPEN[path](gateway)
         elif path == "/v1/models" or path.startswith("/v1/models/"):
-            names = routes_of(authenticate(head, gateway.source.current, gateway.pepper))
+            names = routes_of(gateway.door.process_of(head, gateway.source.current))
             status, kind, body = 200, JSON, _models(spoken, names, path.removeprefix("/v1/models").lstrip("/"))
         else:
             raise UnknownRoute(f"there is nothing at {path[:100]}")
     except SwitchoverError as error:
         refused = refusal(error)
-        await send_error(send, Sent(refused.status), spoken, refused, None, headers)
+        send_error(caller, Sent(refused.status), spoken, refused, None, b"")
         return
-    await send_whole(send, Sent(status), body, [kind])
+    caller.answer(status, kind, body)
 
 
 def _models(dialect: AnyDialect, names: tuple[str, ...], one: str) -> bytes:
@@ -95,11 +118,11 @@ def _models(dialect: AnyDialect, names: tuple[str, ...], one: str) -> bytes:
     return msgspec.json.encode(msgspec.json.decode(dialect.models_page([one]))["data"][0])
 
 
-def _alive(gateway: Gateway) -> tuple[int, Header, bytes]:
+def _alive(gateway: Gateway) -> tuple[int, bytes, bytes]:
     return 200, TEXT, b"ok\n"
 
 
-def _ready(gateway: Gateway) -> tuple[int, Header, bytes]:
+def _ready(gateway: Gateway) -> tuple[int, bytes, bytes]:
     """Always ready to answer; says what is degraded."""
     snapshot, spool = gateway.source.current, gateway.spool
     degraded = [] if spool.healthy else [f"recording: the spool is not healthy, {spool.gaps} records lost"]
@@ -107,7 +130,7 @@ def _ready(gateway: Gateway) -> tuple[int, Header, bytes]:
     return 200, JSON, msgspec.json.encode({"ready": True, "snapshot": snapshot.version, "degraded": degraded})
 
 
-def _metrics(gateway: Gateway) -> tuple[int, Header, bytes]:
+def _metrics(gateway: Gateway) -> tuple[int, bytes, bytes]:
     lines = ["# TYPE switchover_exchanges_total counter"]
     lines += [f'switchover_exchanges_total{{outcome="{name}"}} {n}' for name, n in sorted(gateway.counts.items())]
     lines += ["# TYPE switchover_recording_gaps_total counter", f"switchover_recording_gaps_total {gateway.spool.gaps}"]
@@ -118,7 +141,7 @@ def _metrics(gateway: Gateway) -> tuple[int, Header, bytes]:
     return 200, TEXT, ("\n".join(lines) + "\n").encode()
 
 
-OPEN: dict[str, Callable[[Gateway], tuple[int, Header, bytes]]] = {
+OPEN: dict[str, Callable[[Gateway], tuple[int, bytes, bytes]]] = {
     "/livez": _alive,
     "/readyz": _ready,
     "/metrics": _metrics,

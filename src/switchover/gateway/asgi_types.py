@@ -1,12 +1,25 @@
-"""The shapes of ASGI, as far as the gateway uses them."""
+"""The shapes between the server and the gateway."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-Scope = MutableMapping[str, Any]
+if TYPE_CHECKING:
+    from .caller import Caller
+    from .connection import HttpConnection
+
+Header = tuple[bytes, bytes]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Answering(Protocol):
+    """An application that answers callers. ``connections`` are those that stand; the server's side keeps them."""
+
+    connections: set[HttpConnection]
+
+    async def answer(self, caller: Caller) -> None:
+        """Answers one request, whatever happens."""
+        ...

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import msgspec
 
@@ -33,7 +33,7 @@ class Opened:
     """An answer that passed the commit point, or is whole.
 
     ``ready`` are bytes for the caller, in the caller's dialect; ``whole`` says that nothing follows. Else what follows
-    comes from ``stream.chunks``, to be put through :meth:`Stream.take`.
+    comes from ``stream.answer``, to be put through :meth:`Stream.take`.
     """
 
     attempt: Attempt
@@ -53,10 +53,6 @@ class Stream:
     answer: Answer
     decoder: FrameDecoder
     translator: StreamTranslator | None
-    chunks: AsyncIterator[bytes] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.chunks = self.answer.chunks()
 
     def take(self, data: bytes) -> bytes:
         """Frames that may be relayed."""
@@ -140,7 +136,9 @@ async def open_answer(
     source = DIALECTS[upstream.dialect]
     if call.peek.stream:
         return await _open_stream(call, attempt, upstream, answer, source, dropped)
-    body = await _all(answer)
+    body = await answer.whole(MAX_ANSWER_BYTES)
+    if body is None:
+        raise Malformed("the answer is too big", fault="frame-too-big")
     whole = source.read_answer(body)
     if whole.is_empty:
         raise EmptyAnswer(f"{upstream.name} answered with nothing")
@@ -163,7 +161,7 @@ async def _open_stream(
     stream = Stream(upstream.name, answer, decoder, translator)
     ready: list[bytes] = []
     hold = call.peek.holds or call.process.midstream == "hold"
-    async for data in stream.chunks:
+    async for data in answer.chunks():
         ready.append(stream.take(data))
         stream.check()
         if decoder.finished:
@@ -174,17 +172,6 @@ async def _open_stream(
     if decoder.is_empty:
         raise EmptyAnswer(f"{upstream.name} answered with nothing")
     return Opened(attempt, dropped, b"".join(ready), stream=stream, whole=True)
-
-
-async def _all(answer: Answer) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for data in answer.chunks():
-        parts.append(data)
-        size += len(data)
-        if size > MAX_ANSWER_BYTES:
-            raise Malformed("the answer is too big", fault="frame-too-big")
-    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 async def _some(answer: Answer, most: int) -> bytes:

@@ -1,14 +1,13 @@
-"""One timer per request for all its deadlines, and the watch for a caller who leaves."""
+"""The deadlines of all requests on one timer, and a caller's leaving."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 
-from .asgi_types import Message, Receive
+from .caller import Caller
 
-# An answer that comes sooner is never worth a watching task; later, a caller's leaving is seen within a loop's turn.
-WATCH_AFTER_S = 0.05
+TICK_S = 0.05
 
 CALLER_LEFT = "caller-left"
 CALLER_SLOW = "caller-slow"
@@ -16,39 +15,70 @@ TOO_SLOW = "slow-first-token"
 STALLED = "stall-midway"
 
 
+class Watch:
+    """Looks at the deadlines of its guards every 50 ms, while there are any: a deadline costs a request no timer."""
+
+    def __init__(self) -> None:
+        self.guards: set[Guard] = set()
+        self._ticking = False
+
+    def add(self, guard: Guard) -> None:
+        """Watches a guard until it is closed."""
+        self.guards.add(guard)
+        if not self._ticking:
+            self._ticking = True
+            guard.loop.call_later(TICK_S, self._tick, guard.loop)
+
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        overdue = []
+        for guard in self.guards:
+            if guard.moved:
+                guard.moved = False
+                guard.deadline = now + guard.seconds
+            elif guard.deadline <= now:
+                overdue.append(guard)
+        for guard in overdue:
+            guard.ring()
+        self._ticking = bool(self.guards)
+        if self._ticking:
+            loop.call_later(TICK_S, self._tick, loop)
+
+
 class Guard:
     """Cancels the request's task when a deadline passes or the caller leaves; ``fired`` says why.
 
-    Re-arming costs an assignment: the timer is moved only when the new deadline is earlier than its next ring.
+    Whoever sets ``moved`` puts the deadline off: it counts anew from the next look.
     """
 
-    __slots__ = ("_deadline", "_loop", "_rings_at", "_task", "_timer", "_watch", "_watching", "_why", "done", "fired")
+    __slots__ = ("_task", "_watch", "_why", "deadline", "fired", "loop", "moved", "seconds")
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, watch: Watch, caller: Caller) -> None:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a request is handled in a task")
         self._task: asyncio.Task[object] = task
-        self._loop = asyncio.get_running_loop()
-        self._watch: asyncio.Task[Message] | None = None
-        self._watching: Receive | None = receive
-        self._deadline = math.inf
+        self.loop = task.get_loop()
+        self.deadline = self.seconds = math.inf
+        self.moved = False
         self._why = ""
         self.fired: str | None = None
-        self.done = False
-        self._rings_at = self._loop.time() + WATCH_AFTER_S
-        self._timer: asyncio.TimerHandle | None = self._loop.call_at(self._rings_at, self._ring)
+        self._watch = watch
+        watch.add(self)
+        caller.on_left = self._left
+        if caller.left:
+            self._left()
 
     def arm(self, seconds: float, why: str) -> None:
         """Cancels in so many seconds unless armed anew or disarmed."""
-        self._deadline = self._loop.time() + seconds
-        self._why = why
-        if self._deadline < self._rings_at:
-            self._set(self._deadline)
+        self.deadline = self.loop.time() + seconds
+        self.seconds, self._why = seconds, why
+        self.moved = False
 
     def disarm(self) -> None:
         """No deadline."""
-        self._deadline = math.inf
+        self.deadline = self.seconds = math.inf
+        self.moved = False
 
     def take(self, why: str) -> bool:
         """True when the task was cancelled for this reason; the cancellation is thereby dealt with."""
@@ -60,50 +90,18 @@ class Guard:
 
     def close(self) -> None:
         """The request is over: nothing is watched any more."""
-        self.done = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._watch is not None and not self._watch.done():
-            self._watch.cancel()
+        self._watch.guards.discard(self)
 
-    def _set(self, when: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._rings_at = when
-        self._timer = self._loop.call_at(when, self._ring)
+    def ring(self) -> None:
+        """The deadline has passed."""
+        self._fire(self._why)
 
-    def _ring(self) -> None:
-        self._timer = None
-        self._rings_at = math.inf
-        if self.done:
-            return
-        if self._watching is not None:
-            receive, self._watching = self._watching, None
-            self._watch = self._loop.create_task(_next(receive))
-            self._watch.add_done_callback(self._left)
-        if self._loop.time() >= self._deadline - 0.001:
-            self._fire(self._why)
-        elif self._deadline != math.inf:
-            self._set(self._deadline)
-        else:
-            # Whoever arms next sets the timer: an infinite ring time is later than any deadline.
-            self._rings_at = math.inf
-
-    def _left(self, watch: asyncio.Task[Message]) -> None:
-        if not self.done and not watch.cancelled() and watch.exception() is None:
+    def _left(self) -> None:
+        if self in self._watch.guards:
             self._fire(CALLER_LEFT)
 
     def _fire(self, why: str) -> None:
         if self.fired is None:
-            self._deadline = math.inf
+            self.deadline = math.inf
             self.fired = why
             self._task.cancel()
-
-
-async def _next(receive: Receive) -> Message:
-    """The next message that means anything: after the body, that is the caller's leaving."""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return message

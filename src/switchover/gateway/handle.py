@@ -11,30 +11,22 @@ from switchover.clock import Clock
 from switchover.domain.exchange import AttemptRecord, Outcome
 from switchover.domain.ports import Upstream
 from switchover.domain.process import UpstreamSpec
-from switchover.errors import SwitchoverError, UpstreamError
+from switchover.errors import SwitchoverError, TooLarge, UpstreamError
 
 from . import record
-from .admit import (
-    LOOPBACK,
-    AnyDialect,
-    Call,
-    Head,
-    authenticate,
-    check_route,
-    new_id,
-    read_body,
-    read_head,
-)
-from .asgi_types import Receive, Scope, Send
+from .admit import LOOPBACK, MAX_BODY_BYTES, AnyDialect, Call, Door, Head, check_route, new_id, read_head
 from .attempt import Artefacts, Opened
+from .caller import Caller, line
 from .failover import Failover, OnHeld
-from .guard import Guard
+from .guard import Guard, Watch
 from .plans import Plans
 from .refuse import refusal
-from .relay import Header, Sent, send_error, send_opened
+from .relay import Sent, send_error, send_opened
 from .snapshot import SnapshotSource
 
 log = logging.getLogger(__name__)
+
+MOST_SAID = 1000
 
 
 def _nobody(scope: str, upstream: str, reason: str) -> None:
@@ -67,9 +59,12 @@ class Gateway:
         rng: random.Random | None = None,
     ) -> None:
         self.source, self.spool, self.clock = snapshot_source, spool, clock
-        self.pepper = pepper
+        self.door = Door(pepper)
+        self.watch = Watch()
         self.hosts = LOOPBACK | {host.lower() for host in hosts}
         self.counts: dict[str, int] = {}
+        # Nearly all answers carry one of a few sets of headers beside their id.
+        self._said: dict[tuple[str, str, str, str, tuple[str, ...]], bytes] = {}
         self.plans = Plans(upstream_factory, clock)
         self.failover = Failover(
             upstream=self.plans.upstream,
@@ -79,51 +74,52 @@ class Gateway:
             on_held=on_held,
         )
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send, dialect: AnyDialect) -> None:
+    async def handle(self, caller: Caller, dialect: AnyDialect) -> None:
         """One request to a model, from its head to its record."""
         begun = self.clock.monotonic()
         call: Call | None = None
         try:
-            head = read_head(scope, self.hosts)
-            call = await self._admit(head, receive, dialect, begun)
+            head = read_head(caller.headers, self.hosts)
+            call = await self._admit(head, caller, dialect, begun)
             if call is None:
                 return
             check_route(call.process, call.peek.model)
         except SwitchoverError as error:
-            await self._refuse(send, dialect, call, error)
+            self._refuse(caller, dialect, call, error)
             return
-        await self._serve(call, receive, send)
+        await self._serve(call, caller)
 
-    async def _admit(self, head: Head, receive: Receive, dialect: AnyDialect, begun: float) -> Call | None:
+    async def _admit(self, head: Head, caller: Caller, dialect: AnyDialect, begun: float) -> Call | None:
         """The call, or None when the caller left while sending it. The key is checked before a byte of body is read."""
-        process = authenticate(head, self.source.current, self.pepper)
-        body = await read_body(receive, head.length)
+        process = self.door.process_of(head, self.source.current)
+        if head.length > MAX_BODY_BYTES:
+            raise TooLarge(f"the request has {head.length} bytes; the limit is {MAX_BODY_BYTES}")
+        body = await caller.body(MAX_BODY_BYTES)
         if body is None:
             return None
         peek = dialect.peek(body)
         return Call(new_id(), dialect, process, body, peek, head.passed, self.clock.now(), begun)
 
-    async def _serve(self, call: Call, receive: Receive, send: Send) -> None:
+    async def _serve(self, call: Call, caller: Caller) -> None:
         number = record.begin(self.spool, call)
         sent = Sent(200)
         attempts: list[AttemptRecord] = []
         opened: Opened | None = None
         code: str | None = None
-        guard = Guard(receive)
+        guard = Guard(self.watch, caller)
         first: float | None = None
         try:
             plan = self.plans.plan_for(call, self.source.current, self.failover)
             await record.begun(self.spool, number)
             opened = await self.failover.walk(call, plan, guard, attempts)
             first = self.clock.monotonic() - call.begun
-            headers = self._headers(call, attempts, opened)
-            await send_opened(send, sent, call, opened, guard, headers)
+            await send_opened(caller, sent, call, opened, guard, self._headers(call, attempts, opened))
         except SwitchoverError as error:
             refused = refusal(error)
             code, sent.status, sent.outcome = refused.code, refused.status, Outcome.FAILED
             if refused.status < 429 and refused.status != 408:
                 sent.outcome = Outcome.REJECTED
-            await send_error(send, sent, call.dialect, refused, call.id, self._headers(call, attempts, None))
+            send_error(caller, sent, call.dialect, refused, call.id, self._headers(call, attempts, None))
         except asyncio.CancelledError:
             if guard.fired is None:
                 raise
@@ -134,7 +130,9 @@ class Gateway:
             if not sent.begun:
                 sent.status = 500
                 refused = refusal(SwitchoverError())
-                await send_error(send, sent, call.dialect, refused, call.id, self._headers(call, attempts, None))
+                send_error(caller, sent, call.dialect, refused, call.id, self._headers(call, attempts, None))
+            else:
+                caller.cut()
         finally:
             guard.close()
             self._settle(call, sent, attempts, opened, first, code)
@@ -152,7 +150,8 @@ class Gateway:
         model, usage = (opened.model, opened.usage) if opened else (None, None)
         if opened is not None and opened.stream is not None:
             decoder = opened.stream.decoder
-            opened.stream.answer.close()
+            if sent.outcome is not Outcome.COMPLETE:
+                opened.stream.answer.close()
             model, usage = decoder.model or opened.attempt.upstream.model, decoder.usage
             if sent.error is not None:
                 code = sent.error.code
@@ -191,27 +190,28 @@ class Gateway:
             cut_off=last.cut_off,
         )
 
-    def _headers(self, call: Call, attempts: list[AttemptRecord], opened: Opened | None) -> list[Header]:
+    def _headers(self, call: Call, attempts: list[AttemptRecord], opened: Opened | None) -> bytes:
         """What happened, for whoever looks: ``-attempts`` lists upstream:fault, the last one "ok" if it answered."""
-        switched = opened is not None and (len(attempts) > 1 or opened.attempt.upstream.name != call.process.baseline)
         tried = ", ".join([f"{one.upstream}:{one.fault or 'ok'}" for one in attempts])
-        headers = [
-            (b"x-switchover-exchange", call.id.encode()),
-            (b"x-switchover-route", call.peek.model.encode("latin-1", "replace")),
-            (b"x-switchover-attempts", tried.encode("latin-1", "replace")),
-            (b"x-switchover-switched", b"true" if switched else b"false"),
-        ]
-        if opened is not None:
-            headers.append((b"x-switchover-upstream", opened.attempt.upstream.name.encode("latin-1", "replace")))
-        if opened is not None and opened.dropped:
-            headers.append((b"x-switchover-dropped", ", ".join(opened.dropped).encode("latin-1", "replace")))
-        return headers
+        by, dropped = (opened.attempt.upstream.name, opened.dropped) if opened is not None else ("", ())
+        key = (call.peek.model, tried, by, call.process.baseline, dropped)
+        lines = self._said.get(key)
+        if lines is None:
+            switched = bool(by) and (len(attempts) > 1 or by != call.process.baseline)
+            lines = line("x-switchover-route", call.peek.model) + line("x-switchover-attempts", tried)
+            lines += line("x-switchover-switched", "true" if switched else "false")
+            lines += line("x-switchover-upstream", by) if by else b""
+            lines += line("x-switchover-dropped", ", ".join(dropped)) if dropped else b""
+            if len(self._said) >= MOST_SAID:
+                self._said.clear()
+            self._said[key] = lines
+        return b"x-switchover-exchange: %b\r\n%b" % (call.id.encode(), lines)
 
-    async def _refuse(self, send: Send, dialect: AnyDialect, call: Call | None, error: SwitchoverError) -> None:
+    def _refuse(self, caller: Caller, dialect: AnyDialect, call: Call | None, error: SwitchoverError) -> None:
         """Answers a caller's own mistake; recorded when it is known whose process it concerns."""
         refused = refusal(error)
         sent = Sent(refused.status, Outcome.REJECTED)
-        headers = self._headers(call, [], None) if call is not None else []
-        await send_error(send, sent, dialect, refused, call.id if call else None, headers)
+        lines = self._headers(call, [], None) if call is not None else b""
+        send_error(caller, sent, dialect, refused, call.id if call else None, lines)
         if call is not None:
             self._settle(call, sent, [], None, None, refused.code)

@@ -41,7 +41,7 @@ class Plans:
         if kept is None or kept[0] != board.version or now >= kept[1]:
             kept = self._kept[key] = self._make(snapshot, key, board, now)
         made = kept[2]
-        if any(meets(attempt.drill_cut, call.id) for attempt in made.attempts):
+        if made.is_drilled and any(meets(attempt.drill_cut, call.id) for attempt in made.attempts):
             return self._drilled(snapshot, key, failover, made, call, now)
         return made
 

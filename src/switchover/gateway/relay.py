@@ -10,8 +10,8 @@ from switchover.domain.exchange import Outcome
 from switchover.errors import Stalled, UpstreamError
 
 from .admit import AnyDialect, Call
-from .asgi_types import Send
 from .attempt import Opened, Stream
+from .caller import Caller, line
 from .guard import CALLER_SLOW, STALLED, Guard
 from .refuse import Refusal
 
@@ -22,13 +22,10 @@ UNREAD_S = 60.0
 # An upstream that does not end its body right after its terminal event is not worth keeping a connection for.
 DRAIN_S = 0.5
 
-JSON = (b"content-type", b"application/json")
-EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
-NO_CACHE = (b"cache-control", b"no-cache")
-NO_RETRY = (b"x-should-retry", b"false")
-RETRY = (b"x-should-retry", b"true")
-
-Header = tuple[bytes, bytes]
+JSON = line("content-type", "application/json")
+EVENTS = line("content-type", "text/event-stream; charset=utf-8") + line("cache-control", "no-cache")
+NO_RETRY = line("x-should-retry", "false")
+RETRY = line("x-should-retry", "true")
 
 
 @dataclass(slots=True)
@@ -47,83 +44,119 @@ class Sent:
         return b"".join(self.parts)
 
 
-async def send_whole(send: Send, sent: Sent, body: bytes, headers: list[Header]) -> None:
+def send_whole(caller: Caller, sent: Sent, body: bytes, lines: bytes) -> None:
     """Sends a body that is complete."""
-    headers.append((b"content-length", b"%d" % len(body)))
     sent.begun = True
     sent.parts.append(body)
-    await send({"type": "http.response.start", "status": sent.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    caller.answer(sent.status, lines, body)
 
 
-async def send_error(
-    send: Send, sent: Sent, dialect: AnyDialect, refused: Refusal, call_id: str | None, headers: list[Header]
+def send_error(
+    caller: Caller, sent: Sent, dialect: AnyDialect, refused: Refusal, call_id: str | None, lines: bytes
 ) -> None:
     """Sends an error in the caller's dialect."""
     body = dialect.error_body(code=refused.code, message=refused.message, status=refused.status, exchange=call_id)
-    headers += [JSON, RETRY if refused.again else NO_RETRY]
+    lines += JSON + (RETRY if refused.again else NO_RETRY)
     if refused.retry_after is not None:
-        headers.append((b"retry-after", b"%d" % refused.retry_after))
-    await send_whole(send, sent, body, headers)
+        lines += line("retry-after", str(refused.retry_after))
+    send_whole(caller, sent, body, lines)
 
 
-async def send_opened(send: Send, sent: Sent, call: Call, opened: Opened, guard: Guard, headers: list[Header]) -> None:
+async def send_opened(caller: Caller, sent: Sent, call: Call, opened: Opened, guard: Guard, lines: bytes) -> None:
     """Sends an answer that passed the commit point, to its end. Sets ``sent.error`` when the upstream broke off."""
     stream = opened.stream
     if not call.peek.stream or stream is None:
-        headers.append(JSON)
-        await send_whole(send, sent, opened.ready, headers)
+        send_whole(caller, sent, opened.ready, lines + JSON)
         sent.outcome = Outcome.COMPLETE
         return
-    headers += [EVENTS, NO_CACHE]
     sent.begun = True
-    await send({"type": "http.response.start", "status": sent.status, "headers": headers})
-    if opened.whole:
-        sent.parts.append(opened.ready)
-        await send({"type": "http.response.body", "body": opened.ready})
-    else:
-        await _follow(send, sent, call, opened.ready, stream, guard)
+    caller.begin(sent.status, lines + EVENTS)
+    last = opened.ready
+    if not opened.whole:
+        last = await _follow(caller, sent, call, opened.ready, stream, guard)
+    if last:
+        sent.parts.append(last)
+    caller.end(last)
     sent.outcome = Outcome.COMPLETE if sent.error is None else Outcome.TRUNCATED
-    # Read before the end is sent, so that the connection is free by the time this caller asks again.
-    await _drain(stream, guard)
+    _leave(stream, guard)
 
 
-async def _follow(send: Send, sent: Sent, call: Call, ready: bytes, stream: Stream, guard: Guard) -> None:
-    """Relays frame by frame; a cut ends in the dialect's error frame, never cleanly."""
-    parts = sent.parts
-    decoder: FrameDecoder = stream.decoder
-    progressed = -1
-    chunks = stream.chunks
+async def _follow(caller: Caller, sent: Sent, call: Call, ready: bytes, stream: Stream, guard: Guard) -> bytes:
+    """Relays frame by frame; returns what is owed at the end. A cut ends in the dialect's error frame."""
+    flow = Flow(caller, sent.parts, stream, guard)
     try:
-        frames = ready
-        while True:
-            if frames:
-                parts.append(frames)
-                guard.arm(UNREAD_S, CALLER_SLOW)
-                await send({"type": "http.response.body", "body": frames, "more_body": True})
-                guard.arm(IDLE_S, STALLED)
-            elif decoder.progressed != progressed:
-                guard.arm(IDLE_S, STALLED)
-            progressed = decoder.progressed
-            if decoder.failure is not None or decoder.finished:
-                break
-            try:
-                data = await chunks.__anext__()
-            except StopAsyncIteration:
-                break
-            frames = stream.take(data)
-        last = stream.end()
+        flow.begin(ready)
+        await flow.over
+        return stream.end()
     except UpstreamError as error:
-        last = _after_break(sent, stream, call, error)
+        return _after_break(sent, stream, call, error)
     except asyncio.CancelledError:
         if not guard.take(STALLED):
             raise
-        last = _after_break(sent, stream, call, Stalled(f"{stream.name} stopped midway"))
-    guard.arm(UNREAD_S, CALLER_SLOW)
-    if last:
-        parts.append(last)
-    await send({"type": "http.response.body", "body": last})
-    guard.disarm()
+        return _after_break(sent, stream, call, Stalled(f"{stream.name} stopped midway"))
+    finally:
+        guard.disarm()
+        flow.stop()
+
+
+class Flow:
+    """A stream on its way: the upstream's bytes in, the caller's frames out, each chunk in one turn of the loop.
+
+    ``over`` is done once the answer is, with the error that broke it off if one did. A caller who does not keep up
+    stops the upstream from being read.
+    """
+
+    __slots__ = ("_caller", "_decoder", "_feed", "_guard", "_parts", "_progressed", "_stream", "over")
+
+    def __init__(self, caller: Caller, parts: list[bytes], stream: Stream, guard: Guard) -> None:
+        self._caller, self._parts, self._stream, self._guard = caller, parts, stream, guard
+        self._decoder: FrameDecoder = stream.decoder
+        self._feed = stream.decoder.feed if stream.translator is None else stream.take
+        self._progressed = 0
+        self.over: asyncio.Future[None] = guard.loop.create_future()
+        caller.on_room = self._room
+
+    def begin(self, ready: bytes) -> None:
+        """Sends what came before the commit point, and all that follows as it comes."""
+        self._guard.arm(IDLE_S, STALLED)
+        if ready:
+            self._parts.append(ready)
+            self._caller.write(ready)
+        self._stream.answer.pour(self._take, self._end)
+
+    def stop(self) -> None:
+        """Nothing more is taken."""
+        self._caller.on_room = None
+        if not self.over.done():
+            self.over.cancel()
+
+    def _take(self, data: bytes) -> None:
+        if self.over.done():
+            return
+        frames, caller, decoder = self._feed(data), self._caller, self._decoder
+        if frames:
+            self._parts.append(frames)
+            caller.write(frames)
+            if caller.is_full:
+                self._stream.answer.pause()
+                self._guard.arm(UNREAD_S, CALLER_SLOW)
+        if decoder.progressed != self._progressed:
+            self._progressed = decoder.progressed
+            self._guard.moved = not caller.is_full
+        if decoder.finished or decoder.failure is not None:
+            self.over.set_result(None)
+
+    def _end(self, error: UpstreamError | None) -> None:
+        if self.over.done():
+            return
+        if error is None:
+            self.over.set_result(None)
+        else:
+            self.over.set_exception(error)
+
+    def _room(self) -> None:
+        self._guard.arm(IDLE_S, STALLED)
+        self._stream.answer.resume()
 
 
 def _after_break(sent: Sent, stream: Stream, call: Call, error: UpstreamError) -> bytes:
@@ -137,17 +170,12 @@ def _after_break(sent: Sent, stream: Stream, call: Call, error: UpstreamError) -
         return call.dialect.error_frame(code=error.code, message=message, status=error.http_status, exchange=call.id)
 
 
-async def _drain(stream: Stream, guard: Guard) -> None:
-    """Reads the upstream's body to its end, so that the connection may serve again; not for long."""
-    guard.arm(DRAIN_S, STALLED)
-    try:
-        async for _ in stream.chunks:
-            pass
-    except UpstreamError:
-        pass
-    except asyncio.CancelledError:
-        if not guard.take(STALLED):
-            raise
-    finally:
-        guard.disarm()
-        stream.answer.close()
+def _leave(stream: Stream, guard: Guard) -> None:
+    """Lets the upstream end its body, so that the connection may serve again; not for long."""
+    if not stream.answer.complete:
+        stream.answer.pour(_nothing, _nothing)
+        guard.loop.call_later(DRAIN_S, stream.answer.close)
+
+
+def _nothing(_: object) -> None:
+    """What comes after the end is of no use."""

@@ -135,7 +135,7 @@ class Board:
     def __init__(self) -> None:
         self.version = 0
         self._breakers: dict[Key, Breaker] = {}
-        self._keys: dict[UpstreamSpec, tuple[Key, ...]] = {}
+        self._keys: dict[str, tuple[UpstreamSpec, tuple[Key, ...]]] = {}
 
     def state(self, spec: UpstreamSpec, now: float) -> BreakerState:
         """The worst of the states an upstream hangs on."""
@@ -193,7 +193,7 @@ class Board:
         return ", ".join(sorted({b.reason for b in found if b.state is not CLOSED and b.reason}))
 
     def _of(self, spec: UpstreamSpec) -> tuple[Key, ...]:
-        keys = self._keys.get(spec)
-        if keys is None:
-            keys = self._keys[spec] = tuple(scopes(spec).values())
-        return keys
+        kept = self._keys.get(spec.name)
+        if kept is None or kept[0] is not spec:
+            kept = self._keys[spec.name] = (spec, tuple(scopes(spec).values()))
+        return kept[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from switchover.domain.candidate import PromptVersion, Proof, State, fingerprint
 from switchover.domain.cut_off import CutOff, Target
@@ -53,6 +53,11 @@ class Plan:
     attempts: tuple[Attempt, ...]
     skipped: tuple[Skipped, ...]
     until: float = float("inf")
+    is_drilled: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Kept with the plan, as it is asked for every request."""
+        object.__setattr__(self, "is_drilled", any(attempt.drill_cut for attempt in self.attempts))
 
     @property
     def why_not(self) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from switchover.domain.exchange import Exchange, Intent
 from switchover.store import Store
-from switchover.store.exchanges import give_up_intents, save_spooled, spool_mark
+from switchover.store.indexing import give_up_intents, save_spooled, spool_mark
 from switchover.store.spool_frames import Began, Gap, Position, Rot
 from switchover.store.spool_reader import read_spool
 

@@ -179,26 +179,3 @@ def _lost_since(process: Process, settings: Settings, real: list[CutOff], held: 
     if spec.name in held:
         moments.append(held[spec.name])
     return min(moments, default=None)
-
-
-def running_endpoints(settings: Settings) -> dict[str, str]:
-    """Base URLs of own engines, from ``run/<upstream>.json`` ({"url": …}); students may share ``run/student.json``."""
-    found: dict[str, str] = {}
-    for spec in settings.upstreams.values():
-        if not spec.is_own:
-            continue
-        names = (spec.name, "student") if spec.kind == "student" else (spec.name,)
-        for name in names:
-            url = _url(Path(settings.data_dir, "run", f"{name}.json"))
-            if url is not None:
-                found[spec.name] = url
-                break
-    return found
-
-
-def _url(path: Path) -> str | None:
-    try:
-        value = msgspec.json.decode(path.read_bytes(), type=dict[str, object]).get("url")
-    except (OSError, msgspec.MsgspecError):
-        return None
-    return value if isinstance(value, str) else None

@@ -1,8 +1,9 @@
-"""The spool: a worker's own record, written by one thread, off the event loop.
+"""The spool: a worker's own record, synced by one thread, off the event loop.
 
-A record is *written* when it survives the process, and *durable* when it survives a power loss. The event loop hands
-objects over and goes on; one thread encodes, appends, and syncs after 5 ms or 64 records. What the disk does not take
-stays in memory up to a limit in bytes; beyond it records are counted as lost, and the count is itself recorded.
+A record is *written* when it survives the process, and *durable* when it survives a power loss. An intent is written
+from the event loop, to the page cache, together with what waits; one thread writes the rest and syncs within 5 ms.
+What the disk does not take stays in memory up to a limit in bytes; beyond it records are counted as lost, and the
+count is itself recorded.
 """
 
 from __future__ import annotations
@@ -85,11 +86,14 @@ class Spool:
     def close(self) -> None:
         """Writes and syncs what is pending and ends the thread; what a failing disk does not take is counted lost."""
         if self._thread.is_alive():
-            self._writer.items.put(None)
+            self._writer.end()
             self._thread.join()
 
     def append(self, record: Intent | Exchange) -> int:
-        """Hands a record over and returns its number, or -1 when it is lost: a gap, counted. Never blocks."""
+        """Hands a record over and returns its number, or -1 when it is lost: a gap, counted. Never blocks.
+
+        An intent is written when this returns, unless the disk is slow or the thread is at it.
+        """
         size = OVERHEAD
         if isinstance(record, Exchange):
             size += len(record.request) + len(record.answer)
@@ -98,7 +102,10 @@ class Spool:
             return LOST
         self._taken += size
         self._count += 1
-        self._writer.items.put((self._count, size, record))
+        if isinstance(record, Intent):
+            self._writer.write((self._count, size, record))
+        else:
+            self._writer.put((self._count, size, record))
         return self._count
 
     async def wait_written(self, number: int, timeout: float = 0.020) -> bool:  # noqa: ASYNC109  # no task per wait

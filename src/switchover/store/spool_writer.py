@@ -1,9 +1,10 @@
-"""The spool's thread: everything that touches the disk."""
+"""Everything of the spool that touches the disk: short writes from either thread, syncs and repairs from one."""
 
 from __future__ import annotations
 
 import contextlib
-import queue
+import threading
+from collections import deque
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -20,32 +21,44 @@ GROUP_SECONDS = 0.005
 GROUP_RECORDS = 64
 RETRY_SECONDS = 0.2
 IDLE_SECONDS = 1.0
+# A write goes to the page cache and takes microseconds. A disk in trouble shows in the syncs first, and in slow writes:
+# then the event loop keeps off it, and the thread alone waits.
+SYNC_PATIENCE = 0.1
+SLOW_WRITE = 0.005
+KEEP_OFF_SECONDS = 1.0
+# More than this is not encoded on the event loop.
+AT_ONCE_BYTES = 262_144
 
 Item = tuple[int, int, Intent | Exchange]
 
 
 class Writer:
-    """Takes numbered records from ``items`` (None ends it), appends and syncs them.
+    """Takes numbered records, appends them and syncs them.
 
-    ``lost()`` says how many records the other side had to drop; ``moved()`` is called when a mark moved or the disk
-    failed. ``let_go`` counts the bytes that need no room in memory any more, ``unfit`` the records that could not be
-    encoded.
+    :meth:`put` and :meth:`write` belong to the event loop, :meth:`run` to the spool's thread; whoever holds ``_turn``
+    may write, and nobody syncs while holding it. ``lost()`` says how many records the other side had to drop;
+    ``moved()`` is called when a mark moved or the disk failed. ``let_go`` counts the bytes that need no room in memory
+    any more, ``unfit`` the records that could not be encoded.
     """
 
     def __init__(
         self, folder: Path, *, clock: Clock, segment_bytes: int, lost: Callable[[], int], moved: Callable[[], None]
     ) -> None:
         self.folder, self.clock, self.segment_bytes, self.lost, self.moved = folder, clock, segment_bytes, lost, moved
-        self.items: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self.written = self.durable = self.let_go = self.unfit = 0
         self.healthy, self.trouble = True, ""
+        self._items: deque[Item] = deque()
+        self._turn = threading.Lock()
+        self._bell = threading.Event()
+        self._resting = self._ending = False
         self._segment: Segment | None = None
         self._number = self._noted = self._kept = 0
         self._reserve = Reserve(folder)
         # Kept until they are synced: after a failed sync nobody knows what the file holds.
-        self._unsynced: list[tuple[int, int, bytes]] = []
-        self._since = 0.0
-        self._ending = self._idle = False
+        self._unsynced: deque[tuple[int, int, bytes]] = deque()
+        self._syncing_since = self._keep_off_until = 0.0
+        # How often the event loop wrote, and how often when the thread last looked.
+        self._writes = self._writes_seen = 0
 
     def begin(self) -> None:
         """Recovers, then opens a segment whose first record says that a run began. Raises OSError."""
@@ -65,45 +78,116 @@ class Writer:
         self._reserve.clear()
         self._segment = segment
 
+    # -- on the event loop
+
+    def put(self, item: Item) -> None:
+        """Leaves a record for whoever writes next: :meth:`write`, or within two groups the thread."""
+        self._items.append(item)
+        if self._resting:
+            self._bell.set()
+
+    def write(self, item: Item) -> None:
+        """Writes a record at once with what was left before it, unless the disk or the other thread is busy."""
+        self._items.append(item)
+        begun = self.clock.monotonic()
+        if self._calm(begun) and self._turn.acquire(blocking=False):
+            try:
+                batch = list(self._items)
+                self._items.clear()
+                self._take_in(batch)
+                self._writes += 1
+            finally:
+                self._turn.release()
+            if self.clock.monotonic() - begun > SLOW_WRITE:
+                self._keep_off_until = begun + KEEP_OFF_SECONDS
+        if self._resting:
+            self._bell.set()
+
+    def end(self) -> None:
+        """Lets the thread sync what it has, and end."""
+        self._ending = True
+        self._bell.set()
+
+    def _calm(self, now: float) -> bool:
+        segment = self._segment
+        return (
+            self.healthy
+            and segment is not None
+            and segment.end < self.segment_bytes
+            and now >= self._keep_off_until
+            and (not self._syncing_since or now - self._syncing_since < SYNC_PATIENCE)
+            and (len(self._items) == 1 or sum([size for _, size, _ in self._items]) <= AT_ONCE_BYTES)
+        )
+
+    # -- on the thread
+
     def run(self) -> None:
         """Works until it is told to end, and has synced what it was given or failed to."""
         while True:
-            self._take_in(self._take())
+            self._rest()
+            ending = self._ending
+            if ending or not self._is_served():
+                self._take_all()
             if not self.healthy:
-                self._recover()
-            elif self._due():
+                with self._turn:
+                    self._recover()
+            elif self._unsynced:
                 self._sync()
             if self.healthy and self.lost() + self.unfit > self._noted:
                 self._write_gap()
-            if self._ending and (not self._unsynced or not self.healthy):
+            if ending and not self._items and (not self._unsynced or not self.healthy):
                 break
         if not self.healthy:
             self._keep_gap(len(self._unsynced))
         if self._segment is not None:
             self._segment.close()
 
-    def _take(self) -> list[Item]:
-        """A batch: waits for its first record, not for more."""
-        patience = RETRY_SECONDS if not self.healthy else GROUP_SECONDS if self._unsynced else IDLE_SECONDS
-        batch: list[Item] = []
-        while len(batch) < GROUP_RECORDS and not self._ending:
-            try:
-                item = self.items.get(timeout=patience) if not batch else self.items.get_nowait()
-            except queue.Empty:
-                break
-            if item is None:
-                self._ending = True
-            else:
-                batch.append(item)
-        # Idle for the length of a group: whatever the clock says, the group is due.
-        self._idle = not batch
-        return batch
+    def _rest(self) -> None:
+        """Waits for the first record of a group, then for the rest of it."""
+        if self._ending:
+            return
+        self._resting = True
+        # Asked after the mark is set: a record that comes now rings.
+        if self.healthy and not self._items and not self._unsynced:
+            self._bell.wait(IDLE_SECONDS)
+        self._resting = False
+        self._bell.clear()
+        if not self.healthy:
+            self._pause(RETRY_SECONDS)
+        elif len(self._items) < GROUP_RECORDS:
+            self._pause(GROUP_SECONDS)
+
+    def _pause(self, seconds: float) -> None:
+        if not self._ending:
+            self._bell.wait(seconds)
+
+    def _is_served(self) -> bool:
+        """Whether the event loop has been writing: then it will write what is there now, too.
+
+        Were the thread to write beside it, it would hold the turn for as long as it waits for the interpreter.
+        """
+        served, segment = self._writes != self._writes_seen, self._segment
+        self._writes_seen = self._writes
+        if not served or not self.healthy or segment is None:
+            return False
+        return len(self._items) < GROUP_RECORDS and segment.end < self.segment_bytes
+
+    def _take_all(self) -> None:
+        while self._items:
+            with self._turn:
+                if self.healthy and (self._segment is None or self._segment.end >= self.segment_bytes):
+                    self._roll()
+                self._take_in(self._batch(GROUP_RECORDS))
+
+    # -- on whichever holds the turn
+
+    def _batch(self, most: int) -> list[Item]:
+        items = self._items
+        return [items.popleft() for _ in range(min(most, len(items)))]
 
     def _take_in(self, batch: list[Item]) -> None:
         if not batch:
             return
-        if not self._unsynced:
-            self._since = self.clock.monotonic()
         payloads = []
         for number, size, record in batch:
             try:
@@ -112,65 +196,71 @@ class Writer:
                 self.unfit += 1
                 payload = b""
             self._unsynced.append((number, size, payload))
-            payloads.append(payload)
-        if self.healthy:
+            if payload:
+                payloads.append(payload)
+        if self.healthy and self._segment is not None:
+            salt = self._segment.salt
             try:
-                self._append(payloads)
+                self._segment.write(b"".join([frames.frame(payload, salt) for payload in payloads]))
             except OSError as cause:
                 self._fail(cause)
             else:
                 self.written = batch[-1][0]
                 self.moved()
 
-    def _append(self, payloads: list[bytes]) -> None:
-        if self._segment is None or self._segment.end >= self.segment_bytes:
+    def _fail(self, cause: OSError) -> None:
+        """That file is never written or synced again; the batch stays in memory until another file has it."""
+        self.healthy, self.trouble = False, f"{cause.strerror or cause}"
+        self.moved()
+
+    # -- on the thread again
+
+    def _roll(self) -> None:
+        """The next segment, when this one is full and safe."""
+        try:
             if self._segment is not None:
                 self._segment.sync()
                 self._segment.close()
             self._segment = None
             self._segment = self._next_segment()
-        salt = self._segment.salt
-        self._segment.write(b"".join(frames.frame(payload, salt) for payload in payloads if payload))
+        except OSError as cause:
+            self._fail(cause)
 
     def _next_segment(self) -> Segment:
         self._number += 1
         return Segment(self.folder, self._number)
 
-    def _due(self) -> bool:
-        if not self._unsynced:
-            return False
-        full = len(self._unsynced) >= GROUP_RECORDS
-        return full or self._idle or self._ending or self.clock.monotonic() - self._since >= GROUP_SECONDS
-
     def _sync(self) -> None:
-        if self._segment is None:
+        segment, count = self._segment, len(self._unsynced)
+        if segment is None:
             return
+        self._syncing_since = self.clock.monotonic()
         try:
-            self._segment.sync()
+            segment.sync()
         except OSError as cause:
-            self._fail(cause)
+            with self._turn:
+                self._fail(cause)
         else:
-            self._safe()
+            self._safe(count)
+        finally:
+            self._syncing_since = 0.0
 
-    def _safe(self) -> None:
-        """What was not yet synced is."""
-        if self._unsynced:
-            self.written = self.durable = self._unsynced[-1][0]
-            self.let_go += sum(size for _, size, _ in self._unsynced)
-            self._unsynced.clear()
-        self.moved()
-
-    def _fail(self, cause: OSError) -> None:
-        """That file is never written or synced again; the batch stays in memory until another file has it."""
-        self.healthy, self.trouble = False, f"{cause.strerror or cause}"
-        if self._segment is not None:
-            self._segment.close()
-        self._segment = None
-        self._keep_gap()
+    def _safe(self, count: int) -> None:
+        """The first ``count`` of what was not yet synced are."""
+        number = self.durable
+        for _ in range(count):
+            number, size, _ = self._unsynced.popleft()
+            self.let_go += size
+        self.durable = number
+        if number > self.written:
+            self.written = number
         self.moved()
 
     def _recover(self) -> None:
         """Writes everything that is not synced to a new segment and syncs that; on failure it is tried again."""
+        if self._segment is not None:
+            self._segment.close()
+            self._segment = None
         segment = None
         try:
             segment = self._next_segment()
@@ -186,24 +276,24 @@ class Writer:
             self._keep_gap()
             return
         self._segment, self._noted = segment, noted
+        self._safe(len(self._unsynced))
         self.healthy, self.trouble = True, ""
         if self._kept:
             self._kept = 0
             with contextlib.suppress(OSError):
                 self._reserve.clear()
-        self._safe()
 
     def _write_gap(self) -> None:
         """Puts on record how many were lost while the disk was merely slow."""
-        if self._segment is None:
-            return
-        try:
-            self._noted = self._gap_into(self._segment)
-            self._segment.sync()
-        except OSError as cause:
-            self._fail(cause)
-        else:
-            self._safe()
+        with self._turn:
+            if self._segment is None:
+                return
+            try:
+                self._noted = self._gap_into(self._segment)
+            except OSError as cause:
+                self._fail(cause)
+                return
+        self._sync()
 
     def _gap_into(self, segment: Segment) -> int:
         """Appends a gap for what is lost and not yet on record; returns how many are on record then."""

@@ -32,7 +32,7 @@ from switchover.domain.process import (
 )
 from switchover.store import Store
 from switchover.store.drills import save_drill
-from switchover.store.exchanges import save_exchanges
+from switchover.store.indexing import save_exchanges
 from switchover.store.prompt_versions import save_prompt_version
 from switchover.store.proofs import save_proof, save_verdict
 
@@ -182,9 +182,28 @@ def prove(
         epoch="e1",
     )
     ready = state is State.READY
-    overall = _part("overall", 300, -0.01 if ready else -0.3)
-    evidence = Evidence(
-        overall=overall,
+    verdict = Verdict(
+        id=f"{process}-{upstream}-{made_at:.0f}",
+        cell=cell,
+        state=state,
+        evidence=_evidence(reasons, ready=ready),
+        made_at=made_at,
+        expires_at=expires_at if ready else None,
+        seed=1,
+        calls=600,
+        seconds_per_replay=seconds,
+    )
+    proof = _proof_of(verdict, expires_at)
+    save_prompt_version(store, version)
+    save_verdict(store, verdict)
+    if ready:
+        save_proof(store, proof)
+    return proof
+
+
+def _evidence(reasons: tuple[str, ...], *, ready: bool) -> Evidence:
+    return Evidence(
+        overall=_part("overall", 300, -0.01 if ready else -0.3),
         slices=(_part("complaints", 60, 0.0 if ready else -0.4),),
         ungraded=0,
         coverage=1.0,
@@ -194,37 +213,25 @@ def prove(
         still_needed=None,
         reasons=reasons,
     )
-    verdict = Verdict(
-        id=f"{process}-{upstream}-{made_at:.0f}",
-        cell=cell,
-        state=state,
-        evidence=evidence,
-        made_at=made_at,
-        expires_at=expires_at if ready else None,
-        seed=1,
-        calls=600,
-        seconds_per_replay=seconds,
-    )
-    proof = Proof(
+
+
+def _proof_of(verdict: Verdict, expires_at: float) -> Proof:
+    cell, overall = verdict.cell, verdict.evidence.overall
+    return Proof(
         id=f"proof-{verdict.id}",
-        process=process,
-        upstream=upstream,
+        process=cell.process,
+        upstream=cell.upstream,
         fingerprint=cell.fingerprint,
-        prompt_version=version.id,
+        prompt_version=cell.prompt_version,
         grader=cell.grader,
         epoch=cell.epoch,
-        state=state,
+        state=verdict.state,
         margin=overall.margin,
         lower=overall.lower,
         replays=overall.replays,
-        made_at=made_at,
+        made_at=verdict.made_at,
         expires_at=expires_at,
     )
-    save_prompt_version(store, version)
-    save_verdict(store, verdict)
-    if ready:
-        save_proof(store, proof)
-    return proof
 
 
 def _part(name: str, replays: int, mean: float) -> SliceEvidence:

@@ -19,7 +19,7 @@ from switchover.domain.process import Process, Provider, UpstreamSpec
 from switchover.domain.register import Snapshot
 from switchover.domain.secret import Secret
 from switchover.egress import Client
-from switchover.gateway import FixedSnapshot, Gateway, asgi, server_config
+from switchover.gateway import App, FixedSnapshot, Gateway, server_config
 from switchover.upstreams import UPSTREAMS
 
 PEPPER = b"p" * 32
@@ -136,7 +136,7 @@ class ServedGateway:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         config = server_config(
-            asgi(self.gateway, on_stop=self._client.close), log_level="critical", timeout_graceful_shutdown=2
+            App(self.gateway, on_stop=self._client.close), log_level="critical", timeout_graceful_shutdown=2
         )
         self._started = threading.Event()
         self._server = _Announcing(config, self._started)

@@ -62,13 +62,11 @@ def _rendered(request: Mapping[str, Any], version: PromptVersion, artefact: byte
 async def _answer(upstream: Upstream, body: bytes) -> str | None:
     answer = await upstream.answer(OutboundRequest(body=body, stream=False))
     try:
-        whole = bytearray()
-        async for chunk in answer.chunks():
-            whole += chunk
-            if len(whole) > MOST_BYTES:
-                raise Cut(f"{upstream.name} sent more than {MOST_BYTES} bytes", fault="runaway-output")
+        whole = await answer.whole(MOST_BYTES)
+        if whole is None:
+            raise Cut(f"{upstream.name} sent more than {MOST_BYTES} bytes", fault="runaway-output")
     finally:
         answer.close()
     if answer.status >= 300:
-        raise classify(answer.status, answer.headers, bytes(whole), upstream.name)
-    return DIALECTS[upstream.dialect].read_answer(bytes(whole)).text
+        raise classify(answer.status, answer.headers, whole, upstream.name)
+    return DIALECTS[upstream.dialect].read_answer(whole).text

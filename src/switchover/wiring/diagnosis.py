@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from switchover.config import resolve
 from switchover.domain.process import Settings
 from switchover.errors import SwitchoverError
 from switchover.upstreams.gguf import has_chat_template
 from switchover.upstreams.local import child_name
 from switchover.upstreams.weights import resolve as resolve_weights
 
-from .parts import open_store
+from .parts import open_store, read_key
 from .running import endpoints
 
 # Below this a busy day's record may fill the disk before anyone looks.
@@ -53,7 +52,7 @@ def _try(what: str, look: Callable[[], str]) -> Finding:
 
 
 def _key(settings: Settings, reference: str) -> str:
-    resolve(reference, str(Path(settings.source).parent), os.environ)
+    read_key(settings, reference)
     return f"{reference} can be read"
 
 

@@ -9,6 +9,7 @@ from switchover.clock import SystemClock
 from switchover.config import resolve
 from switchover.domain.ports import Upstream
 from switchover.domain.process import Settings, UpstreamSpec
+from switchover.domain.secret import Secret
 from switchover.egress import Client
 from switchover.errors import StoreUnavailable
 from switchover.store import Store
@@ -39,9 +40,13 @@ def upstream(settings: Settings, spec: UpstreamSpec, base_url: str | None, clien
     """The upstream of a spec, its key read now. Raises ConfigError when the key can't be read."""
     if spec.is_own:
         return OwnUpstream(spec, settings.data_dir, client)
-    folder = str(Path(settings.source).parent)
-    secret = resolve(spec.key, folder, os.environ) if spec.key else None
+    secret = read_key(settings, spec.key) if spec.key else None
     return UPSTREAMS[spec.kind](spec, base_url or spec.base_url or "", secret, client)
+
+
+def read_key(settings: Settings, reference: str) -> Secret:
+    """The key behind an upstream's reference, read now. Raises ConfigError when it can't be."""
+    return resolve(reference, str(Path(settings.source).parent), os.environ)
 
 
 def fetch_starter(target: Path | None) -> Path:

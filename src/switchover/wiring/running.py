@@ -18,7 +18,7 @@ from pathlib import Path
 from switchover.access import load_pepper
 from switchover.config import load
 from switchover.domain.process import Settings
-from switchover.errors import EngineFailed, OperatorError, PortInUse, WeightsMissing
+from switchover.errors import ConfigError, EngineFailed, OperatorError, PortInUse, WeightsMissing
 from switchover.processes.keeper import Keeper
 from switchover.processes.log import Log, line_log
 from switchover.processes.own import engine_command, student_command
@@ -28,7 +28,7 @@ from switchover.store.held import forget_all_held
 from switchover.store.register import build_snapshot, write_snapshot
 from switchover.upstreams.local import STUDENT_SERVER, child_name, read_place
 
-from .parts import CLOCK, open_store, unwritable
+from .parts import CLOCK, open_store, read_key, unwritable
 from .worker import BACKLOG
 
 # An engine is handed no provider's key.
@@ -54,12 +54,24 @@ def _run(settings: Settings, say: Callable[[str], None]) -> None:
     run = Path(settings.data_dir, "run")
     run.joinpath("gateway.json").write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
     say(f"gateway on {url}, {settings.gateway.workers} worker(s); stop with Ctrl-C")
+    for line in _unreadable_keys(settings):
+        say(line)
     supervisor = Supervisor(children, CLOCK, children.log, status=run / "supervisor.json")
     try:
-        asyncio.run(_until_told(supervisor))
+        asyncio.run(_until_told(supervisor, listening))
     finally:
         run.joinpath("gateway.json").unlink(missing_ok=True)
         listening.close()
+
+
+def _unreadable_keys(settings: Settings) -> Iterator[str]:
+    """A line for each key that can't be read, as the doctor says it: what does not rest on it is served."""
+    for name, spec in settings.upstreams.items():
+        try:
+            if spec.key is not None:
+                read_key(settings, spec.key)
+        except ConfigError as error:
+            yield f"BAD  key of {name}: {error}"
 
 
 @contextmanager
@@ -87,10 +99,16 @@ def alone(settings: Settings) -> Iterator[None]:
         os.close(handle)
 
 
-async def _until_told(supervisor: Supervisor) -> None:
+async def _until_told(supervisor: Supervisor, listening: socket.socket) -> None:
     stop = asyncio.Event()
+
+    def told() -> None:
+        # While it is open here, newcomers would wait in line for workers that let nobody in.
+        listening.close()
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, told)
     await supervisor.run(stop)
 
 

@@ -13,7 +13,7 @@ from switchover.config import load
 from switchover.domain.ports import Upstream
 from switchover.domain.process import Settings, UpstreamSpec
 from switchover.egress import Client
-from switchover.gateway.app import asgi
+from switchover.gateway.app import App
 from switchover.gateway.handle import Gateway
 from switchover.gateway.server import server_config
 from switchover.gateway.snapshot import LiveSnapshot
@@ -40,7 +40,7 @@ def serve_worker(configuration: str, name: str, descriptor: int) -> None:
     async def stop() -> None:
         spool.close()
 
-    app = asgi(gateway, on_stop=stop)
+    app = App(gateway, on_stop=stop)
     config = server_config(app, loop="uvloop", backlog=BACKLOG, timeout_graceful_shutdown=DRAIN_SECONDS)
     # What was imported lives as long as the worker: no reason to look through it at every collection.
     gc.collect()

@@ -14,7 +14,7 @@ from switchover.prompts import ask_text
 from switchover.prompts.demonstrations import from_bytes
 from switchover.store import Store
 from switchover.store.artefacts import get
-from switchover.store.exchanges import save_exchanges
+from switchover.store.indexing import save_exchanges
 from switchover.store.prompt_versions import prompt_versions
 from switchover.testing.clock import ManualClock
 from switchover.trial.replay import Reply

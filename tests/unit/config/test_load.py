@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -118,7 +119,9 @@ def test_a_duration_is_read_as_seconds(text: object, expected: float) -> None:
     assert seconds(text) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("text", ["4 hrs", "h", "-5m", "", True, None, [5]])
+@pytest.mark.parametrize(
+    "text", ["4 hrs", "h", "-5m", "", True, None, [5], math.inf, math.nan, 10**400, f"1{'0' * 400}d"]
+)
 def test_what_is_no_duration_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match="a duration such as 4h"):
         seconds(text)

@@ -53,6 +53,15 @@ def test_a_key_given_in_place_of_a_reference_is_refused_without_showing_it(tmp_p
     assert "canary" not in str(caught.value)
 
 
+def test_a_key_file_that_is_no_text_is_refused_without_its_bytes(tmp_path: Path) -> None:
+    name = key_file(tmp_path, "")
+    (tmp_path / name).write_bytes(b"k-canary\xff")
+    with pytest.raises(ConfigError, match="bytes that are no text") as refused:
+        resolve(f"file:{name}", str(tmp_path), {})
+    assert refused.value.__cause__ is None
+    assert "canary" not in str(refused.value)
+
+
 def test_a_secret_never_shows_itself() -> None:
     secret = resolve("env:K", ".", {"K": "k-canary"})
     assert [repr(secret), str(secret), f"{secret}", f"{secret!r}", "%s" % (secret,)] == ["***"] * 5  # noqa: UP031

@@ -100,6 +100,30 @@ SLIPS = (
         "21: processes.customer-messages.rto: got 4 hrs; want a duration such as 4h",
     ),
     Slip(
+        "a duration without end",
+        "rto: 5m",
+        "rto: .inf",
+        "21: processes.customer-messages.rto: got inf; want a duration such as 4h",
+    ),
+    Slip(
+        "a number without end",
+        "margin: 0.10",
+        "margin: .inf",
+        "28: processes.customer-messages.rehearse.margin: got inf; want a finite number",
+    ),
+    Slip(
+        "a share that is no number",
+        "margin: 0.10",
+        "tolerance: {amount: .nan}",
+        "28: processes.customer-messages.rehearse.tolerance.amount: got nan; want a finite number",
+    ),
+    Slip(
+        "a whole number without end",
+        "port: 8080",
+        "port: .inf",
+        "2: gateway.port: got inf; want a finite number",
+    ),
+    Slip(
         "a country in small letters",
         "domicile: NL",
         "domicile: nl",

@@ -14,7 +14,7 @@ from switchover.drill.cut_off import GRACE_S, LOST_AFTER_S
 from switchover.errors import NotFound, OperatorError
 from switchover.store import Store
 from switchover.store.drills import cut_offs, drills, place_cut_off, save_drill
-from switchover.store.exchanges import save_exchanges
+from switchover.store.indexing import save_exchanges
 from switchover.store.proofs import save_proof
 from switchover.testing.builders import NOW, make_cut_off, make_drill, make_exchange, make_proof, make_settings
 from switchover.testing.clock import ManualClock

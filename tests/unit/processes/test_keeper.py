@@ -11,36 +11,27 @@ import pytest
 
 from switchover.clock import SystemClock
 from switchover.domain.cut_off import CutOff, Target
-from switchover.domain.exchange import Exchange, Intent, Outcome
+from switchover.domain.exchange import Intent, Outcome
 from switchover.domain.process import Criticality, DataClass, Listen, Process, Provider, Settings, UpstreamSpec
 from switchover.errors import ConfigError
 from switchover.processes import indexing
-from switchover.processes.keeper import Keeper, running_endpoints
+from switchover.processes.keeper import Keeper
 from switchover.processes.lease import Lease
 from switchover.store import Store
 from switchover.store.drills import lift_cut_off, place_cut_off
-from switchover.store.exchanges import count_exchanges, each_exchange, list_exchanges, list_gaps
+from switchover.store.exchanges import count_exchanges, each_exchange, list_exchanges
 from switchover.store.held import forget_held, held_path, note_held
+from switchover.store.indexing import list_gaps
 from switchover.store.register import baseline_lost, read_snapshot
 from switchover.store.spool import Spool
+from switchover.testing.builders import make_exchange
 from switchover.testing.clock import ManualClock
+from switchover.upstreams.local import key_file, state_file
+from switchover.wiring.running import endpoints
 
 
 def exchange(name):
-    return Exchange(
-        id=name,
-        process="claims",
-        route="claims",
-        dialect="openai_chat",
-        stream=False,
-        started_at=1.0,
-        outcome=Outcome.COMPLETE,
-        status=200,
-        request=b"{}",
-        answer=b"",
-        upstream="vendor",
-        model="m",
-    )
+    return make_exchange(id=name, process="claims", route="claims")
 
 
 def intent(name, at=1_780_000_000.0):
@@ -81,7 +72,7 @@ class Kept:
             clock=self.clock,
             log=lambda event, **fields: self.logged.append((event, fields)),
             load=self.load,
-            endpoints=running_endpoints,
+            endpoints=endpoints,
             open_store=lambda url: Store.open(url, busy_seconds=0.05),
         )
 
@@ -187,8 +178,8 @@ def test_the_snapshot_follows_the_register_the_settings_and_the_endpoints(kept, 
     place_cut_off(kept.keeper.store, cut)
     kept.keeper.round()
     assert snapshot(settings).cut_offs == (cut,)
-    with open(os.path.join(settings.data_dir, "run", "own.json"), "w") as file:
-        json.dump({"url": "http://127.0.0.1:9/v1"}, file)
+    key_file(settings.data_dir, "own").write_text("k")
+    state_file(settings.data_dir, "own").write_text(json.dumps({"url": "http://127.0.0.1:9", "pid": os.getpid()}))
     kept.keeper.round()
     second = snapshot(settings)
     assert second.endpoints == {"own": "http://127.0.0.1:9/v1"}

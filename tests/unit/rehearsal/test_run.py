@@ -14,7 +14,7 @@ from switchover.errors import OperatorError, Unreachable
 from switchover.graders import grader
 from switchover.rehearsal import Order, cell_of, rehearse
 from switchover.store import Store
-from switchover.store.exchanges import save_exchanges
+from switchover.store.indexing import save_exchanges
 from switchover.store.proofs import latest_verdict, proofs
 from switchover.store.trials import baseline_samples, scored_cases
 from switchover.testing.clock import ManualClock

@@ -16,32 +16,16 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 import switchover.store.migrations as migrations
-from switchover.domain.exchange import Exchange, Outcome
 from switchover.errors import StoreUnavailable
 from switchover.store import Store
-from switchover.store.exchanges import count_exchanges, save_exchanges
+from switchover.store.exchanges import count_exchanges
+from switchover.store.indexing import save_exchanges
 from switchover.store.schema import metadata
+from switchover.testing.builders import make_exchange
 
 
 def url(tmp_path):
     return f"sqlite:///{tmp_path / 'store.sqlite'}"
-
-
-def exchange(name):
-    return Exchange(
-        id=name,
-        process="p",
-        route="r",
-        dialect="openai_chat",
-        stream=False,
-        started_at=1.0,
-        outcome=Outcome.COMPLETE,
-        status=200,
-        request=b"{}",
-        answer=b"",
-        upstream="vendor",
-        model="m",
-    )
 
 
 def test_migrating_an_empty_database_gives_exactly_the_tables_of_the_schema(tmp_path):
@@ -101,7 +85,7 @@ def test_concurrent_writers_wait_for_each_other_and_lose_nothing(tmp_path):
         try:
             with Store.open(url(tmp_path), busy_seconds=20) as store:
                 for number in range(15):
-                    save_exchanges(store, [exchange(f"{writer}-{number}")])
+                    save_exchanges(store, [make_exchange(id=f"{writer}-{number}")])
         except BaseException as error:
             errors.append(error)
 
@@ -164,11 +148,11 @@ def test_a_locked_store_is_said_after_the_wait(tmp_path):
         raw = sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)
         raw.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreUnavailable, match="locked") as error:
-            save_exchanges(store, [exchange("x")])
+            save_exchanges(store, [make_exchange(id="x")])
         raw.rollback()
         raw.close()
         assert "wait for the other program" in error.value.mend
-        assert save_exchanges(store, [exchange("x")]) == 1
+        assert save_exchanges(store, [make_exchange(id="x")]) == 1
 
 
 def test_a_full_disk_is_said(tmp_path):
@@ -176,7 +160,7 @@ def test_a_full_disk_is_said(tmp_path):
         with store.read() as connection:
             connection.execute(text("PRAGMA max_page_count=60"))
         with pytest.raises(StoreUnavailable, match="full") as error:
-            save_exchanges(store, [exchange(f"x{number}" + "y" * 2000) for number in range(400)])
+            save_exchanges(store, [make_exchange(id=f"x{number}" + "y" * 2000) for number in range(400)])
         assert "make room" in error.value.mend
 
 

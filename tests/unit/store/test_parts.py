@@ -45,17 +45,8 @@ from switchover.store.drills import (
     place_cut_off,
     save_drill,
 )
-from switchover.store.exchanges import (
-    count_exchanges,
-    each_exchange,
-    get_exchange,
-    iter_exchanges,
-    list_exchanges,
-    save_exchanges,
-    save_intents,
-    save_spooled,
-    spool_mark,
-)
+from switchover.store.exchanges import count_exchanges, each_exchange, get_exchange, iter_exchanges, list_exchanges
+from switchover.store.indexing import save_exchanges, save_intents, save_spooled, spool_mark
 from switchover.store.leases import lease_holder, release_lease, take_lease
 from switchover.store.prompt_versions import prompt_version, prompt_versions, save_prompt_version
 from switchover.store.proofs import latest_verdict, proofs, revoke_proofs, save_proof, save_verdict, verdicts

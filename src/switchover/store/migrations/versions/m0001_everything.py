@@ -14,7 +14,8 @@ depends_on = None
 def upgrade() -> None:
     """Creates every table."""
     _record()
-    _trials()
+    _cases()
+    _proofs()
     _register()
 
 
@@ -70,7 +71,7 @@ def _record() -> None:
     )
 
 
-def _trials() -> None:
+def _cases() -> None:
     op.create_table(
         "scored_case",
         sa.Column("cell_id", sa.String(64), primary_key=True),
@@ -93,6 +94,9 @@ def _trials() -> None:
         sa.Column("answer_text", sa.Text()),
         sa.Column("taken_at", sa.Double(), nullable=False),
     )
+
+
+def _proofs() -> None:
     op.create_table(
         "verdict",
         sa.Column("id", sa.String(64), primary_key=True),
