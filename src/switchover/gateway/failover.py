@@ -14,7 +14,7 @@ from switchover.errors import BadRequest, NoUpstream, RateLimited, TooSlow, Upst
 from switchover.planning import Attempt, Board, BreakerState, Plan
 
 from .admit import Call
-from .attempt import Artefacts, Opened, ask, meets, open_answer, render
+from .attempt import Artefacts, Opened, ask, meets, open_answer, render, speaking
 from .guard import TOO_SLOW, Guard
 
 MAX_ATTEMPTS = 3
@@ -107,7 +107,7 @@ class Failover:
         failure: UpstreamError | None = None
         opened: Opened | None = None
         try:
-            upstream = self._upstream(spec)
+            upstream = speaking(self._upstream(spec), call, attempt)
             body, dropped = render(call, attempt, upstream.dialect, self._artefacts)
             answer = await ask(call, upstream, body, cut)
             opened = await open_answer(call, attempt, upstream, answer, dropped)
