@@ -69,7 +69,7 @@ docs: $(VENV)/.dev
 # The README's picture: the end of a real run.
 picture: $(VENV)/.run $(STARTER)
 	@COLUMNS=80 $(BIN)/switchover demo --seed $(SEED) | tee demo-data.log
-	@sed -n '/^5  /,$$p' demo-data.log | $(BIN)/python docs/picture.py docs/images/demo.svg; rm demo-data.log
+	@sed -n '/^5  /,$$p' demo-data.log | sed '/The page:/d' | $(BIN)/python docs/picture.py docs/images/demo.svg; rm demo-data.log
 
 lock: $(BIN)/uv
 	cd requirements && for name in run dev uv; do ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $$name.in -o $$name.txt; done

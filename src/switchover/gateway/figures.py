@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from switchover.planning.breaker import CLOSED, HELD, OPEN, RANK, scopes
+from switchover.planning.breaker import CLOSED, HELD, OPEN, RANK
 
 from .exposition import join, render
 from .handle import Gateway
@@ -62,10 +62,7 @@ def _breakers(gateway: Gateway) -> Iterator[Sample]:
     """By upstream, as the breaker of a credential is named after its reference, which may tell where the key lies."""
     board, now = gateway.failover.board, gateway.clock.monotonic()
     for name, spec in gateway.source.current.upstreams.items():
-        # Half-opens what has cooled.
-        board.state(spec, now)
-        for scope, key in scopes(spec).items():
-            breaker = board._breakers.get(key)  # the board tells only the worst of them
-            yield Sample("switchover_breaker_state", (name, scope), RANK[breaker.state] if breaker else 0)
-            if breaker is not None and breaker.state is not CLOSED:
-                yield Sample("switchover_breaker_reason", (name, scope, breaker.reason), 1)
+        for scope, state, reason in board.breakers(spec, now):
+            yield Sample("switchover_breaker_state", (name, scope), RANK[state])
+            if state is not CLOSED:
+                yield Sample("switchover_breaker_reason", (name, scope, reason), 1)

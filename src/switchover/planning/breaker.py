@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -155,6 +156,17 @@ class Board:
             if RANK[breaker.state] > RANK[worst]:
                 worst = breaker.state
         return worst
+
+    def breakers(self, spec: UpstreamSpec, now: float) -> Iterator[tuple[str, BreakerState, str]]:
+        """Scope, state and reason of each breaker an upstream hangs on."""
+        for scope, key in scopes(spec).items():
+            breaker = self._breakers.get(key)
+            if breaker is None:
+                yield scope, CLOSED, ""
+                continue
+            if breaker.cool(now):
+                self.version += 1
+            yield scope, breaker.state, breaker.reason
 
     def next_change(self) -> float:
         """When the next open breaker half-opens; inf when none is open."""
