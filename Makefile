@@ -12,7 +12,7 @@ help:
 	@echo "make demo      the whole loop on an insurer's inbox: record, rehearse, adapt, prove, cut off, answer"
 	@echo "make test      checks and tests (STRICT=1: a missing optional tool is a failure)"
 	@echo "make check     ruff, mypy, import contracts"
-	@echo "make bench     CPU per request and per chunk, against nginx in the same run"
+	@echo "make bench     CPU per request and per chunk, against nginx in the same run; many streams at once"
 	@echo "make verdicts  the verdict's simulations, 4,000 runs each"
 	@echo "make clients   official Python and JavaScript clients against the gateway: a matrix (needs node and npm)"
 	@echo "make docs      the reference pages, generated from the code"
@@ -52,7 +52,7 @@ test: check $(STARTER)
 	STRICT=$(STRICT) $(BIN)/python -m pytest -n 2 --dist loadfile -rs
 
 bench: $(VENV)/.dev
-	$(BIN)/python benchmarks/gateway.py
+	$(BIN)/python benchmarks/gateway.py; first=$$?; $(BIN)/python benchmarks/streams.py && exit $$first
 
 verdicts: $(VENV)/.dev
 	$(BIN)/python benchmarks/verdicts.py
@@ -69,7 +69,7 @@ docs: $(VENV)/.dev
 # The README's picture: the end of a real run.
 picture: $(VENV)/.run $(STARTER)
 	@COLUMNS=80 $(BIN)/switchover demo --seed $(SEED) | tee demo-data.log
-	@sed -n '/^5  /,$$p' demo-data.log | $(BIN)/python docs/picture.py docs/images/demo.svg; rm demo-data.log
+	@sed -n '/^5  /,$$p' demo-data.log | sed '/The page:/d' | $(BIN)/python docs/picture.py docs/images/demo.svg; rm demo-data.log
 
 lock: $(BIN)/uv
 	cd requirements && for name in run dev uv; do ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $$name.in -o $$name.txt; done

@@ -61,7 +61,9 @@ LAST = frame({}, "stop") + b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
 
 
 class Mock(asyncio.Protocol):
-    """The cheapest upstream there is: canned bytes, chunks apart in time."""
+    """The cheapest upstream there is: canned bytes, chunks ``gap`` seconds apart."""
+
+    gap = CHUNK_GAP_S
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keeps the transport."""
@@ -82,7 +84,7 @@ class Mock(asyncio.Protocol):
         if b'"stream":true' in body:
             self.transport.write(STREAM_HEAD)
             self.left = CHUNKS
-            asyncio.get_running_loop().call_later(CHUNK_GAP_S, self.tick)
+            asyncio.get_running_loop().call_later(self.gap, self.tick)
         else:
             self.transport.write(JSON_REPLY)
 
@@ -93,7 +95,7 @@ class Mock(asyncio.Protocol):
         self.left -= 1
         self.transport.write(PIECE if self.left else LAST)
         if self.left:
-            asyncio.get_running_loop().call_later(CHUNK_GAP_S, self.tick)
+            asyncio.get_running_loop().call_later(self.gap, self.tick)
 
 
 async def serve_mock() -> None:
@@ -186,8 +188,17 @@ class Caller(asyncio.Protocol):
         self.ask()
 
 
-async def load(port: int, token: str, *, streamed: bool, requests: int, connections: int) -> None:
-    """Asks ``requests`` times over ``connections`` connections, starting them spread over one chunk's gap."""
+async def load(
+    port: int,
+    token: str,
+    *,
+    streamed: bool,
+    requests: int,
+    connections: int,
+    spread: float = CHUNK_GAP_S,
+    kind: type[Caller] = Caller,
+) -> list[Caller]:
+    """Asks ``requests`` times over ``connections`` connections; those of streams start spread over so many seconds."""
     messages = [{"role": "user", "content": "y" * 700}]
     question: dict[str, object] = {"model": "bench", "messages": messages}
     if streamed:
@@ -197,11 +208,14 @@ async def load(port: int, token: str, *, streamed: bool, requests: int, connecti
     head += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     left, done = [requests, 0, requests], asyncio.Event()
     loop = asyncio.get_running_loop()
+    callers = []
     for _ in range(connections):
-        await loop.create_connection(lambda: Caller(head.encode() + body, left, done), "127.0.0.1", port)
+        made = await loop.create_connection(lambda: kind(head.encode() + body, left, done), "127.0.0.1", port)
+        callers.append(made[1])
         if streamed:
-            await asyncio.sleep(CHUNK_GAP_S / connections)
+            await asyncio.sleep(spread / connections)
     await done.wait()
+    return callers
 
 
 def cpu_seconds(pids: list[int]) -> float:
@@ -327,8 +341,10 @@ def main() -> int:
     parser.add_argument("--role", choices=["bench", "upstream", "gateway"], default="bench")
     parser.add_argument("--upstream", type=int, default=0)
     parser.add_argument("--folder", default="")
+    parser.add_argument("--gap", type=float, default=CHUNK_GAP_S)
     args = parser.parse_args()
     if args.role == "upstream":
+        Mock.gap = args.gap
         uvloop.run(serve_mock())
         return 0
     if args.role == "gateway":

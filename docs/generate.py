@@ -1,4 +1,4 @@
-"""Makes the reference pages from the code: the commands, the settings and the errors.
+"""Makes the reference pages from the code: the commands, the settings, the errors and the metrics.
 
 ``make docs`` writes them; ``tests/docs`` makes them again and fails when a page differs.
 """
@@ -18,6 +18,7 @@ from pydantic_core import PydanticUndefined
 
 from switchover import cli, errors
 from switchover.config import schema
+from switchover.gateway.metrics import BOUNDS_S, METRICS
 
 HERE = Path(__file__).parent
 MADE = "<!-- Made by docs/generate.py from the code. Change the code, then `make docs`. -->\n\n"
@@ -250,10 +251,33 @@ def _then(cls: type[errors.UpstreamError]) -> str:
     return "one more try, then the next attempt" if cls.retry == "once" else "the next attempt of the plan"
 
 
+def metrics() -> str:
+    """The page of metrics, from the table in ``gateway/metrics.py``."""
+    rows = [
+        f"| `{metric.name}` | {metric.kind} | {metric.unit} | {', '.join(f'`{label}`' for label in metric.labels)} | "
+        f"{_cell(metric.says)} |\n"
+        for metric in METRICS.values()
+    ]
+    return "".join(
+        (
+            MADE,
+            "# Metrics\n\n",
+            "`GET /metrics` answers in Prometheus' text format, 0.0.4, without a key. Counters begin at 0 when a "
+            "worker does. [How to scrape it, and what to ask](../how-to/scrape-metrics.md).\n\n",
+            "Each value also has the label `worker`. No label ever holds a caller's text: processes and upstreams are "
+            "those of the configuration, dialects, outcomes, scopes and faults those of the program.\n\n",
+            "| Metric | Type | Unit | Labels | Meaning |\n|-|-|-|-|-|\n",
+            *rows,
+            f"\nBuckets of every histogram, in seconds: {', '.join(f'{bound:g}' for bound in BOUNDS_S)}, +Inf.\n",
+        )
+    )
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "reference/commands.md": commands,
     "reference/settings.md": settings,
     "reference/errors.md": error_page,
+    "reference/metrics.md": metrics,
 }
 
 

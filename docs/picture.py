@@ -8,20 +8,20 @@ from html import escape
 from pathlib import Path
 
 LINE, WIDTH, MARGIN = 18, 8.45, 16
-COLOURS = (("READY", "#4fb893"), ("NOT READY", "#e0705c"), ("$ switchover", "#a3abb4"))
+COMMAND = "#a3abb4"
+STATES = {"READY": "#4fb893", "NOT READY": "#e0705c", "UNPROVEN": "#d9b45b"}
 
 
 def picture(text: str) -> str:
-    """The lines of ``text`` in a dark frame."""
-    lines = [line.rstrip() for line in text.splitlines()]
+    """The lines of ``text`` in a dark frame; of blank lines in a row one is kept."""
+    lines = re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in text.splitlines())).split("\n")
     columns = max((len(line) for line in lines), default=1)
     width, height = columns * WIDTH + 2 * MARGIN, len(lines) * LINE + 2 * MARGIN
-    drawn = "".join(
-        f'<text x="{MARGIN + (len(line) - len(line.lstrip())) * WIDTH:.0f}" y="{MARGIN + LINE * (row + 0.8):.0f}"'
-        f"{_style(line)}>{escape(line.strip())}</text>"
-        for row, line in enumerate(lines)
-        if line
-    )
+    drawn, heading = "", False
+    for row, line in enumerate(lines):
+        # What follows a heading without an indent is the rest of it.
+        heading = bool(re.match(r"\d  ", line)) or (heading and bool(line) and not line.startswith(" "))
+        drawn += _line(line, MARGIN + LINE * (row + 0.8), heading) if line else ""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
         f'aria-label="The end of the demo in a terminal"><rect width="100%" height="100%" rx="8" fill="#12171d"/>'
@@ -29,13 +29,14 @@ def picture(text: str) -> str:
     )
 
 
-def _style(line: str) -> str:
-    if re.match(r"\d  ", line):
-        return ' font-weight="bold"'
-    for mark, colour in COLOURS[::-1]:
-        if mark in line:
-            return f' fill="{colour}"'
-    return ""
+def _line(line: str, y: float, heading: bool) -> str:
+    style = ' font-weight="bold"' if heading else f' fill="{COMMAND}"' if line.lstrip().startswith("$ ") else ""
+    words = re.sub(r"(?<!it )\b(NOT READY|READY|UNPROVEN)\b", _coloured, escape(line))
+    return f'<text x="{MARGIN}" y="{y:.0f}" style="white-space:pre"{style}>{words}</text>'
+
+
+def _coloured(state: re.Match[str]) -> str:
+    return f'<tspan fill="{STATES[state[1]]}">{state[1]}</tspan>'
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,21 +12,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from switchover.dialects import DIALECTS
-from switchover.dialects.sse import FrameScanner, events
+from switchover.dialects.sse import FrameScanner, events, parse_frame
 from switchover.domain.ports import Finished, Truncated
 
 RECORDINGS = {path.stem: path.read_bytes() for path in sorted((Path(__file__).parents[1] / "recordings").glob("*.sse"))}
 WHOLE = sorted(name for name in RECORDINGS if not name.endswith("_error"))
-# Where an answer is whole: after the frame with the finish reason (OpenAI), after the terminal event (Anthropic).
+# Where an answer is whole: after the frame with the finish reason (OpenAI's chat), else after the terminal event.
 TERMINAL = {
     "openai_text": b'"finish_reason":"stop"}',
     "openai_tools": b'"finish_reason":"tool_calls"}',
+    "openai_responses_text": b'{"type":"response.completed"',
+    "openai_responses_tools": b'{"type":"response.completed"',
     "anthropic_text": b'{"type":"message_stop"}',
     "anthropic_tools": b'{"type":"message_stop"}',
 }
 
 
 def dialect_of(name):
+    if name.startswith("openai_responses"):
+        return DIALECTS["openai_responses"]
     return DIALECTS["openai_chat" if name.startswith("openai") else "anthropic_messages"]
 
 
@@ -122,6 +127,28 @@ def test_the_scanner_loses_and_adds_nothing(pieces):
     scanner, body = FrameScanner(), b"".join(pieces)
     out = b"".join(frame for piece in pieces for frame in scanner.feed(piece))
     assert body.removeprefix(b"\xef\xbb\xbf").startswith(out) or body.startswith(out)
+
+
+def as_the_standard_has_it(frame):
+    """Event name and data, line by line, as WHATWG's HTML describes it."""
+    name, data = b"", []
+    for line in re.split(rb"\r\n|\n|\r", frame):
+        field, _, value = line.partition(b":")
+        if field == b"data":
+            data.append(value.removeprefix(b" "))
+        elif field == b"event":
+            name = value.removeprefix(b" ")
+    return name, b"\n".join(data) if data else None
+
+
+TOKENS = [b"event: ", b"event:", b"data: ", b"data:", b"\n", b"\r\n", b"\r", b"a", b" ", b":"]
+
+
+@settings(max_examples=400)
+@given(st.lists(st.sampled_from(TOKENS), max_size=9).map(b"".join))
+def test_every_frame_is_parsed_as_the_standard_has_it(body):
+    for frame in FrameScanner().feed(body + b"\n\n"):
+        assert parse_frame(frame) == as_the_standard_has_it(frame)
 
 
 @given(st.binary(max_size=400), st.integers(0, 400))

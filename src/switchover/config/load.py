@@ -136,6 +136,10 @@ def _providers(parsed: ConfigurationFile) -> dict[str, Provider]:
     return found
 
 
+# Of the endpoints in OpenAI's format, most but its own have the chat alone.
+OPENAI = "api.openai.com"
+
+
 def _upstream(
     document: Document, name: str, section: UpstreamSection, providers: Mapping[str, Provider], base: Path
 ) -> UpstreamSpec:
@@ -154,6 +158,8 @@ def _upstream(
         raise document.error((*at, "base_url"), got=section.base_url, want=f"no address: a {section.kind} gets its own")
     if section.kind == "local" and section.weights is None:
         raise document.error((*at, "weights"), got="nothing", want="starter or file:PATH.gguf")
+    if section.kind != "openai" and section.speaks is not None:
+        raise document.error((*at, "speaks"), got=section.speaks, want=f"nothing: a {section.kind} speaks one format")
     key = section.key
     if key is not None and key.startswith("file:"):
         key = f"file:{(base / key[5:]).resolve()}"
@@ -165,8 +171,10 @@ def _upstream(
         price = Price(**section.price.model_dump(by_alias=False))
         if (price.priced_as is None) == (price.input_mtok is None or price.output_mtok is None):
             raise document.error((*at, "price"), got="a price", want="either as, or input_mtok and output_mtok")
-    fields = section.model_dump(exclude={"key", "weights", "price"})
-    return UpstreamSpec(name=name, key=key, weights=weights, price=price, **fields)
+    at_openai = section.base_url is not None and urlsplit(section.base_url).hostname == OPENAI
+    speaks = section.speaks or ("both" if at_openai else "chat")
+    fields = section.model_dump(exclude={"key", "weights", "price", "speaks"})
+    return UpstreamSpec(name=name, key=key, weights=weights, price=price, speaks=speaks, **fields)
 
 
 def _check_url(document: Document, at: Place, url: str) -> None:

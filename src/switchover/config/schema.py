@@ -120,6 +120,10 @@ class UpstreamSection(Section):
     host: str = Field(description="The provider that runs it; `own` is your own machine.")
     base_url: str | None = Field(default=None, pattern=URL, description="As the provider's own SDK takes it.")
     key: KeyReference | None = Field(default=None, description="`env:NAME` or `file:PATH`, never the key itself.")
+    speaks: Literal["chat", "responses", "both"] | None = Field(
+        default=None,
+        description="OpenAI's interfaces that an `openai` endpoint has; default: `both` at OpenAI itself, else `chat`.",
+    )
     weights: str | None = Field(default=None, description="`starter` or `file:PATH.gguf`, for a local engine.")
     context: int = Field(default=4096, ge=256, description="Tokens of context per slot, for a local engine.")
     slots: int = Field(default=1, ge=1, le=64, description="Requests served at once, for a local engine.")

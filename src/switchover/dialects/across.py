@@ -1,21 +1,32 @@
-"""From one dialect to the other, and the text of an answer in either."""
+"""From one dialect to another, and the text of an answer in any. The chat is the hub: what it can't say is lost."""
 
 from __future__ import annotations
 
 import msgspec
 
 from ..errors import Malformed
-from .across_answers import translate_answer
+from . import DIALECTS, across_answers, across_responses_answers, chat_wire, messages_wire, responses_wire
+from .across_chat_to_responses import chat_to_responses
+from .across_responses_to_chat import responses_to_chat
 from .across_streams import StreamTranslator
 from .across_to_chat import to_chat
 from .across_to_messages import DEFAULT_MAX_TOKENS, to_messages
-from .anthropic_messages import AnthropicMessages
-from .chat_wire import decode_chunk
-from .messages_wire import decode_event
-from .openai_chat import OpenAIChat
 from .sse import events
 
 __all__ = ["DEFAULT_MAX_TOKENS", "StreamTranslator", "text_of_answer", "translate_answer", "translate_request"]
+
+CHAT = "openai_chat"
+
+_REQUEST_TO_CHAT = {"anthropic_messages": to_chat, "openai_responses": responses_to_chat}
+_REQUEST_OF_CHAT = {"anthropic_messages": to_messages, "openai_responses": chat_to_responses}
+_ANSWER_TO_CHAT = {
+    "anthropic_messages": across_answers.to_completion,
+    "openai_responses": across_responses_answers.to_completion,
+}
+_ANSWER_OF_CHAT = {
+    "anthropic_messages": across_answers.to_message,
+    "openai_responses": across_responses_answers.to_response,
+}
 
 
 def translate_request(body: bytes, source: str, target: str, model: str) -> tuple[bytes, tuple[str, ...]]:
@@ -26,7 +37,26 @@ def translate_request(body: bytes, source: str, target: str, model: str) -> tupl
     """
     if source == target:
         raise ValueError(f"nothing to translate within {source}")
-    return to_messages(body, model) if source == "openai_chat" else to_chat(body, model)
+    dropped: tuple[str, ...] = ()
+    if source != CHAT:
+        body, dropped = _REQUEST_TO_CHAT[source](body, model)
+    if target != CHAT:
+        body, more = _REQUEST_OF_CHAT[target](body, model)
+        dropped += more
+    return body, tuple(dict.fromkeys(dropped))
+
+
+def translate_answer(body: bytes, source: str, target: str, *, model: str) -> bytes:
+    """The whole answer (a 200's body) in ``target``'s dialect; ``model`` is named where the answer names none.
+
+    Reasoning is left out: its provider alone can read it. Raises :class:`Malformed` when ``body`` is no answer, or has
+    a tool call that ``target`` can't say.
+    """
+    if source == target:
+        return body
+    if source != CHAT:
+        body = _ANSWER_TO_CHAT[source](body, model)
+    return body if target == CHAT else _ANSWER_OF_CHAT[target](body, model)
 
 
 def text_of_answer(dialect: str, stream: bool, body: bytes) -> str | None:
@@ -35,18 +65,19 @@ def text_of_answer(dialect: str, stream: bool, body: bytes) -> str | None:
         if stream:
             pieces = (_piece(dialect, data) for name, data in events(body) if data[:6] != b"[DONE]")
             return "".join(pieces) or None
-        if dialect == "openai_chat":
-            return OpenAIChat().read_answer(body).text
-        return AnthropicMessages().read_answer(body).text
+        return DIALECTS[dialect].read_answer(body).text
     except (Malformed, msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
 
 
 def _piece(dialect: str, data: bytes) -> str:
-    if dialect == "openai_chat":
-        first = next((choice for choice in decode_chunk(data).choices or () if choice.index == 0), None)
+    if dialect == CHAT:
+        first = next((choice for choice in chat_wire.decode_chunk(data).choices or () if choice.index == 0), None)
         return "" if first is None or first.delta is None else first.delta.text() or first.delta.refusal or ""
-    event = decode_event(data)
+    if dialect == "openai_responses":
+        told = responses_wire.decode_event(data)
+        return told.piece() if told.type in ("response.output_text.delta", "response.refusal.delta") else ""
+    event = messages_wire.decode_event(data)
     if event.type == "content_block_start" and event.content_block is not None and event.content_block.type == "text":
         return event.content_block.text or ""
     return event.delta.text or "" if event.type == "content_block_delta" and event.delta is not None else ""

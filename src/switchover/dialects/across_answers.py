@@ -1,4 +1,4 @@
-"""A whole answer in one dialect, told in the other."""
+"""A whole answer of OpenAI's chat, told as one of Anthropic's messages, and back."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ TO_FINISH_REASON = {
 }
 
 
-def translate_answer(body: bytes, source: str, target: str, *, model: str) -> bytes:
-    """The whole answer (a 200's body) in ``target``'s dialect; ``model`` is named where the answer names none.
+def to_message(body: bytes, model: str) -> bytes:
+    """A chat's answer as a message; ``model`` is named where the answer names none.
 
-    Reasoning is left out: it is signed by its provider. Raises :class:`Malformed` when ``body`` is no answer, or has
-    a tool call whose arguments are not a JSON object.
+    Raises :class:`Malformed` when ``body`` is no answer, or has a tool call whose arguments are not a JSON object.
     """
-    if source == target:
-        return body
-    if source == "openai_chat":
-        whole = OpenAIChat().read_answer(body)
-        return _to_message(whole, chat_wire.decode_answer(body).id, model)
+    whole = OpenAIChat().read_answer(body)
+    return _to_message(whole, chat_wire.decode_answer(body).id, model)
+
+
+def to_completion(body: bytes, model: str) -> bytes:
+    """A message as a chat's answer. Reasoning is left out: it is signed by its provider."""
     whole = AnthropicMessages().read_answer(body)
     return _to_completion(whole, messages_wire.decode_answer(body).id, model)
 

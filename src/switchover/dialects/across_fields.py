@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ..errors import BadRequest
@@ -17,3 +18,17 @@ def refuse(fields: dict[str, Any], names: tuple[str, ...]) -> None:
 def left_out(fields: dict[str, Any], carried: frozenset[str]) -> list[str]:
     """Names of the fields that are set and not carried."""
     return sorted(name for name, value in fields.items() if name not in carried and value is not None)
+
+
+# Models of OpenAI's that reason: they refuse `max_tokens`, and most other servers know only that one.
+_REASONING = re.compile(r"(?:o\d|gpt-[5-9])")
+
+
+def limit_name(model: str) -> str:
+    """What a chat's model calls the limit of its answer."""
+    return "max_completion_tokens" if _REASONING.match(model) else "max_tokens"
+
+
+def takes_effort(model: str) -> bool:
+    """Whether a chat's model can be told how much to reason."""
+    return _REASONING.match(model) is not None

@@ -1,4 +1,4 @@
-"""A streamed answer in one dialect, told in the other, event by event."""
+"""A streamed answer in one dialect, told in another, event by event; by way of the chat where neither is the chat."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import msgspec
 from ..domain.exchange import Usage
 from . import chat_wire, messages_wire
 from .across_answers import TO_FINISH_REASON, TO_STOP_REASON, chat_usage, messages_usage
+from .across_chat_to_events import AsResponseEvents
+from .across_events_to_chat import ChunksOfResponse
 from .sse import events
 
 
@@ -30,15 +32,33 @@ class StreamTranslator:
     def __init__(self, source: str, target: str, model: str, *, include_usage: bool = False) -> None:
         if source == target:
             raise ValueError(f"nothing to translate within {source}")
-        self._telling: _Telling = _AsMessages(model) if source == "openai_chat" else _AsChunks(model, include_usage)
+        steps: list[_Telling] = []
+        if source != "openai_chat":
+            responses = source == "openai_responses"
+            steps.append(ChunksOfResponse(model, include_usage) if responses else _AsChunks(model, include_usage))
+        if target != "openai_chat":
+            steps.append(AsResponseEvents(model) if target == "openai_responses" else _AsMessages(model))
+        self._first, *self._then = steps
 
     def feed(self, frames: bytes) -> bytes:
         """Whole frames in, whole frames out (possibly none)."""
-        return b"".join(self._telling.take(data) for _, data in events(frames))
+        return self._through(_told(self._first, frames))
 
     def close(self) -> bytes:
         """What is owed at the end of a finished answer; nothing if it was sent already or no finish reason came."""
-        return self._telling.end()
+        out = self._through(self._first.end())
+        for step in self._then:
+            out += step.end()
+        return out
+
+    def _through(self, frames: bytes) -> bytes:
+        for step in self._then:
+            frames = _told(step, frames)
+        return frames
+
+
+def _told(step: _Telling, frames: bytes) -> bytes:
+    return b"".join(step.take(data) for _, data in events(frames))
 
 
 class _AsMessages:

@@ -5,17 +5,14 @@ Sources: platform.openai.com/docs/api-reference/chat/create, docs.claude.com/en/
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import msgspec
 
 from ..errors import BadRequest
-from .across_fields import left_out, refuse
+from .across_fields import left_out, limit_name, refuse
+from .across_schema import is_closed, to_chat_format
 from .shapes import read_request
-
-# Models of OpenAI's that refuse `max_tokens`; most other servers know only that one.
-_NEW_LIMIT = re.compile(r"(?:o\d|gpt-[5-9])")
 
 
 class _Source(msgspec.Struct):
@@ -47,6 +44,7 @@ class _MessagesTool(msgspec.Struct):
     type: str | None = None
     description: str | None = None
     input_schema: dict[str, Any] | None = None
+    strict: bool | None = None
 
 
 class _Choice(msgspec.Struct):
@@ -70,7 +68,7 @@ class _MessagesRequest(msgspec.Struct):
 _FIELDS = msgspec.json.Decoder(dict[str, Any])
 _MESSAGES = msgspec.json.Decoder(_MessagesRequest)
 
-_CARRIED = frozenset(_MessagesRequest.__struct_fields__) | {"model"}
+_CARRIED = frozenset(_MessagesRequest.__struct_fields__) | {"model", "output_config"}
 _REFUSED = ("output_format", "mcp_servers", "container")
 
 
@@ -79,16 +77,16 @@ def to_chat(body: bytes, model: str) -> tuple[bytes, tuple[str, ...]]:
     fields, request = read_request(body, _FIELDS), read_request(body, _MESSAGES)
     refuse(fields, _REFUSED)
     config = fields.get("output_config")
-    if isinstance(config, dict) and config.get("format"):
-        raise BadRequest("`output_config.format` can't be carried to this upstream; name a route that keeps it.")
+    wanted = to_chat_format(config)
     dropped = left_out(fields, _CARRIED)
+    if isinstance(config, dict):
+        dropped += sorted(f"output_config.{name}" for name in config if name != "format")
     messages: list[dict[str, Any]] = []
     if request.system:
         messages.append({"role": "system", "content": _joined(request.system)})
     for turn in request.messages:
         messages += _chat_messages(turn, dropped)
-    limit = "max_completion_tokens" if _NEW_LIMIT.match(model) else "max_tokens"
-    out: dict[str, Any] = {"model": model, "messages": messages, limit: request.max_tokens}
+    out: dict[str, Any] = {"model": model, "messages": messages, limit_name(model): request.max_tokens}
     for key, value in (("temperature", request.temperature), ("top_p", request.top_p)):
         if value is not None:
             out[key] = value
@@ -97,8 +95,12 @@ def to_chat(body: bytes, model: str) -> tuple[bytes, tuple[str, ...]]:
     if request.stream:
         # Anthropic's streams always end with usage, OpenAI's only when asked.
         out |= {"stream": True, "stream_options": {"include_usage": True}}
+    if wanted is not None:
+        out["response_format"] = wanted
     if request.tools:
         out["tools"] = [_chat_tool(tool) for tool in request.tools]
+        if any(tool.strict and not is_closed(tool.input_schema) for tool in request.tools):
+            dropped.append("tools.strict")
         out |= _chat_choice(request.tool_choice)
     # Every cache mark is only a hint about cost.
     if b'"cache_control"' in msgspec.json.encode(fields):
@@ -161,6 +163,8 @@ def _chat_tool(tool: _MessagesTool) -> dict[str, Any]:
     function: dict[str, Any] = {"name": tool.name, "parameters": tool.input_schema}
     if tool.description is not None:
         function["description"] = tool.description
+    if tool.strict and is_closed(tool.input_schema):
+        function["strict"] = True
     return {"type": "function", "function": function}
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from ..errors import BadRequest
 from .across_fields import left_out, refuse
+from .across_schema import to_messages_format
 from .shapes import read_request
 
 # Anthropic requires `max_tokens`, OpenAI doesn't. 4096 is the most that every model of Anthropic's still served allows.
@@ -22,6 +23,7 @@ _DATA_URL = re.compile(r"data:(image/[\w.+-]+);base64,(.*)", re.DOTALL)
 
 class _ImageUrl(msgspec.Struct):
     url: str
+    detail: str | None = None
 
 
 class _Part(msgspec.Struct):
@@ -46,6 +48,7 @@ class _ChatMessage(msgspec.Struct):
     content: str | list[_Part] | None = None
     tool_calls: list[_Call] | None = None
     tool_call_id: str | None = None
+    name: str | None = None
 
 
 class _DeclaredFunction(msgspec.Struct):
@@ -87,9 +90,8 @@ def to_messages(body: bytes, model: str) -> tuple[bytes, tuple[str, ...]]:
     refuse(fields, _REFUSED)
     if fields.get("n") not in (None, 1):
         raise BadRequest("`n` above 1 can't be carried to this upstream; ask once per answer.")
-    if fields.get("response_format") not in (None, {"type": "text"}):
-        raise BadRequest("`response_format` can't be carried to this upstream; name a route that keeps it.")
-    dropped = left_out(fields, _CARRIED)
+    wanted = to_messages_format(fields.get("response_format"))
+    dropped = left_out(fields, _CARRIED) + _unnamed(request.messages)
     limit = request.max_completion_tokens or request.max_tokens or DEFAULT_MAX_TOKENS
     out: dict[str, Any] = {"model": model, "max_tokens": limit}
     system = "\n\n".join(_plain(m) for m in request.messages if m.role in ("system", "developer"))
@@ -107,14 +109,23 @@ def to_messages(body: bytes, model: str) -> tuple[bytes, tuple[str, ...]]:
         out["stop_sequences"] = [request.stop] if isinstance(request.stop, str) else request.stop
     if request.stream:
         out["stream"] = True
+    if wanted is not None:
+        out["output_config"] = wanted
     if request.tools:
         out["tools"] = [_messages_tool(tool) for tool in request.tools]
-        if any(tool.function is not None and tool.function.strict for tool in request.tools):
-            dropped.append("tools.strict")
         choice = _messages_choice(request)
         if choice is not None:
             out["tool_choice"] = choice
     return msgspec.json.encode(out), tuple(dropped)
+
+
+def _unnamed(messages: list[_ChatMessage]) -> list[str]:
+    """What of the messages has no place at Anthropic."""
+    parts = [part for message in messages if isinstance(message.content, list) for part in message.content]
+    found = {"messages.name"} if any(message.name for message in messages) else set()
+    if any(part.image_url is not None and part.image_url.detail not in (None, "auto") for part in parts):
+        found.add("image_url.detail")
+    return sorted(found)
 
 
 def _turns(messages: list[_ChatMessage]) -> list[dict[str, Any]]:
@@ -201,6 +212,8 @@ def _messages_tool(tool: _ChatTool) -> dict[str, Any]:
     out: dict[str, Any] = {"name": tool.function.name, "input_schema": schema}
     if tool.function.description is not None:
         out["description"] = tool.function.description
+    if tool.function.strict:
+        out["strict"] = True
     return out
 
 

@@ -12,8 +12,30 @@ Failure = tuple[str, int | None, str]
 
 _PARTS = msgspec.json.Decoder(dict[str, Any])
 
+# What a response's error says of the caller's own prompt or images (platform.openai.com/docs/api-reference/responses).
+_OF_THE_PROMPT = (
+    "invalid_prompt",
+    "bio_policy",
+    "misalignment_policy_violation",
+    "invalid_image",
+    "invalid_image_format",
+    "invalid_base64_image",
+    "invalid_image_url",
+    "invalid_image_mode",
+    "image_too_large",
+    "image_too_small",
+    "image_file_too_large",
+    "image_parse_error",
+    "image_content_policy_violation",
+    "image_file_not_found",
+    "empty_image_file",
+    "unsupported_image_media_type",
+    "failed_to_download_image",
+)
+
 # Sources: docs.claude.com/en/api/errors; platform.openai.com/docs/guides/error-codes; openrouter.ai/docs/api/errors.
 _BY_NAME: dict[str, tuple[str, int]] = {
+    **dict.fromkeys(_OF_THE_PROMPT, ("bad-request", 400)),
     "overloaded_error": ("overloaded", 529),
     "overloaded": ("overloaded", 529),
     "server_overloaded": ("overloaded", 503),

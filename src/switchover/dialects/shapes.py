@@ -16,7 +16,15 @@ T = TypeVar("T")
 
 # Reasons under which an answer without content is still the answer: asking again repeats them.
 ENDS_WITHOUT_CONTENT = frozenset(
-    {"length", "content_filter", "max_tokens", "refusal", "pause_turn", "model_context_window_exceeded"}
+    {
+        "length",
+        "content_filter",
+        "max_tokens",
+        "max_output_tokens",
+        "refusal",
+        "pause_turn",
+        "model_context_window_exceeded",
+    }
 )
 
 
@@ -24,8 +32,9 @@ class Peek(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What planning needs of a request, read in one pass.
 
     ``holds``: a partial answer would be useless or dangerous, so nothing may be relayed before the answer is complete.
-    ``needs``: of ``tools``, ``json_schema``, ``vision``, ``n``, ``logprobs``. ``n``: answers asked for at once, which a
-    decoder must be told. ``include_usage``: the caller asked for a usage chunk at the end of the stream.
+    ``needs``: of ``tools``, ``json_schema``, ``vision``, ``n``, ``logprobs`` and ``state``, what a provider keeps of
+    earlier answers. ``n``: answers asked for at once, which a decoder must be told. ``include_usage``: the caller asked
+    for a usage chunk at the end of the stream.
     """
 
     model: str

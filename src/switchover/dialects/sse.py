@@ -102,6 +102,10 @@ def parse_frame(frame: bytes) -> tuple[bytes, bytes | None]:
     plain = b"\r" not in frame
     if plain and frame[:6] == b"data: " and frame.find(b"\n") == len(frame) - 2:
         return b"", frame[6:-2]
+    if plain and frame[:7] == b"event: ":
+        end = frame.find(b"\n")
+        if frame[end + 1 : end + 7] == b"data: " and frame.find(b"\n", end + 1) == len(frame) - 2:
+            return frame[7:end], frame[end + 7 : -2]
     name = b""
     data: bytes | None = None
     for line in frame.split(b"\n") if plain else _LINE_END.split(frame):

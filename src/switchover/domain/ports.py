@@ -69,11 +69,12 @@ class Answer(Protocol):
 
 
 class Upstream(Protocol):
-    """Endpoint + model + credential."""
+    """Endpoint + model + credential. ``others`` is the same in the other dialects it speaks, by their names."""
 
     name: str
     model: str
     dialect: str
+    others: Mapping[str, Upstream]
 
     async def answer(self, request: OutboundRequest) -> Answer:
         """Sends the request; returns at the response head, whatever its status.

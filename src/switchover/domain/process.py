@@ -68,7 +68,8 @@ class UpstreamSpec:
     ``kind`` is the plug-in in ``upstreams/``: openai, anthropic, local, student. ``key`` is a reference ("env:NAME" or
     "file:PATH"), never the secret. ``host`` and ``developer`` are provider names. ``base_url`` ends before the path of
     the call ("https://host/v1" for OpenAI, "https://host" for Anthropic, as their SDKs take it). For ``local`` and
-    ``student`` it is filled in at run time.
+    ``student`` it is filled in at run time. ``speaks`` says which of OpenAI's interfaces an ``openai`` endpoint
+    has: "chat", "responses" or "both".
     """
 
     name: str
@@ -78,6 +79,7 @@ class UpstreamSpec:
     host: str
     base_url: str | None = None
     key: str | None = None
+    speaks: str = "chat"
     weights: str | None = None
     context: int = 4096
     slots: int = 1

@@ -214,7 +214,9 @@ class HttpAnswer:
         """Part of the body; reading pauses while too much of it waits."""
         self._total += len(data)
         if self._total > MAX_BODY_BYTES:
-            raise ValueError("body too big")
+            self.fail(Malformed(f"the answer exceeds {MAX_BODY_BYTES} bytes", fault="frame-too-big"))
+            self._connection.abort()
+            return
         if self._take is not None:
             self._take(data)
             return

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from time import time_ns
 
 from switchover.access.keys import check_key
-from switchover.dialects import DIALECTS, AnthropicMessages, OpenAIChat, Peek
+from switchover.dialects import DIALECTS, AnthropicMessages, OpenAIChat, OpenAIResponses, Peek
 from switchover.domain.process import Process
 from switchover.domain.register import Snapshot
 from switchover.errors import BadRequest, CallerError, Unauthenticated, UnknownRoute
@@ -32,7 +32,7 @@ LOOPBACK = frozenset(["127.0.0.1", "localhost", "[::1]", "testserver"])
 # Seeded by the system once: os.urandom would give up the interpreter lock on every request.
 IDS = random.Random()  # noqa: S311  # names, not secrets
 
-AnyDialect = OpenAIChat | AnthropicMessages
+AnyDialect = OpenAIChat | OpenAIResponses | AnthropicMessages
 
 
 class Unsupported(CallerError):

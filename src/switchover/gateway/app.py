@@ -15,6 +15,7 @@ from .admit import AnyDialect, dialect_at, read_head, routes_of
 from .asgi_types import Message, Receive, Send
 from .caller import Caller, line
 from .connection import HttpConnection
+from .figures import degraded, metrics_page, own_page
 from .handle import Gateway
 from .refuse import refusal
 from .relay import JSON, Sent, send_error
@@ -64,11 +65,15 @@ class App:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 await self.gateway.source.start()
+                await self.gateway.neighbours.start(
+                    lambda: own_page(self.gateway), lambda: self.gateway.source.current.version
+                )
                 sweeping = asyncio.create_task(self._sweep())
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 if sweeping is not None:
                     sweeping.cancel()
+                await self.gateway.neighbours.stop()
                 await self.gateway.source.stop()
                 if self._on_stop is not None:
                     await self._on_stop()
@@ -124,21 +129,17 @@ def _alive(gateway: Gateway) -> tuple[int, bytes, bytes]:
 
 def _ready(gateway: Gateway) -> tuple[int, bytes, bytes]:
     """Always ready to answer; says what is degraded."""
-    snapshot, spool = gateway.source.current, gateway.spool
-    degraded = [] if spool.healthy else [f"recording: the spool is not healthy, {spool.gaps} records lost"]
-    degraded += [f"{name}: its baseline is lost" for name in snapshot.baseline_lost]
-    return 200, JSON, msgspec.json.encode({"ready": True, "snapshot": snapshot.version, "degraded": degraded})
+    told = {
+        "ready": True,
+        "worker": gateway.neighbours.worker,
+        "snapshot": gateway.source.current.version,
+        "degraded": degraded(gateway),
+    }
+    return 200, JSON, msgspec.json.encode(told)
 
 
 def _metrics(gateway: Gateway) -> tuple[int, bytes, bytes]:
-    lines = ["# TYPE switchover_exchanges_total counter"]
-    lines += [f'switchover_exchanges_total{{outcome="{name}"}} {n}' for name, n in sorted(gateway.counts.items())]
-    lines += ["# TYPE switchover_recording_gaps_total counter", f"switchover_recording_gaps_total {gateway.spool.gaps}"]
-    lines += [
-        "# TYPE switchover_snapshot_version gauge",
-        f"switchover_snapshot_version {gateway.source.current.version}",
-    ]
-    return 200, TEXT, ("\n".join(lines) + "\n").encode()
+    return 200, TEXT, metrics_page(gateway)
 
 
 OPEN: dict[str, Callable[[Gateway], tuple[int, bytes, bytes]]] = {

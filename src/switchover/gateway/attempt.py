@@ -76,6 +76,14 @@ class Stream:
         return (self.translator.feed(owed) if owed else b"") + self.translator.close()
 
 
+def speaking(upstream: Upstream, call: Call, attempt: Attempt) -> Upstream:
+    """The upstream in the caller's dialect if it speaks that, and no prompt version has to be applied in the chat's."""
+    version = attempt.prompt_version
+    if version is not None and version.kind is not PromptKind.AS_IS:
+        return upstream
+    return upstream.others.get(call.dialect.name, upstream)
+
+
 def render(call: Call, attempt: Attempt, dialect: str, artefacts: Artefacts) -> tuple[bytes, tuple[str, ...]]:
     """The request as the upstream takes it, and what had to be left out of it. Raises BadRequest when it can't be."""
     model, source = attempt.upstream.model, call.dialect.name

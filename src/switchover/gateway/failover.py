@@ -15,7 +15,7 @@ from switchover.errors import BadRequest, NoUpstream, OutOfTime, RateLimited, To
 from switchover.planning import Attempt, Board, BreakerState, Plan, Timers
 
 from .admit import Call
-from .attempt import Artefacts, Opened, ask, meets, open_answer, render
+from .attempt import Artefacts, Opened, ask, meets, open_answer, render, speaking
 from .guard import OUT_OF_TIME, TICK_S, TOO_SLOW, Guard
 
 MAX_ATTEMPTS = 3
@@ -147,7 +147,7 @@ class Failover:
         expired = False
         opened: Opened | None = None
         try:
-            upstream = self._upstream(spec)
+            upstream = speaking(self._upstream(spec), call, attempt)
             body, dropped = render(call, attempt, upstream.dialect, self._artefacts)
             answer = await ask(call, upstream, body, cut)
             opened = await open_answer(call, attempt, upstream, answer, dropped)

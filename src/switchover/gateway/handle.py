@@ -20,6 +20,8 @@ from .attempt import Artefacts, Opened
 from .caller import Caller, line
 from .failover import Failover, OnHeld
 from .guard import Guard, Watch
+from .metrics import Metrics
+from .neighbours import Neighbours
 from .plans import Plans
 from .refuse import refusal
 from .relay import Sent, send_error, send_opened
@@ -43,7 +45,7 @@ class Gateway:
     ``spool``: the recorder, started by whoever made it. ``artefacts(sha256)``: bytes of a prompt version's artefact.
     ``pepper``: the HMAC key of caller keys. ``hosts``: the host names callers may use, without port.
     ``on_held(scope, upstream, fault)``: told when a breaker is held from now on; must return at once.
-    ``rng``: jitter of retries. ``close``: called when the server stops, after the last request.
+    ``rng``: jitter of retries. ``neighbours``: the other workers and the keeper; absent, it is the only worker.
     """
 
     def __init__(
@@ -58,12 +60,14 @@ class Gateway:
         hosts: Iterable[str] = (),
         on_held: OnHeld = _nobody,
         rng: random.Random | None = None,
+        neighbours: Neighbours | None = None,
     ) -> None:
         self.source, self.spool, self.clock = snapshot_source, spool, clock
         self.door = Door(pepper)
         self.watch = Watch()
         self.hosts = LOOPBACK | {host.lower() for host in hosts}
-        self.counts: dict[str, int] = {}
+        self.metrics = Metrics()
+        self.neighbours = neighbours or Neighbours("worker-0", None, clock)
         # Nearly all answers carry one of a few sets of headers beside their id.
         self._said: dict[tuple[str, str, str, str, tuple[str, ...]], bytes] = {}
         self.plans = Plans(upstream_factory, clock)
@@ -103,6 +107,7 @@ class Gateway:
 
     async def _serve(self, call: Call, caller: Caller) -> None:
         number = record.begin(self.spool, call)
+        self.metrics.begun(number)
         sent = Sent(200)
         attempts: list[AttemptRecord] = []
         opened: Opened | None = None
@@ -137,6 +142,7 @@ class Gateway:
                 caller.cut()
         finally:
             guard.close()
+            self.metrics.open -= 1
             self._settle(call, sent, attempts, opened, first, code)
 
     def _plan(self, call: Call) -> Plan:
@@ -171,21 +177,32 @@ class Gateway:
                 board = self.failover.board_for(opened.attempt, call.id)
                 board.answered(opened.attempt.upstream, self.clock.monotonic())
                 self.failover.paused(call, opened, sent.silence)
-        self.counts[sent.outcome] = self.counts.get(sent.outcome, 0) + 1
+        upstream, elapsed = opened.attempt.upstream.name if opened else None, self.clock.monotonic() - call.begun
         record.finish(
             self.spool,
             call,
             outcome=sent.outcome,
             status=sent.status,
             answer=sent.answer,
-            elapsed=self.clock.monotonic() - call.begun,
+            elapsed=elapsed,
             attempts=tuple(attempts),
-            upstream=opened.attempt.upstream.name if opened else None,
+            upstream=upstream,
             model=model,
             usage=usage,
             first_content=first,
             error_code=code,
             dropped=opened.dropped if opened else (),
+        )
+        self.metrics.ended(
+            call.process.name,
+            upstream or "",
+            call.dialect.name,
+            sent.outcome,
+            elapsed,
+            attempts,
+            switched=upstream is not None and upstream != call.process.baseline,
+            first=first if call.peek.stream else None,
+            chunks=len(sent.parts),
         )
 
     def _cut(self, call: Call, opened: Opened, attempts: list[AttemptRecord], error: UpstreamError) -> None:
@@ -225,5 +242,7 @@ class Gateway:
         sent = Sent(refused.status, Outcome.REJECTED)
         lines = self._headers(call, [], None) if call is not None else b""
         send_error(caller, sent, dialect, refused, call.id if call else None, lines)
-        if call is not None:
+        if call is None:
+            self.metrics.refused(dialect.name)
+        else:
             self._settle(call, sent, [], None, None, refused.code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -13,6 +14,8 @@ WINDOW_S = 60.0
 BUCKET_S = 5.0
 MIN_CALLS = 10
 OPEN_AT = 0.5
+# Envoy, outlier detection, consecutive_5xx: an upstream with little traffic is not asked ten times to be known dead.
+OPEN_AFTER = 5
 COOLDOWN_S = 10.0
 COOLDOWN_MAX_S = 30.0
 COOLDOWN_MAX_SLOW_S = 300.0
@@ -65,6 +68,7 @@ class Breaker:
     opened_at: float = 0.0
     cooldown: float = COOLDOWN_S
     answered: int = 0
+    in_a_row: int = 0
     buckets: dict[int, list[int]] = field(default_factory=dict)
 
     def move(self, event: Event, now: float, reason: str = "") -> bool:
@@ -77,7 +81,7 @@ class Breaker:
         if after is CLOSED:
             self.cooldown = COOLDOWN_S
             self.buckets.clear()
-        self.state, self.answered = after, 0
+        self.state, self.answered, self.in_a_row = after, 0, 0
         self.reason = reason or self.reason
         return True
 
@@ -91,10 +95,11 @@ class Breaker:
             self.answered += 1
             return self.answered >= CLOSE_AFTER and self.move(Event.ANSWERED, now)
         self._bucket(now)[0] += 1
+        self.in_a_row = 0
         return False
 
     def failure(self, now: float, reason: str, *, slow: bool = False) -> bool:
-        """A call that failed or was slow; opens at half of at least ten calls within a minute."""
+        """A call that failed or was slow; opens at half of at least ten calls within a minute, or at five in a row."""
         if self.state is HALF_OPEN:
             longest = COOLDOWN_MAX_SLOW_S if slow else COOLDOWN_MAX_S
             self.cooldown = min(self.cooldown * 2, longest)
@@ -103,7 +108,9 @@ class Breaker:
         oldest = int((now - WINDOW_S) // BUCKET_S)
         recent = [counts for key, counts in self.buckets.items() if key > oldest]
         good, bad = sum(c[0] for c in recent), sum(c[1] for c in recent)
-        return good + bad >= MIN_CALLS and bad >= OPEN_AT * (good + bad) and self.move(Event.TRIPPED, now, reason)
+        self.in_a_row += 1
+        most_failed = good + bad >= MIN_CALLS and bad >= OPEN_AT * (good + bad)
+        return (most_failed or self.in_a_row >= OPEN_AFTER) and self.move(Event.TRIPPED, now, reason)
 
     def _bucket(self, now: float) -> list[int]:
         key = int(now // BUCKET_S)
@@ -149,6 +156,17 @@ class Board:
             if RANK[breaker.state] > RANK[worst]:
                 worst = breaker.state
         return worst
+
+    def breakers(self, spec: UpstreamSpec, now: float) -> Iterator[tuple[str, BreakerState, str]]:
+        """Scope, state and reason of each breaker an upstream hangs on."""
+        for scope, key in scopes(spec).items():
+            breaker = self._breakers.get(key)
+            if breaker is None:
+                yield scope, CLOSED, ""
+                continue
+            if breaker.cool(now):
+                self.version += 1
+            yield scope, breaker.state, breaker.reason
 
     def next_change(self) -> float:
         """When the next open breaker half-opens; inf when none is open."""

@@ -13,6 +13,8 @@ from switchover.domain.register import Snapshot
 from .breaker import BreakerState
 
 DAY_S = 86_400.0
+# The need of a request that rests on what its provider keeps: only the baseline can be expected to have that.
+STATE = "state"
 # What our own kinds of engine can't do, whatever a proof says.
 CANNOT = {
     "student": frozenset(["tools", "json_schema", "vision", "n", "logprobs"]),
@@ -77,7 +79,8 @@ def plan(
     """The attempts for one request: the baseline, then the fallbacks in configured order that hold a proof.
 
     ``breakers`` is by upstream name (absent = closed); ``without`` supposes targets lost; ``needs`` says what the
-    request asks of a model ("tools", "json_schema", "vision", "n", "logprobs"). Raises KeyError for an unknown process.
+    request asks of a model ("tools", "json_schema", "vision", "n", "logprobs", "state"). Raises KeyError for
+    an unknown process.
     """
     process = snapshot.processes[process_name]
     attempts: list[Attempt] = []
@@ -123,6 +126,8 @@ def _barred(
     for cut in snapshot.cut_offs:
         if cut.fault is None and _concerns(cut, process, spec, snapshot, now):
             return f"cut off ({cut.target}: {cut.reason})"
+    if STATE in needs and spec.name != process.baseline:
+        return "it has none of the earlier answers, conversations or files that the request names"
     missing = sorted(needs & CANNOT.get(spec.kind, frozenset()))
     if missing:
         return f"a {spec.kind} engine can't do {', '.join(missing)}"

@@ -111,7 +111,7 @@ class VendorApp:
     async def _write(self, ask: Ask, answer: str, scope: Scope, send: Send) -> None:
         # A recorded time of making, like the provider's; nothing is decided by it.
         said = say(ask, answer, time.time())
-        name = b"x-request-id" if ask.dialect == CHAT else b"request-id"
+        name = b"request-id" if ask.dialect == MESSAGES else b"x-request-id"
         extra = [(name, b"req_" + said.id.encode())]
         cut = self.control.mode == "cut"
         if not ask.stream:

@@ -1,4 +1,7 @@
-"""The fake vendor's wire formats: requests read, and answers written, as OpenAI and Anthropic write them."""
+"""The fake vendor's wire formats: requests read, and answers written, as OpenAI and Anthropic write them.
+
+Those of OpenAI's responses are in ``fake_responses.py``.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ from typing import Any
 
 import msgspec
 
-CHAT, MESSAGES = "openai_chat", "anthropic_messages"
-PATHS = {"/v1/chat/completions": CHAT, "/v1/messages": MESSAGES}
+from .fake_responses import as_chat, response_frames, response_whole
+
+CHAT, RESPONSES, MESSAGES = "openai_chat", "openai_responses", "anthropic_messages"
+PATHS = {"/v1/chat/completions": CHAT, "/v1/responses": RESPONSES, "/v1/messages": MESSAGES}
 # About as many characters as a token of English has.
 TOKEN = 4
 
@@ -59,6 +64,8 @@ def read_request(dialect: str, body: bytes) -> Ask:
         request = msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Rejected("We could not parse the JSON body of your request.") from None
+    if dialect == RESPONSES:
+        request = as_chat(request)
     model, messages = request.get("model"), request.get("messages")
     if not isinstance(model, str) or not model:
         raise Rejected("you must provide a model parameter")
@@ -87,7 +94,7 @@ def say(ask: Ask, answer: str, now: float) -> Said:
         answer = json.dumps(_arguments(ask.tool[1], answer), ensure_ascii=False)
     pieces = tuple(answer[at : at + TOKEN] for at in range(0, len(answer), TOKEN))
     cut = ask.limit is not None and len(pieces) > ask.limit
-    prefix = "chatcmpl-fake" if ask.dialect == CHAT else "msg_fake"
+    prefix = {CHAT: "chatcmpl-fake", RESPONSES: "resp_fake", MESSAGES: "msg_fake"}[ask.dialect]
     return Said(
         id=f"{prefix}{number:012d}",
         made_at=int(now),
@@ -99,11 +106,15 @@ def say(ask: Ask, answer: str, now: float) -> Said:
 
 def whole(ask: Ask, said: Said) -> bytes:
     """The body of an answer that is not streamed."""
+    if ask.dialect == RESPONSES:
+        return _encode(response_whole(ask, said))
     return _encode(_chat_whole(ask, said) if ask.dialect == CHAT else _messages_whole(ask, said))
 
 
 def frames(ask: Ask, said: Said) -> Iterator[bytes]:
     """The event stream of a streamed answer, frame by frame."""
+    if ask.dialect == RESPONSES:
+        return response_frames(ask, said)
     return _chat_frames(ask, said) if ask.dialect == CHAT else _messages_frames(ask, said)
 
 
@@ -230,7 +241,7 @@ def _chat_frames(ask: Ask, said: Said) -> Iterator[bytes]:
 
 
 def _call_id(said: Said) -> str:
-    return ("call_" if said.id.startswith("chat") else "toolu_") + said.id[-12:]
+    return ("toolu_" if said.id.startswith("msg_") else "call_") + said.id[-12:]
 
 
 def _messages_usage(ask: Ask, out: int) -> dict[str, object]:

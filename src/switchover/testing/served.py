@@ -11,7 +11,7 @@ from types import TracebackType
 import uvicorn
 
 from switchover.access.keys import make_key
-from switchover.clock import SystemClock
+from switchover.clock import Clock, SystemClock
 from switchover.domain.candidate import PromptKind, PromptVersion, Proof, State, fingerprint
 from switchover.domain.exchange import Exchange, Intent
 from switchover.domain.ports import Upstream
@@ -116,13 +116,18 @@ class _Announcing(uvicorn.Server):
 
 
 class ServedGateway:
-    """Serves a snapshot on a free loopback port; use as a context manager, then ``url``."""
+    """Serves a snapshot on a free loopback port; use as a context manager, then ``url``.
 
-    def __init__(self, snapshot: Snapshot, *, wrap: Callable[[Upstream], Upstream] | None = None) -> None:
+    ``clock`` may run faster than the machine's own.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, *, wrap: Callable[[Upstream], Upstream] | None = None, clock: Clock | None = None
+    ) -> None:
         self.source, self.spool = FixedSnapshot(snapshot), MemorySpool()
         self.held: list[tuple[str, str, str]] = []
         self._wrap = wrap
-        self._clock = SystemClock()
+        self._clock = clock or SystemClock()
         self._client = Client(self._clock)
         self.gateway = Gateway(
             self.source,

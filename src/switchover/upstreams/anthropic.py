@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from switchover.domain.ports import Answer, OutboundRequest
+from collections.abc import Mapping
+
+from switchover.domain.ports import Answer, OutboundRequest, Upstream
 from switchover.domain.process import UpstreamSpec
 from switchover.domain.secret import Secret
 from switchover.egress import Client
@@ -25,6 +27,7 @@ class AnthropicUpstream:
         if secret is not None:
             headers["x-api-key"] = secret.reveal()
         url = f"{base_url.rstrip('/')}/v1/messages"
+        self.others: Mapping[str, Upstream] = {}
         self._client = client
         self._endpoint = client.prepare("POST", url, headers, local=spec.is_own)
 

@@ -8,10 +8,11 @@ place is looked up at each call (one ``stat``).
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from switchover.domain.ports import Answer, OutboundRequest
+from switchover.domain.ports import Answer, OutboundRequest, Upstream
 from switchover.domain.process import UpstreamSpec
 from switchover.domain.secret import Secret
 from switchover.egress import Client
@@ -63,6 +64,7 @@ class OwnUpstream:
 
     def __init__(self, spec: UpstreamSpec, data_dir: str | Path, client: Client) -> None:
         self.name, self.model = spec.name, spec.model
+        self.others: Mapping[str, Upstream] = {}
         self._spec, self._data_dir, self._client = spec, data_dir, client
         self._state = state_file(data_dir, child_name(spec))
         self._seen = 0

@@ -1,8 +1,10 @@
-"""Endpoints that speak OpenAI's chat format: OpenAI itself, most hosts, and our own engines."""
+"""Endpoints that speak OpenAI's formats: OpenAI itself, most hosts, and our own engines."""
 
 from __future__ import annotations
 
-from switchover.domain.ports import Answer, OutboundRequest
+from collections.abc import Mapping
+
+from switchover.domain.ports import Answer, OutboundRequest, Upstream
 from switchover.domain.process import UpstreamSpec
 from switchover.domain.secret import Secret
 from switchover.egress import Client
@@ -10,19 +12,32 @@ from switchover.egress import Client
 from .headers import passed
 
 PASSED = frozenset(["openai-beta"])
+PATHS = {"openai_chat": "/chat/completions", "openai_responses": "/responses"}
+SPEAKS = {
+    "chat": ("openai_chat",),
+    "responses": ("openai_responses",),
+    "both": ("openai_chat", "openai_responses"),
+}
 
 
 class OpenAIUpstream:
-    """Endpoint + model + credential, in OpenAI's wire format. ``base_url`` ends before ``/chat/completions``."""
+    """Endpoint + model + credential, in OpenAI's wire formats. ``base_url`` ends before ``/chat/completions``.
 
-    dialect = "openai_chat"
+    ``others`` holds the same endpoint in the other format, where it has both; this one is the chat then.
+    """
 
-    def __init__(self, spec: UpstreamSpec, base_url: str, secret: Secret | None, client: Client) -> None:
-        self.name, self.model = spec.name, spec.model
+    def __init__(
+        self, spec: UpstreamSpec, base_url: str, secret: Secret | None, client: Client, *, dialect: str | None = None
+    ) -> None:
+        first, *more = (dialect,) if dialect is not None else SPEAKS[spec.speaks]
+        self.name, self.model, self.dialect = spec.name, spec.model, first
+        self.others: Mapping[str, Upstream] = {
+            other: OpenAIUpstream(spec, base_url, secret, client, dialect=other) for other in more
+        }
         headers = {"content-type": "application/json"}
         if secret is not None:
             headers["authorization"] = f"Bearer {secret.reveal()}"
-        url = f"{base_url.rstrip('/')}/chat/completions"
+        url = f"{base_url.rstrip('/')}{PATHS[first]}"
         self._client = client
         self._endpoint = client.prepare("POST", url, headers, local=spec.is_own)
 

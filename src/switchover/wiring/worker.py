@@ -15,6 +15,7 @@ from switchover.domain.process import Settings, UpstreamSpec
 from switchover.egress import Client
 from switchover.gateway.app import App
 from switchover.gateway.handle import Gateway
+from switchover.gateway.neighbours import Neighbours
 from switchover.gateway.server import server_config
 from switchover.gateway.snapshot import LiveSnapshot
 from switchover.store.artefacts import get
@@ -65,4 +66,5 @@ def build(settings: Settings, name: str, spool: Spool) -> Gateway:
         load_pepper(settings.data_dir),
         hosts=[settings.gateway.host],
         on_held=lambda _scope, which, _fault: note_held(held, which, True, CLOCK.now()),
+        neighbours=Neighbours(name, Path(settings.data_dir, "run"), CLOCK),
     )

@@ -8,6 +8,7 @@ import pytest
 from switchover.config import load
 from switchover.config.schema import SECTIONS, seconds, slice_parts
 from switchover.domain.process import Criticality, DataClass, Listen, Midstream, Settings
+from switchover.errors import ConfigError
 
 LEAST = """\
 organisation: {domicile: NL}
@@ -32,6 +33,28 @@ def test_what_is_left_out_has_the_documented_default(tmp_path: Path) -> None:
     assert settings.database == f"sqlite:///{tmp_path / 'switchover-data' / 'store.sqlite'}"
     assert settings.upstreams["vendor"].context == 4096
     assert settings.upstreams["vendor"].slots == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "more", "speaks"),
+    [
+        ("http://127.0.0.1:9100/v1", "", "chat"),
+        ("https://api.openai.com/v1", "", "both"),
+        ("https://api.openai.com/v1", "speaks: chat, ", "chat"),
+        ("https://api.openai.com.example/v1", "", "chat"),
+        ("http://127.0.0.1:9100/v1", "speaks: responses, ", "responses"),
+    ],
+)
+def test_an_endpoint_speaks_responses_at_openai_or_if_told(
+    tmp_path: Path, address: str, more: str, speaks: str
+) -> None:
+    text = LEAST.replace("http://127.0.0.1:9100/v1", address).replace("kind: openai, ", f"kind: openai, {more}")
+    assert loaded(tmp_path, text).upstreams["vendor"].speaks == speaks
+
+
+def test_other_kinds_have_nothing_to_choose(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"upstreams\.vendor\.speaks"):
+        loaded(tmp_path, LEAST.replace("kind: openai, ", "kind: anthropic, speaks: both, "))
 
 
 def test_a_process_has_the_documented_defaults(tmp_path: Path) -> None:

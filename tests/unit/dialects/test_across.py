@@ -314,3 +314,63 @@ def test_the_text_of_an_answer():
     assert text_of_answer(OPENAI, False, b"<html>") is None
     assert text_of_answer(OPENAI, True, b"data: {\n\n") is None
     assert text_of_answer(ANTHROPIC, True, (RECORDINGS / "anthropic_tools.sse").read_bytes()) == "Let me look."
+
+
+CLOSED = {
+    "type": "object",
+    "properties": {"item": {"type": "string"}, "parts": {"type": "array", "items": {"$ref": "#/$defs/part"}}},
+    "required": ["item", "parts"],
+    "additionalProperties": False,
+    "$defs": {
+        "part": {
+            "type": "object",
+            "properties": {"n": {"type": "integer"}},
+            "required": ["n"],
+            "additionalProperties": False,
+        }
+    },
+}
+OPEN = [
+    {**CLOSED, "required": ["item"]},
+    {**CLOSED, "additionalProperties": True},
+    {"type": "object"},
+    {**CLOSED, "$defs": {"part": {"type": "object", "properties": {"n": {}}, "additionalProperties": False}}},
+    {"anyOf": [{"type": "null"}, {"type": "object", "properties": {}}]},
+]
+
+
+def test_a_schema_for_the_answer_is_carried_towards_anthropic():
+    wanted = {"type": "json_schema", "json_schema": {"name": "claim", "strict": True, "schema": CLOSED}}
+    body, dropped = to_messages(response_format=wanted)
+    assert body["output_config"] == {"format": {"type": "json_schema", "schema": CLOSED}}
+    assert dropped == ()
+    assert "output_config" not in to_messages(response_format={"type": "text"})[0]
+
+
+@pytest.mark.parametrize(("schema", "strict"), [(CLOSED, True), *((schema, False) for schema in OPEN)])
+def test_a_schema_for_the_answer_is_carried_towards_openai_strict_where_that_takes_it(schema, strict):
+    body, dropped = to_chat(output_config={"format": {"type": "json_schema", "schema": schema}, "effort": "low"})
+    carried = {"name": "answer", "schema": schema, "strict": strict}
+    assert body["response_format"] == {"type": "json_schema", "json_schema": carried}
+    assert dropped == ("output_config.effort",)
+
+
+def test_a_strict_tool_stays_strict_where_the_other_side_takes_its_schema():
+    tool = {"type": "function", "function": {"name": "f", "parameters": CLOSED, "strict": True}}
+    body, dropped = to_messages(tools=[tool])
+    assert body["tools"] == [{"name": "f", "input_schema": CLOSED, "strict": True}]
+    assert dropped == ()
+    body, dropped = to_chat(tools=[{"name": "f", "input_schema": CLOSED, "strict": True}])
+    assert body["tools"] == [tool]
+    assert dropped == ()
+    body, dropped = to_chat(tools=[{"name": "f", "input_schema": OPEN[0], "strict": True}])
+    assert "strict" not in body["tools"][0]["function"]
+    assert dropped == ("tools.strict",)
+
+
+def test_names_and_details_that_have_no_place_at_anthropic_are_named():
+    image = {"type": "image_url", "image_url": {"url": "https://x/y.png", "detail": "high"}}
+    _, dropped = to_messages(messages=[{"role": "user", "name": "ann", "content": [image]}])
+    assert set(dropped) == {"messages.name", "image_url.detail"}
+    image["image_url"]["detail"] = "auto"
+    assert to_messages(messages=[{"role": "user", "content": [image]}])[1] == ()

@@ -32,10 +32,32 @@ def test_ten_calls_of_which_half_failed_open_it_and_nine_do_not():
 
 def test_failures_older_than_a_minute_are_forgotten():
     board = Board()
-    for _ in range(9):
+    for _ in range(4):
         board.failed(A, Overloaded("x"), 0.0)
+    for _ in range(6):
+        board.answered(A, 30.0)
+    board.failed(A, Overloaded("x"), 66.0)
     board.failed(A, Overloaded("x"), 66.0)
     assert board.state(A, 66.0) is CLOSED
+    for _ in range(2):
+        board.failed(A, Overloaded("x"), 66.0)
+    assert board.state(A, 66.0) is CLOSED, "four of ten within the minute"
+
+
+@pytest.mark.parametrize("answers_before", [0, 100])
+def test_five_failures_in_a_row_open_it_however_much_went_well_before(answers_before):
+    board = Board()
+    for _ in range(answers_before):
+        board.answered(A, 0.0)
+    for _ in range(4):
+        board.failed(A, Overloaded("x"), 1.0)
+    board.answered(A, 2.0)
+    for _ in range(4):
+        board.failed(A, Overloaded("x"), 3.0)
+    if answers_before:
+        assert board.state(A, 3.0) is CLOSED
+    board.failed(A, Overloaded("x"), 3.0)
+    assert board.state(A, 3.0) is OPEN
 
 
 def test_it_cools_probes_and_closes_after_three_answers():
