@@ -104,5 +104,15 @@ def test_what_was_slow_once_is_forgotten():
     assert needed < 7 * 600 + READ_EVERY
 
 
+def test_a_timer_that_cuts_answers_short_still_grows():
+    timer = Timer(FIRST)
+    for _ in range(FIRST.fewest):
+        timer.saw(1.0)
+    assert timer.seconds == FIRST.least
+    for _ in range(FIRST.fewest):
+        timer.saw(min(20.0, timer.seconds))
+    assert timer.seconds > 20.0
+
+
 def test_the_bands_rise():
     assert list(BANDS) == sorted(set(BANDS))
