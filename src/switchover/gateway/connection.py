@@ -295,8 +295,13 @@ class HttpConnection(asyncio.Protocol):
         """Answers one request after the other: one task for all, as making one costs as much as reading a head."""
         try:
             while self.transport is not None:
-                if self._now is not None and not self._now.answered:
-                    await self._app.answer(self._now)
+                caller = self._now
+                if caller is not None and not caller.answered:
+                    await self._app.answer(caller)
+                    if not caller.answered:
+                        # It was given up midway: nothing that followed could be told from the rest of it.
+                        self.abort()
+                        return
                 else:
                     self._bell = self.loop.create_future()
                     await self._bell

@@ -8,8 +8,9 @@ import time
 
 import pytest
 
+from switchover.domain.exchange import Outcome
 from switchover.domain.process import Criticality, DataClass, Process
-from switchover.gateway import app, connection
+from switchover.gateway import app, connection, relay
 from switchover.gateway.caller import line
 from switchover.testing.scripted import ScriptedServer, reply, stream
 from switchover.testing.served import ServedGateway, register, spec
@@ -145,6 +146,21 @@ def test_a_model_name_starts_no_header(gateway):
         head = read_until(caller, b"never comes").partition(b"\r\n\r\n")[0]
     assert head.startswith(b"HTTP/1.1 404")
     assert b"\r\nx-mine" not in head
+
+
+def test_who_never_reads_a_stream_is_given_up_once(gateway, monkeypatch):
+    monkeypatch.setattr(relay, "UNREAD_S", 0.3)
+    many = b"".join(CHUNK.replace(b"hi", b"x" * 900) for _ in range(500))
+    gateway.vendor.play(stream(*[many] * 60, LAST))
+    with connect(gateway) as caller:
+        caller.sendall(b"".join(question(gateway, stream=True)))
+        deadline = time.monotonic() + 8
+        while not gateway.spool.exchanges:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        time.sleep(0.5)
+    assert [exchange.outcome for exchange in gateway.spool.exchanges] == [Outcome.ABANDONED]
+    assert len(gateway.vendor.seen) == 1
 
 
 @pytest.mark.parametrize("value", ["a\r\nb", "a\nb", "a\rb", "a\0b"])
