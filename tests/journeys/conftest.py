@@ -24,6 +24,8 @@ from switchover.upstreams.weights import folders, resolve
 from switchover.wiring.register import create_key
 
 ROOT = Path(__file__).parents[2]
+# It takes minutes: `make soak`.
+collect_ignore = [] if os.environ.get("SOAK") else ["test_soak.py"]
 PRODUCT = (sys.executable, "-m", "switchover")
 SAY = [{"role": "user", "content": "where is my claim?"}]
 ANSWERS = {"where is my claim?": "claim_status", "I want to leave": "cancellation"}
