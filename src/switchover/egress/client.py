@@ -16,7 +16,8 @@ from switchover.domain.ports import Answer
 from switchover.errors import AddressRefused, Reset, TooSlow, Unreachable
 
 from .addresses import Address, is_literal_loopback, resolve
-from .connection import Connection, HttpAnswer, frozen
+from .answer import HttpAnswer
+from .connection import Connection
 
 # Below the 60 s after which common load balancers drop an idle connection.
 KEEP_IDLE_S = 45.0
@@ -244,3 +245,14 @@ class Client:
 def _origin(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+
+
+def frozen(headers: Mapping[str, str]) -> bytes:
+    """Header lines as they go on the wire. Raises ValueError for a character that would start another header."""
+    lines = []
+    for name, value in headers.items():
+        line = f"{name}: {value}"
+        if "\r" in line or "\n" in line or "\0" in line:
+            raise ValueError(f"header {name} holds a line break")
+        lines.append(line + "\r\n")
+    return "".join(lines).encode("latin-1", "replace")

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from switchover.clock import SystemClock
-from switchover.egress import Client, connection
+from switchover.egress import Client
+from switchover.egress import answer as answer_module
 from switchover.errors import Cut, Malformed, Reset, UpstreamError
 from switchover.testing.scripted import CLOSE, RESET, ScriptedServer, reply, stream
 
@@ -147,7 +148,7 @@ def test_a_body_beyond_what_is_asked_for_is_none():
 
 
 def test_a_body_beyond_all_bounds_is_cut_with_its_own_fault(monkeypatch):
-    monkeypatch.setattr(connection, "MAX_BODY_BYTES", 25)
+    monkeypatch.setattr(answer_module, "MAX_BODY_BYTES", 25)
 
     async def work(client, url, server):
         answer = await ask(client, url)
@@ -165,12 +166,12 @@ def test_headers_beyond_bounds_are_no_answer():
             await ask(client, url)
         return refused.value.fault
 
-    flood = b"".join(b"x-%d: y\r\n" % number for number in range(connection.MAX_HEADERS + 1))
+    flood = b"".join(b"x-%d: y\r\n" % number for number in range(answer_module.MAX_HEADERS + 1))
     assert asked([HEAD + flood + b"\r\n"], work) == "header-flood"
 
 
 def test_who_does_not_take_stops_the_upstream_until_it_takes(monkeypatch):
-    monkeypatch.setattr(connection, "PAUSE_ABOVE", 100_000)
+    monkeypatch.setattr(answer_module, "PAUSE_ABOVE", 100_000)
     size = 8_000_000
 
     async def work(client, url, server):

@@ -1,0 +1,189 @@
+"""One HTTP answer as it arrives: waited for, taken whole, in chunks, or poured."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import TYPE_CHECKING
+
+from switchover.errors import Cut, Malformed, UpstreamError
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+MAX_HEADERS = 200
+MAX_HEADER_BYTES = 65_536
+# Anthropic's own body limit is 32 MB; twice that leaves room for answers with images and still bounds memory.
+MAX_BODY_BYTES = 64 * 1024 * 1024
+# Reading pauses while more than this waits to be taken.
+PAUSE_ABOVE = 262_144
+
+
+class HttpAnswer:
+    """An answer as it arrives; see :class:`~switchover.domain.ports.Answer`."""
+
+    __slots__ = (
+        "_buffer",
+        "_connection",
+        "_fields",
+        "_header_bytes",
+        "_over",
+        "_paused",
+        "_raw",
+        "_size",
+        "_take",
+        "_total",
+        "_waiter",
+        "complete",
+        "error",
+        "status",
+    )
+
+    def __init__(self, connection: Connection) -> None:
+        self.status = 0
+        self.complete = False
+        self._raw: list[tuple[bytes, bytes]] = []
+        self._fields: dict[str, str] | None = None
+        self._connection = connection
+        self._buffer: list[bytes] = []
+        self._size = self._total = self._header_bytes = 0
+        self._paused = False
+        self.error: UpstreamError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._take: Callable[[bytes], None] | None = None
+        self._over: Callable[[UpstreamError | None], None] | None = None
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Names in lower case; repeated ones joined by a comma (RFC 9110, section 5.3)."""
+        if self._fields is None:
+            self._fields = {}
+            for name, value in self._raw:
+                key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+                self._fields[key] = f"{self._fields[key]}, {text}" if key in self._fields else text
+        return self._fields
+
+    @property
+    def framed(self) -> bool:
+        """Whether the body's end is told by something else than the connection's."""
+        return "content-length" in self.headers or "transfer-encoding" in self.headers or self.status == 204
+
+    def take_header(self, name: bytes, value: bytes) -> None:
+        """Keeps one header."""
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > MAX_HEADER_BYTES or len(self._raw) >= MAX_HEADERS:
+            raise ValueError("too many headers")
+        self._raw.append((name, value))
+
+    def drop_headers(self) -> None:
+        """Forgets the headers of an informational answer."""
+        self._raw.clear()
+
+    def take_head(self, status: int) -> None:
+        """The head is whole."""
+        self.status = status
+        self._wake()
+
+    def take_body(self, data: bytes) -> None:
+        """Part of the body; reading pauses while too much of it waits."""
+        self._total += len(data)
+        if self._total > MAX_BODY_BYTES:
+            self.fail(Malformed(f"the answer exceeds {MAX_BODY_BYTES} bytes", fault="frame-too-big"))
+            self._connection.abort()
+            return
+        if self._take is not None:
+            self._take(data)
+            return
+        self._buffer.append(data)
+        self._size += len(data)
+        if self._size > PAUSE_ABOVE:
+            self.pause()
+        self._wake()
+
+    def finish(self) -> None:
+        """The body came to its proper end."""
+        self.complete = True
+        if self._over is not None:
+            self._over(None)
+        self._wake()
+
+    def fail(self, error: UpstreamError) -> None:
+        """Whoever waits gets this error, after the bytes that did arrive."""
+        if self.error is None and not self.complete:
+            self.error = error
+            if self._over is not None:
+                self._over(error)
+            self._wake()
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def news(self) -> None:
+        """Waits for the head, for more of the body, for its end, or for what broke it off."""
+        if self.error is None and not self.complete:
+            self._waiter = self._connection.loop.create_future()
+            await self._waiter
+
+    async def whole(self, most: int) -> bytes | None:
+        """The whole body, or None when it exceeds so many bytes. Raises the UpstreamError that broke it off."""
+        while not self.complete:
+            if self._size > most:
+                return None
+            if self.error is not None:
+                raise self.error
+            if self._paused:
+                # Nobody relays this: all of it is wanted before any of it is of use.
+                self.resume()
+            await self.news()
+        return self._emptied() if self._size <= most else None
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """What arrived together is handed over together."""
+        while True:
+            if self._buffer:
+                yield self._emptied()
+            elif self.complete:
+                return
+            elif self.error is not None:
+                raise self.error
+            else:
+                await self.news()
+
+    def pour(self, take: Callable[[bytes], None], over: Callable[[UpstreamError | None], None]) -> None:
+        """See :class:`~switchover.domain.ports.Answer`."""
+        if self._buffer:
+            take(self._emptied())
+        if self.complete or self.error is not None:
+            over(None if self.complete else self.error)
+        else:
+            self._take, self._over = take, over
+
+    def pause(self) -> None:
+        """Reads no further."""
+        if not self._paused:
+            self._paused = True
+            self._connection.pause()
+
+    def resume(self) -> None:
+        """Reads on."""
+        if self._paused:
+            self._paused = False
+            self._connection.resume()
+
+    def _emptied(self) -> bytes:
+        data = self._buffer[0] if len(self._buffer) == 1 else b"".join(self._buffer)
+        self._buffer.clear()
+        self._size = 0
+        self.resume()
+        return data
+
+    def close(self) -> None:
+        """Ends an unfinished answer by closing its connection."""
+        if not self.complete:
+            self.fail(Cut("closed by us", fault="caller-left"))
+            self._connection.answer = None
+            self._connection.abort()
