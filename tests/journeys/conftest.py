@@ -103,7 +103,11 @@ class Stage:
         return json.loads(self.done(*words, "--json"))
 
     def up(self, *ready: str) -> None:
-        """Starts everything, and waits until the gateway answers and the children named say that they are ready."""
+        """Starts everything, and waits until the gateway answers and the children named say that they are ready.
+
+        What a test that failed left running is ended first: it would hold the folder.
+        """
+        self.down()
         with self.log.open("ab") as out:
             self.child = subprocess.Popen(
                 [*PRODUCT, "up"], cwd=self.folder, env=self.env, stdout=out, stderr=out, stdin=subprocess.DEVNULL
@@ -126,7 +130,8 @@ class Stage:
             raise
 
     def said(self) -> str:
-        return self.log.read_text(encoding="utf-8", errors="replace")[-3000:]
+        """The last lines of the log, whole ones only."""
+        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:])
 
     def children(self) -> dict[str, dict[str, object]]:
         return self._state("supervisor.json").get("children", {})
