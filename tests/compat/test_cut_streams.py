@@ -27,7 +27,7 @@ from switchover.domain.process import Criticality, DataClass, Process
 from switchover.domain.secret import Secret
 from switchover.egress import Client
 from switchover.gateway import App, FixedSnapshot, Gateway, failover
-from switchover.gateway.caller import Caller
+from switchover.gateway.caller import Caller, CallerHead
 from switchover.testing.scripted import RESET, ScriptedServer, stream
 from switchover.testing.served import PEPPER, MemorySpool, ServedGateway, register, spec
 from switchover.upstreams import UPSTREAMS
@@ -96,7 +96,7 @@ class Rig:
         self.gateway.failover.board.clear(self.spec, 0.0)
         before, Vendor.script, Vendor.hard = Vendor.asked, writes(came, hard), hard
         way = Way()
-        caller = Caller(way, "POST", self.path, self.headers)
+        caller = Caller(way, CallerHead("POST", self.path, self.headers))
         caller.take(BODY.encode())
         caller.take_end()
         await self.app.answer(caller)

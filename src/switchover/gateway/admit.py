@@ -51,13 +51,13 @@ class Misdirected(CallerError):
 
 @dataclass(slots=True)
 class Head:
-    """What a request's headers say that matters."""
+    """What a request's headers say that matters. ``known`` is the door's: the process, under a snapshot."""
 
     token: bytes
     anthropic: bool
-    length: int
     passed: Mapping[str, str]
     patience: float
+    known: tuple[Snapshot, Process] | None = None
 
 
 @dataclass(slots=True)
@@ -95,11 +95,9 @@ def read_head(headers: list[Header], hosts: frozenset[str]) -> Head:
         raise Unsupported("compressed request bodies are refused; send the body as it is")
     token = fields.get(b"authorization", b"")
     token = token[7:].strip() if token[:7].lower() == b"bearer " else fields.get(b"x-api-key", b"")
-    length = fields.get(b"content-length", b"0")
     return Head(
         token,
         b"anthropic-version" in fields,
-        int(length) if length.isdigit() else 0,
         {name.decode(): fields[name].decode("latin-1") for name in PASSED if name in fields},
         _patience(fields),
     )
@@ -152,12 +150,16 @@ class Door:
 
     def process_of(self, head: Head, snapshot: Snapshot) -> Process:
         """The process the caller's key belongs to. Raises Unauthenticated."""
+        known = head.known
+        if known is not None and known[0] is snapshot:
+            return known[1]
         if snapshot is not self._snapshot:
             self._snapshot, self._checked = snapshot, {}
         seen = blake2b(head.token, digest_size=32, key=self._pepper).digest()
         process = self._checked.get(seen)
         if process is None:
             process = self._checked[seen] = self._check(head.token.decode("latin-1"), snapshot)
+        head.known = snapshot, process
         return process
 
     def _check(self, token: str, snapshot: Snapshot) -> Process:

@@ -46,9 +46,9 @@ class App:
 
     async def answer(self, caller: Caller) -> None:
         """Answers one request."""
-        dialect = dialect_at(caller.path)
+        dialect = dialect_at(caller.head.path)
         try:
-            if dialect is not None and caller.method == "POST":
+            if dialect is not None and caller.head.method == "POST":
                 await self.gateway.handle(caller, dialect)
             else:
                 _small(self.gateway, caller, dialect)
@@ -91,15 +91,15 @@ class App:
 
 def _small(gateway: Gateway, caller: Caller, dialect: AnyDialect | None) -> None:
     """Everything but a question to a model. Denied by default: what is not listed here does not exist."""
-    path, spoken = caller.path, dialect or DIALECTS["openai_chat"]
+    path, spoken = caller.head.path, dialect or DIALECTS["openai_chat"]
     try:
-        head = read_head(caller.headers, gateway.hosts)
+        head = read_head(caller.head.headers, gateway.hosts)
         if head.anthropic:
             spoken = DIALECTS["anthropic_messages"]
         if dialect is not None:
             raise WrongMethod(f"{path} takes POST")
-        if caller.method != "GET":
-            raise UnknownRoute(f"there is nothing at {caller.method} {path[:100]}")
+        if caller.head.method != "GET":
+            raise UnknownRoute(f"there is nothing at {caller.head.method} {path[:100]}")
         if path in OPEN:
             status, kind, body = OPEN[path](gateway)
         elif path == "/v1/models" or path.startswith("/v1/models/"):

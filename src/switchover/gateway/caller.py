@@ -27,62 +27,75 @@ def line(name: str, value: str) -> bytes:
     return f"{name}: {value.translate(NO_BREAKS)}\r\n".encode("latin-1", "replace")
 
 
+class CallerHead:
+    """What a request says before its body. ``read`` is for whoever reads the headers: what was made of them."""
+
+    __slots__ = ("headers", "method", "path", "read")
+
+    def __init__(self, method: str, path: str, headers: list[Header]) -> None:
+        self.method, self.path, self.headers = method, path, headers
+        self.read: object = None
+
+
 class Caller:
     """One request and the way back to who asked.
 
     ``on_left`` is called once if the caller leaves before the answer is over. ``is_full`` while it does not keep up;
-    ``on_room`` is called when it has read on. Header names are in lower case.
+    ``on_room`` is called when it has read on. Header names are in lower case. ``length`` is what the head says of the
+    body, 0 when it says nothing; ``size`` how much of it has come; ``is_whole`` whether all has.
     """
 
     __slots__ = (
+        "_begun",
         "_connection",
-        "_head",
         "_parts",
-        "_size",
         "_spoilt",
         "_waiter",
-        "_whole",
         "answered",
         "chunked",
-        "headers",
+        "head",
         "is_full",
+        "is_whole",
         "keep_alive",
         "left",
-        "method",
+        "length",
         "on_left",
         "on_room",
-        "path",
+        "size",
     )
 
-    def __init__(self, connection: HttpConnection, method: str, path: str, headers: list[Header]) -> None:
-        self.method, self.path, self.headers = method, path, headers
+    def __init__(self, connection: HttpConnection, head: CallerHead, length: int = 0) -> None:
+        self.head, self.length = head, length
         self.keep_alive = self.chunked = True
         self.left = self.answered = self.is_full = False
         self.on_left: Callable[[], None] | None = None
         self.on_room: Callable[[], None] | None = None
         self._connection = connection
         self._parts: list[bytes] = []
-        self._size = 0
-        self._whole = False
+        self.size = 0
+        self.is_whole = False
         self._spoilt = ""
         self._waiter: asyncio.Future[None] | None = None
-        self._head = b""
+        self._begun = b""
 
     async def body(self, most: int) -> bytes | None:
         """The whole body, or None when the caller left while sending it.
 
         Raises TooLarge beyond ``most`` bytes, and BadRequest when its framing is broken.
         """
-        if not self._whole and not self._size and (b"expect", b"100-continue") in self.headers:
-            self._connection.write(CONTINUE)
-        while not self._whole and self._size <= most:
-            if self._spoilt:
-                raise BadRequest(self._spoilt)
-            if self.left:
-                return None
-            self._waiter = self._connection.loop.create_future()
-            await self._waiter
-        if self._size > most:
+        if self.length > most:
+            raise TooLarge(f"the request has {self.length} bytes; the limit is {most}")
+        if not self.is_whole:
+            if not self.size and (b"expect", b"100-continue") in self.head.headers:
+                self._connection.write(CONTINUE)
+            while not self.is_whole and self.size <= most:
+                if self._spoilt:
+                    raise BadRequest(self._spoilt)
+                if self.left:
+                    return None
+                self._waiter = self._connection.loop.create_future()
+                await self._waiter
+        if self.size > most:
             self.keep_alive = False
             raise TooLarge(f"the request exceeds {most} bytes")
         parts = self._parts
@@ -91,19 +104,19 @@ class Caller:
     def answer(self, status: int, lines: bytes, body: bytes) -> None:
         """Sends a whole answer in one write. ``lines`` are its headers, each made by :func:`line`."""
         head = self._connection.head(self, status)
-        sent = b"" if self.method == "HEAD" else body
+        sent = b"" if self.head.method == "HEAD" else body
         self._connection.write(b"%b%bcontent-length: %d\r\n\r\n%b" % (head, lines, len(body), sent))
         self._over()
 
     def begin(self, status: int, lines: bytes) -> None:
         """The head of a streamed answer; it goes out with the first bytes."""
         framing = CHUNKED if self.chunked else b""
-        self._head = b"%b%b%b\r\n" % (self._connection.head(self, status), lines, framing)
+        self._begun = b"%b%b%b\r\n" % (self._connection.head(self, status), lines, framing)
 
     def write(self, data: bytes) -> None:
         """Part of a streamed answer."""
-        data = b"%b%x\r\n%b\r\n" % (self._head, len(data), data) if self.chunked else self._head + data
-        self._head = b""
+        data = b"%b%x\r\n%b\r\n" % (self._begun, len(data), data) if self.chunked else self._begun + data
+        self._begun = b""
         transport = self._connection.transport
         if transport is not None:
             transport.write(data)
@@ -112,8 +125,8 @@ class Caller:
         """The last part, and the end."""
         if self.chunked:
             data = b"%x\r\n%b\r\n" % (len(data), data) + LAST_CHUNK if data else LAST_CHUNK
-        self._connection.write(self._head + data)
-        self._head = b""
+        self._connection.write(self._begun + data)
+        self._begun = b""
         self._over()
 
     def cut(self) -> None:
@@ -122,18 +135,20 @@ class Caller:
 
     def take(self, data: bytes) -> None:
         """Part of the body; what comes after the answer is passed over."""
-        self._size += len(data)
+        self.size += len(data)
         if self.answered:
-            if self._size > MAX_IGNORED_BYTES:
+            if self.size > MAX_IGNORED_BYTES:
                 self.cut()
             return
         self._parts.append(data)
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
     def take_end(self) -> None:
         """The body is whole."""
-        self._whole = True
-        self._wake()
+        self.is_whole = True
+        if self._waiter is not None:
+            self._wake()
 
     def spoil(self, why: str) -> None:
         """The rest of the body can't be told from what follows it: this request is the last one here."""
@@ -146,16 +161,6 @@ class Caller:
         self._wake()
         if self.on_left is not None and not self.answered:
             self.on_left()
-
-    @property
-    def size(self) -> int:
-        """How many bytes of the body have come."""
-        return self._size
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether the request was received to its end."""
-        return self._whole
 
     def _over(self) -> None:
         self.answered = True

@@ -18,7 +18,8 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from .asgi_types import Answering, Header
-from .caller import Caller
+from .caller import Caller, CallerHead
+from .same_head import SameHead
 
 # As in <netinet/in.h> and <netinet/tcp.h>; only egress may import socket.
 IPPROTO_TCP = 6
@@ -66,6 +67,11 @@ class HttpConnection(asyncio.Protocol):
         self._now: Caller | None = None
         self._waiting: deque[Caller] = deque()
         self._reading: Caller | None = None
+        # The head of the last request if it may come again, and what is still to come of the body behind one that did.
+        self._same = SameHead()
+        self._owed = 0
+        # What came first of the request being read, if it came between requests.
+        self._first = b""
         # The task that answers, and what it waits for between requests.
         self._task: asyncio.Task[None] | None = None
         self._bell: asyncio.Future[None] | None = None
@@ -108,9 +114,16 @@ class HttpConnection(asyncio.Protocol):
         """Bytes from the caller."""
         if self._closing:
             return
+        if self._owed:
+            data = self._take_owed(data)
+            if not data:
+                return
+        elif self._now is None and not self._in_head and self._is_same(data):
+            return
         self._framing += len(data)
         try:
             self._parser.feed_data(data)
+            self._first = b""
             self._check_framing()
         except httptools.HttpParserUpgrade:
             # Not spoken here: the request is answered as it is, and nothing is read after it.
@@ -140,6 +153,36 @@ class HttpConnection(asyncio.Protocol):
             self.close()
         else:
             self._answer_no_more()
+
+    def _is_same(self, data: bytes) -> bool:
+        """Takes a request whose head is the last one's, without the parser; False when it is for the parser."""
+        same = self._same
+        start = same.body_at(data)
+        if not start or len(data) - start > same.length or same.head is None:
+            self._first = data
+            return False
+        caller = Caller(self, same.head, same.length)
+        self._owed = same.length - len(data) + start
+        if len(data) > start:
+            caller.take(data[start:])
+        if self._owed:
+            self._since = self.loop.time()
+            self._reading = caller
+        else:
+            caller.take_end()
+        self._start(caller)
+        return True
+
+    def _take_owed(self, data: bytes) -> bytes:
+        """The rest of a body whose head was known; returns what comes behind it."""
+        caller, owed = self._reading, self._owed
+        self._owed = max(owed - len(data), 0)
+        self._since = self.loop.time()
+        if caller is not None:
+            caller.take(data[:owed])
+        if not self._owed:
+            self.on_message_complete()
+        return data[owed:]
 
     # -- httptools callbacks
 
@@ -173,20 +216,28 @@ class HttpConnection(asyncio.Protocol):
         self._framing -= len(self._target) + self._header_bytes + HEAD_ROOM
         if self._closing or (now is not None and not now.keep_alive):
             return
-        if self._parser.get_http_version() not in ("1.1", "1.0"):
+        parser = self._parser
+        version = parser.get_http_version()
+        if version not in ("1.1", "1.0"):
             self.refuse(505, "bad_http", "HTTP/1.1 is spoken here")
             return
-        if any(name == b"transfer-encoding" and value.lower() != b"chunked" for name, value in self._headers):
-            self.refuse(501, "unsupported_encoding", "the only transfer coding taken is chunked")
-            return
-        parser = self._parser
+        length = 0
+        for name, value in self._headers:
+            if name == b"content-length":
+                length = int(value)
+            elif name == b"transfer-encoding" and value.lower() != b"chunked":
+                self.refuse(501, "unsupported_encoding", "the only transfer coding taken is chunked")
+                return
         path = self._target.partition(b"?")[0].decode("latin-1")
-        caller = self._reading = Caller(self, parser.get_method().decode("latin-1"), path, self._headers)
-        if parser.get_http_version() != "1.1":
+        head = CallerHead(parser.get_method().decode("latin-1"), path, self._headers)
+        caller = self._reading = Caller(self, head, length)
+        if version != "1.1":
             caller.keep_alive = caller.chunked = False
         elif not parser.should_keep_alive():
             caller.keep_alive = False
         if now is None:
+            if self._first and caller.keep_alive:
+                self._same.learn(self._first, head)
             self._start(caller)
         else:
             self._waiting.append(caller)

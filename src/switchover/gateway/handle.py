@@ -11,7 +11,7 @@ from switchover.clock import Clock
 from switchover.domain.exchange import AttemptRecord, Outcome
 from switchover.domain.ports import Upstream
 from switchover.domain.process import UpstreamSpec
-from switchover.errors import NoUpstream, Stalled, SwitchoverError, TooLarge, UpstreamError
+from switchover.errors import NoUpstream, Stalled, SwitchoverError, UpstreamError
 from switchover.planning import Plan
 
 from . import record
@@ -84,26 +84,21 @@ class Gateway:
         begun = self.clock.monotonic()
         call: Call | None = None
         try:
-            head = read_head(caller.headers, self.hosts)
-            call = await self._admit(head, caller, dialect, begun)
-            if call is None:
+            head = caller.head.read
+            if not isinstance(head, Head):
+                head = caller.head.read = read_head(caller.head.headers, self.hosts)
+            # The key is checked before a byte of body is waited for.
+            process = self.door.process_of(head, self.source.current)
+            body = await caller.body(MAX_BODY_BYTES)
+            if body is None:
                 return
+            peek = dialect.peek(body)
+            call = Call(new_id(), dialect, process, body, peek, head.passed, self.clock.now(), begun, head.patience)
             check_route(call.process, call.peek.model)
         except SwitchoverError as error:
             self._refuse(caller, dialect, call, error)
             return
         await self._serve(call, caller)
-
-    async def _admit(self, head: Head, caller: Caller, dialect: AnyDialect, begun: float) -> Call | None:
-        """The call, or None when the caller left while sending it. The key is checked before a byte of body is read."""
-        process = self.door.process_of(head, self.source.current)
-        if head.length > MAX_BODY_BYTES:
-            raise TooLarge(f"the request has {head.length} bytes; the limit is {MAX_BODY_BYTES}")
-        body = await caller.body(MAX_BODY_BYTES)
-        if body is None:
-            return None
-        peek = dialect.peek(body)
-        return Call(new_id(), dialect, process, body, peek, head.passed, self.clock.now(), begun, head.patience)
 
     async def _serve(self, call: Call, caller: Caller) -> None:
         number = record.begin(self.spool, call)

@@ -117,7 +117,9 @@ def test_questions_sent_together_are_answered_in_turn(gateway):
     one, other = b"".join(question(gateway)), b"".join(question(gateway, stream=True))
     with connect(gateway) as caller:
         caller.sendall(one + other + one)
-        got = read_until(caller, b"[DONE]") + read_until(caller, ANSWER)
+        got = b""
+        while got.count(ANSWER) < 2 or b"[DONE]" not in got:
+            got += caller.recv(65536)
     heads = [part.split(b"\r\n")[0] for part in got.split(b"HTTP/1.1 ")[1:]]
     assert heads == [b"200 OK"] * 3
     assert got.index(ANSWER) < got.index(b"[DONE]") < got.rindex(ANSWER)
