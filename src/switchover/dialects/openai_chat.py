@@ -42,6 +42,7 @@ class _Request(msgspec.Struct):
     stream_options: _StreamOptions | None = None
 
 
+NO_NEEDS: frozenset[str] = frozenset()
 _REQUEST = msgspec.json.Decoder(_Request)
 _PARTS = msgspec.json.Decoder(dict[str, Any])
 
@@ -78,9 +79,9 @@ class OpenAIChat:
         return Peek(
             model=request.model,
             stream=bool(request.stream),
-            metadata=plain_metadata(request.metadata),
+            metadata=plain_metadata(request.metadata) if request.metadata else {},
             holds=holds,
-            needs=frozenset(needs),
+            needs=frozenset(needs) if needs else NO_NEEDS,
             n=n,
             include_usage=bool(options and options.include_usage),
         )

@@ -82,8 +82,6 @@ def is_empty(reason: str | None, usage: Usage | None, *, reasoned: bool) -> bool
 
 def is_utf8(data: bytes) -> bool:
     """msgspec checks JSON's grammar, but not the UTF-8 of what it skips; both SDKs crash on bytes that are not."""
-    if data.isascii():
-        return True
     try:
         data.decode()
     except UnicodeDecodeError:
@@ -93,7 +91,7 @@ def is_utf8(data: bytes) -> bool:
 
 def read_request(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     """Decodes a caller's body; raises :class:`BadRequest` that names the place that is wrong."""
-    if not is_utf8(body):
+    if not body.isascii() and not is_utf8(body):
         raise BadRequest("The body is not UTF-8; send JSON encoded as UTF-8.")
     try:
         return decoder.decode(body)
@@ -105,7 +103,7 @@ def read_request(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
 
 def read_answer(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     """Decodes a provider's whole answer; raises :class:`Malformed` when it does not parse."""
-    if not is_utf8(body):
+    if not body.isascii() and not is_utf8(body):
         raise Malformed("The answer is not UTF-8.")
     try:
         return decoder.decode(body)

@@ -11,8 +11,6 @@ from switchover.errors import Cut, Malformed, UpstreamError
 if TYPE_CHECKING:
     from .connection import Connection
 
-MAX_HEADERS = 200
-MAX_HEADER_BYTES = 65_536
 # Anthropic's own body limit is 32 MB; twice that leaves room for answers with images and still bounds memory.
 MAX_BODY_BYTES = 64 * 1024 * 1024
 # Reading pauses while more than this waits to be taken.
@@ -26,10 +24,9 @@ class HttpAnswer:
         "_buffer",
         "_connection",
         "_fields",
-        "_header_bytes",
+        "_head",
         "_over",
         "_paused",
-        "_raw",
         "_size",
         "_take",
         "_total",
@@ -42,11 +39,11 @@ class HttpAnswer:
     def __init__(self, connection: Connection) -> None:
         self.status = 0
         self.complete = False
-        self._raw: list[tuple[bytes, bytes]] = []
+        self._head = b""
         self._fields: dict[str, str] | None = None
         self._connection = connection
         self._buffer: list[bytes] = []
-        self._size = self._total = self._header_bytes = 0
+        self._size = self._total = 0
         self._paused = False
         self.error: UpstreamError | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -58,8 +55,9 @@ class HttpAnswer:
         """Names in lower case; repeated ones joined by a comma (RFC 9110, section 5.3)."""
         if self._fields is None:
             self._fields = {}
-            for name, value in self._raw:
-                key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+            for row in self._head.decode("latin-1").split("\r\n")[1:]:
+                name, _, value = row.partition(":")
+                key, text = name.lower(), value.strip(" \t")
                 self._fields[key] = f"{self._fields[key]}, {text}" if key in self._fields else text
         return self._fields
 
@@ -68,21 +66,11 @@ class HttpAnswer:
         """Whether the body's end is told by something else than the connection's."""
         return "content-length" in self.headers or "transfer-encoding" in self.headers or self.status == 204
 
-    def take_header(self, name: bytes, value: bytes) -> None:
-        """Keeps one header."""
-        self._header_bytes += len(name) + len(value)
-        if self._header_bytes > MAX_HEADER_BYTES or len(self._raw) >= MAX_HEADERS:
-            raise ValueError("too many headers")
-        self._raw.append((name, value))
-
-    def drop_headers(self) -> None:
-        """Forgets the headers of an informational answer."""
-        self._raw.clear()
-
-    def take_head(self, status: int) -> None:
-        """The head is whole."""
-        self.status = status
-        self._wake()
+    def take_head(self, status: int, head: bytes) -> None:
+        """The head is whole: its lines, without the empty one behind them. They are read when somebody asks."""
+        self.status, self._head = status, head
+        if self._waiter is not None:
+            self._wake()
 
     def take_body(self, data: bytes) -> None:
         """Part of the body; reading pauses while too much of it waits."""
@@ -98,14 +86,16 @@ class HttpAnswer:
         self._size += len(data)
         if self._size > PAUSE_ABOVE:
             self.pause()
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
     def finish(self) -> None:
         """The body came to its proper end."""
         self.complete = True
         if self._over is not None:
             self._over(None)
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
     def fail(self, error: UpstreamError) -> None:
         """Whoever waits gets this error, after the bytes that did arrive."""
@@ -122,11 +112,12 @@ class HttpAnswer:
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def news(self) -> None:
-        """Waits for the head, for more of the body, for its end, or for what broke it off."""
-        if self.error is None and not self.complete:
-            self._waiter = self._connection.loop.create_future()
-            await self._waiter
+    def news(self) -> asyncio.Future[None]:
+        """Done at the head, at more of the body, at its end, or when something broke it off."""
+        self._waiter = waiter = self._connection.loop.create_future()
+        if self.error is not None or self.complete:
+            self._wake()
+        return waiter
 
     async def whole(self, most: int) -> bytes | None:
         """The whole body, or None when it exceeds so many bytes. Raises the UpstreamError that broke it off."""

@@ -16,7 +16,6 @@ from switchover.domain.ports import Answer
 from switchover.errors import AddressRefused, Reset, TooSlow, Unreachable
 
 from .addresses import Address, is_literal_loopback, resolve
-from .answer import HttpAnswer
 from .connection import Connection
 
 # Below the 60 s after which common load balancers drop an idle connection.
@@ -127,33 +126,31 @@ class Client:
         """
         lines = frozen(extra) if extra else b""
         data = b"%b%d\r\n%b\r\n%b" % (endpoint.head, len(body), lines, body)
-        pooled = self._take(endpoint)
-        if pooled is not None:
+        connection = self._take(endpoint)
+        pooled = connection is not None
+        while True:
+            if connection is None:
+                connection = await self._connect(endpoint, connect_timeout)
+            answer = connection.send(data)
+            timer = None
+            if answer_timeout != math.inf:
+                late = TooSlow("no answer in time")
+                timer = connection.loop.call_later(answer_timeout, answer.fail, late)
             try:
-                return await self._ask(pooled, data, answer_timeout)
-            except Reset:
-                if pooled.began:
-                    raise
-        fresh = await self._connect(endpoint, connect_timeout)
-        return await self._ask(fresh, data, answer_timeout)
-
-    async def _ask(self, connection: Connection, data: bytes, answer_timeout: float) -> HttpAnswer:
-        answer = connection.send(data)
-        timer = None
-        if answer_timeout != math.inf:
-            late = TooSlow("no answer in time")
-            timer = asyncio.get_running_loop().call_later(answer_timeout, answer.fail, late)
-        try:
-            await answer.news()
-            if not answer.status:
-                raise answer.error or Reset("the upstream closed the connection without an answer")
-        except BaseException:
+                await answer.news()
+            except BaseException:
+                answer.close()
+                raise
+            finally:
+                if timer is not None:
+                    timer.cancel()
+            if answer.status:
+                return answer
+            failure = answer.error or Reset("the upstream closed the connection without an answer")
             answer.close()
-            raise
-        finally:
-            if timer is not None:
-                timer.cancel()
-        return answer
+            if not pooled or connection.began or not isinstance(failure, Reset):
+                raise failure
+            connection, pooled = None, False
 
     def _take(self, endpoint: Endpoint) -> Connection | None:
         idle = self._idle.get(endpoint.origin)

@@ -12,6 +12,9 @@ from switchover.errors import Cut, Malformed, Reset
 
 from .answer import HttpAnswer
 
+MAX_HEADERS = 200
+MAX_HEADER_BYTES = 65_536
+
 
 class Connection(asyncio.Protocol):
     """Carries one request at a time; ``release`` is called when it may carry another.
@@ -27,6 +30,8 @@ class Connection(asyncio.Protocol):
         self.loop = asyncio.get_running_loop()
         self.closed = False
         self.began = False
+        # What has come of an answer's head.
+        self._head = b""
         self.idle_since = 0.0
         self.answer: HttpAnswer | None = None
 
@@ -37,6 +42,7 @@ class Connection(asyncio.Protocol):
     def send(self, data: bytes) -> HttpAnswer:
         """Writes one whole request and returns the answer to come."""
         self.began = False
+        self._head = b""
         self.answer = answer = HttpAnswer(self)
         if self.closed or self._transport is None:
             answer.fail(Reset("the connection was closed"))
@@ -51,11 +57,18 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         self.began = True
+        if not answer.status:
+            self._head = self._head + data if self._head else data
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
-            answer.fail(Malformed("the upstream's answer is not HTTP/1.1", fault="header-flood"))
-            self.abort()
+            self._malformed(answer)
+        if not answer.status and len(self._head) > MAX_HEADER_BYTES:
+            self._malformed(answer)
+
+    def _malformed(self, answer: HttpAnswer) -> None:
+        answer.fail(Malformed("the upstream's answer is not HTTP/1.1", fault="header-flood"))
+        self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport is gone: what was not finished is cut, unless its end was to be the connection's."""
@@ -81,20 +94,19 @@ class Connection(asyncio.Protocol):
         if self.answer is None:
             self.abort()
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One header; too many, or too big, end the parse."""
-        if self.answer is not None:
-            self.answer.take_header(name, value)
-
     def on_headers_complete(self) -> None:
-        """The head is whole; informational ones are passed over."""
-        status = self._parser.get_status_code()
-        if self.answer is None:
+        """The head is whole; informational ones are passed over. Too many headers, or too big ones, end the parse."""
+        answer, status, head = self.answer, self._parser.get_status_code(), self._head
+        if answer is None:
             return
+        end = head.find(b"\r\n\r\n")
+        if not 0 < end <= MAX_HEADER_BYTES or head.count(b"\r\n", 0, end) > MAX_HEADERS:
+            raise ValueError("too many headers")
         if 100 <= status < 200:
-            self.answer.drop_headers()
+            self._head = head[end + 4 :]
         else:
-            self.answer.take_head(status)
+            self._head = b""
+            answer.take_head(status, head[:end])
 
     def on_body(self, data: bytes) -> None:
         """Part of the body."""

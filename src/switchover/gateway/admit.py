@@ -80,6 +80,8 @@ class Call:
     @property
     def deadline(self) -> float:
         """When, on the monotonic clock, the caller must have been answered; leaves time to say that there is none."""
+        if self.patience == math.inf:
+            return math.inf
         return self.begun + self.patience - min(RESERVE_S, self.patience * RESERVE_SHARE)
 
 
@@ -179,8 +181,9 @@ def routes_of(process: Process) -> tuple[str, ...]:
 
 def check_route(process: Process, model: str) -> None:
     """Raises UnknownRoute for a model that is no route of the process."""
-    if model not in routes_of(process):
-        raise UnknownRoute(f"{model[:100]!r} is no route of {process.name}; ask for {' or '.join(routes_of(process))}")
+    names = process.routes or (process.name,)
+    if model not in names:
+        raise UnknownRoute(f"{model[:100]!r} is no route of {process.name}; ask for {' or '.join(names)}")
 
 
 def new_id() -> str:

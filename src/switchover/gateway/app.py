@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -22,7 +21,6 @@ from .relay import JSON, Sent, send_error
 
 # How often callers who keep us waiting are looked for.
 SWEEP_S = 1.0
-log = logging.getLogger(__name__)
 
 TEXT = line("content-type", "text/plain; version=0.0.4; charset=utf-8")
 
@@ -44,17 +42,12 @@ class App:
         self.gateway, self._on_stop = gateway, on_stop
         self.connections: set[HttpConnection] = set()
 
-    async def answer(self, caller: Caller) -> None:
+    def answer(self, caller: Caller) -> Awaitable[None]:
         """Answers one request."""
         dialect = dialect_at(caller.head.path)
-        try:
-            if dialect is not None and caller.head.method == "POST":
-                await self.gateway.handle(caller, dialect)
-            else:
-                _small(self.gateway, caller, dialect)
-        except Exception:
-            log.exception("a request failed inside the gateway")
-            caller.cut()
+        if dialect is not None and caller.head.method == "POST":
+            return self.gateway.handle(caller, dialect)
+        return _small(self.gateway, caller, dialect)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """The lifespan; nothing else comes this way."""
@@ -89,7 +82,7 @@ class App:
                 connection.close()
 
 
-def _small(gateway: Gateway, caller: Caller, dialect: AnyDialect | None) -> None:
+async def _small(gateway: Gateway, caller: Caller, dialect: AnyDialect | None) -> None:
     """Everything but a question to a model. Denied by default: what is not listed here does not exist."""
     path, spoken = caller.head.path, dialect or DIALECTS["openai_chat"]
     try:

@@ -20,6 +20,6 @@ class Answering(Protocol):
 
     connections: set[HttpConnection]
 
-    async def answer(self, caller: Caller) -> None:
-        """Answers one request, whatever happens."""
+    def answer(self, caller: Caller) -> Awaitable[None]:
+        """Answers one request. Whatever it raises is a mistake of ours."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -115,12 +115,12 @@ def meets(cut: CutOff | None, exchange: str) -> CutOff | None:
     return cut if cut is not None and cut.reaches(exchange) else None
 
 
-async def ask(call: Call, upstream: Upstream, body: bytes, cut: CutOff | None) -> Answer:
+def ask(call: Call, upstream: Upstream, body: bytes, cut: CutOff | None) -> Awaitable[Answer]:
     """The upstream's answer at its head; behind a fault when a drill says so."""
     request = OutboundRequest(body=body, stream=call.peek.stream, headers=call.passed, answer_timeout=math.inf)
     if cut is None or cut.fault is None:
-        return await upstream.answer(request)
-    answer: Answer = await FAULTS[cut.fault](**cut.settings).call(upstream, request)
+        return upstream.answer(request)
+    answer: Awaitable[Answer] = FAULTS[cut.fault](**cut.settings).call(upstream, request)
     return answer
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from http import HTTPStatus
 from typing import cast
@@ -39,6 +40,8 @@ IDLE_S = 75.0
 # Read ahead while another answer is in progress: reading on is how a caller's leaving is seen.
 MAX_WAITING = 16
 MAX_AHEAD_BYTES = 1_048_576
+
+log = logging.getLogger(__name__)
 
 CLOSE = b"connection: close\r\n"
 STATUS_LINES = {int(status): f"HTTP/1.1 {status} {status.phrase}\r\n".encode() for status in HTTPStatus}
@@ -348,7 +351,10 @@ class HttpConnection(asyncio.Protocol):
             while self.transport is not None:
                 caller = self._now
                 if caller is not None and not caller.answered:
-                    await self._app.answer(caller)
+                    try:
+                        await self._app.answer(caller)
+                    except Exception:
+                        log.exception("a request failed inside the gateway")
                     if not caller.answered:
                         # It was given up midway: nothing that followed could be told from the rest of it.
                         self.abort()

@@ -67,9 +67,10 @@ class Failover:
 
     def board_for(self, attempt: Attempt, exchange: str) -> Board:
         """The board that this exchange's attempt counts on."""
-        if attempt.drill_cut is None or not attempt.drill_cut.reaches(exchange):
+        cut = attempt.drill_cut
+        if cut is None or not cut.reaches(exchange):
             return self.board
-        return self.drills.setdefault(attempt.drill_cut.id, Board())
+        return self.drills.setdefault(cut.id, Board())
 
     async def walk(self, call: Call, plan: Plan, guard: Guard, records: list[AttemptRecord], replan: Replan) -> Opened:
         """The first answer. Raises Spent, OutOfTime, or the RequestRejected or BadRequest that stops the walk.
@@ -78,11 +79,12 @@ class Failover:
         """
         errors: list[UpstreamError] = []
         refused: BadRequest | None = None
+        final = len(plan.attempts) - 1
         for place, attempt in enumerate(plan.attempts):
             for again in (False, True):
                 if len(records) >= MAX_ATTEMPTS or (again and not await self._may_retry(attempt.upstream.name, errors)):
                     break
-                last = place == len(plan.attempts) - 1 or len(records) == MAX_ATTEMPTS - 1
+                last = place == final or len(records) == MAX_ATTEMPTS - 1
                 try:
                     opened = await self._try(call, attempt, guard, records, last)
                 except BadRequest as error:
@@ -135,14 +137,16 @@ class Failover:
         probe = board.state(spec, begun) is BreakerState.HALF_OPEN
         if probe and spec.name in self._probing and not last:
             return None
-        cut = meets(attempt.drill_cut, call.id)
+        cut = meets(attempt.drill_cut, call.id) if attempt.drill_cut is not None else None
         answer: Answer | None = None
         self._asked[spec.name] = self._asked.get(spec.name, 0) + 1
         if probe:
             self._probing.add(spec.name)
-        limit = self._limit(call, spec)
-        longest = LAST_ATTEMPT_S if last else limit
-        guard.arm(min(longest, left), TOO_SLOW if longest <= left else OUT_OF_TIME)
+        longest = LAST_ATTEMPT_S if last else self._limit(call, spec)
+        if longest <= left:
+            guard.arm(longest, TOO_SLOW)
+        else:
+            guard.arm(left, OUT_OF_TIME)
         failure: UpstreamError | None = None
         expired = False
         opened: Opened | None = None
@@ -160,7 +164,8 @@ class Failover:
             failure = TooSlow(f"{spec.name} was too slow")
         finally:
             guard.disarm()
-            self._probing.discard(spec.name)
+            if probe:
+                self._probing.discard(spec.name)
             if answer is not None and opened is None:
                 answer.close()
         now = clock.monotonic()
@@ -176,7 +181,7 @@ class Failover:
             )
         )
         # What the caller's haste ended says something about the upstream only where its own time was up too.
-        fair = not expired or now - begun >= limit
+        fair = not expired or now - begun >= self._limit(call, spec)
         if cut is None and fair and (failure is None or isinstance(failure, TooSlow)):
             self.timers.began(spec, len(call.body), now - begun, whole=is_whole(call))
         if failure is not None:

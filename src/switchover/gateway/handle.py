@@ -8,13 +8,12 @@ import random
 from collections.abc import Callable, Iterable
 
 from switchover.clock import Clock
-from switchover.domain.exchange import AttemptRecord, Outcome
+from switchover.domain.exchange import AttemptRecord, Exchange, Outcome
 from switchover.domain.ports import Upstream
 from switchover.domain.process import UpstreamSpec
-from switchover.errors import NoUpstream, Stalled, SwitchoverError, UpstreamError
+from switchover.errors import Stalled, SwitchoverError, UpstreamError
 from switchover.planning import Plan
 
-from . import record
 from .admit import LOOPBACK, MAX_BODY_BYTES, AnyDialect, Call, Door, Head, check_route, new_id, read_head
 from .attempt import Artefacts, Opened
 from .caller import Caller, line
@@ -23,8 +22,9 @@ from .guard import Guard, Watch
 from .metrics import Metrics
 from .neighbours import Neighbours
 from .plans import Plans
+from .record import INTENT_WAIT_S, Recorder, begin
 from .refuse import refusal
-from .relay import Sent, send_error, send_opened
+from .relay import JSON, Sent, send_error, send_stream, send_whole
 from .snapshot import SnapshotSource
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Gateway:
         self,
         snapshot_source: SnapshotSource,
         upstream_factory: Callable[[UpstreamSpec, str | None], Upstream],
-        spool: record.Recorder,
+        spool: Recorder,
         clock: Clock,
         artefacts: Artefacts,
         pepper: bytes,
@@ -101,7 +101,7 @@ class Gateway:
         await self._serve(call, caller)
 
     async def _serve(self, call: Call, caller: Caller) -> None:
-        number = record.begin(self.spool, call)
+        number = begin(self.spool, call)
         self.metrics.begun(number)
         sent = Sent(200)
         attempts: list[AttemptRecord] = []
@@ -111,11 +111,17 @@ class Gateway:
         first: float | None = None
         try:
             plan = self._plan(call)
-            await record.begun(self.spool, number)
+            if self.spool.written < number:
+                await self.spool.wait_written(number, INTENT_WAIT_S)
             opened = await self.failover.walk(call, plan, guard, attempts, self._plan)
             first = self.clock.monotonic() - call.begun
-            idle = self.failover.timers.idle(opened.attempt.upstream, len(call.body))
-            await send_opened(caller, sent, call, opened, guard, self._headers(call, attempts, opened), idle)
+            lines = self._headers(call, attempts, opened)
+            if opened.stream is None:
+                send_whole(caller, sent, opened.ready, lines + JSON)
+                sent.outcome = Outcome.COMPLETE
+            else:
+                idle = self.failover.timers.idle(opened.attempt.upstream, len(call.body))
+                await send_stream(caller, sent, call, opened, opened.stream, guard, lines, idle)
         except SwitchoverError as error:
             refused = refusal(error)
             code, sent.status, sent.outcome = refused.code, refused.status, Outcome.FAILED
@@ -141,11 +147,8 @@ class Gateway:
             self._settle(call, sent, attempts, opened, first, code)
 
     def _plan(self, call: Call) -> Plan:
-        """The plan as things stand now. Raises NoUpstream for a process that was removed since it was asked."""
-        snapshot = self.source.current
-        if call.process.name not in snapshot.processes:
-            raise NoUpstream(f"{call.process.name} is configured no more; ask whoever runs this gateway")
-        return self.plans.plan_for(call, snapshot, self.failover)
+        """The plan as things stand now."""
+        return self.plans.plan_for(call, self.source.current, self.failover)
 
     def _settle(
         self,
@@ -173,21 +176,28 @@ class Gateway:
                 board.answered(opened.attempt.upstream, self.clock.monotonic())
                 self.failover.paused(call, opened, sent.silence)
         upstream, elapsed = opened.attempt.upstream.name if opened else None, self.clock.monotonic() - call.begun
-        record.finish(
-            self.spool,
-            call,
+        exchange = Exchange(
+            id=call.id,
+            process=call.process.name,
+            route=call.peek.model,
+            dialect=call.dialect.name,
+            stream=call.peek.stream,
+            started_at=call.started_at,
             outcome=sent.outcome,
             status=sent.status,
-            answer=sent.answer,
-            elapsed=elapsed,
-            attempts=tuple(attempts),
+            request=call.body,
+            answer=sent.parts[0] if len(sent.parts) == 1 else b"".join(sent.parts),
             upstream=upstream,
             model=model,
+            attempts=tuple(attempts),
             usage=usage,
-            first_content=first,
+            first_content_ms=None if first is None else first * 1000,
+            elapsed_ms=elapsed * 1000,
             error_code=code,
             dropped=opened.dropped if opened else (),
+            metadata=call.peek.metadata,
         )
+        self.spool.append(exchange)
         self.metrics.ended(
             call.process.name,
             upstream or "",
@@ -216,8 +226,11 @@ class Gateway:
 
     def _headers(self, call: Call, attempts: list[AttemptRecord], opened: Opened | None) -> bytes:
         """What happened, for whoever looks: ``-attempts`` lists upstream:fault, the last one "ok" if it answered."""
-        tried = ", ".join([f"{one.upstream}:{one.fault or 'ok'}" for one in attempts])
         by, dropped = (opened.attempt.upstream.name, opened.dropped) if opened is not None else ("", ())
+        if len(attempts) == 1 and attempts[0].fault is None:
+            tried = f"{by}:ok"
+        else:
+            tried = ", ".join([f"{one.upstream}:{one.fault or 'ok'}" for one in attempts])
         key = (call.peek.model, tried, by, call.process.baseline, dropped)
         lines = self._said.get(key)
         if lines is None:

@@ -9,7 +9,7 @@ from switchover.clock import Clock
 from switchover.domain.ports import Upstream
 from switchover.domain.process import UpstreamSpec
 from switchover.domain.register import Snapshot
-from switchover.errors import Denied, SwitchoverError
+from switchover.errors import Denied, NoUpstream, SwitchoverError
 from switchover.planning import Board, BreakerState, Plan, plan
 
 from .admit import Call
@@ -33,7 +33,10 @@ class Plans:
         self._checked: set[str] = set()
 
     def plan_for(self, call: Call, snapshot: Snapshot, failover: Failover) -> Plan:
-        """The plan of one call; a drill in whose share it falls shows it that drill's own breakers."""
+        """The plan of one call; a drill in whose share it falls shows it that drill's own breakers.
+
+        Raises NoUpstream for a process that was removed since it was asked.
+        """
         if snapshot is not self._snapshot:
             self._swap(snapshot, failover)
         board, key, now = failover.board, (call.process.name, call.peek.needs), self._clock.now()
@@ -62,6 +65,8 @@ class Plans:
         return kept[2]
 
     def _make(self, snapshot: Snapshot, key: Key, board: Board, now: float) -> tuple[int, float, Plan]:
+        if key[0] not in snapshot.processes:
+            raise NoUpstream(f"{key[0]} is configured no more; ask whoever runs this gateway")
         elapsed = self._clock.monotonic()
         states = self._states(snapshot, key[0], board, elapsed)
         made = plan(snapshot, key[0], now, breakers=states, needs=key[1])

@@ -1,10 +1,10 @@
-"""What is kept of a call: an intent before the upstream is asked, the exchange after. Never waits for a disk."""
+"""What a call is recorded with: an intent before the upstream is asked, the exchange after. Never waits for a disk."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from switchover.domain.exchange import AttemptRecord, Exchange, Intent, Outcome, Usage
+from switchover.domain.exchange import Exchange, Intent
 
 from .admit import Call
 
@@ -49,50 +49,3 @@ def begin(spool: Recorder, call: Call) -> int:
         started_at=call.started_at,
     )
     return spool.append(intent)
-
-
-async def begun(spool: Recorder, number: int) -> None:
-    """Waits till the intent is written, at most 20 ms."""
-    if spool.written < number:
-        await spool.wait_written(number, INTENT_WAIT_S)
-
-
-def finish(
-    spool: Recorder,
-    call: Call,
-    *,
-    outcome: Outcome,
-    status: int,
-    answer: bytes,
-    elapsed: float,
-    attempts: tuple[AttemptRecord, ...] = (),
-    upstream: str | None = None,
-    model: str | None = None,
-    usage: Usage | None = None,
-    first_content: float | None = None,
-    error_code: str | None = None,
-    dropped: tuple[str, ...] = (),
-) -> None:
-    """Records how a call ended. ``elapsed`` and ``first_content`` in seconds since it began."""
-    exchange = Exchange(
-        id=call.id,
-        process=call.process.name,
-        route=call.peek.model,
-        dialect=call.dialect.name,
-        stream=call.peek.stream,
-        started_at=call.started_at,
-        outcome=outcome,
-        status=status,
-        request=call.body,
-        answer=answer,
-        upstream=upstream,
-        model=model,
-        attempts=attempts,
-        usage=usage,
-        first_content_ms=None if first_content is None else first_content * 1000,
-        elapsed_ms=elapsed * 1000,
-        error_code=error_code,
-        dropped=dropped,
-        metadata=call.peek.metadata,
-    )
-    spool.append(exchange)

@@ -39,11 +39,6 @@ class Sent:
     begun: bool = False
     silence: float | None = None
 
-    @property
-    def answer(self) -> bytes:
-        """All bytes sent."""
-        return b"".join(self.parts)
-
 
 def send_whole(caller: Caller, sent: Sent, body: bytes, lines: bytes) -> None:
     """Sends a body that is complete."""
@@ -63,18 +58,20 @@ def send_error(
     send_whole(caller, sent, body, lines)
 
 
-async def send_opened(
-    caller: Caller, sent: Sent, call: Call, opened: Opened, guard: Guard, lines: bytes, idle: float | None = None
+async def send_stream(
+    caller: Caller,
+    sent: Sent,
+    call: Call,
+    opened: Opened,
+    stream: Stream,
+    guard: Guard,
+    lines: bytes,
+    idle: float | None = None,
 ) -> None:
-    """Sends an answer that passed the commit point, to its end. Sets ``sent.error`` when the upstream broke off.
+    """Sends a streamed answer that passed the commit point, to its end. Sets ``sent.error`` when it broke off.
 
     ``idle``: the learned time it may be silent.
     """
-    stream = opened.stream
-    if not call.peek.stream or stream is None:
-        send_whole(caller, sent, opened.ready, lines + JSON)
-        sent.outcome = Outcome.COMPLETE
-        return
     sent.begun = True
     caller.begin(sent.status, lines + EVENTS)
     last = opened.ready

@@ -94,7 +94,8 @@ class Breaker:
         if self.state is HALF_OPEN:
             self.answered += 1
             return self.answered >= CLOSE_AFTER and self.move(Event.ANSWERED, now)
-        self._bucket(now)[0] += 1
+        bucket = self.buckets.get(int(now // BUCKET_S)) or self._bucket(now)
+        bucket[0] += 1
         self.in_a_row = 0
         return False
 
@@ -143,9 +144,14 @@ class Board:
         self.version = 0
         self._breakers: dict[Key, Breaker] = {}
         self._keys: dict[str, tuple[UpstreamSpec, tuple[Key, ...]]] = {}
+        # What an upstream hangs on, by its name, where all of it was closed at that version.
+        self._closed: dict[str, tuple[UpstreamSpec, int, tuple[Breaker, ...]]] = {}
 
     def state(self, spec: UpstreamSpec, now: float) -> BreakerState:
         """The worst of the states an upstream hangs on."""
+        closed = self._closed.get(spec.name)
+        if closed is not None and closed[1] == self.version and closed[0] is spec:
+            return CLOSED
         worst = CLOSED
         for key in self._of(spec):
             breaker = self._breakers.get(key)
@@ -155,6 +161,10 @@ class Board:
                 self.version += 1
             if RANK[breaker.state] > RANK[worst]:
                 worst = breaker.state
+        if worst is CLOSED:
+            self._breaker(("upstream", spec.name))
+            found = tuple([self._breakers[key] for key in self._of(spec) if key in self._breakers])
+            self._closed[spec.name] = (spec, self.version, found)
         return worst
 
     def breakers(self, spec: UpstreamSpec, now: float) -> Iterator[tuple[str, BreakerState, str]]:
@@ -174,13 +184,12 @@ class Board:
 
     def answered(self, spec: UpstreamSpec, now: float) -> None:
         """A call to an upstream ended well."""
+        if self.state(spec, now) is CLOSED:
+            for breaker in self._closed[spec.name][2]:
+                breaker.success(now)
+            return
         for key in self._of(spec):
-            breaker = self._breakers.get(key)
-            if breaker is None:
-                if key[0] != "upstream":
-                    continue
-                breaker = self._breakers[key] = Breaker()
-            if breaker.success(now):
+            if key in self._breakers and self._breakers[key].success(now):
                 self.version += 1
 
     def failed(self, spec: UpstreamSpec, error: UpstreamError, now: float) -> Key | None:
@@ -189,7 +198,7 @@ class Board:
         if scope == "none" or effect == "none":
             return None
         key = scopes(spec)[scope]
-        breaker = self._breakers.setdefault(key, Breaker())
+        breaker = self._breaker(key)
         if effect == "hold":
             changed = breaker.move(Event.HOLD, now, error.fault)
         elif effect == "trip":
@@ -209,6 +218,13 @@ class Board:
         """The faults that opened what an upstream hangs on."""
         found = [self._breakers[k] for k in self._of(spec) if k in self._breakers]
         return ", ".join(sorted({b.reason for b in found if b.state is not CLOSED and b.reason}))
+
+    def _breaker(self, key: Key) -> Breaker:
+        breaker = self._breakers.get(key)
+        if breaker is None:
+            breaker = self._breakers[key] = Breaker()
+            self.version += 1
+        return breaker
 
     def _of(self, spec: UpstreamSpec) -> tuple[Key, ...]:
         kept = self._keys.get(spec.name)

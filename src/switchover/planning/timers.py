@@ -69,8 +69,10 @@ class Durations:
 
     def add(self, seconds: float) -> None:
         """Counts one."""
-        place = math.ceil(math.log(seconds / LOWEST) / LOG_STEP) if seconds > LOWEST else 0
-        self._weights[min(place, BUCKETS - 1)] += 1.0
+        place = 0
+        if seconds > LOWEST:
+            place = min(math.ceil(math.log(seconds / LOWEST) / LOG_STEP), BUCKETS - 1)
+        self._weights[place] += 1.0
         self.total += 1.0
         if self.total >= self._full:
             self._weights = array("d", [weight / 2 for weight in self._weights])
@@ -131,7 +133,10 @@ class Timers:
 
     def began(self, spec: UpstreamSpec, size: int, seconds: float, *, whole: bool) -> None:
         """The first content came after so long, or was given up after so long."""
-        self._timer(spec, ("whole" if whole else "first", bisect_left(BANDS, size)), FIRST).saw(seconds)
+        kind, band = "whole" if whole else "first", bisect_left(BANDS, size)
+        kept = self._kept.get(spec.name)
+        timer = kept.timers.get((kind, band)) if kept is not None and kept.spec is spec else None
+        (timer or self._timer(spec, (kind, band), FIRST)).saw(seconds)
 
     def paused(self, spec: UpstreamSpec, size: int, seconds: float) -> None:
         """The longest silence of one stream."""

@@ -30,10 +30,10 @@ class Segment:
 
     def write(self, data: bytes) -> None:
         """Appends all of it, or raises OSError with the file as it was."""
-        rest = memoryview(data)
         try:
-            while rest:
-                rest = rest[os.write(self._handle, rest) :]
+            written = os.write(self._handle, data)
+            while written < len(data):
+                written += os.write(self._handle, memoryview(data)[written:])
         except OSError:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._handle, self.end)

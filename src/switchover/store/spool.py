@@ -94,18 +94,16 @@ class Spool:
 
         An intent is written when this returns, unless the disk is slow or the thread is at it.
         """
-        size = OVERHEAD
-        if isinstance(record, Exchange):
-            size += len(record.request) + len(record.answer)
+        if isinstance(record, Intent):
+            size, hand_over = OVERHEAD, self._writer.write
+        else:
+            size, hand_over = OVERHEAD + len(record.request) + len(record.answer), self._writer.put
         if self._taken - self._writer.let_go + size > self.max_pending_bytes:
             self._lost += 1
             return LOST
         self._taken += size
         self._count += 1
-        if isinstance(record, Intent):
-            self._writer.write((self._count, size, record))
-        else:
-            self._writer.put((self._count, size, record))
+        hand_over((self._count, size, record))
         return self._count
 
     async def wait_written(self, number: int, timeout: float = 0.020) -> bool:  # noqa: ASYNC109  # no task per wait

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -78,7 +79,17 @@ def encode(record: Record) -> bytes:
 
 def frame(payload: bytes, salt: int) -> bytes:
     """The payload, framed for a segment with this salt."""
-    return FRAME.pack(len(payload), crc32c(payload, salt ^ len(payload))) + payload
+    return framed([payload], salt)
+
+
+def framed(payloads: Iterable[bytes], salt: int) -> bytes:
+    """The payloads, each framed, one behind the other."""
+    parts = []
+    for payload in payloads:
+        length = len(payload)
+        parts.append(FRAME.pack(length, crc32c(payload, salt ^ length)))
+        parts.append(payload)
+    return b"".join(parts)
 
 
 def decode(payload: bytes | memoryview) -> Record | None:

@@ -22,10 +22,11 @@ GROUP_RECORDS = 64
 RETRY_SECONDS = 0.2
 IDLE_SECONDS = 1.0
 # A write goes to the page cache and takes microseconds. A disk in trouble shows in the syncs first, and in slow writes:
-# then the event loop keeps off it, and the thread alone waits.
+# then the event loop keeps off it, and the thread alone waits. So long that slow writes take a twentieth of its time at
+# most; a write that was slow because the processor was taken away costs little.
 SYNC_PATIENCE = 0.1
 SLOW_WRITE = 0.005
-KEEP_OFF_SECONDS = 1.0
+KEEP_OFF_TIMES = 20.0
 # More than this is not encoded on the event loop.
 AT_ONCE_BYTES = 262_144
 
@@ -73,7 +74,7 @@ class Writer:
         if left is not None:
             first.append(left)
         segment = self._next_segment()
-        segment.write(b"".join(frames.frame(frames.encode(record), segment.salt) for record in first))
+        segment.write(frames.framed([frames.encode(record) for record in first], segment.salt))
         segment.sync()
         self._reserve.clear()
         self._segment = segment
@@ -98,8 +99,9 @@ class Writer:
                 self._writes += 1
             finally:
                 self._turn.release()
-            if self.clock.monotonic() - begun > SLOW_WRITE:
-                self._keep_off_until = begun + KEEP_OFF_SECONDS
+            took = self.clock.monotonic() - begun
+            if took > SLOW_WRITE:
+                self._keep_off_until = begun + KEEP_OFF_TIMES * took
         if self._resting:
             self._bell.set()
 
@@ -199,9 +201,8 @@ class Writer:
             if payload:
                 payloads.append(payload)
         if self.healthy and self._segment is not None:
-            salt = self._segment.salt
             try:
-                self._segment.write(b"".join([frames.frame(payload, salt) for payload in payloads]))
+                self._segment.write(frames.framed(payloads, self._segment.salt))
             except OSError as cause:
                 self._fail(cause)
             else:
@@ -266,7 +267,7 @@ class Writer:
             segment = self._next_segment()
             waiting = iter(self._unsynced)
             while group := list(islice(waiting, GROUP_RECORDS)):
-                segment.write(b"".join(frames.frame(payload, segment.salt) for _, _, payload in group if payload))
+                segment.write(frames.framed([payload for _, _, payload in group if payload], segment.salt))
             noted = self._gap_into(segment)
             segment.sync()
         except OSError as cause:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 
 from switchover.domain.ports import Answer, OutboundRequest, Upstream
 from switchover.domain.process import UpstreamSpec
@@ -41,12 +41,12 @@ class OpenAIUpstream:
         self._client = client
         self._endpoint = client.prepare("POST", url, headers, local=spec.is_own)
 
-    async def answer(self, request: OutboundRequest) -> Answer:
+    def answer(self, request: OutboundRequest) -> Coroutine[None, None, Answer]:
         """See :class:`~switchover.domain.ports.Upstream`."""
-        return await self._client.send(
+        return self._client.send(
             self._endpoint,
             request.body,
-            extra=passed(request.headers, PASSED),
+            extra=passed(request.headers, PASSED) if request.headers else None,
             connect_timeout=request.connect_timeout,
             answer_timeout=request.answer_timeout,
         )

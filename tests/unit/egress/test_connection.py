@@ -9,6 +9,7 @@ import pytest
 from switchover.clock import SystemClock
 from switchover.egress import Client
 from switchover.egress import answer as answer_module
+from switchover.egress import connection as connection_module
 from switchover.errors import Cut, Malformed, Reset, UpstreamError
 from switchover.testing.scripted import CLOSE, RESET, ScriptedServer, reply, stream
 
@@ -166,7 +167,7 @@ def test_headers_beyond_bounds_are_no_answer():
             await ask(client, url)
         return refused.value.fault
 
-    flood = b"".join(b"x-%d: y\r\n" % number for number in range(answer_module.MAX_HEADERS + 1))
+    flood = b"".join(b"x-%d: y\r\n" % number for number in range(connection_module.MAX_HEADERS + 1))
     assert asked([HEAD + flood + b"\r\n"], work) == "header-flood"
 
 
