@@ -28,7 +28,9 @@ def line(name: str, value: str) -> bytes:
 
 
 class CallerHead:
-    """What a request says before its body. ``read`` is for whoever reads the headers: what was made of them."""
+    """What a request says before its body, or said before: of a head that is known again only the length may differ,
+    and :attr:`Caller.length` has it. ``read`` is for whoever reads the headers: what was made of them.
+    """
 
     __slots__ = ("headers", "method", "path", "read")
 
