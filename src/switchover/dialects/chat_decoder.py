@@ -64,7 +64,7 @@ class ChatDecoder(FrameDecoder):
             self.finished = True
             self.lost_terminal = b""
             return True
-        if not is_utf8(data):
+        if not data.isascii() and not is_utf8(data):
             return self._not_utf8()
         try:
             if self.committed and not self._done and name != b"error":

@@ -82,6 +82,8 @@ def is_empty(reason: str | None, usage: Usage | None, *, reasoned: bool) -> bool
 
 def is_utf8(data: bytes) -> bool:
     """msgspec checks JSON's grammar, but not the UTF-8 of what it skips; both SDKs crash on bytes that are not."""
+    if data.isascii():
+        return True
     try:
         data.decode()
     except UnicodeDecodeError:
@@ -123,8 +125,19 @@ def check_addressed(model: str, messages: Sequence[object]) -> None:
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
+# Strings escape their quotes, so these bytes are a string of their own. Where they occur once, and no letter of the key
+# is written as an escape, they are the key.
+_KEY = b'"model"'
+_ESCAPED = b"\\u006"
+_MODEL = re.compile(rb'"model"[ \t\r\n]*:[ \t\r\n]*"[^"\\]*"')
+
+
 def with_model(body: bytes, model: str) -> bytes:
-    """The same request for another model; every other field's bytes stay as they are."""
+    """The same request for another model; every other field's bytes stay as they are. The body is one that was read."""
+    if body.count(_KEY) == 1 and _ESCAPED not in body:
+        found = _MODEL.search(body)
+        if found is not None:
+            return b'%b"model":%b%b' % (body[: found.start()], msgspec.json.encode(model), body[found.end() :])
     fields = read_request(body, _FIELDS)
     fields["model"] = msgspec.Raw(msgspec.json.encode(model))
     return msgspec.json.encode(fields)
