@@ -24,18 +24,6 @@ class _Glance(msgspec.Struct):
     usage: Any = None
     error: Any = None
 
-    def is_plain(self) -> bool:
-        """One choice's content and nothing that ends or counts it."""
-        choices = self.choices
-        return (
-            choices is not None
-            and len(choices) == 1
-            and choices[0].index == 0
-            and choices[0].finish_reason is None
-            and self.usage is None
-            and not self.error
-        )
-
 
 _GLANCE = msgspec.json.Decoder(_Glance)
 
@@ -69,7 +57,16 @@ class ChatDecoder(FrameDecoder):
         try:
             if self.committed and not self._done and name != b"error":
                 glance = _GLANCE.decode(data)
-                if glance.is_plain():
+                choices = glance.choices
+                # One choice's content, and nothing that ends or counts it.
+                if (
+                    choices is not None
+                    and len(choices) == 1
+                    and choices[0].index == 0
+                    and choices[0].finish_reason is None
+                    and glance.usage is None
+                    and not glance.error
+                ):
                     self.progressed += 1
                     return True
             return self._chunk(decode_chunk(data), name)

@@ -142,6 +142,7 @@ class FrameDecoder(ABC):
     """
 
     __slots__ = (
+        "_between",
         "_scanner",
         "committed",
         "failure",
@@ -156,6 +157,8 @@ class FrameDecoder(ABC):
 
     def __init__(self) -> None:
         self._scanner = FrameScanner()
+        # Whether the next byte begins a frame.
+        self._between = False
         self.committed = False
         self.finished = False
         self.failure: Failure | None = None
@@ -177,13 +180,15 @@ class FrameDecoder(ABC):
             and data.find(b"\n") == len(data) - 2
             and data[-1] == 0x0A
             and b"\r" not in data
-            and self._scanner.is_idle
+            and self._between
             and len(data) <= FRAME_LIMIT
             and not self.finished
         ):
             return data if len(data) > 8 and self._event(b"", data[6:-2]) else b""
+        frames = self._scanner.feed(data)
+        self._between = self._scanner.is_idle
         out: list[bytes] = []
-        for frame in self._scanner.feed(data):
+        for frame in frames:
             if self.finished:
                 if frame == LATE_LF:
                     out.append(frame)

@@ -6,19 +6,20 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING
 
-from switchover.errors import Cut, Malformed, UpstreamError
+from switchover.errors import Cut, UpstreamError
 
 if TYPE_CHECKING:
     from .connection import Connection
 
-# Anthropic's own body limit is 32 MB; twice that leaves room for answers with images and still bounds memory.
-MAX_BODY_BYTES = 64 * 1024 * 1024
 # Reading pauses while more than this waits to be taken.
 PAUSE_ABOVE = 262_144
 
 
 class HttpAnswer:
-    """An answer as it arrives; see :class:`~switchover.domain.ports.Answer`."""
+    """An answer as it arrives; see :class:`~switchover.domain.ports.Answer`.
+
+    The connection hands the body to ``take`` where there is one, else to :meth:`keep`; ``total`` counts its bytes.
+    """
 
     __slots__ = (
         "_buffer",
@@ -28,12 +29,12 @@ class HttpAnswer:
         "_over",
         "_paused",
         "_size",
-        "_take",
-        "_total",
         "_waiter",
         "complete",
         "error",
         "status",
+        "take",
+        "total",
     )
 
     def __init__(self, connection: Connection) -> None:
@@ -43,11 +44,11 @@ class HttpAnswer:
         self._fields: dict[str, str] | None = None
         self._connection = connection
         self._buffer: list[bytes] = []
-        self._size = self._total = 0
+        self._size = self.total = 0
         self._paused = False
         self.error: UpstreamError | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._take: Callable[[bytes], None] | None = None
+        self.take: Callable[[bytes], None] | None = None
         self._over: Callable[[UpstreamError | None], None] | None = None
 
     @property
@@ -72,16 +73,8 @@ class HttpAnswer:
         if self._waiter is not None:
             self._wake()
 
-    def take_body(self, data: bytes) -> None:
-        """Part of the body; reading pauses while too much of it waits."""
-        self._total += len(data)
-        if self._total > MAX_BODY_BYTES:
-            self.fail(Malformed(f"the answer exceeds {MAX_BODY_BYTES} bytes", fault="frame-too-big"))
-            self._connection.abort()
-            return
-        if self._take is not None:
-            self._take(data)
-            return
+    def keep(self, data: bytes) -> None:
+        """Part of the body that nobody takes yet; reading pauses while too much of it waits."""
         self._buffer.append(data)
         self._size += len(data)
         if self._size > PAUSE_ABOVE:
@@ -151,7 +144,7 @@ class HttpAnswer:
         if self.complete or self.error is not None:
             over(None if self.complete else self.error)
         else:
-            self._take, self._over = take, over
+            self.take, self._over = take, over
 
     def pause(self) -> None:
         """Reads no further."""

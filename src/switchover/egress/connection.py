@@ -14,6 +14,8 @@ from .answer import HttpAnswer
 
 MAX_HEADERS = 200
 MAX_HEADER_BYTES = 65_536
+# Anthropic's own body limit is 32 MB; twice that leaves room for answers with images and still bounds memory.
+MAX_BODY_BYTES = 64 * 1024 * 1024
 
 
 class Connection(asyncio.Protocol):
@@ -110,8 +112,17 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, data: bytes) -> None:
         """Part of the body."""
-        if self.answer is not None:
-            self.answer.take_body(data)
+        answer = self.answer
+        if answer is None:
+            return
+        answer.total += len(data)
+        if answer.total > MAX_BODY_BYTES:
+            answer.fail(Malformed(f"the answer exceeds {MAX_BODY_BYTES} bytes", fault="frame-too-big"))
+            self.abort()
+        elif answer.take is not None:
+            answer.take(data)
+        else:
+            answer.keep(data)
 
     def on_message_complete(self) -> None:
         """The answer is whole: the connection may serve again if the upstream lets it."""

@@ -149,7 +149,7 @@ def test_a_body_beyond_what_is_asked_for_is_none():
 
 
 def test_a_body_beyond_all_bounds_is_cut_with_its_own_fault(monkeypatch):
-    monkeypatch.setattr(answer_module, "MAX_BODY_BYTES", 25)
+    monkeypatch.setattr(connection_module, "MAX_BODY_BYTES", 25)
 
     async def work(client, url, server):
         answer = await ask(client, url)
