@@ -12,7 +12,7 @@ help:
 	@echo "make demo      the whole loop on an insurer's inbox: record, rehearse, adapt, prove, cut off, answer"
 	@echo "make test      checks and tests (STRICT=1: a missing optional tool is a failure)"
 	@echo "make check     ruff, mypy, import contracts"
-	@echo "make bench     CPU per request and per chunk, against nginx in the same run; many streams at once"
+	@echo "make bench     CPU per request and per chunk, against nginx and other gateways; many streams at once"
 	@echo "make soak      10,000 calls through reloads, killed workers and a store that is away"
 	@echo "make verdicts  the verdict's simulations, 4,000 runs each"
 	@echo "make clients   official Python and JavaScript clients against the gateway: a matrix (needs node and npm)"
@@ -52,7 +52,12 @@ check: $(VENV)/.dev
 test: check $(STARTER)
 	STRICT=$(STRICT) $(BIN)/python -m pytest -n 2 --dist loadfile -rs
 
-bench: $(VENV)/.dev
+# Other gateways, each in an environment of its own; one that can't be installed is printed as not run.
+.cache/bench/%/.installed: requirements/bench-%.txt | $(VENV)/.dev
+	@echo "Installing $* to measure against (hash-pinned)…"
+	@-$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D) && $(BIN)/uv pip install --quiet --python $(@D)/bin/python --require-hashes -r $< && touch $@
+
+bench: $(VENV)/.dev .cache/bench/smg/.installed .cache/bench/mlflow/.installed
 	$(BIN)/python benchmarks/gateway.py; first=$$?; $(BIN)/python benchmarks/streams.py && exit $$first
 
 # Ten thousand calls through reloads, killed workers and a store that is away.
@@ -77,7 +82,7 @@ picture: $(VENV)/.run $(STARTER)
 	@sed -n '/^5  /,$$p' demo-data.log | sed '/The page:/d' | $(BIN)/python docs/picture.py docs/images/demo.svg; rm demo-data.log
 
 lock: $(BIN)/uv
-	cd requirements && for name in run dev uv; do ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $$name.in -o $$name.txt; done
+	cd requirements && for name in run dev uv bench-smg bench-mlflow; do ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $$name.in -o $$name.txt; done
 
 clean:
 	rm -rf tests/clients/node_modules $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache site demo-data
