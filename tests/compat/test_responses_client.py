@@ -315,34 +315,3 @@ def test_an_answer_can_t_be_fetched_or_made_in_the_background(vendor):
             client.responses.retrieve("resp_1")
         with pytest.raises(openai.BadRequestError, match="fetched later"):
             client.responses.create(model="claims", input="hi", background=True)
-
-
-def streamed(client):
-    """The final response of a stream, built by the client; raises as the client does, or for a missing end."""
-    with client.responses.stream(model="claims", input="hi") as events:
-        return events.get_final_response()
-
-
-@pytest.mark.parametrize(
-    ("recording", "way"),
-    [("openai_responses_text", "same"), ("openai_responses_tools", "same"), ("openai_text", "chat"),
-     ("anthropic_tools", "messages")],
-)  # fmt: skip
-def test_a_stream_cut_anywhere_is_whole_or_raises(recording, way):
-    whole = (RECORDINGS / f"{recording}.sse").read_bytes()
-    script = [stream(whole)]
-    with ScriptedServer(lambda number, seen: script[0]) as vendor:
-        served, token = serve(vendor.url, way)
-        with served, client_of(served, token) as client:
-            complete, raised = streamed(client), 0
-            for place in range(0, len(whole), len(whole) // 30):
-                # Whatever opened its breaker, the upstream is really asked.
-                served.gateway.failover.board.clear(served.source.current.upstreams["vendor"], 0.0)
-                hard = place % 2 == 0
-                script[0] = [*stream(whole[:place], end=False), "close"] if hard else stream(whole[:place])
-                try:
-                    assert streamed(client).output == complete.output
-                except openai.APIError:
-                    raised += 1
-    # Only OpenAI's chat may lose its last frames: the usage and the `[DONE]` after the finish reason.
-    assert raised > (20 if way == "chat" else 28)

@@ -1,0 +1,112 @@
+"""Cuts all recordings at every byte for callers of one dialect; prints what was wrong, and how often it cut."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from pathlib import Path
+
+import uvloop
+from judge import is_whole
+from play import CLEAN, PATHS, RESET, SCHEMA, SILENT, TOOLS, Rig
+
+from switchover.gateway import failover
+
+RECORDINGS = Path(__file__).parents[2] / "recordings"
+FILES = {"chat": "openai", "messages": "anthropic", "responses": "openai_responses"}
+# The event by which each recording's first content came, and the one by which all of it has.
+FIRST = {
+    ("chat", "text"): b'"content":"Geachte"', ("chat", "tools"): b'"tool_calls":[{',
+    ("chat", "error"): b'"content":"Dear"',
+    ("messages", "text"): b'"text":"Sehr"', ("messages", "tools"): b'"text":"Let me look."',
+    ("messages", "error"): b'"text":"Dear"',
+    ("responses", "text"): b'"delta":"Cover"', ("responses", "tools"): b'"type":"function_call"',
+}  # fmt: skip
+LAST = {
+    ("chat", "text"): b'"finish_reason":"stop"', ("chat", "tools"): b'"finish_reason":"tool_calls"',
+    ("messages", "text"): b"event: message_stop", ("messages", "tools"): b"event: message_stop",
+    ("responses", "text"): b"event: response.completed", ("responses", "tools"): b"event: response.completed",
+}  # fmt: skip
+# Nearly every place is cut by a clean end, the one that looks most like an answer; the others take turns with it.
+WAYS = (CLEAN, CLEAN, CLEAN, RESET, CLEAN, CLEAN, SILENT)
+
+
+def recording(speaks, what):
+    return (RECORDINGS / f"{FILES[speaks]}_{what}.sse").read_bytes()
+
+
+def after(whole, mark):
+    """The number of bytes with which the event that bears the mark is whole; more than there are without a mark."""
+    return len(whole) + 1 if mark is None else whole.index(b"\n\n", whole.index(mark)) + 2
+
+
+def reads(came, place):
+    """What came, as it is read: at once, or the whole frames first."""
+    last = came.rfind(b"\n\n") + 2
+    return tuple(part for part in ((came[:last], came[last:]) if place % 2 and last > 1 else (came,)) if part)
+
+
+def frames(whole):
+    """A recording as it is read when each frame comes by itself."""
+    return tuple(frame + b"\n\n" for frame in whole.split(b"\n\n")[:-1])
+
+
+async def cut(caller, speaks, what, begin):
+    """Cuts at every byte from ``begin``, nothing behind: whole, or the beginning and an error. Returns how often."""
+    rig, whole, ended = Rig(speaks), recording(speaks, what), after(recording(speaks, what), LAST.get((speaks, what)))
+    vendor = rig.upstreams["vendor"]
+    vendor.script = frames(whole)
+    _, complete = await rig.ask(caller)
+    for place in range(begin, len(whole) + 1):
+        vendor.script, vendor.way = reads(whole[:place], place), WAYS[place % len(WAYS)]
+        status, body = await rig.ask(caller)
+        try:
+            assert is_whole(caller, status, body, complete) is (place >= ended)
+        except (AssertionError, ValueError):
+            print("wrong:", caller, speaks, what, place, vendor.way, status, body)
+    return len(whole) + 1 - begin
+
+
+async def switch(caller, speaks, what, places, more=()):
+    """Cuts with each dialect behind in turn: the replacement must answer, alone and whole. Returns how often."""
+    whole, complete, rigs = recording(speaks, what), [], [Rig(speaks, own) for own in PATHS]
+    for own, rig in zip(PATHS, rigs, strict=True):
+        rig.upstreams["own"].script = (recording(own, "text" if what == "error" else what),)
+        _, body = await rig.ask(caller, more)
+        assert is_whole(caller, 200, body, body)
+        complete.append(body)
+    for place in places:
+        turn = place % len(rigs)
+        vendor, own = rigs[turn].upstreams["vendor"], rigs[turn].upstreams["own"]
+        vendor.script, vendor.way = reads(whole[:place], place), WAYS[place % len(WAYS)]
+        asked, answered = vendor.asked, own.asked
+        said = await rigs[turn].ask(caller, more)
+        tries = (vendor.asked - asked, own.asked - answered)
+        if said != (200, complete[turn]) or tries != (1, 1):
+            print("wrong:", caller, speaks, what, place, vendor.way, own.dialect, *tries, *said)
+    return len(places)
+
+
+async def cut_all(caller):
+    """Everything for the callers of one dialect. Returns how often it was cut."""
+    tried, turn = 0, list(PATHS).index(caller)
+    for speaks, what in FIRST:
+        until = after(recording(speaks, what), FIRST[speaks, what])
+        # Two dialects are across; they take turns.
+        across = range((turn - list(PATHS).index(speaks)) % 3 - 1, until, 2)
+        tried += await switch(caller, speaks, what, range(until) if caller == speaks else across)
+        # What comes before the first content was cut just now.
+        tried += await cut(caller, speaks, what, 0 if caller == speaks else until)
+        if what != "error":
+            # Where all is held, the replacement answers to the last byte. The callers take turns.
+            places = range(until + turn, after(recording(speaks, what), LAST[speaks, what]), 3)
+            tried += await switch(caller, speaks, what, places, (TOOLS if what == "tools" else SCHEMA)[caller].items())
+    return tried
+
+
+if __name__ == "__main__":
+    # One try for each cut: a second one would meet the same.
+    failover.RETRIES_AT_ONCE = failover.RETRY_SHARE = 0
+    gc.freeze()
+    gc.set_threshold(100_000)
+    print(uvloop.run(cut_all(sys.argv[1])), "cuts judged")
