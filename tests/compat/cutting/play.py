@@ -58,14 +58,13 @@ class Playing:
     async def answer(self, request):
         self.asked += 1
         answer = HttpAnswer(Wire())
-        answer.take_header(b"content-type", b"text/event-stream")
-        answer.take_head(200)
+        answer.take_head(200, b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream")
         self._play(answer, self.script)
         return answer
 
     def _play(self, answer, script):
         if script:
-            answer.take_body(script[0])
+            (answer.take or answer.keep)(script[0])
             # A turn of the loop in which this is read, then the next.
             asyncio.get_running_loop().call_soon(self._play, answer, script[1:])
         elif self.way == CLEAN:
