@@ -226,6 +226,14 @@ class RateLimited(UpstreamError):
     breaker_effect = "none"
 
 
+class NotYet(RateLimited):
+    """An engine of our own that still loads, or whose queue is full: its health is not in doubt."""
+
+    fault = "local-loading"
+    http_status = 503
+    code = "upstream_unavailable"
+
+
 class Overloaded(UpstreamError):
     """Too busy for anyone: try the next attempt."""
 
@@ -239,6 +247,21 @@ class ServerError(UpstreamError):
 
     fault = "server-error"
     retry = "once"
+
+
+class Conflict(ServerError):
+    """The provider is in conflict with itself, or timed out."""
+
+    fault = "busy-conflict"
+    http_status = 503
+    code = "upstream_unavailable"
+
+
+class OutOfOrder(Overloaded):
+    """The provider's edge answers for it, or an engine is gone."""
+
+    fault = "edge-error"
+    code = "upstream_unavailable"
 
 
 class Redirected(UpstreamError):
@@ -307,3 +330,11 @@ class EmptyAnswer(UpstreamError):
 
     fault = "empty-answer"
     code = "upstream_empty"
+
+
+class ReasoningOnly(EmptyAnswer):
+    """A finished answer in which the model only thought: it would again, whoever's fault that is."""
+
+    fault = "reasoning-only"
+    breaker_scope = "none"
+    breaker_effect = "none"

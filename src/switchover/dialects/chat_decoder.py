@@ -96,9 +96,10 @@ class ChatDecoder(FrameDecoder):
             if choice.index in self._done:
                 return self._broken("events-out-of-order", "Content came after the choice's finish reason.")
             self.committed = True
+            self.inside = "tool" if delta.tool_calls or delta.function_call else ""
             self.progressed += 1
         elif delta is not None and (delta.reasoning_content or delta.reasoning):
-            self.reasoned = True
+            self.reasoned, self.inside = True, "reasoning"
             self.progressed += 1
         if choice.finish_reason is not None:
             self.reason = self.reason or choice.finish_reason

@@ -18,6 +18,7 @@ class _Glance(msgspec.Struct):
 _GLANCE = msgspec.json.Decoder(_Glance)
 
 # Blocks that say nothing by being opened; any other block (a tool call, a search result) is content by itself.
+_INSIDE = {"tool_use": "tool", "server_tool_use": "tool", "thinking": "reasoning"}
 _SILENT_BLOCKS = frozenset({"text", "thinking", "redacted_thinking"})
 
 
@@ -70,6 +71,7 @@ class MessagesDecoder(FrameDecoder):
             return self._broken("events-out-of-order", "A content block started twice, or before its message.")
         self._open.add(event.index)
         self._opened.add(event.index)
+        self.inside = _INSIDE.get(event.content_block.type or "", "")
         if event.content_block.type not in _SILENT_BLOCKS:
             self.committed = True
             self.progressed += 1
@@ -89,6 +91,7 @@ class MessagesDecoder(FrameDecoder):
         if event.index not in self._open:
             return self._broken("events-out-of-order", "A content block ended that is not open.")
         self._open.discard(event.index)
+        self.inside = ""
         return True
 
     def _message_delta(self, event: WireEvent) -> bool:

@@ -10,6 +10,7 @@ from .shapes import is_utf8
 from .sse import FrameDecoder
 
 # Items that say nothing by being opened; any other item (a tool call, a search) is content by itself.
+_INSIDE = {"function_call": "tool", "custom_tool_call": "tool", "reasoning": "reasoning"}
 _SILENT_ITEMS = frozenset({"message", "reasoning"})
 
 
@@ -94,6 +95,7 @@ class ResponsesDecoder(FrameDecoder):
             return self._broken("events-out-of-order", "An output item started twice, or without its place.")
         self._open.add(event.output_index)
         self._opened.add(event.output_index)
+        self.inside = _INSIDE.get(event.item.type or "", "")
         if event.item.type not in _SILENT_ITEMS:
             self.committed = True
         elif event.item.type == "reasoning":
@@ -104,6 +106,7 @@ class ResponsesDecoder(FrameDecoder):
         if event.output_index is None or event.output_index not in self._open:
             return self._broken("events-out-of-order", "An output item ended that is not open.")
         self._open.discard(event.output_index)
+        self.inside = ""
         return True
 
     def _ended(self, event: WireEvent) -> bool:

@@ -139,6 +139,7 @@ class FrameDecoder(ABC):
     are comments; nothing after the terminal event is returned. ``progressed`` counts events in which the model
     produced anything, reasoning included, for idle timers that pings must not reset. ``lost_terminal`` is what a
     relay should send last when the answer was whole but its terminal event was lost. ``reason`` is the finish reason.
+    ``inside`` is what the answer is in the middle of, if that is not text: ``tool`` or ``reasoning``.
     """
 
     __slots__ = (
@@ -147,6 +148,7 @@ class FrameDecoder(ABC):
         "committed",
         "failure",
         "finished",
+        "inside",
         "lost_terminal",
         "model",
         "progressed",
@@ -166,6 +168,7 @@ class FrameDecoder(ABC):
         self.model: str | None = None
         self.reason: str | None = None
         self.reasoned = False
+        self.inside = ""
         self.progressed = 0
         self.lost_terminal = b""
 

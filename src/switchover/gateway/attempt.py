@@ -16,13 +16,14 @@ from switchover.domain.candidate import PromptKind
 from switchover.domain.cut_off import CutOff
 from switchover.domain.exchange import Usage
 from switchover.domain.ports import Answer, OutboundRequest, Truncated, Upstream
-from switchover.errors import BadRequest, Cut, EmptyAnswer, Malformed, ModelMissing, SwitchoverError
+from switchover.errors import BadRequest, Cut, EmptyAnswer, Malformed, ModelMissing, ReasoningOnly, SwitchoverError
 from switchover.faults import FAULTS
 from switchover.planning import Attempt
 from switchover.upstreams.classify import classify, classify_failure
 
 from .admit import AnyDialect, Call
 
+CUTS = {"tool": "tool-call-cut", "reasoning": "reasoning-cut"}
 MAX_ERROR_BYTES = 65_536
 MAX_ANSWER_BYTES = 33_554_432
 Artefacts = Callable[[str], bytes]
@@ -63,6 +64,11 @@ class Stream:
         """Raises the UpstreamError that an error event or a bad frame stands for."""
         if self.decoder.failure is not None:
             raise classify_failure(self.decoder.failure, self.name)
+
+    def named(self, cut: Cut, call: Call) -> Cut:
+        """A cut, by what it cut."""
+        form = "schema-answer-cut" if "json_schema" in call.peek.needs else cut.fault
+        return Cut(str(cut), fault=CUTS.get(self.decoder.inside, form))
 
     def end(self) -> bytes:
         """What is still owed after the last byte. Raises Cut when the stream ended before its terminal event."""
@@ -141,7 +147,7 @@ async def open_answer(
         raise Malformed("the answer is too big", fault="frame-too-big")
     whole = source.read_answer(body)
     if whole.is_empty:
-        raise EmptyAnswer(f"{upstream.name} answered with nothing")
+        raise nothing(upstream.name, reasoned=whole.reasoned)
     model = whole.model or attempt.upstream.model
     if source is not call.dialect:
         body = translate_answer(body, source.name, call.dialect.name, model=model)
@@ -161,17 +167,26 @@ async def _open_stream(
     stream = Stream(upstream.name, answer, decoder, translator)
     ready: list[bytes] = []
     hold = call.peek.holds or call.process.midstream == "hold"
-    async for data in answer.chunks():
-        ready.append(stream.take(data))
-        stream.check()
-        if decoder.finished:
-            break
-        if decoder.committed and not hold:
-            return Opened(attempt, dropped, b"".join(ready), stream=stream)
-    ready.append(stream.end())
+    try:
+        async for data in answer.chunks():
+            ready.append(stream.take(data))
+            stream.check()
+            if decoder.finished:
+                break
+            if decoder.committed and not hold:
+                return Opened(attempt, dropped, b"".join(ready), stream=stream)
+        ready.append(stream.end())
+    except Cut as cut:
+        raise stream.named(cut, call) from cut
     if decoder.is_empty:
-        raise EmptyAnswer(f"{upstream.name} answered with nothing")
+        raise nothing(upstream.name, reasoned=decoder.reasoned)
     return Opened(attempt, dropped, b"".join(ready), stream=stream, whole=True)
+
+
+def nothing(name: str, *, reasoned: bool) -> EmptyAnswer:
+    """What an answer without content is."""
+    kind = ReasoningOnly if reasoned else EmptyAnswer
+    return kind(f"{name} answered with nothing{' but reasoning' if reasoned else ''}")
 
 
 async def _some(answer: Answer, most: int) -> bytes:

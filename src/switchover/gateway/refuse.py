@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from switchover.errors import (
     BadRequest,
     CallerError,
+    NotYet,
     NoUpstream,
     OutOfTime,
     RecordingFailed,
@@ -48,9 +49,12 @@ def refusal(error: SwitchoverError) -> Refusal:
 def _spent(error: Spent) -> Refusal:
     wait = None if error.retry_after is None else math.ceil(min(error.retry_after, RETRY_AFTER_CAP_S))
     if all_busy(error.errors):
-        return Refusal(429, "rate_limited", str(error), wait, again=True)
-    if len(error.errors) == 1:
-        only = error.errors[0]
+        busy = next((one for one in error.errors if isinstance(one, NotYet)), error.errors[0])
+        return Refusal(busy.http_status, busy.code, str(error), wait, again=True)
+    # What a replacement makes of a request that the first upstream would have taken is not the caller's affair.
+    told = [one for one in error.errors if not isinstance(one, RequestRejected)] or error.errors
+    if told and all(one.fault == told[0].fault for one in told):
+        only = told[0]
         if isinstance(only, RequestRejected):
             return Refusal(BadRequest.http_status, BadRequest.code, str(error))
         return Refusal(only.http_status, only.code, str(error), wait)

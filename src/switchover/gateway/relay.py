@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from switchover.dialects.sse import FrameDecoder
 from switchover.domain.exchange import Outcome
-from switchover.errors import Stalled, UpstreamError
+from switchover.errors import Cut, Stalled, UpstreamError
 
 from .admit import AnyDialect, Call
 from .attempt import Opened, Stream
@@ -170,7 +170,7 @@ def _after_break(sent: Sent, stream: Stream, call: Call, error: UpstreamError) -
     try:
         return stream.end()
     except UpstreamError:
-        sent.error = error
+        sent.error = error = stream.named(error, call) if isinstance(error, Cut) else error
         message = f"the answer broke off midway ({error.fault}); what came so far is incomplete, ask again"
         return call.dialect.error_frame(code=error.code, message=message, status=error.http_status, exchange=call.id)
 

@@ -12,12 +12,15 @@ from collections.abc import Mapping
 import msgspec
 
 from switchover.errors import (
+    Conflict,
     Cut,
     Denied,
     EmptyAnswer,
     LegalBlock,
     Malformed,
     ModelMissing,
+    NotYet,
+    OutOfOrder,
     Overloaded,
     RateLimited,
     Redirected,
@@ -41,6 +44,8 @@ NO_MODEL = re.compile(
 )
 RETIRED = re.compile(r"retired|deprecated|shut ?down|decommission", re.I)
 LOADING = re.compile(r"loading model", re.I)
+QUEUE_FULL = re.compile(r"maximum pending requests|queue is full|too many pending|no slot available", re.I)
+NO_MEMORY = re.compile(r"out of memory|runner (?:process )?(?:has )?terminated", re.I)
 
 
 def classify(status: int, headers: Mapping[str, str], body: bytes, name: str) -> UpstreamError:
@@ -78,15 +83,17 @@ def _of(status: int, said: str, clues: str, name: str, wait: float | None) -> Up
     if 300 <= status < 400:
         return Redirected(f"{name} redirects, which is never followed", seen_status=status)
     if status in (408, 409, 425):
-        return ServerError(f"{name} is in conflict or timed out ({status})", fault="busy-conflict", seen_status=status)
+        return Conflict(f"{name} is in conflict or timed out ({status})", seen_status=status)
     if status == 503 and LOADING.search(clues):
-        return RateLimited(f"{name} is still loading", fault="local-loading", seen_status=status, retry_after=wait)
+        return NotYet(f"{name} is still loading", seen_status=status, retry_after=wait)
+    if status == 503 and QUEUE_FULL.search(clues):
+        return NotYet(f"the queue of {name} is full", fault="local-queue-full", seen_status=status, retry_after=wait)
     if status == 529:
         return Overloaded(f"{name} is overloaded", seen_status=status, retry_after=wait)
     if status in (502, 503, 504) or 520 <= status < 530:
-        return Overloaded(
-            f"{name} is out of order ({status})", fault="edge-error", seen_status=status, retry_after=wait
-        )
+        return OutOfOrder(f"{name} is out of order ({status})", seen_status=status, retry_after=wait)
+    if status >= 500 and NO_MEMORY.search(clues):
+        return OutOfOrder(f"the engine of {name} is gone", fault="local-out-of-memory", seen_status=status)
     if status >= 500:
         return ServerError(f"{name} failed ({status})", seen_status=status)
     if status < 400:

@@ -1,0 +1,182 @@
+"""How each fault is brought about, by row: what the upstream sends, or does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from switchover.testing.scripted import CLOSE, HANG, RESET, Script, reply, stream
+from wires import PIECES, TEXT, Wire
+
+# So that what follows comes in a read of its own.
+PAUSE = 0.05
+HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
+
+
+@dataclass(frozen=True)
+class Injection:
+    """What an upstream does. ``streams``, ``wholes``: whether the fault exists for such answers.
+
+    ``after_deadline``: with no other upstream the caller's own deadline ends it. ``more`` are fields of the request.
+    ``before``: nothing of a stream had been relayed when it came.
+    """
+
+    script: Callable[[Wire, bool], Script]
+    streams: bool = True
+    wholes: bool = True
+    after_deadline: bool = False
+    before: bool = False
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+def good(wire: Wire, streamed: bool, text: str = TEXT) -> Script:
+    """The answer there would be."""
+    if not streamed:
+        return [reply(wire.body(text))]
+    return stream(
+        *wire.opening(), *[wire.content(one) for one in (PIECES if text == TEXT else (text,))], *wire.ending()
+    )
+
+
+def begun(wire: Wire) -> list[Any]:
+    """A stream past its commit point."""
+    return [*wire.opening(), wire.content(PIECES[0])]
+
+
+def says(status: int, message: str, **more: Any) -> Injection:
+    """An error answer, streamed or not."""
+    return Injection(lambda wire, streamed: [wire.error(status, message, **more)])
+
+
+def page(status: int) -> Injection:
+    """An HTML page from the provider's edge."""
+    return Injection(lambda wire, streamed: [reply(HTML, status=status, kind="text/html")])
+
+
+def breaks(*steps: Callable[[Wire], list[Any]], end: bool = False) -> Callable[[Wire, bool], Script]:
+    """A stream of these parts that then ends, cleanly or not; a whole answer that breaks off in its middle."""
+
+    def script(wire: Wire, streamed: bool) -> Script:
+        if streamed:
+            parts = [part for step in steps for part in step(wire)]
+            return (
+                stream(*parts, end=end)
+                if end or parts[-1] in (HANG, RESET, CLOSE)
+                else [*stream(*parts, end=False), CLOSE]
+            )
+        whole = reply(wire.body())
+        return [whole[: len(whole) - 20], HANG if steps and HANG in steps[-1](wire) else CLOSE]
+
+    return script
+
+
+def only(step: str) -> Callable[[Wire], list[Any]]:
+    """A step that is no bytes."""
+    return lambda wire: [step]
+
+
+def whole(change: Callable[[Wire], bytes], events: Callable[[Wire], list[Any]]) -> Callable[[Wire, bool], Script]:
+    """An answer that is complete, and wrong."""
+    return lambda wire, streamed: stream(*events(wire)) if streamed else [reply(change(wire))]
+
+
+def split(wire: Wire, streamed: bool) -> Script:
+    """Frames in pieces of three bytes."""
+    if not streamed:
+        data = reply(wire.body())
+        return [data[at : at + 40] for at in range(0, len(data), 40)]
+    data = b"".join([*wire.opening(), *[wire.content(one) for one in PIECES], *wire.ending()])
+    return stream(*[data[at : at + 3] for at in range(0, len(data), 3)])
+
+
+TOOLS: dict[str, Any] = {"tools": True}
+SCHEMA: dict[str, Any] = {"schema": True}
+
+INJECTIONS: dict[str, Injection] = {
+    # -- status codes
+    "key-revoked": says(401, "Incorrect API key provided: sk-proj-abcdef123456.", kind="authentication_error", code="invalid_api_key"),
+    "permission-denied": says(403, "Your account may not use this resource.", kind="permission_error"),
+    "region-refused": says(403, "Country, region, or territory not supported", kind="permission_error", code="unsupported_country_region_territory"),
+    "unpaid": says(402, "Your credit balance is too low.", kind="billing_error"),
+    "model-missing": says(404, "The model `vendor-model` does not exist.", kind="not_found_error", code="model_not_found"),
+    "model-retired": says(410, "The model vendor-model has been retired.", kind="not_found_error"),
+    "legal-block": says(451, "Unavailable for legal reasons.", more="link: <https://authority.example/order>; rel=\"blocked-by\"\r\n"),
+    "rate-limited": says(429, "Rate limit reached.", kind="rate_limit_error", more="retry-after: 7\r\n"),
+    "quota-spent": says(429, "You exceeded your current quota.", kind="rate_limit_error", code="insufficient_quota"),
+    "spend-limit-as-400": says(400, "Your workspace has reached its spend limit."),
+    "bad-request": says(400, "temperature: must be below 2."),
+    "context-too-long": says(400, "This model's maximum context length is 8192 tokens.", code="context_length_exceeded"),
+    "body-too-large": page(413),
+    "busy-conflict": says(409, "Conflict.", kind="conflict_error"),
+    "server-error": says(500, "The server had an error.", kind="api_error"),
+    "edge-error": page(502),
+    "overloaded": says(529, "Overloaded", kind="overloaded_error", more="retry-after: 3\r\n"),
+    "redirected": Injection(lambda wire, streamed: [reply(b"", status=307, more="location: http://127.0.0.1:9/elsewhere\r\n")]),
+    "absurd-retry-after": says(429, "Rate limit reached.", kind="rate_limit_error", more="retry-after: 3600\r\n"),
+    # -- streams
+    "error-in-first-event": Injection(lambda wire, streamed: stream(wire.error_event()), wholes=False),
+    "slow-first-token": Injection(lambda wire, streamed: [HANG] if not streamed else stream(*wire.opening(), HANG), after_deadline=True),
+    "pings-forever": Injection(
+        lambda wire, streamed: stream(*wire.opening(), *[step for _ in range(80) for step in (wire.ping(), 0.05)], HANG),
+        wholes=False, after_deadline=True,
+    ),
+    "stall-midway": Injection(breaks(begun, only(HANG)), wholes=False),
+    "clean-end-too-soon": Injection(breaks(begun, end=True), wholes=False),
+    "end-after-terminal-cut": Injection(
+        lambda wire, streamed: [*stream(*begun(wire), *wire.ending(), end=False), RESET], wholes=False
+    ),
+    "reset-midway": Injection(breaks(begun, only(RESET))),
+    "error-midway": Injection(breaks(lambda wire: [*begun(wire), PAUSE, wire.error_event()], end=True), wholes=False),
+    "frame-not-json": Injection(
+        lambda wire, streamed: stream(*begun(wire), PAUSE, b"data: {\"broken\n\n", *wire.ending()) if streamed
+        else [reply(b"{\"broken")]
+    ),
+    "frame-too-big": Injection(
+        lambda wire, streamed: stream(*begun(wire), PAUSE, b"data: " + b"x" * 2_000_000, *wire.ending()), wholes=False
+    ),
+    "bytes-split-anywhere": Injection(split),
+    "events-out-of-order": Injection(
+        lambda wire, streamed: stream(*begun(wire), PAUSE, wire.ending()[0], wire.content("again"), *wire.ending()), wholes=False
+    ),
+    "wrong-content-type": Injection(lambda wire, streamed: [reply(HTML, kind="text/html")], wholes=False),
+    "tool-call-cut": Injection(breaks(lambda wire: wire.tool('{"at": "Am'), only(CLOSE)), wholes=False, more=TOOLS),
+    "reasoning-cut": Injection(breaks(lambda wire: wire.reasoning(), only(CLOSE)), wholes=False, before=True),
+    "schema-answer-cut": Injection(breaks(begun, only(CLOSE)), wholes=False, more=SCHEMA),
+    # -- answers
+    "empty-answer": Injection(whole(
+        lambda wire: wire.body("", usage={"prompt_tokens": 9, "completion_tokens": 0, "input_tokens": 9, "output_tokens": 0}),
+        lambda wire: [*wire.opening(), *_uncounted(wire)],
+    )),
+    "reasoning-only": Injection(whole(
+        lambda wire: wire.body(None, **_thought(wire)), lambda wire: [*wire.reasoning(), *wire.ending()]
+    )),
+    "refused": Injection(whole(
+        lambda wire: wire.body("I can't help with that.", reason="content_filter"),
+        lambda wire: [*begun(wire), *wire.ending("content_filter")],
+    )),
+    "finish-unknown": Injection(whole(
+        lambda wire: wire.body(reason="moon_phase"), lambda wire: [*begun(wire), *wire.ending("moon_phase")]
+    )),
+    "usage-missing": Injection(whole(lambda wire: wire.body(usage=None), lambda wire: [*begun(wire), *wire.ending()])),
+    # -- our own engines
+    "local-out-of-memory": says(500, "llama runner process has terminated: CUDA out of memory", kind="api_error"),
+    "local-loading": says(503, "Loading model", kind="unavailable_error", more="retry-after: 5\r\n"),
+    "local-queue-full": says(503, "The server has reached its maximum pending requests.", kind="unavailable_error", more="retry-after: 5\r\n"),
+    "local-hung": Injection(breaks(begun, only(HANG)), wholes=False),
+    # -- connections
+    "connect-refused": Injection(lambda wire, streamed: []),
+    "reset-before-answer": Injection(lambda wire, streamed: [RESET]),
+}  # fmt: skip
+
+
+def _uncounted(wire: Wire) -> list[bytes]:
+    """The end of an answer for which no token came."""
+    return [frame.replace(b'"output_tokens": 6', b'"output_tokens": 0') for frame in wire.ending()]
+
+
+def _thought(wire: Wire) -> dict[str, Any]:
+    """A whole answer's fields when it is only thought."""
+    if wire.name == "chat":
+        return {"reasoning_content": "Let me see."}
+    return {"content": [{"type": "thinking", "thinking": "Let me see.", "signature": "s"}]}

@@ -1,0 +1,125 @@
+"""Runs one row in one dialect, streamed or not, and says what was expected and what was seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from catalogue import SAME, Row, expected, tries
+from injectors import INJECTIONS, Injection
+from stage import DEADLINE_S, OWN, Said, Stage, staged
+from switchover.planning import BreakerState
+from switchover.testing.clock import FastClock
+from wires import WIRES
+
+# Breakers open at five failures in a row.
+OPENS_AFTER = 5
+# Seconds that are waited for, such as those of a Retry-After, pass so much faster.
+TIMES = 20.0
+
+
+@dataclass
+class Result:
+    """One line of the table."""
+
+    row: Row
+    dialect: str
+    streamed: bool
+    expected: list[str] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    def note(self, what: str, wanted: object, got: object, good: bool) -> None:
+        """Keeps one thing that was expected and what was seen of it."""
+        self.expected.append(f"{what}: {wanted}")
+        self.seen.append(f"{what}: {got}")
+        if not good:
+            self.wrong.append(f"{what}: want {wanted}, got {got}")
+
+
+def run(row: Row, dialect: str, *, streamed: bool) -> Result:
+    """Alone (what the caller is told, how often it is tried, the breaker), then with a replacement behind."""
+    injection = INJECTIONS[row.id]
+    result = Result(row, dialect, streamed)
+    script = injection.script(WIRES[dialect], streamed)
+    clock = FastClock(TIMES) if row.retry == "after-wait" else None
+    url = "http://127.0.0.1:9" if row.id == "connect-refused" else None
+    deadline = DEADLINE_S if injection.after_deadline else None
+    with staged(dialect, script, backed=False, streamed=streamed, clock=clock, url=url) as stage:
+        said = stage.ask(
+            streamed=streamed,
+            retries=0 if expected(row, stream=streamed).retry_after else 2,
+            deadline=deadline,
+            **injection.more,
+        )
+        _judge_caller(result, said)
+        _judge_tries(result, stage, url is None)
+        _judge_breaker(result, stage, injection, deadline)
+    with staged(dialect, script, backed=True, streamed=streamed, clock=clock, url=url) as stage:
+        _judge_failover(result, stage, stage.ask(streamed=streamed, **injection.more))
+        if row.effect == "slow":
+            _judge_slow(result, stage, injection)
+    return result
+
+
+def _judge_caller(result: Result, said: Said) -> None:
+    wanted = expected(result.row, stream=result.streamed and not INJECTIONS[result.row.id].before)
+    if wanted.silent:
+        return
+    if said.answered:
+        good = wanted.answer
+    elif said.in_band:
+        good = wanted.in_band
+    else:
+        named = said.status in wanted.statuses if wanted.statuses else wanted.retry_after
+        waits = not wanted.retry_after or 0 < int(said.headers.get("retry-after", "0")) <= 60
+        good = named and waits and wanted.code in (None, said.code) and bool(said.code)
+    result.note("caller", wanted, said, good and "crashed" not in said.code)
+
+
+def _judge_tries(result: Result, stage: Stage, reaches: bool) -> None:
+    row = result.row
+    wanted = 2 if row.retry == "after-wait" else tries(row)
+    midway = result.streamed and row.failover == "midstream" and not INJECTIONS[row.id].before
+    if reaches:
+        got = len(stage.vendor.seen)
+        result.note("calls", 1 if midway else wanted, got, got == (1 if midway else wanted))
+    faults = sorted(set(stage.faults()))
+    if row.effect != "none" or row.retry != "none":
+        name = SAME.get(row.id, row.id)
+        result.note("recorded as", name, ", ".join(faults) or "no fault", faults == [name])
+
+
+def _judge_breaker(result: Result, stage: Stage, injection: Injection, deadline: float | None) -> None:
+    row, streamed = result.row, result.streamed
+    first = stage.breakers()
+    if row.effect in ("hold", "trip"):
+        state = BreakerState.HELD if row.effect == "hold" else BreakerState.OPEN
+        shut = [f"{scope} {found}" for scope, found in first.items() if found is not BreakerState.CLOSED]
+        result.note("breaker", f"{row.scope} {state}", ", ".join(shut) or "closed", shut == [f"{row.scope} {state}"])
+    elif row.effect in ("count", "none"):
+        for _ in range(OPENS_AFTER - 1):
+            stage.ask(streamed=streamed, retries=0, deadline=deadline, **injection.more)
+        shut = [f"{scope} {found}" for scope, found in stage.breakers().items() if found is not BreakerState.CLOSED]
+        wanted = f"{row.scope} open after {OPENS_AFTER}" if row.effect == "count" else "closed"
+        good = shut == ([f"{row.scope} open"] if row.effect == "count" else [])
+        result.note("breaker", wanted, ", ".join(shut) or "closed", good)
+
+
+def _judge_slow(result: Result, stage: Stage, injection: Injection) -> None:
+    for _ in range(OPENS_AFTER - 1):
+        stage.ask(streamed=result.streamed, retries=0, **injection.more)
+    state = stage.breakers()[result.row.scope]
+    result.note("breaker", f"{result.row.scope} open after {OPENS_AFTER}", state, state is BreakerState.OPEN)
+
+
+def _judge_failover(result: Result, stage: Stage, said: Said) -> None:
+    row = result.row
+    switched = said.answered and OWN in said.text
+    before = not result.streamed or INJECTIONS[row.id].before
+    if row.failover == "next" or (row.failover == "midstream" and before):
+        result.note("with a replacement", "its answer", said, switched)
+    elif row.failover == "midstream":
+        result.note("with a replacement", "an error frame", said, said.in_band)
+    else:
+        asked = len(stage.own.seen)
+        result.note("with a replacement", "it is not asked", f"{said}, it was asked {asked} times", asked == 0)

@@ -1,0 +1,156 @@
+"""A real gateway before an upstream that fails, and an official client that asks it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import anthropic
+import openai
+
+from injectors import good
+from switchover.clock import Clock
+from switchover.domain.process import Criticality, DataClass, Process
+from switchover.planning import BreakerState
+from switchover.testing.scripted import Script, ScriptedServer
+from switchover.testing.served import ServedGateway, register, spec
+from wires import WIRES, Wire
+
+FIRST_CONTENT_S = 0.3
+DEADLINE_S = 1.2
+OWN = "From the replacement."
+SAY = [{"role": "user", "content": "Where is my claim?"}]
+PLACE = {"type": "object", "properties": {"at": {"type": "string"}}, "required": ["at"], "additionalProperties": False}
+TOOLS = {
+    "chat": {"tools": [{"type": "function", "function": {"name": "find", "parameters": PLACE}}]},
+    "messages": {"tools": [{"name": "find", "input_schema": PLACE}]},
+}
+SCHEMAS = {
+    "chat": {"response_format": {"type": "json_schema", "json_schema": {"name": "p", "strict": True, "schema": PLACE}}},
+    "messages": {"output_config": {"format": {"type": "json_schema", "schema": PLACE}}},
+}
+KINDS: dict[str, dict[str, str]] = {"chat": {}, "messages": {"kind": "anthropic"}}
+
+
+@dataclass
+class Said:
+    """What an official client made of it. ``status`` 0: there was no HTTP answer; ``in_band``: it broke off midway."""
+
+    status: int = 0
+    code: str = ""
+    text: str = ""
+    in_band: bool = False
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def answered(self) -> bool:
+        """Whether the client took it for an answer."""
+        return self.status == 200 and not self.in_band
+
+    def __str__(self) -> str:
+        """In a few words."""
+        if self.answered:
+            return "the answer" + (" of the replacement" if OWN in self.text else "")
+        if self.in_band:
+            return f"an error frame ({self.code})"
+        wait = f" Retry-After {self.headers['retry-after']}" if "retry-after" in self.headers else ""
+        return f"{self.status or 'no answer'} {self.code}{wait}".strip()
+
+
+class Stage:
+    """One gateway, one upstream that plays what it is given, and perhaps a proven replacement."""
+
+    def __init__(self, wire: Wire, vendor: ScriptedServer, own: ScriptedServer, served: ServedGateway, token: str):
+        self.wire, self.vendor, self.own, self.served, self.token = wire, vendor, own, served, token
+
+    def ask(self, *, streamed: bool, retries: int = 2, deadline: float | None = None, **more: Any) -> Said:
+        """One request by the dialect's own client, as it comes."""
+        fields = {"model": "p", "messages": SAY, "stream": streamed}
+        if more.pop("tools", None):
+            fields |= TOOLS[self.wire.name]
+        if more.pop("schema", None):
+            fields |= SCHEMAS[self.wire.name]
+        if deadline is not None:
+            fields["extra_headers"] = {"x-switchover-deadline": str(deadline)}
+        if self.wire.name == "chat":
+            with openai.OpenAI(base_url=f"{self.served.url}/v1", api_key=self.token, max_retries=retries) as client:
+                return _told(lambda: client.chat.completions.with_raw_response.create(**fields), openai, streamed)
+        with anthropic.Anthropic(base_url=self.served.url, api_key=self.token, max_retries=retries) as messages:
+            create = messages.messages.with_raw_response.create
+            return _told(lambda: create(max_tokens=50, **fields), anthropic, streamed)
+
+    def breakers(self) -> dict[str, BreakerState]:
+        """The state of each breaker the failing upstream hangs on, by scope."""
+        now = self.served.gateway.clock.monotonic()
+        upstream = self.served.source.current.upstreams["vendor"]
+        return {scope: state for scope, state, _ in self.served.gateway.failover.board.breakers(upstream, now)}
+
+    def faults(self) -> list[str]:
+        """The faults recorded so far, one per attempt that failed."""
+        end = time.monotonic() + 2
+        while not self.served.spool.exchanges and time.monotonic() < end:
+            # An exchange is recorded once its answer is sent.
+            time.sleep(0.01)
+        found = [one.fault for exchange in self.served.spool.exchanges for one in exchange.attempts]
+        return [fault for fault in found if fault is not None]
+
+
+@contextlib.contextmanager
+def staged(
+    dialect: str, script: Script, *, backed: bool, streamed: bool, clock: Clock | None = None, url: str | None = None,
+    **changes: Any,
+) -> Iterator[Stage]:  # fmt: skip
+    """A stage whose upstream plays ``script`` (or is at ``url``); ``changes`` are fields of its process."""
+    wire = WIRES[dialect]
+    with ScriptedServer(script) as vendor, ScriptedServer(good(wire, streamed, OWN)) as own:
+        process = Process(
+            name="p", owner="o", criticality=Criticality.CRITICAL, data=DataClass.INTERNAL, baseline="vendor",
+            fallbacks=("own",) if backed else (), first_content_timeout=FIRST_CONTENT_S,
+        )  # fmt: skip
+        upstreams = [spec("vendor", url or vendor.url, **KINDS[dialect]), spec("own", own.url, **KINDS[dialect])]
+        snapshot, token = register(replace(process, **changes), upstreams, proven=("own",) if backed else ())
+        with ServedGateway(snapshot, clock=clock) as served:
+            yield Stage(wire, vendor, own, served, token)
+
+
+def _told(create: Any, sdk: Any, streamed: bool) -> Said:
+    said = Said()
+    try:
+        raw = create()
+        said.status, said.headers = raw.status_code, dict(raw.headers)
+        answer = raw.parse()
+        if streamed:
+            for event in answer:
+                said.text += _piece(event)
+        else:
+            said.text = _whole(answer)
+    except sdk.APIError as error:
+        said.in_band = said.status == 200
+        response = getattr(error, "response", None)
+        if not said.in_band and response is not None:
+            said.status, said.headers = response.status_code, dict(response.headers)
+        said.code = _code(error)
+    except Exception as error:  # whatever a client raises that is none of its own errors is what we must never cause
+        said.in_band, said.code = said.status == 200, f"the client crashed: {type(error).__name__}"
+    return said
+
+
+def _code(error: Any) -> str:
+    body = error.body if isinstance(error.body, dict) else {}
+    inner = body.get("error", body)
+    return str((inner.get("code") if isinstance(inner, dict) else "") or getattr(error, "code", None) or "")
+
+
+def _piece(event: Any) -> str:
+    if hasattr(event, "choices"):
+        return "".join(choice.delta.content or "" for choice in event.choices if choice.delta is not None)
+    return getattr(getattr(event, "delta", None), "text", "") or ""
+
+
+def _whole(answer: Any) -> str:
+    if hasattr(answer, "choices"):
+        return "".join(choice.message.content or "" for choice in answer.choices)
+    return "".join(getattr(block, "text", "") for block in answer.content)
