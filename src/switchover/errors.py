@@ -23,17 +23,22 @@ SwitchoverError
     ├── LegalBlock                 451: hold the provider
     ├── ModelMissing               404/410: hold the model
     ├── RateLimited                429: next attempt, breaker untouched
-    ├── Overloaded                 529/503: next attempt, counted
-    ├── ServerError                5xx: next attempt, counted
+    ├── NotYet                     503 of an engine that loads or is full: as RateLimited
+    ├── Overloaded                 529: next attempt, counted
+    ├── OutOfOrder                 502/503/504/52x of an edge, an engine gone: the same
+    ├── ServerError                500: once more, then the next attempt, counted
+    ├── Conflict                   408/409/425: the same
     ├── Redirected                 3xx: never followed; opens the breaker
     ├── Unreachable                name, connection or TLS: next attempt, counted
+    ├── Untrusted                  a certificate nobody can trust: opens the breaker
     ├── AddressRefused             resolved to an address we do not call: hold
     ├── Reset                      gone after the request was sent
     ├── TooSlow                    no first content in time
     ├── Stalled                    no content in time, midway
     ├── Cut                        a stream that ended before its terminal event
     ├── Malformed                  a frame or body that does not parse, or is too big
-    └── EmptyAnswer                an answer with nothing in it
+    ├── EmptyAnswer                an answer with nothing in it
+    └── ReasoningOnly              an answer in which the model only thought: not counted
 """
 
 from __future__ import annotations
@@ -277,6 +282,13 @@ class Unreachable(UpstreamError):
     fault = "connect-refused"
     http_status = 503
     code = "upstream_unreachable"
+
+
+class Untrusted(Unreachable):
+    """The certificate is expired, of another name or of nobody we trust: that is no accident of the moment."""
+
+    fault = "tls-expired"
+    breaker_effect = "trip"
 
 
 class AddressRefused(Unreachable):

@@ -22,6 +22,36 @@ SAME = {
     "error-in-first-event": "overloaded", "error-midway": "overloaded", "pings-forever": "slow-first-token",
     "local-hung": "stall-midway", "absurd-retry-after": "rate-limited",
 }  # fmt: skip
+# Where the gateway does other than the row says, and why, by what is seen otherwise.
+DIFFERS: dict[str, dict[str, str]] = {
+    "legal-block": {"breaker": "held at the provider: that it is blocked says nothing of others from the same country, "
+                               "and their own 451 holds them, at the cost of one attempt that no caller sees"},
+    "empty-answer": {"caller": "an error, since both SDKs take an empty answer for an answer"},
+    "reasoning-only": {"caller": "an error, since both SDKs take an empty answer for an answer"},
+}  # fmt: skip
+# What the row wants and the gateway does not do yet.
+UNBUILT = {
+    "slow-drip": "count a stream below 2 tokens a second as slow",
+    "runaway-output": "stop at the reserved number of tokens",
+    "provider-fell-back": "record both models of an answer in which the provider fell back",
+    "model-swapped": "suspend the proof of an upstream whose answers name another model",
+    "schema-broken": "validate an answer against the schema that was asked for",
+    "tool-arguments-broken": "hold back tool calls whose arguments are not JSON",
+    "answer-crossed": "tell an answer to another request by its id",
+    "local-silent-truncation": "count a prompt before it is sent to an engine of our own",
+    "template-mismatch": "make the template's digest part of the proof",
+}
+# Tests that show a row.
+ELSEWHERE_SHOWN = {
+    "caller-left": "tests/compat/test_leaving.py",
+    "caller-slow": "tests/journeys/test_slow_reader.py",
+    "body-bomb": "tests/conformance/test_raw_requests.py",
+    "header-flood": "tests/conformance/test_raw_requests.py",
+    "host-confusion": "tests/conformance/test_raw_requests.py",
+    "config-broken": "tests/journeys/test_wrong.py -k wrong_configuration",
+    "weights-missing": "tests/journeys/test_wrong.py -k weights",
+    "weights-altered": "tests/journeys/test_wrong.py -k weights",
+}
 # Words of `caller` that mean that there is an answer.
 ANSWERS = ("the answer", "the refusal", "the value", "the replacement's answer", "finish_reason", "provider's figures",
            "usage marked", "valid answer", "whole call", "whole answer")  # fmt: skip

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from switchover.testing.scripted import CLOSE, HANG, RESET, Script, reply, stream
 from wires import PIECES, TEXT, Wire
+
+from switchover.testing.scripted import CLOSE, HANG, RESET, Script, reply, stream
 
 # So that what follows comes in a read of its own.
 PAUSE = 0.05
@@ -19,13 +20,15 @@ class Injection:
     """What an upstream does. ``streams``, ``wholes``: whether the fault exists for such answers.
 
     ``after_deadline``: with no other upstream the caller's own deadline ends it. ``more`` are fields of the request.
-    ``before``: nothing of a stream had been relayed when it came.
+    ``place`` is the upstream's address where that is the fault. ``before``: nothing of a stream had been relayed when
+    it came.
     """
 
     script: Callable[[Wire, bool], Script]
     streams: bool = True
     wholes: bool = True
     after_deadline: bool = False
+    place: str = ""
     before: bool = False
     more: dict[str, Any] = field(default_factory=dict)
 
@@ -88,6 +91,11 @@ def split(wire: Wire, streamed: bool) -> Script:
         return [data[at : at + 40] for at in range(0, len(data), 40)]
     data = b"".join([*wire.opening(), *[wire.content(one) for one in PIECES], *wire.ending()])
     return stream(*[data[at : at + 3] for at in range(0, len(data), 3)])
+
+
+def nobody(wire: Wire, streamed: bool) -> Script:
+    """The upstream is not reached."""
+    return []
 
 
 TOOLS: dict[str, Any] = {"tools": True}
@@ -158,6 +166,20 @@ INJECTIONS: dict[str, Injection] = {
     "finish-unknown": Injection(whole(
         lambda wire: wire.body(reason="moon_phase"), lambda wire: [*begun(wire), *wire.ending("moon_phase")]
     )),
+    "model-swapped": Injection(whole(
+        lambda wire: wire.body().replace(b"vendor-model", b"another-model"),
+        lambda wire: [one.replace(b"vendor-model", b"another-model") for one in [*wire.opening(), wire.content(TEXT), *wire.ending()]],
+    )),
+    "usage-absurd": Injection(whole(
+        lambda wire: wire.body(usage={"prompt_tokens": 9, "completion_tokens": -4, "input_tokens": 9, "output_tokens": -4}),
+        lambda wire: [*wire.opening(), wire.content(TEXT), *[one.replace(b": 6", b": -4") for one in wire.ending()]],
+    )),
+    "schema-broken": Injection(whole(
+        lambda wire: wire.body('{"nowhere": 1}'), lambda wire: [*wire.opening(), wire.content('{"nowhere": 1}'), *wire.ending()]
+    ), more=SCHEMA),
+    "tool-arguments-broken": Injection(
+        lambda wire, streamed: stream(*wire.tool('{"at": '), *wire.ending("tool_calls")), wholes=False, more=TOOLS
+    ),
     "usage-missing": Injection(whole(lambda wire: wire.body(usage=None), lambda wire: [*begun(wire), *wire.ending()])),
     # -- our own engines
     "local-out-of-memory": says(500, "llama runner process has terminated: CUDA out of memory", kind="api_error"),
@@ -165,7 +187,13 @@ INJECTIONS: dict[str, Injection] = {
     "local-queue-full": says(503, "The server has reached its maximum pending requests.", kind="unavailable_error", more="retry-after: 5\r\n"),
     "local-hung": Injection(breaks(begun, only(HANG)), wholes=False),
     # -- connections
-    "connect-refused": Injection(lambda wire, streamed: []),
+    "dns-not-found": Injection(nobody, place="missing"),
+    "dns-silent": Injection(nobody, place="silent"),
+    "dns-private-address": Injection(nobody, place="private"),
+    "connect-refused": Injection(nobody, place="refused"),
+    "connect-timeout": Injection(nobody, place="full"),
+    "tls-expired": Injection(nobody, place="untrusted"),
+    "tls-stalled": Injection(nobody, place="stalled"),
     "reset-before-answer": Injection(lambda wire, streamed: [RESET]),
 }  # fmt: skip
 

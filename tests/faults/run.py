@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
 from catalogue import SAME, Row, expected, tries
 from injectors import INJECTIONS, Injection
+from result import Result
 from stage import DEADLINE_S, OWN, Said, Stage, staged
+from wires import WIRES
+
 from switchover.planning import BreakerState
 from switchover.testing.clock import FastClock
-from wires import WIRES
 
 # Breakers open at five failures in a row.
 OPENS_AFTER = 5
@@ -17,32 +19,13 @@ OPENS_AFTER = 5
 TIMES = 20.0
 
 
-@dataclass
-class Result:
-    """One line of the table."""
-
-    row: Row
-    dialect: str
-    streamed: bool
-    expected: list[str] = field(default_factory=list)
-    seen: list[str] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
-
-    def note(self, what: str, wanted: object, got: object, good: bool) -> None:
-        """Keeps one thing that was expected and what was seen of it."""
-        self.expected.append(f"{what}: {wanted}")
-        self.seen.append(f"{what}: {got}")
-        if not good:
-            self.wrong.append(f"{what}: want {wanted}, got {got}")
-
-
-def run(row: Row, dialect: str, *, streamed: bool) -> Result:
+def run(row: Row, dialect: str, *, streamed: bool, places: Mapping[str, str]) -> Result:
     """Alone (what the caller is told, how often it is tried, the breaker), then with a replacement behind."""
     injection = INJECTIONS[row.id]
     result = Result(row, dialect, streamed)
     script = injection.script(WIRES[dialect], streamed)
     clock = FastClock(TIMES) if row.retry == "after-wait" else None
-    url = "http://127.0.0.1:9" if row.id == "connect-refused" else None
+    url = places[injection.place] if injection.place else None
     deadline = DEADLINE_S if injection.after_deadline else None
     with staged(dialect, script, backed=False, streamed=streamed, clock=clock, url=url) as stage:
         said = stage.ask(

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import anthropic
 import openai
-
 from injectors import good
+from wires import WIRES, Wire
+
 from switchover.clock import Clock
+from switchover.domain.ports import Upstream
 from switchover.domain.process import Criticality, DataClass, Process
 from switchover.planning import BreakerState
 from switchover.testing.scripted import Script, ScriptedServer
 from switchover.testing.served import ServedGateway, register, spec
-from wires import WIRES, Wire
 
 FIRST_CONTENT_S = 0.3
 DEADLINE_S = 1.2
@@ -43,6 +44,7 @@ class Said:
     code: str = ""
     text: str = ""
     in_band: bool = False
+    why: str = ""
     headers: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -65,9 +67,11 @@ class Stage:
 
     def __init__(self, wire: Wire, vendor: ScriptedServer, own: ScriptedServer, served: ServedGateway, token: str):
         self.wire, self.vendor, self.own, self.served, self.token = wire, vendor, own, served, token
+        self.asked = 0
 
     def ask(self, *, streamed: bool, retries: int = 2, deadline: float | None = None, **more: Any) -> Said:
         """One request by the dialect's own client, as it comes."""
+        self.asked += 1
         fields = {"model": "p", "messages": SAY, "stream": streamed}
         if more.pop("tools", None):
             fields |= TOOLS[self.wire.name]
@@ -82,25 +86,31 @@ class Stage:
             create = messages.messages.with_raw_response.create
             return _told(lambda: create(max_tokens=50, **fields), anthropic, streamed)
 
-    def breakers(self) -> dict[str, BreakerState]:
-        """The state of each breaker the failing upstream hangs on, by scope."""
+    def breakers(self, name: str = "vendor") -> dict[str, BreakerState]:
+        """The state of each breaker an upstream hangs on, by scope, once all that was asked is counted."""
+        self._settled()
         now = self.served.gateway.clock.monotonic()
-        upstream = self.served.source.current.upstreams["vendor"]
+        upstream = self.served.source.current.upstreams[name]
         return {scope: state for scope, state, _ in self.served.gateway.failover.board.breakers(upstream, now)}
+
+    def _settled(self) -> None:
+        """An exchange is counted and recorded once its answer is sent."""
+        end = time.monotonic() + 2
+        while len(self.served.spool.exchanges) < self.asked and time.monotonic() < end:
+            time.sleep(0.01)
 
     def faults(self) -> list[str]:
         """The faults recorded so far, one per attempt that failed."""
-        end = time.monotonic() + 2
-        while not self.served.spool.exchanges and time.monotonic() < end:
-            # An exchange is recorded once its answer is sent.
-            time.sleep(0.01)
+        self._settled()
         found = [one.fault for exchange in self.served.spool.exchanges for one in exchange.attempts]
         return [fault for fault in found if fault is not None]
 
 
 @contextlib.contextmanager
 def staged(
-    dialect: str, script: Script, *, backed: bool, streamed: bool, clock: Clock | None = None, url: str | None = None,
+    dialect: str, script: Script, *, backed: bool, streamed: bool, clock: Clock | None = None,
+    url: str | None = None,
+    wrap: Callable[[Upstream], Upstream] | None = None,
     **changes: Any,
 ) -> Iterator[Stage]:  # fmt: skip
     """A stage whose upstream plays ``script`` (or is at ``url``); ``changes`` are fields of its process."""
@@ -112,7 +122,7 @@ def staged(
         )  # fmt: skip
         upstreams = [spec("vendor", url or vendor.url, **KINDS[dialect]), spec("own", own.url, **KINDS[dialect])]
         snapshot, token = register(replace(process, **changes), upstreams, proven=("own",) if backed else ())
-        with ServedGateway(snapshot, clock=clock) as served:
+        with ServedGateway(snapshot, clock=clock, wrap=wrap) as served:
             yield Stage(wire, vendor, own, served, token)
 
 
@@ -132,7 +142,7 @@ def _told(create: Any, sdk: Any, streamed: bool) -> Said:
         response = getattr(error, "response", None)
         if not said.in_band and response is not None:
             said.status, said.headers = response.status_code, dict(response.headers)
-        said.code = _code(error)
+        said.code, said.why = _code(error), str(error)
     except Exception as error:  # whatever a client raises that is none of its own errors is what we must never cause
         said.in_band, said.code = said.status == 200, f"the client crashed: {type(error).__name__}"
     return said

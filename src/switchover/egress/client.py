@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from switchover import __version__
 from switchover.clock import Clock
 from switchover.domain.ports import Answer
-from switchover.errors import AddressRefused, Reset, TooSlow, Unreachable
+from switchover.errors import AddressRefused, Reset, TooSlow, Unreachable, Untrusted
 
 from .addresses import Address, is_literal_loopback, resolve
 from .connection import Connection
@@ -172,7 +172,7 @@ class Client:
         except TimeoutError as cause:
             raise Unreachable(f"{endpoint.host} did not take the connection in {within:g} s", fault=seen) from cause
         except ssl.SSLError as cause:
-            raise Unreachable(f"{endpoint.host}: TLS failed: {cause.reason}", fault="tls-expired") from cause
+            raise Untrusted(f"{endpoint.host}: TLS failed: {cause.reason}") from cause
         except OSError as cause:
             raise Unreachable(
                 f"{endpoint.host}:{endpoint.port} refused the connection", fault="connect-refused"

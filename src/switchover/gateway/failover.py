@@ -40,6 +40,12 @@ class Spent(NoUpstream):
         super().__init__(message, retry_after=max((e.retry_after or 0.0 for e in errors), default=0.0) or None)
 
 
+class NotPermitted(Spent):
+    """What is left may not see the process's data."""
+
+    code = "policy_no_permitted_upstream"
+
+
 class Failover:
     """Tries the attempts of plans; keeps the boards of breakers, one for real life and one per drill.
 
@@ -103,7 +109,8 @@ class Failover:
         opened = await self._after_wait(call, guard, records, errors, replan)
         if opened is not None:
             return opened
-        raise Spent(why(plan, call, errors), errors)
+        barred = not plan.attempts and any(one.by_policy for one in plan.skipped)
+        raise (NotPermitted if barred else Spent)(why(plan, call, errors), errors)
 
     async def _after_wait(
         self, call: Call, guard: Guard, records: list[AttemptRecord], errors: list[UpstreamError], replan: Replan

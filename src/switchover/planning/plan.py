@@ -39,10 +39,14 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An upstream passed over, and why, in words that follow its name ("cut off", "no proof in date")."""
+    """An upstream passed over, and why, in words that follow its name ("cut off", "no proof in date").
+
+    ``by_policy``: the data policy keeps the process's data from it.
+    """
 
     upstream: str
     reason: str
+    by_policy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,8 @@ def plan(
         reason = _barred(snapshot, process, spec, now, without, needs)
         attempt = None if reason else _proven(snapshot, process, spec, now)
         if attempt is None:
-            skipped.append(Skipped(name, reason or _unproven(snapshot, process, spec, now)))
+            by_policy = not process.may_see(spec, snapshot.providers)
+            skipped.append(Skipped(name, reason or _unproven(snapshot, process, spec, now), by_policy))
             continue
         state = (breakers or {}).get(name, BreakerState.CLOSED)
         if state is BreakerState.HELD:

@@ -1,0 +1,148 @@
+"""Rows that are more than one upstream that fails: each told in its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from catalogue import Row
+from injectors import good, says
+from result import Result
+from stage import OWN, staged
+from wires import WIRES
+
+from switchover.domain.cut_off import CutOff, Target, TargetKind
+from switchover.domain.process import DataClass
+from switchover.errors import OperatorError
+from switchover.planning import BreakerState
+from switchover.testing.scripted import RESET, Script
+
+CALLERS = 20
+# Amplification that callers' own retries may cause.
+AMPLIFIED = 1.1
+
+
+def stale_pooled_connection(result: Result) -> None:
+    """The second request goes out on a connection that the upstream closes as it comes."""
+    wire, streamed = WIRES[result.dialect], result.streamed
+    with staged(result.dialect, [], backed=False, streamed=streamed) as stage:
+        stage.vendor.play(lambda number, seen: [RESET] if number == 1 else good(wire, streamed))
+        said = [stage.ask(streamed=streamed, retries=0) for _ in range(2)]
+        result.note("caller", "nothing but answers", ", ".join(map(str, said)), all(one.answered for one in said))
+        calls = len(stage.vendor.seen)
+        result.note("calls", "3 for 2 requests", calls, calls == 3)
+        shut = [scope for scope, state in stage.breakers().items() if state is not BreakerState.CLOSED]
+        result.note("breaker", "closed", ", ".join(shut) or "closed", not shut)
+
+
+def fallback_rejects_field(result: Result) -> None:
+    """The upstream is overloaded, and its replacement rejects what the upstream would have taken."""
+    wire, streamed = WIRES[result.dialect], result.streamed
+    with staged(result.dialect, _overloaded(result), backed=True, streamed=streamed) as stage:
+        stage.own.play([wire.error(400, "prefill is not supported")])
+        said = stage.ask(streamed=streamed, retries=0)
+        result.note("caller", "the first one's 503", said, said.status == 503 and "prefill" not in said.text)
+        result.note("replacement", "asked once", len(stage.own.seen), len(stage.own.seen) == 1)
+
+
+def standby_key_dead(result: Result) -> None:
+    """The replacement's own key is refused when it is needed."""
+    wire, streamed = WIRES[result.dialect], result.streamed
+    with staged(result.dialect, _overloaded(result), backed=True, streamed=streamed) as stage:
+        stage.own.play([wire.error(401, "Incorrect API key.", kind="authentication_error")])
+        said = stage.ask(streamed=streamed, retries=0)
+        result.note("caller", "503, never 401", said, said.status == 503)
+        shut = stage.breakers("own")["credential"]
+        result.note("breaker", "credential held", f"credential {shut}", shut is BreakerState.HELD)
+
+
+def proof_expired(result: Result) -> None:
+    """The replacement's proof has lapsed."""
+    streamed = result.streamed
+    with staged(result.dialect, _overloaded(result), backed=True, streamed=streamed) as stage:
+        now = stage.served.source.current
+        stage.served.source.current = replace(now, proofs=tuple(replace(one, expires_at=2.0) for one in now.proofs))
+        said = stage.ask(streamed=streamed, retries=0)
+        result.note("caller", "an error that says why", said.why, "its proof has expired" in said.why)
+        result.note("replacement", "not asked", len(stage.own.seen), not stage.own.seen)
+
+
+def all_attempts_spent(result: Result) -> None:
+    """Everything is cut off."""
+    streamed = result.streamed
+    with staged(result.dialect, good(WIRES[result.dialect], streamed), backed=True, streamed=streamed) as stage:
+        cuts = [
+            CutOff(id=name, target=Target(TargetKind.UPSTREAM, name), reason="all of it", by="us", placed_at=1.0)
+            for name in ("vendor", "own")
+        ]
+        stage.served.source.current = replace(stage.served.source.current, cut_offs=tuple(cuts))
+        said = stage.ask(streamed=streamed)
+        good_one = (said.status, said.code, said.headers.get("x-should-retry")) == (503, "no_upstream", "false")
+        result.note("caller", "503 no_upstream, not to be retried", said, good_one)
+        result.note("calls", "0", len(stage.vendor.seen) + len(stage.own.seen), not stage.vendor.seen + stage.own.seen)
+
+
+def sensitive_cloud_only(result: Result) -> None:
+    """The data must stay here, and what is here is not running."""
+    streamed, kept = result.streamed, {DataClass.SECRET: ("engine",)}
+    script = good(WIRES[result.dialect], streamed)
+    with staged(result.dialect, script, backed=True, streamed=streamed, data=DataClass.SECRET, allow=kept) as stage:
+        said = stage.ask(streamed=streamed)
+        told = (said.status, said.code) == (503, "policy_no_permitted_upstream")
+        result.note("caller", "503 policy_no_permitted_upstream", said, told)
+        result.note("calls", "0", len(stage.vendor.seen) + len(stage.own.seen), not stage.vendor.seen + stage.own.seen)
+
+
+def secrets_unavailable(result: Result) -> None:
+    """The upstream's key can't be read."""
+    streamed = result.streamed
+
+    def unreadable(upstream):
+        if upstream.name == "vendor":
+            raise OperatorError("the keyring is locked", mend="unlock it")
+        return upstream
+
+    script = good(WIRES[result.dialect], streamed)
+    with staged(result.dialect, script, backed=True, streamed=streamed, wrap=unreadable) as stage:
+        said = stage.ask(streamed=streamed)
+        result.note("caller", "the replacement's answer", said, said.answered and OWN in said.text)
+        shut = stage.breakers()["credential"]
+        result.note("breaker", "credential held", f"credential {shut}", shut is BreakerState.HELD)
+
+
+def retry_storm(result: Result) -> None:
+    """Many callers, each with an SDK that retries twice; the upstream is down."""
+    streamed = result.streamed
+    with (
+        staged(result.dialect, _overloaded(result), backed=False, streamed=streamed) as stage,
+        ThreadPoolExecutor(CALLERS) as pool,
+    ):
+        said = list(pool.map(lambda _: stage.ask(streamed=streamed), range(CALLERS)))
+        calls = len(stage.vendor.seen)
+        few = calls <= AMPLIFIED * CALLERS
+        result.note("calls", f"at most {AMPLIFIED * CALLERS:.0f} for {CALLERS} callers", calls, few)
+        result.note("caller", "one clear error each", said[0], all(one.status == 503 and one.code for one in said))
+
+
+def _overloaded(result: Result) -> Script:
+    return says(529, "Overloaded", kind="overloaded_error").script(WIRES[result.dialect], result.streamed)
+
+
+PARTICULAR: dict[str, Callable[[Result], None]] = {
+    "stale-pooled-connection": stale_pooled_connection,
+    "fallback-rejects-field": fallback_rejects_field,
+    "standby-key-dead": standby_key_dead,
+    "proof-expired": proof_expired,
+    "all-attempts-spent": all_attempts_spent,
+    "sensitive-cloud-only": sensitive_cloud_only,
+    "secrets-unavailable": secrets_unavailable,
+    "retry-storm": retry_storm,
+}
+
+
+def run_particular(row: Row, dialect: str, *, streamed: bool) -> Result:
+    """One of the rows above."""
+    result = Result(row, dialect, streamed)
+    PARTICULAR[row.id](result)
+    return result
