@@ -35,7 +35,7 @@ def gateway(monkeypatch):
 
 
 def answer_to(seen):
-    return stream(CHUNK, LAST) if b'"stream":true' in seen.body else [reply(ANSWER)]
+    return stream(CHUNK, LAST) if json.loads(seen.body).get("stream") else [reply(ANSWER)]
 
 
 def connect(gateway):
