@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 # Longer than any timer of the run.
-SILENCE_S = 2.0
+SILENCE_S = 3.0
 METADATA = "169.254.169.254"
 
 
