@@ -49,7 +49,8 @@ class Timed(Caller):
         now = time.monotonic()
         if self.first:
             if not data.startswith(b"HTTP/1.1 200"):
-                raise SystemExit(f"a failed answer under load: {data[:100]!r}")
+                self.fail(f"{data[:100]!r}")
+                return
         elif now - self.last > self.gap:
             self.gap = now - self.last
         self.first, self.last = False, now

@@ -87,11 +87,16 @@ async def mock() -> tuple[asyncio.Server, int]:
     return server, server.sockets[0].getsockname()[1]
 
 
+class Failed(Exception):
+    """An answer under load was none."""
+
+
 class Caller(asyncio.Protocol):
     """One keep-alive connection of the load: asks again as soon as the answer is whole."""
 
     def __init__(self, request: bytes, left: list[int], done: asyncio.Event) -> None:
         self.request, self.left, self.finished = request, left, done
+        self.failures: list[str] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asks for the first time."""
@@ -116,10 +121,21 @@ class Caller(asyncio.Protocol):
         """Keeps the end, by which a whole answer is known."""
         self.tail = (self.tail + body)[-64:]
 
+    def fail(self, why: str) -> None:
+        """Ends the load: an answer that failed makes all figures worthless."""
+        self.failures.append(why)
+        self.finished.set()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """An answer that never came is a failed one."""
+        if not self.finished.is_set() and self.left[0] > 0:
+            self.fail("the connection was closed")
+
     def on_message_complete(self) -> None:
         """One answer is whole."""
         if self.parser.get_status_code() != 200 or not (b"[DONE]" in self.tail or self.tail.endswith(b"}")):
-            raise SystemExit(f"a failed answer under load: {self.parser.get_status_code()} {self.tail!r}")
+            self.fail(f"{self.parser.get_status_code()} {self.tail!r}")
+            return
         self.left[1] += 1
         if self.left[1] == self.left[2]:
             self.finished.set()
@@ -136,7 +152,10 @@ async def load(
     spread: float = CHUNK_GAP_S,
     kind: type[Caller] = Caller,
 ) -> list[Caller]:
-    """Asks ``requests`` times over ``connections`` connections; those of streams start spread over so many seconds."""
+    """Asks ``requests`` times over ``connections`` connections; those of streams start spread over so many seconds.
+
+    Raises Failed.
+    """
     messages = [{"role": "user", "content": "y" * 700}]
     question: dict[str, object] = {"model": "bench", "messages": messages}
     if streamed:
@@ -153,4 +172,7 @@ async def load(
         if streamed:
             await asyncio.sleep(spread / connections)
     await done.wait()
+    for caller in callers:
+        if caller.failures:
+            raise Failed(f"a failed answer under load: {caller.failures[0]}")
     return callers
