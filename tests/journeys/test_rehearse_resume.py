@@ -69,8 +69,11 @@ def test_an_interrupted_rehearsal_resumes_without_asking_again_and_concludes_the
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         stage.until(lambda: asked() >= calls + MIDWAY, 30)
+        # From here on so slow that it is not over before the signal comes.
+        candidate.control(latency=2.0)
         child.send_signal(signal.SIGINT)
         _, said = child.communicate(timeout=20)
+        candidate.control(latency=0.05)
         assert child.returncode == 130, said
         assert said.strip() == "switchover: interrupted"
         partial = asked() - calls
