@@ -67,6 +67,8 @@ def test_an_interrupted_rehearsal_resumes_without_asking_again_and_concludes_the
         child = subprocess.Popen(
             [*stage.product, *REHEARSE, str(BUDGET)], cwd=stage.folder, env=stage.env,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            # A shell's background job ignores the signal, and so would its children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
         stage.until(lambda: asked() >= calls + MIDWAY, 30)
         # From here on so slow that it is not over before the signal comes.
