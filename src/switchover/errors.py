@@ -38,7 +38,11 @@ SwitchoverError
     ├── Cut                        a stream that ended before its terminal event
     ├── Malformed                  a frame or body that does not parse, or is too big
     ├── EmptyAnswer                an answer with nothing in it
-    └── ReasoningOnly              an answer in which the model only thought: not counted
+    ├── ReasoningOnly              an answer in which the model only thought: not counted
+    ├── OutOfForm                  not the schema or the tools that were asked for: once more
+    ├── ModelSwapped               another model answered than was asked
+    ├── PromptShortened            an engine of our own read only part of the prompt
+    └── Crossed                    the answer to somebody else's request: hold the provider
 """
 
 from __future__ import annotations
@@ -350,3 +354,39 @@ class ReasoningOnly(EmptyAnswer):
     fault = "reasoning-only"
     breaker_scope = "none"
     breaker_effect = "none"
+
+
+class OutOfForm(UpstreamError):
+    """An answer that breaks the schema that was asked for, or calls a tool as nobody could."""
+
+    fault = "schema-broken"
+    code = "upstream_out_of_form"
+    retry = "once"
+    breaker_scope = "none"
+    breaker_effect = "none"
+
+
+class ModelSwapped(UpstreamError):
+    """Another model answered than the one that was asked, where nothing else will do."""
+
+    fault = "model-swapped"
+    code = "upstream_model_swapped"
+    breaker_scope = "model"
+
+
+class PromptShortened(UpstreamError):
+    """An engine read fewer tokens than the prompt can have: its answer is to something else."""
+
+    fault = "local-silent-truncation"
+    http_status = 400
+    code = "context_length_exceeded"
+    breaker_scope = "none"
+    breaker_effect = "none"
+
+
+class Crossed(UpstreamError):
+    """The answer says that it belongs to another request: no answer of this provider can be trusted."""
+
+    fault = "answer-crossed"
+    breaker_scope = "provider"
+    breaker_effect = "hold"

@@ -35,8 +35,6 @@ UNBUILT = {
     "runaway-output": "stop at the reserved number of tokens",
     "provider-fell-back": "record both models of an answer in which the provider fell back",
     "model-swapped": "suspend the proof of an upstream whose answers name another model",
-    "schema-broken": "validate an answer against the schema that was asked for",
-    "tool-arguments-broken": "hold back tool calls whose arguments are not JSON",
     "answer-crossed": "tell an answer to another request by its id",
     "local-silent-truncation": "count a prompt before it is sent to an engine of our own",
     "template-mismatch": "make the template's digest part of the proof",

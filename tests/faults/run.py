@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from catalogue import SAME, Row, expected, tries
 from injectors import INJECTIONS, Injection
 from result import Result
-from stage import DEADLINE_S, OWN, Said, Stage, staged
+from stage import DEADLINE_S, OWN, OWN_IN_FORM, Said, Stage, staged
 from wires import WIRES
 
 from switchover.planning import BreakerState
@@ -37,7 +37,8 @@ def run(row: Row, dialect: str, *, streamed: bool, places: Mapping[str, str]) ->
         _judge_caller(result, said)
         _judge_tries(result, stage, url is None)
         _judge_breaker(result, stage, injection, deadline)
-    with staged(dialect, script, backed=True, streamed=streamed, clock=clock, url=url) as stage:
+    own_text = OWN_IN_FORM if "schema" in injection.more else OWN
+    with staged(dialect, script, backed=True, streamed=streamed, clock=clock, url=url, own_text=own_text) as stage:
         _judge_failover(result, stage, stage.ask(streamed=streamed, **injection.more))
         if row.effect == "slow":
             _judge_slow(result, stage, injection)

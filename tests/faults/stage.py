@@ -23,6 +23,8 @@ from switchover.testing.served import ServedGateway, register, spec
 FIRST_CONTENT_S = 0.3
 DEADLINE_S = 1.2
 OWN = "From the replacement."
+# The same in the schema below.
+OWN_IN_FORM = '{"at": "From the replacement."}'
 SAY = [{"role": "user", "content": "Where is my claim?"}]
 PLACE = {"type": "object", "properties": {"at": {"type": "string"}}, "required": ["at"], "additionalProperties": False}
 TOOLS = {
@@ -109,13 +111,13 @@ class Stage:
 @contextlib.contextmanager
 def staged(
     dialect: str, script: Script, *, backed: bool, streamed: bool, clock: Clock | None = None,
-    url: str | None = None,
+    url: str | None = None, own_text: str = OWN,
     wrap: Callable[[Upstream], Upstream] | None = None,
     **changes: Any,
 ) -> Iterator[Stage]:  # fmt: skip
     """A stage whose upstream plays ``script`` (or is at ``url``); ``changes`` are fields of its process."""
     wire = WIRES[dialect]
-    with ScriptedServer(script) as vendor, ScriptedServer(good(wire, streamed, OWN)) as own:
+    with ScriptedServer(script) as vendor, ScriptedServer(good(wire, streamed, own_text)) as own:
         process = Process(
             name="p", owner="o", criticality=Criticality.CRITICAL, data=DataClass.INTERNAL, baseline="vendor",
             fallbacks=("own",) if backed else (), first_content_timeout=FIRST_CONTENT_S,

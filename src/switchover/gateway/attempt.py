@@ -22,6 +22,7 @@ from switchover.planning import Attempt
 from switchover.upstreams.classify import classify, classify_failure
 
 from .admit import AnyDialect, Call
+from .form import FORMED, check_form
 
 CUTS = {"tool": "tool-call-cut", "reasoning": "reasoning-cut"}
 MAX_ERROR_BYTES = 65_536
@@ -148,6 +149,8 @@ async def open_answer(
     whole = source.read_answer(body)
     if whole.is_empty:
         raise nothing(upstream.name, reasoned=whole.reasoned)
+    if call.peek.needs & FORMED:
+        check_form(call, source.name, False, body, upstream.name)
     model = whole.model or attempt.upstream.model
     if source is not call.dialect:
         body = translate_answer(body, source.name, call.dialect.name, model=model)
@@ -180,7 +183,10 @@ async def _open_stream(
         raise stream.named(cut, call) from cut
     if decoder.is_empty:
         raise nothing(upstream.name, reasoned=decoder.reasoned)
-    return Opened(attempt, dropped, b"".join(ready), stream=stream, whole=True)
+    body = b"".join(ready)
+    if call.peek.needs & FORMED:
+        check_form(call, call.dialect.name, True, body, upstream.name)
+    return Opened(attempt, dropped, body, stream=stream, whole=True)
 
 
 def nothing(name: str, *, reasoned: bool) -> EmptyAnswer:

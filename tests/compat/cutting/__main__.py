@@ -8,8 +8,9 @@ from pathlib import Path
 
 import uvloop
 from judge import is_whole
-from play import CLEAN, PATHS, RESET, SCHEMA, SILENT, TOOLS, Rig
+from play import CLEAN, PATHS, RESET, SILENT, TOOLS, Rig
 
+from switchover.domain.process import Midstream
 from switchover.gateway import failover
 
 RECORDINGS = Path(__file__).parents[2] / "recordings"
@@ -67,9 +68,9 @@ async def cut(caller, speaks, what, begin):
     return len(whole) + 1 - begin
 
 
-async def switch(caller, speaks, what, places, more=()):
+async def switch(caller, speaks, what, places, more=(), midstream=Midstream.STOP):
     """Cuts with each dialect behind in turn: the replacement must answer, alone and whole. Returns how often."""
-    whole, complete, rigs = recording(speaks, what), [], [Rig(speaks, own) for own in PATHS]
+    whole, complete, rigs = recording(speaks, what), [], [Rig(speaks, own, midstream) for own in PATHS]
     for own, rig in zip(PATHS, rigs, strict=True):
         rig.upstreams["own"].script = (recording(own, "text" if what == "error" else what),)
         _, body = await rig.ask(caller, more)
@@ -100,7 +101,8 @@ async def cut_all(caller):
         if what != "error":
             # Where all is held, the replacement answers to the last byte. The callers take turns.
             places = range(until + turn, after(recording(speaks, what), LAST[speaks, what]), 3)
-            tried += await switch(caller, speaks, what, places, (TOOLS if what == "tools" else SCHEMA)[caller].items())
+            tools, mode = (TOOLS[caller], Midstream.STOP) if what == "tools" else ({}, Midstream.HOLD)
+            tried += await switch(caller, speaks, what, places, tools.items(), mode)
     return tried
 
 

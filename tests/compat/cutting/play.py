@@ -22,15 +22,12 @@ ASKED = {
     "responses": {"input": SAY},
 }
 PLACE = {"type": "object", "properties": {"at": {"type": "string"}}, "required": ["at"], "additionalProperties": False}
+# All that the recordings call.
+OFFERED = ("find_policy", "find_claim", "list_claims")
 TOOLS = {
-    "chat": {"tools": [{"type": "function", "function": {"name": "find_policy", "parameters": PLACE}}]},
-    "messages": {"tools": [{"name": "find_policy", "input_schema": PLACE}]},
-    "responses": {"tools": [{"type": "function", "name": "find_policy", "parameters": PLACE, "strict": True}]},
-}
-SCHEMA = {
-    "chat": {"response_format": {"type": "json_schema", "json_schema": {"name": "p", "strict": True, "schema": PLACE}}},
-    "messages": {"output_config": {"format": {"type": "json_schema", "schema": PLACE}}},
-    "responses": {"text": {"format": {"type": "json_schema", "name": "p", "strict": True, "schema": PLACE}}},
+    "chat": {"tools": [{"type": "function", "function": {"name": one, "parameters": PLACE}} for one in OFFERED]},
+    "messages": {"tools": [{"name": one, "input_schema": PLACE} for one in OFFERED]},
+    "responses": {"tools": [{"type": "function", "name": one, "parameters": PLACE} for one in OFFERED]},
 }
 CLEAN, RESET, SILENT = "clean end", "reset", "silence"
 
