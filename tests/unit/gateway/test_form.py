@@ -117,11 +117,12 @@ def test_a_schema_that_cannot_be_checked_here_is_the_providers_affair(schema):
 def test_a_pattern_costs_no_more_than_its_text_is_long():
     schema = {"type": "string", "pattern": "^(a+)+$"}
     text = json.dumps("a" * 20_000 + "!")
-    done = threading.Thread(
-        target=lambda: pytest.raises(OutOfForm, check, "openai_chat", FORMATS["openai_chat"](schema),
-                                     answer("openai_chat", text)),
-        daemon=True,
-    )  # fmt: skip
+
+    def refuse() -> None:
+        with pytest.raises(OutOfForm):
+            check("openai_chat", FORMATS["openai_chat"](schema), answer("openai_chat", text))
+
+    done = threading.Thread(target=refuse, daemon=True)
     done.start()
     done.join(20)
     assert not done.is_alive()
