@@ -36,7 +36,7 @@ BOUNDS: tuple[tuple[str, str, float], ...] = (
     ("request", "nginx", 8.0),
     ("request", "smg", 1.0),
     ("request", "mlflow", 0.2),
-    ("chunk", "nginx", 2.5),
+    ("chunk", "nginx", 2.0),
     ("chunk", "smg", 1.35),
 )
 PARTIES: tuple[Callable[[int, Path], contextlib.AbstractContextManager[Server]], ...] = (ours, nginx, smg, mlflow)
