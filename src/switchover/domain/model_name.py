@@ -30,7 +30,7 @@ TIERS = frozenset([
     "maverick", "max", "medium", "micro", "mini", "mythos", "nano", "nemo", "opus", "oss", "plus", "pro", "scout",
     "small", "sol", "sonnet", "super", "terra", "tiny", "ultra", "vl",
 ])  # fmt: skip
-# Tiers that also are what the bare version means, so that a name may leave them out: `gpt-5.6` is served as one of them.
+# Tiers that the bare version may mean: `gpt-5.6` is served as one of them.
 UNSAID = frozenset(["luna", "sol", "terra"])
 # Words that say nothing of which model it is, or that hosts add and leave out at will.
 NEUTRAL = frozenset([

@@ -69,7 +69,7 @@ class UpstreamSpec:
     "file:PATH"), never the secret. ``host`` and ``developer`` are provider names. ``base_url`` ends before the path of
     the call ("https://host/v1" for OpenAI, "https://host" for Anthropic, as their SDKs take it). For ``local`` and
     ``student`` it is filled in at run time. ``speaks`` says which of OpenAI's interfaces an ``openai`` endpoint
-    has: "chat", "responses" or "both".
+    has: "chat", "responses" or "both". ``answers_as``: names beside ``model`` under which its answers may come.
     """
 
     name: str
@@ -80,6 +80,7 @@ class UpstreamSpec:
     base_url: str | None = None
     key: str | None = None
     speaks: str = "chat"
+    answers_as: tuple[str, ...] = ()
     weights: str | None = None
     context: int = 4096
     slots: int = 1
@@ -119,7 +120,11 @@ class RehearsalTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """A business activity that relies on AI answers. ``routes`` are the model names its callers ask for."""
+    """A business activity that relies on AI answers. ``routes`` are the model names its callers ask for.
+
+    ``exact``: an answer by another model than the one asked is a failed attempt. ``provider_fallback``: a provider may
+    be asked to let another model of its own answer.
+    """
 
     name: str
     owner: str
@@ -133,6 +138,8 @@ class Process:
     midstream: Midstream = Midstream.STOP
     accept_provisional: bool = False
     first_content_timeout: float = 30.0
+    exact: bool = False
+    provider_fallback: bool = False
     rehearse: RehearsalTerms | None = None
 
     @property
