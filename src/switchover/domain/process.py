@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from .jurisdiction import within
+from .model_name import is_other_model
 
 
 class Criticality(StrEnum):
@@ -91,6 +92,15 @@ class UpstreamSpec:
     def is_own(self) -> bool:
         """True when it runs on our own machine."""
         return self.kind in ("local", "student")
+
+    def answers_to(self, model: str) -> bool:
+        """False for an answer that names another model than is asked for here, under any of its names.
+
+        What runs on our own machine is known by its weights, whatever it calls itself.
+        """
+        if model == self.model or self.is_own:
+            return True
+        return any(not is_other_model(name, model) for name in (self.model, *self.answers_as))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

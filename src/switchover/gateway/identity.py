@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from switchover.domain.model_name import LONGEST, is_other_model
+from switchover.domain.model_name import LONGEST
 from switchover.domain.process import UpstreamSpec
 from switchover.domain.register import Snapshot
 from switchover.errors import Crossed, ModelSwapped, UpstreamError
@@ -55,7 +55,7 @@ class Identity:
                 raise Crossed(f"{spec.name} sent an answer that it had sent to another request")
         if opened.fell_back:
             opened.fault = FELL_BACK
-        elif opened.model is not None and opened.model != spec.model and is_swapped(spec, opened.model):
+        elif opened.model is not None and not spec.answers_to(opened.model):
             # Whoever asks a router for any of several models gets one of them.
             asked_for = call.process.provider_fallback and call.peek.substitutes
             opened.fault = FELL_BACK if asked_for else ModelSwapped.fault
@@ -79,16 +79,6 @@ class Identity:
         log.error("ALARM %s: %s", error.fault, error)
         if isinstance(error, ModelSwapped) and spec.name not in snapshot.suspended:
             self._on_suspended(spec.name, str(error).removeprefix(f"{spec.name} "))
-
-
-def is_swapped(spec: UpstreamSpec, model: str) -> bool:
-    """Whether an answer names another model than the upstream was asked for, under any of its names.
-
-    What runs on our own machine is known by its weights, whatever it calls itself.
-    """
-    if spec.is_own or not is_other_model(spec.model, model):
-        return False
-    return all(is_other_model(name, model) for name in spec.answers_as)
 
 
 class AnswerIds:
