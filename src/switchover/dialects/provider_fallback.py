@@ -82,7 +82,7 @@ def without_abandoned(body: bytes) -> bytes:
     fields = _FIELDS.decode(body)
     blocks = msgspec.json.decode(fields["content"], type=list[msgspec.Raw])
     kinds = [msgspec.json.decode(block, type=dict[str, Any]).get("type") for block in blocks]
-    last = max((at for at, kind in enumerate(kinds) if kind == BLOCK), default=0)
+    last = max((at for at, kind in enumerate(kinds) if kind == BLOCK), default=-1)
     kept = [block for at, block in enumerate(blocks) if at > last or kinds[at] != "tool_use"]
     if len(kept) == len(blocks):
         return body
@@ -93,7 +93,7 @@ def frames_without_abandoned(frames: bytes) -> bytes:
     """The same of a whole stream. Blocks behind them get the numbers that follow, since clients count on that."""
     parts = [(frame, *_event(frame)) for frame in FrameScanner(limit=len(frames) + 1).feed(frames)]
     started = [(event["index"], _kind(event)) for _, name, event in parts if name == b"content_block_start"]
-    last = max((at for at, (_, kind) in enumerate(started) if kind == BLOCK), default=0)
+    last = max((at for at, (_, kind) in enumerate(started) if kind == BLOCK), default=-1)
     kept = [index for at, (index, kind) in enumerate(started) if at > last or kind != "tool_use"]
     place = {index: at for at, index in enumerate(kept)}
     out: list[bytes] = []
