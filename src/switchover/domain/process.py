@@ -98,9 +98,9 @@ class UpstreamSpec:
 
         What runs on our own machine is known by its weights, whatever it calls itself.
         """
-        if model == self.model or self.is_own:
+        if model == self.model or self.is_own or not is_other_model(self.model, model):
             return True
-        return any(not is_other_model(name, model) for name in (self.model, *self.answers_as))
+        return any(not is_other_model(name, model) for name in self.answers_as)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ TRUSTED = 32
 NEVER = -1
 # Ids remembered per provider: the newest, at least so many and at most twice as many.
 REMEMBERED = 1024
-# Of a request, what tells it from others at no cost that grows with it.
+# Of a long request, what tells it from others at no cost that grows with it.
 TAIL = 2048
 
 OnSuspended = Callable[[str, str], None]
@@ -90,7 +90,7 @@ class AnswerIds:
     __slots__ = ("_before", "_last", "_newest", "_unlike")
 
     def __init__(self) -> None:
-        self._newest: dict[str, tuple[str, tuple[int, int]]] = {}
+        self._newest: dict[str, tuple[str, int]] = {}
         self._before = self._newest
         self._last = ""
         self._unlike = 0
@@ -100,7 +100,7 @@ class AnswerIds:
         if self._unlike == NEVER:
             return False
         body = call.body
-        asked = len(body), hash(body[-TAIL:])
+        asked = hash(body) if len(body) <= TAIL else hash((len(body), body[-TAIL:]))
         known = self._newest.get(name) or self._before.get(name)
         if known is not None:
             if known[0] == call.id:

@@ -8,7 +8,7 @@ import pytest
 
 from switchover.clock import SystemClock
 from switchover.egress import Client
-from switchover.egress.echo import TRUSTED, Echoes
+from switchover.egress.echo import SILENT, TRUSTED, Echoes
 from switchover.errors import Crossed
 from switchover.testing.scripted import ScriptedServer, reply
 
@@ -57,6 +57,16 @@ def test_an_origin_that_once_echoed_nonsense_is_not_trusted_later(echoes):
     for _ in range(2 * TRUSTED):
         crossed(echoes, OURS)
     assert not crossed(echoes, "req_2")
+
+
+def test_an_origin_that_never_echoes_is_looked_at_no_more_and_one_that_does_stays_looked_at(echoes):
+    quiet, now_and_then = (True, "quiet", 443), (True, "now-and-then", 443)
+    crossed(echoes, OURS, origin=now_and_then)
+    for _ in range(2 * SILENT):
+        for origin in (quiet, now_and_then):
+            assert not crossed(echoes, None, origin=origin)
+    assert crossed(echoes, ANOTHER, origin=now_and_then)
+    assert not crossed(echoes, ANOTHER, origin=quiet)
 
 
 def sent(script, name):
