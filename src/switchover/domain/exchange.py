@@ -87,7 +87,9 @@ class Exchange:
     @property
     def fault(self) -> str | None:
         """What is wrong with an answer that was served all the same: ``model-swapped``, ``provider-fell-back``."""
-        return self.attempts[-1].fault if self.outcome is Outcome.COMPLETE and self.attempts else None
+        last = self.attempts[-1] if self.attempts else None
+        served = last is not None and self.outcome is Outcome.COMPLETE and last.upstream == self.upstream
+        return last.fault if last is not None and served else None
 
     @property
     def switched(self) -> bool:
