@@ -76,6 +76,11 @@ class _Read:
     floats: bool
     parts: frozenset[str]
 
+    @property
+    def is_bare(self) -> bool:
+        """No more than a brand, which may stand for any model of it: `deepseek-chat`."""
+        return not (self.tiers or self.series or self.sizes or self.version)
+
 
 def is_other_model(asked: str, answered: str) -> bool:
     """True when both names say what they are, and it is not the same family of model."""
@@ -89,9 +94,10 @@ def _differ(asked: str, answered: str) -> bool:
         return _differ_in_scheme(one, other)
     if not one.brands or not other.brands:
         return False
-    return (
-        not one.brands & other.brands
-        or _differ_in_tier(one, other)
+    if not one.brands & other.brands:
+        return True
+    return not (one.is_bare or other.is_bare) and (
+        _differ_in_tier(one, other)
         or _are_apart(one.series, other.series)
         or _are_apart(one.sizes, other.sizes)
         or _differ_in_version(one, other)

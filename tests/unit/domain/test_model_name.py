@@ -51,7 +51,11 @@ SAME = [
     ("meta-llama/llama-3.3-70b-instruct:free", "meta-llama/llama-3.3-70b-instruct"),
     ("gpt-35-turbo", "gpt-3.5-turbo-0125"),
     ("ft:gpt-4o-mini-2024-07-18:acme::AbC123x9", "gpt-4o-mini-2024-07-18"),
+    ("cohere.command-r-plus-v1:0", "command-r-plus-08-2024"),
+    ("ai21.jamba-1-5-large-v1:0", "jamba-1.5-large"),
+    ("amazon.nova-lite-v1:0", "nova-lite"),
     # quantisations, files, tags
+    ("qwen2.5-7b-instruct-mlx@4bit", "Qwen2.5-7B-Instruct"),
     ("qwen3:8b", "qwen3:8b-q4_K_M"),
     ("llama3.1:8b", "llama3.1:8b-instruct-q8_0"),
     ("gpt-oss-20b", "gpt-oss-20b-mxfp4"),
@@ -64,7 +68,14 @@ SAME = [
     ("nemotron-3-super-120b-a12b", "nvidia/nemotron-3-super"),
     ("minimax-m2.5", "MiniMaxAI/MiniMax-M2.5"),
     ("mistral-large-3-675b-2512", "mistral-large-2512"),
-    # aliases: one of the two says nothing
+    # aliases: one of the two says nothing, or no more than the brand
+    ("deepseek-chat", "deepseek-v4-flash"),
+    ("deepseek-reasoner", "DeepSeek-V3.2"),
+    ("qwen-turbo", "qwen3-30b-a3b"),
+    ("mistral", "mistral:7b"),
+    ("grok-code-fast-1", "grok-4-fast"),
+    ("accounts/acme/deployedModels/llama-v3p1-8b-instruct-abc123", "llama-3.1-8b-instruct"),
+    ("Meta-Llama-3.1-8B-Instruct-2", "meta/llama-3.1-8b-instruct"),
     ("chat-prod", "gpt-4o-2024-08-06"),
     ("gpt-5", "gpt-5-prod2"),
     ("eu-1-gpt-4.1", "gpt-4.1"),
