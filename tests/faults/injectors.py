@@ -12,6 +12,8 @@ from switchover.testing.scripted import CLOSE, HANG, RESET, Script, reply, strea
 
 # So that what follows comes in a read of its own.
 PAUSE = 0.05
+# What is asked for, and what answers instead.
+MODEL, WEAKER = "claude-fable-5", "claude-opus-4-8"
 HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
 
 
@@ -21,7 +23,7 @@ class Injection:
 
     ``after_deadline``: with no other upstream the caller's own deadline ends it. ``more`` are fields of the request.
     ``place`` is the upstream's address where that is the fault. ``before``: nothing of a stream had been relayed when
-    it came.
+    it came. ``model`` is the one that the upstream is asked for, ``process`` what the process is configured with.
     """
 
     script: Callable[[Wire, bool], Script]
@@ -31,6 +33,8 @@ class Injection:
     place: str = ""
     before: bool = False
     more: dict[str, Any] = field(default_factory=dict)
+    model: str = "vendor-model"
+    process: dict[str, Any] = field(default_factory=dict)
 
 
 def good(wire: Wire, streamed: bool, text: str = TEXT) -> Script:
@@ -98,8 +102,34 @@ def nobody(wire: Wire, streamed: bool) -> Script:
     return []
 
 
+def answering_as(model: str) -> Callable[[Wire, bool], Script]:
+    """The answer there would be, by another model."""
+
+    def named(frame: bytes) -> bytes:
+        return frame.replace(b'"vendor-model"', f'"{model}"'.encode())
+
+    return whole(
+        lambda wire: named(wire.body()),
+        lambda wire: [named(one) for one in (*wire.opening(), wire.content(TEXT), *wire.ending())],
+    )
+
+
+def fell_back(wire: Wire, streamed: bool) -> Script:
+    """The answer there would be, after the provider went over to another model by itself, if it tells of that."""
+    if wire.name == "chat":
+        return answering_as(WEAKER)(wire, streamed)
+    return stream(*wire.handed_over(MODEL, WEAKER)) if streamed else [reply(wire.whole_handed_over(MODEL, WEAKER))]
+
+
+def echoing(script: Script, name: str) -> Script:
+    """The same with an echo of a request's name in its head."""
+    first, *rest = script
+    return [first.replace(b"\r\n\r\n", f"\r\nX-Client-Request-Id: {name}\r\n\r\n".encode(), 1), *rest]
+
+
 TOOLS: dict[str, Any] = {"tools": True}
 SCHEMA: dict[str, Any] = {"schema": True}
+SEVERAL: dict[str, Any] = {"several": True}
 
 INJECTIONS: dict[str, Injection] = {
     # -- status codes
@@ -166,10 +196,9 @@ INJECTIONS: dict[str, Injection] = {
     "finish-unknown": Injection(whole(
         lambda wire: wire.body(reason="moon_phase"), lambda wire: [*begun(wire), *wire.ending("moon_phase")]
     )),
-    "model-swapped": Injection(whole(
-        lambda wire: wire.body().replace(b"vendor-model", b"another-model"),
-        lambda wire: [one.replace(b"vendor-model", b"another-model") for one in [*wire.opening(), wire.content(TEXT), *wire.ending()]],
-    )),
+    "model-swapped": Injection(answering_as(WEAKER), model=MODEL),
+    "provider-fell-back": Injection(fell_back, more=SEVERAL, model=MODEL, process={"provider_fallback": True}),
+    "answer-crossed": Injection(lambda wire, streamed: echoing(good(wire, streamed), "0123456789abcdef0123456789ab-1"), before=True),
     "usage-absurd": Injection(whole(
         lambda wire: wire.body(usage={"prompt_tokens": 9, "completion_tokens": -4, "input_tokens": 9, "output_tokens": -4}),
         lambda wire: [*wire.opening(), wire.content(TEXT), *[one.replace(b": 6", b": -4") for one in wire.ending()]],

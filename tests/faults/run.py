@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from catalogue import SAME, Row, expected, tries
 from injectors import INJECTIONS, Injection
+from more import MORE
 from result import Result
 from stage import DEADLINE_S, OWN, OWN_IN_FORM, Said, Stage, staged
 from wires import WIRES
@@ -27,7 +29,8 @@ def run(row: Row, dialect: str, *, streamed: bool, places: Mapping[str, str]) ->
     clock = FastClock(TIMES) if row.retry == "after-wait" else None
     url = places[injection.place] if injection.place else None
     deadline = DEADLINE_S if injection.after_deadline else None
-    with staged(dialect, script, backed=False, streamed=streamed, clock=clock, url=url) as stage:
+    as_it_is: dict[str, Any] = {"clock": clock, "url": url, "model": injection.model, **injection.process}
+    with staged(dialect, script, backed=False, streamed=streamed, **as_it_is) as stage:
         said = stage.ask(
             streamed=streamed,
             retries=0 if expected(row, stream=streamed).retry_after else 2,
@@ -38,10 +41,12 @@ def run(row: Row, dialect: str, *, streamed: bool, places: Mapping[str, str]) ->
         _judge_tries(result, stage, url is None)
         _judge_breaker(result, stage, injection, deadline)
     own_text = OWN_IN_FORM if "schema" in injection.more else OWN
-    with staged(dialect, script, backed=True, streamed=streamed, clock=clock, url=url, own_text=own_text) as stage:
+    with staged(dialect, script, backed=True, streamed=streamed, own_text=own_text, **as_it_is) as stage:
         _judge_failover(result, stage, stage.ask(streamed=streamed, **injection.more))
         if row.effect == "slow":
             _judge_slow(result, stage, injection)
+    if row.id in MORE:
+        MORE[row.id](result)
     return result
 
 

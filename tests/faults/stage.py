@@ -35,6 +35,14 @@ SCHEMAS = {
     "chat": {"response_format": {"type": "json_schema", "json_schema": {"name": "p", "strict": True, "schema": PLACE}}},
     "messages": {"output_config": {"format": {"type": "json_schema", "schema": PLACE}}},
 }
+# A provider is let choose another model than the one asked.
+SEVERAL = {
+    "chat": {"extra_body": {"models": ["another-one"]}},
+    "messages": {
+        "extra_body": {"fallbacks": [{"model": "another-one"}]},
+        "extra_headers": {"anthropic-beta": "server-side-fallback-2026-07-01,other-2026-01-01"},
+    },
+}
 KINDS: dict[str, dict[str, str]] = {"chat": {}, "messages": {"kind": "anthropic"}}
 
 
@@ -79,6 +87,8 @@ class Stage:
             fields |= TOOLS[self.wire.name]
         if more.pop("schema", None):
             fields |= SCHEMAS[self.wire.name]
+        if more.pop("several", None):
+            fields |= SEVERAL[self.wire.name]
         if deadline is not None:
             fields["extra_headers"] = {"x-switchover-deadline": str(deadline)}
         if self.wire.name == "chat":
@@ -113,16 +123,21 @@ def staged(
     dialect: str, script: Script, *, backed: bool, streamed: bool, clock: Clock | None = None,
     url: str | None = None, own_text: str = OWN,
     wrap: Callable[[Upstream], Upstream] | None = None,
+    model: str = "vendor-model",
     **changes: Any,
 ) -> Iterator[Stage]:  # fmt: skip
-    """A stage whose upstream plays ``script`` (or is at ``url``); ``changes`` are fields of its process."""
+    """A stage whose upstream plays ``script`` (or is at ``url``) and is asked for ``model``.
+
+    ``changes`` are fields of its process.
+    """
     wire = WIRES[dialect]
     with ScriptedServer(script) as vendor, ScriptedServer(good(wire, streamed, own_text)) as own:
         process = Process(
             name="p", owner="o", criticality=Criticality.CRITICAL, data=DataClass.INTERNAL, baseline="vendor",
             fallbacks=("own",) if backed else (), first_content_timeout=FIRST_CONTENT_S,
         )  # fmt: skip
-        upstreams = [spec("vendor", url or vendor.url, **KINDS[dialect]), spec("own", own.url, **KINDS[dialect])]
+        asked = spec("vendor", url or vendor.url, model=model, **KINDS[dialect])
+        upstreams = [asked, spec("own", own.url, **KINDS[dialect])]
         snapshot, token = register(replace(process, **changes), upstreams, proven=("own",) if backed else ())
         with ServedGateway(snapshot, clock=clock, wrap=wrap) as served:
             yield Stage(wire, vendor, own, served, token)
@@ -165,4 +180,4 @@ def _piece(event: Any) -> str:
 def _whole(answer: Any) -> str:
     if hasattr(answer, "choices"):
         return "".join(choice.message.content or "" for choice in answer.choices)
-    return "".join(getattr(block, "text", "") for block in answer.content)
+    return "".join(getattr(block, "text", "") or "" for block in answer.content)

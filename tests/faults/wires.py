@@ -127,6 +127,52 @@ class Messages:
         return [self.opening()[0], self.frame("content_block_start", index=0, content_block=block),
                 self.frame("content_block_delta", index=0, delta=delta)]  # fmt: skip
 
+    def hop(self, asked: str, model: str) -> dict[str, Any]:
+        """The block where another model took over."""
+        trigger = {"type": "refusal", "category": None}
+        return {"type": "fallback", "from": {"model": asked}, "to": {"model": model}, "trigger": trigger}
+
+    def iterations(self, asked: str, model: str) -> dict[str, Any]:
+        """Usage with what each of the two took."""
+        both = [{"type": "message", "model": asked}, {"type": "fallback_message", "model": model}]
+        return {
+            "input_tokens": 9,
+            "output_tokens": 6,
+            "iterations": [{**one, "input_tokens": 9, "output_tokens": 3} for one in both],
+        }
+
+    def call(self) -> dict[str, Any]:
+        """A tool call."""
+        return {"type": "tool_use", "id": "t1", "name": "find", "input": {"at": "Am"}}
+
+    def whole_handed_over(self, asked: str, model: str, *before: dict[str, Any], text: str = TEXT) -> bytes:
+        """A whole answer in which another model took over."""
+        content = [*before, self.hop(asked, model), {"type": "text", "text": text}]
+        return self.body(content=content, usage=self.iterations(asked, model)).replace(b"vendor-model", model.encode())
+
+    def handed_over(self, asked: str, model: str, *before: dict[str, Any]) -> list[bytes]:
+        """The same as a stream, with the first model named at its start."""
+        message = json.loads(self.body("")) | {"stop_reason": None, "model": asked}
+        out = [self.frame("message_start", message=message)]
+        for index, block in enumerate([*before, self.hop(asked, model)]):
+            opened = block | {"input": {}} if "input" in block else block
+            out.append(self.frame("content_block_start", index=index, content_block=opened))
+            if "input" in block:
+                delta = {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
+                out.append(self.frame("content_block_delta", index=index, delta=delta))
+            out.append(self.frame("content_block_stop", index=index))
+        index = len(before) + 1
+        delta = {"type": "text_delta", "text": TEXT}
+        ended = {"stop_reason": "end_turn", "stop_sequence": None}
+        return [
+            *out,
+            self.frame("content_block_start", index=index, content_block={"type": "text", "text": ""}),
+            self.frame("content_block_delta", index=index, delta=delta),
+            self.frame("content_block_stop", index=index),
+            self.frame("message_delta", delta=ended, usage=self.iterations(asked, model)),
+            self.frame("message_stop"),
+        ]
+
     def error(self, status: int, message: str, *, kind: str = "invalid_request_error", code: str | None = None,
               more: str = "") -> bytes:  # fmt: skip
         """An error answer."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from switchover.domain.candidate import PromptKind, PromptVersion, State, fingerprint
 from switchover.domain.cut_off import CutOff, Target, TargetKind
 from switchover.domain.process import Criticality, DataClass, Process
+from switchover.domain.register import Suspension
 from switchover.planning import BreakerState, plan
 from switchover.testing.served import proof_for, register, spec
 
@@ -51,7 +52,11 @@ def registers(draw):
                  placed_at=0.0, fault=draw(st.sampled_from([None, "denied"])),
                  expires_at=draw(st.sampled_from([None, 1.0, 2 * NOW])))  # fmt: skip
     cuts = draw(st.sampled_from([(), (cut,)]))
-    return replace(snapshot, proofs=tuple(proofs), prompt_versions=versions, cut_offs=cuts, baseline_lost=lost)
+    doubt = Suspension(at=1.0, why="answered as 'b'")
+    doubted = draw(st.sampled_from([{}, {"a": doubt}, {"vendor": doubt, "b": doubt}]))
+    return replace(
+        snapshot, proofs=tuple(proofs), prompt_versions=versions, cut_offs=cuts, baseline_lost=lost, suspended=doubted
+    )
 
 
 breakers = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(list(BreakerState)))
@@ -67,6 +72,7 @@ def test_a_fallback_serves_only_with_a_fitting_proof_in_date(snapshot, states):
         proof = attempt.proof
         assert proof is not None
         assert (proof.process, proof.upstream) == ("p", attempt.upstream.name)
+        assert proof.upstream not in snapshot.suspended
         assert proof.fingerprint == fingerprint(attempt.upstream)
         assert proof.state in good
         assert attempt.prompt_version.id == proof.prompt_version
@@ -95,6 +101,19 @@ def test_what_is_cut_off_held_or_kept_from_the_data_is_never_tried(snapshot, sta
             covered = cut.in_force(NOW) and cut.target.covers(attempt.upstream, snapshot.providers)
             assert not (covered and cut.fault is None)
             assert (attempt.drill_cut is cut) == covered
+
+
+@given(registers(), breakers)
+def test_a_baseline_in_doubt_serves_and_says_so_and_a_replacement_in_doubt_says_why_not(snapshot, states):
+    made = plan(snapshot, "p", NOW, breakers=states)
+    for attempt in made.attempts:
+        doubted = snapshot.suspended.get(attempt.upstream.name)
+        assert attempt.doubt == (doubted.why if doubted else None)
+    everything = replace(snapshot, suspended={})
+    for name in {a.upstream.name for a in plan(everything, "p", NOW, breakers=states).attempts} - {"vendor"}:
+        if name in snapshot.suspended:
+            reasons = {one.upstream: one.reason for one in made.skipped}
+            assert reasons[name] == "its proof is suspended: answered as 'b'"
 
 
 @given(registers(), breakers)

@@ -57,6 +57,8 @@ def show(
     for position, attempt in enumerate(found.attempts, 1):
         version = f", prompt version {attempt.prompt_version}" if attempt.prompt_version else ""
         ended = f"failed: {attempt.fault}" if attempt.fault else "answered"
+        if found.fault is not None and position == len(found.attempts):
+            ended = f"answered as {visible(found.model or '?')}: {found.fault}"
         print(f"  {position}. {attempt.upstream} ({attempt.model}{version}) {ended}, {attempt.elapsed_ms:.0f} ms")
     if found.usage:
         print(f"tokens: {found.usage.input} in, {found.usage.output} out")

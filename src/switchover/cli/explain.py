@@ -38,7 +38,7 @@ def print_survival(plans: Mapping[str, Plan]) -> None:
 def why(attempt: Attempt) -> str:
     """Why an upstream may serve, in a few words."""
     if attempt.proof is None:
-        return "the baseline"
+        return f"the baseline, in doubt: {attempt.doubt}" if attempt.doubt else "the baseline"
     held = (
         "held since the baseline was lost" if attempt.held else f"in date until {moment(attempt.proof.expires_at)} UTC"
     )

@@ -1,4 +1,4 @@
-"""``switchover restore``: lift a cut-off, or clear what a breaker holds."""
+"""``switchover restore``: lift a cut-off, or clear what a breaker holds and what is suspended."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ def restore(
     target: Annotated[str, typer.Argument(help="The target that was cut off, or `all`.")],
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Put everything under the target back into the plans, and let held breakers try again."""
+    """Put everything under the target back into the plans; held breakers try again, suspended proofs count again."""
     found = settings(config)
     lifted = register.lift_cut(found, None if target == "all" else target_from(target), by=getpass.getuser())
-    print(f"{lifted} cut-off{'' if lifted == 1 else 's'} lifted; held breakers under {target} are cleared.")
+    cuts = f"{lifted} cut-off{'' if lifted == 1 else 's'} lifted"
+    print(f"{cuts}; held breakers and suspended proofs under {target} are cleared.")
     print_survival(register.survival(found, ()))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from switchover.domain.candidate import Verdict
+from switchover.domain.register import Suspension
 from switchover.wiring import register
 
-from .common import DEFAULT_CONFIG, Config, Json, console, moment, print_json, settings
+from .common import DEFAULT_CONFIG, Config, Json, console, moment, plain, print_json, settings
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -21,15 +23,25 @@ def verdicts(
     config: Config = DEFAULT_CONFIG,
     as_json: Json = False,
 ) -> None:
-    """List the newest verdict of each cell."""
-    found = register.verdicts(settings(config), process)
+    """List the newest verdict of each cell, and which candidates' proofs are suspended."""
+    terms = settings(config)
+    found, doubted = register.verdicts(terms, process), register.suspensions(terms)
     if as_json:
-        print_json(found)
+        print_json([plain(one) | {"suspended": _why(doubted, one)} for one in found])
         return
     if not found:
         print("No verdicts yet. Rehearse a candidate: switchover rehearse PROCESS --candidate UPSTREAM")
         return
     console().print(table(found))
+    for name in sorted({verdict.cell.upstream for verdict in found} & set(doubted)):
+        since = moment(doubted[name].at)
+        print(f"{name}: its proof is suspended since {since} UTC: {doubted[name].why}")
+        print(f"  Once that is explained: switchover restore upstream:{name}")
+
+
+def _why(doubted: Mapping[str, Suspension], verdict: Verdict) -> str | None:
+    suspended = doubted.get(verdict.cell.upstream)
+    return suspended.why if suspended else None
 
 
 def table(found: list[Verdict]) -> Table:

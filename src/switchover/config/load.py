@@ -204,6 +204,9 @@ def _process(document: Document, name: str, section: ProcessSection, upstreams: 
         if fallback in seen:
             raise document.error((*at, "fallbacks", position), got=f"{fallback} again", want="each upstream once")
         seen.add(fallback)
+    if section.exact and section.provider_fallback:
+        want = "false where exact is true: an answer by another model would fail"
+        raise document.error((*at, "provider_fallback"), got="true", want=want)
     return Process(
         name=name,
         owner=section.owner,
@@ -220,6 +223,8 @@ def _process(document: Document, name: str, section: ProcessSection, upstreams: 
         midstream=Midstream(section.midstream),
         accept_provisional=section.accept_provisional,
         first_content_timeout=section.first_content_timeout,
+        exact=section.exact,
+        provider_fallback=section.provider_fallback,
         rehearse=_terms(document, (*at, "rehearse"), section.rehearse) if section.rehearse else None,
     )
 

@@ -124,6 +124,10 @@ class UpstreamSection(Section):
         default=None,
         description="OpenAI's interfaces that an `openai` endpoint has; default: `both` at OpenAI itself, else `chat`.",
     )
+    answers_as: tuple[str, ...] = Field(
+        default=(),
+        description="Names beside `model` that its answers may bear, such as what a deployment's alias means.",
+    )
     weights: str | None = Field(default=None, description="`starter` or `file:PATH.gguf`, for a local engine.")
     context: int = Field(default=4096, ge=256, description="Tokens of context per slot, for a local engine.")
     slots: int = Field(default=1, ge=1, le=64, description="Requests served at once, for a local engine.")
@@ -169,6 +173,14 @@ class ProcessSection(Section):
     midstream: Literal["stop", "hold"] = Field(default="stop", description="What to do when an answer breaks midway.")
     accept_provisional: bool = Field(default=False, description="Also fail over to a PROVISIONAL replacement.")
     first_content_timeout: Duration = Field(default=30.0, description="Longest wait for the first content.")
+    exact: bool = Field(
+        default=False,
+        description="An answer that names another model than the one asked is a failed attempt; "
+        "else it is served, marked and reported.",
+    )
+    provider_fallback: bool = Field(
+        default=False, description="Let callers ask a provider to answer with another model of its own."
+    )
     rehearse: RehearseSection | None = Field(default=None, description="How candidates are judged.")
 
 

@@ -51,6 +51,8 @@ def price_exchange(exchange: Exchange, upstreams: Mapping[str, UpstreamSpec]) ->
     asked = next((a.model for a in reversed(exchange.attempts) if a.upstream == spec.name), spec.model)
     if asked != spec.model:
         return Priced(None, "", gap=f"{spec.name} answered with {asked} then, and is configured with another model now")
+    if exchange.fault is not None:
+        return Priced(None, "", gap=f"{spec.name} answered with another model than {asked}, whose price is not known")
     if spec.is_own:
         return Priced(None, "", gap=_own(spec))
     if exchange.usage is None:

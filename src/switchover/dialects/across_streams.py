@@ -11,6 +11,7 @@ from . import chat_wire, messages_wire
 from .across_answers import TO_FINISH_REASON, TO_STOP_REASON, chat_usage, messages_usage
 from .across_chat_to_events import AsResponseEvents
 from .across_events_to_chat import ChunksOfResponse
+from .provider_fallback import BLOCK, handed_to
 from .sse import events
 
 
@@ -197,6 +198,8 @@ class _AsChunks:
             return b""
         if block.type == "text" and block.text:
             return self._chunk({"content": block.text})
+        if block.type == BLOCK:
+            self._model = handed_to(block.to) or self._model
         if block.type != "tool_use":
             return b""
         self._tools[event.index] = len(self._tools)

@@ -13,7 +13,8 @@ import msgspec
 from ..errors import BadRequest
 from .inner_errors import error_message
 from .messages_decoder import MessagesDecoder
-from .messages_wire import decode_answer
+from .messages_wire import WireAnswer, decode_answer
+from .provider_fallback import BLOCK, Field, handed_to, served_by, substitutes
 from .shapes import Peek, ToolCall, Whole, check_addressed, plain_metadata, read_request, with_model
 
 
@@ -30,6 +31,8 @@ class _Request(msgspec.Struct):
     tools: list[msgspec.Raw] | None = None
     output_format: msgspec.Raw = msgspec.Raw(b"null")
     output_config: dict[str, Any] | None = None
+    models: Field = msgspec.UNSET
+    fallbacks: Field = msgspec.UNSET
 
 
 _REQUEST = msgspec.json.Decoder(_Request)
@@ -65,17 +68,20 @@ class AnthropicMessages:
             metadata=plain_metadata(request.metadata),
             holds=holds,
             needs=frozenset(needs),
+            substitutes=substitutes(request.models, request.fallbacks),
         )
 
     def read_answer(self, body: bytes) -> Whole:
-        """A whole answer; raises :class:`Malformed` when it is none."""
+        """A whole answer; raises :class:`Malformed` when it is none. Tool calls that a fallback abandoned are none."""
         answer = decode_answer(body)
         blocks = answer.content or []
+        hop = next((at for at in range(len(blocks) - 1, -1, -1) if blocks[at].type == BLOCK), None)
+        served = _served(answer, hop)
         calls = [
             ToolCall(
                 id=block.id or "", name=block.name or "", arguments=msgspec.json.encode(block.input or {}).decode()
             )
-            for block in blocks
+            for block in (blocks if hop is None else blocks[hop:])
             if block.type == "tool_use"
         ]
         return Whole(
@@ -83,7 +89,9 @@ class AnthropicMessages:
             tool_calls=tuple(calls),
             reason=answer.stop_reason,
             usage=answer.usage.read() if answer.usage else None,
-            model=answer.model,
+            model=served or answer.model,
+            id=answer.id,
+            fell_back=hop is not None or served is not None,
             reasoned=any(block.type in ("thinking", "redacted_thinking") for block in blocks),
         )
 
@@ -108,6 +116,14 @@ class AnthropicMessages:
         ]
         first, last = (models[0]["id"], models[-1]["id"]) if models else (None, None)
         return msgspec.json.encode({"data": models, "has_more": False, "first_id": first, "last_id": last})
+
+
+def _served(answer: WireAnswer, hop: int | None) -> str | None:
+    """The model that the provider fell back to, where it says so."""
+    served = served_by(answer.usage.iterations) if answer.usage else None
+    if served is None and hop is not None and answer.content:
+        served = handed_to(answer.content[hop].to)
+    return served
 
 
 def _type_of(status: int) -> str:

@@ -78,6 +78,7 @@ class ChatDecoder(FrameDecoder):
             self.failure = classify(chunk.error or "The provider sent an error event.")
             return False
         self.model = self.model or chunk.model
+        self.id = self.id or chunk.id
         if chunk.usage is not None:
             self.usage = chunk.usage.read()
         for choice in chunk.choices or ():

@@ -6,6 +6,7 @@ import msgspec
 
 from .inner_errors import classify
 from .messages_wire import WireEvent, decode_event
+from .provider_fallback import BLOCK, handed_to, served_by
 from .shapes import is_utf8
 from .sse import FrameDecoder
 
@@ -19,7 +20,7 @@ _GLANCE = msgspec.json.Decoder(_Glance)
 
 # Blocks that say nothing by being opened; any other block (a tool call, a search result) is content by itself.
 _INSIDE = {"tool_use": "tool", "server_tool_use": "tool", "thinking": "reasoning"}
-_SILENT_BLOCKS = frozenset({"text", "thinking", "redacted_thinking"})
+_SILENT_BLOCKS = frozenset({"text", "thinking", "redacted_thinking", BLOCK})
 
 
 class MessagesDecoder(FrameDecoder):
@@ -29,11 +30,11 @@ class MessagesDecoder(FrameDecoder):
     must be open when a delta comes, and no index may open twice.
     """
 
-    __slots__ = ("_open", "_opened", "_started")
+    __slots__ = ("_called", "_open", "_opened", "_started")
 
     def __init__(self) -> None:
         super().__init__()
-        self._started = False
+        self._started = self._called = False
         self._open: set[int | None] = set()
         self._opened: set[int | None] = set()
 
@@ -62,7 +63,7 @@ class MessagesDecoder(FrameDecoder):
             return self._broken("events-out-of-order", "The message started twice.")
         self._started = True
         if event.message is not None:
-            self.model = event.message.model
+            self.model, self.id = event.message.model, event.message.id
             self.usage = event.message.usage.read() if event.message.usage else None
         return True
 
@@ -71,11 +72,21 @@ class MessagesDecoder(FrameDecoder):
             return self._broken("events-out-of-order", "A content block started twice, or before its message.")
         self._open.add(event.index)
         self._opened.add(event.index)
-        self.inside = _INSIDE.get(event.content_block.type or "", "")
-        if event.content_block.type not in _SILENT_BLOCKS:
+        kind = event.content_block.type
+        self.inside = _INSIDE.get(kind, "")
+        if kind not in _SILENT_BLOCKS:
             self.committed = True
             self.progressed += 1
+        if kind == "tool_use":
+            self._called = True
+        elif kind == BLOCK:
+            self.abandons = self._called
+            self._handed_over(handed_to(event.content_block.to))
         return True
+
+    def _handed_over(self, model: str | None) -> None:
+        self.fell_back = True
+        self.model = model or self.model
 
     def _block_delta(self, event: WireEvent) -> bool:
         if event.index not in self._open or event.delta is None:
@@ -101,6 +112,9 @@ class MessagesDecoder(FrameDecoder):
             self.reason = event.delta.stop_reason
         if event.usage is not None:
             self.usage = event.usage.read(self.usage)
+            served = served_by(event.usage.iterations)
+            if served is not None:
+                self._handed_over(served)
         return True
 
     def _message_stop(self, event: WireEvent) -> bool:

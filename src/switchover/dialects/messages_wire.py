@@ -19,6 +19,7 @@ class WireUsage(msgspec.Struct):
     output_tokens: int | None = None
     cache_read_input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
+    iterations: Any = None
 
     def read(self, earlier: Usage | None = None) -> Usage:
         """As the domain counts: ``input`` is all input tokens, cached ones among them.
@@ -40,6 +41,7 @@ class WireBlock(msgspec.Struct):
     id: str | None = None
     name: str | None = None
     input: Any = None
+    to: Any = None
 
 
 class WireAnswer(msgspec.Struct):

@@ -14,6 +14,7 @@ from ..errors import BadRequest
 from .chat_decoder import ChatDecoder
 from .chat_wire import WireChoice, WireMessage, decode_answer
 from .inner_errors import error_message
+from .provider_fallback import Field, substitutes
 from .shapes import Peek, ToolCall, Whole, check_addressed, plain_metadata, read_request, with_model
 
 
@@ -40,6 +41,8 @@ class _Request(msgspec.Struct):
     n: int | None = None
     logprobs: bool | None = None
     stream_options: _StreamOptions | None = None
+    models: Field = msgspec.UNSET
+    fallbacks: Field = msgspec.UNSET
 
 
 NO_NEEDS: frozenset[str] = frozenset()
@@ -84,6 +87,7 @@ class OpenAIChat:
             needs=frozenset(needs) if needs else NO_NEEDS,
             n=n,
             include_usage=bool(options and options.include_usage),
+            substitutes=substitutes(request.models, request.fallbacks),
         )
 
     def read_answer(self, body: bytes) -> Whole:
@@ -102,6 +106,7 @@ class OpenAIChat:
             reason=choice.finish_reason,
             usage=answer.usage.read() if answer.usage else None,
             model=answer.model,
+            id=answer.id,
             reasoned=bool(message.reasoning_content or message.reasoning),
         )
 

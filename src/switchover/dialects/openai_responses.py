@@ -14,6 +14,7 @@ import msgspec
 from ..errors import BadRequest
 from .inner_errors import error_message
 from .openai_chat import OpenAIChat
+from .provider_fallback import Field, substitutes
 from .responses_decoder import ResponsesDecoder
 from .responses_wire import WireItem, decode_answer
 from .shapes import Peek, ToolCall, Whole, plain_metadata, read_request, with_model
@@ -49,6 +50,8 @@ class _Request(msgspec.Struct):
     previous_response_id: str | None = None
     conversation: Any = None
     prompt: Any = None
+    models: Field = msgspec.UNSET
+    fallbacks: Field = msgspec.UNSET
 
 
 _REQUEST = msgspec.json.Decoder(_Request)
@@ -91,6 +94,7 @@ class OpenAIResponses:
             metadata=plain_metadata(request.metadata),
             holds=holds,
             needs=frozenset(needs),
+            substitutes=substitutes(request.models, request.fallbacks),
         )
 
     def with_model(self, body: bytes, model: str) -> bytes:
@@ -108,6 +112,7 @@ class OpenAIResponses:
             reason=answer.reason,
             usage=answer.usage.read() if answer.usage else None,
             model=answer.model,
+            id=answer.id,
             # Beside an item that is an answer by itself, such as an image, reasoning makes no answer empty.
             reasoned=any(item.type == "reasoning" for item in items) and all(item.is_silent for item in items),
         )

@@ -129,6 +129,7 @@ class ResponsesDecoder(FrameDecoder):
 
     def _read(self, response: WireResponse) -> None:
         self.model = response.model or self.model
+        self.id = self.id or response.id
         if response.usage is not None:
             self.usage = response.usage.read()
 

@@ -34,7 +34,7 @@ class Peek(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ``holds``: a partial answer would be useless or dangerous, so nothing may be relayed before the answer is complete.
     ``needs``: of ``tools``, ``json_schema``, ``vision``, ``n``, ``logprobs`` and ``state``, what a provider keeps of
     earlier answers. ``n``: answers asked for at once, which a decoder must be told. ``include_usage``: the caller asked
-    for a usage chunk at the end of the stream.
+    for a usage chunk at the end of the stream. ``substitutes``: fields that let the provider answer with another model.
     """
 
     model: str
@@ -44,6 +44,7 @@ class Peek(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     needs: frozenset[str] = frozenset()
     n: int = 1
     include_usage: bool = False
+    substitutes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,10 @@ class ToolCall:
 
 
 class Whole(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer that was not streamed; of several choices, the first. ``text`` None means that there is none."""
+    """An answer that was not streamed; of several choices, the first. ``text`` None means that there is none.
+
+    ``id`` is the provider's. ``fell_back``: the provider went over to ``model`` by itself, within this answer.
+    """
 
     text: str | None
     tool_calls: tuple[ToolCall, ...]
@@ -64,6 +68,8 @@ class Whole(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage | None
     model: str | None
     reasoned: bool = False
+    id: str | None = None
+    fell_back: bool = False
 
     @property
     def is_empty(self) -> bool:

@@ -139,15 +139,20 @@ class FrameDecoder(ABC):
     are comments; nothing after the terminal event is returned. ``progressed`` counts events in which the model
     produced anything, reasoning included, for idle timers that pings must not reset. ``lost_terminal`` is what a
     relay should send last when the answer was whole but its terminal event was lost. ``reason`` is the finish reason.
-    ``inside`` is what the answer is in the middle of, if that is not text: ``tool`` or ``reasoning``.
+    ``inside`` is what the answer is in the middle of, if that is not text: ``tool`` or ``reasoning``. ``id`` is the
+    provider's name of the answer. ``fell_back``: the provider went over to ``model`` by itself, within this answer;
+    ``abandons``: with a tool call begun, which nobody must see.
     """
 
     __slots__ = (
         "_between",
         "_scanner",
+        "abandons",
         "committed",
         "failure",
+        "fell_back",
         "finished",
+        "id",
         "inside",
         "lost_terminal",
         "model",
@@ -166,6 +171,8 @@ class FrameDecoder(ABC):
         self.failure: Failure | None = None
         self.usage: Usage | None = None
         self.model: str | None = None
+        self.id: str | None = None
+        self.fell_back = self.abandons = False
         self.reason: str | None = None
         self.reasoned = False
         self.inside = ""

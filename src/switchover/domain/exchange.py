@@ -31,7 +31,10 @@ class Usage:
 # The three below are made for every request; freezing them would double what that costs.
 @dataclass(slots=True, kw_only=True)
 class AttemptRecord:
-    """One try at one upstream. ``fault`` is the id of ``facts/faults.yaml``, or None when it answered."""
+    """One try at one upstream. ``fault`` is the id of ``facts/faults.yaml``, or None when it answered as asked.
+
+    The last try of an answered exchange has one where another model answered: the exchange's ``model``.
+    """
 
     upstream: str
     model: str
@@ -80,6 +83,13 @@ class Exchange:
     error_code: str | None = None
     dropped: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def fault(self) -> str | None:
+        """What is wrong with an answer that was served all the same: ``model-swapped``, ``provider-fell-back``."""
+        last = self.attempts[-1] if self.attempts else None
+        served = last is not None and self.outcome is Outcome.COMPLETE and last.upstream == self.upstream
+        return last.fault if last is not None and served else None
 
     @property
     def switched(self) -> bool:

@@ -12,10 +12,14 @@ from .exchange import Usage
 
 @dataclass(slots=True, kw_only=True)
 class OutboundRequest:
-    """One call to an upstream: ``body`` is in the upstream's dialect; timeouts in seconds."""
+    """One call to an upstream: ``body`` is in the upstream's dialect; timeouts in seconds.
+
+    ``name`` is ours for this attempt: sent along, so that a provider who echoes it tells whose the answer is.
+    """
 
     body: bytes
     stream: bool
+    name: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     connect_timeout: float = 3.0
     answer_timeout: float = 600.0

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from .jurisdiction import within
+from .model_name import is_other_model
 
 
 class Criticality(StrEnum):
@@ -69,7 +70,7 @@ class UpstreamSpec:
     "file:PATH"), never the secret. ``host`` and ``developer`` are provider names. ``base_url`` ends before the path of
     the call ("https://host/v1" for OpenAI, "https://host" for Anthropic, as their SDKs take it). For ``local`` and
     ``student`` it is filled in at run time. ``speaks`` says which of OpenAI's interfaces an ``openai`` endpoint
-    has: "chat", "responses" or "both".
+    has: "chat", "responses" or "both". ``answers_as``: names beside ``model`` under which its answers may come.
     """
 
     name: str
@@ -80,6 +81,7 @@ class UpstreamSpec:
     base_url: str | None = None
     key: str | None = None
     speaks: str = "chat"
+    answers_as: tuple[str, ...] = ()
     weights: str | None = None
     context: int = 4096
     slots: int = 1
@@ -90,6 +92,15 @@ class UpstreamSpec:
     def is_own(self) -> bool:
         """True when it runs on our own machine."""
         return self.kind in ("local", "student")
+
+    def answers_to(self, model: str) -> bool:
+        """False for an answer that names another model than is asked for here, under any of its names.
+
+        What runs on our own machine is known by its weights, whatever it calls itself.
+        """
+        if model == self.model or self.is_own or not is_other_model(self.model, model):
+            return True
+        return any(not is_other_model(name, model) for name in self.answers_as)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +130,11 @@ class RehearsalTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """A business activity that relies on AI answers. ``routes`` are the model names its callers ask for."""
+    """A business activity that relies on AI answers. ``routes`` are the model names its callers ask for.
+
+    ``exact``: an answer by another model than the one asked is a failed attempt. ``provider_fallback``: a provider may
+    be asked to let another model of its own answer.
+    """
 
     name: str
     owner: str
@@ -133,6 +148,8 @@ class Process:
     midstream: Midstream = Midstream.STOP
     accept_provisional: bool = False
     first_content_timeout: float = 30.0
+    exact: bool = False
+    provider_fallback: bool = False
     rehearse: RehearsalTerms | None = None
 
     @property

@@ -22,12 +22,20 @@ class CallerKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Suspension:
+    """An upstream's proofs do not count from ``at`` (Unix seconds) until somebody restores it; ``why`` in words."""
+
+    at: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """The register at one moment. ``version`` rises with every change; workers swap whole snapshots.
 
     ``baseline_lost`` says since when a process's baseline is held to be gone (cut off or denied).
     ``endpoints`` gives the base URL of own engines while they run. ``restored`` says when an operator last restored an
-    upstream, so that a breaker held before that moment lets go.
+    upstream, so that a breaker held before that moment lets go. ``suspended`` names upstreams whose proofs are.
     """
 
     version: int
@@ -42,3 +50,4 @@ class Snapshot:
     baseline_lost: Mapping[str, float] = field(default_factory=dict)
     endpoints: Mapping[str, str] = field(default_factory=dict)
     restored: Mapping[str, float] = field(default_factory=dict)
+    suspended: Mapping[str, Suspension] = field(default_factory=dict)

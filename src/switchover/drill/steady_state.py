@@ -10,6 +10,7 @@ from switchover.domain.cut_off import CutOff
 from switchover.store import Store
 from switchover.store.drills import cut_offs
 from switchover.store.proofs import proofs
+from switchover.store.register import suspensions
 
 from .observe import between
 from .order import DrillOrder
@@ -42,9 +43,9 @@ def measure(order: DrillOrder, store: Store, since: float, until: float) -> Stea
 def replacement(order: DrillOrder, store: Store, now: float) -> Proof | None:
     """The proof, in date until the drill is over, of the first fallback that would take over."""
     accepted = {State.READY, State.PROVISIONAL} if order.process.accept_provisional else {State.READY}
-    held = proofs(store, order.process.name, now=now + order.duration)
+    held, doubted = proofs(store, order.process.name, now=now + order.duration), suspensions(store)
     for name in order.process.fallbacks:
-        if name in order.lost:
+        if name in order.lost or name in doubted:
             continue
         made_with = fingerprint(order.upstreams[name])
         for proof in held:

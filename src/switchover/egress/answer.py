@@ -63,6 +63,11 @@ class HttpAnswer:
         return self._fields
 
     @property
+    def head(self) -> bytes:
+        """Status line and header lines as they came."""
+        return self._head
+
+    @property
     def framed(self) -> bool:
         """Whether the body's end is told by something else than the connection's."""
         return "content-length" in self.headers or "transfer-encoding" in self.headers or self.status == 204

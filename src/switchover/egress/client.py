@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 from switchover import __version__
 from switchover.clock import Clock
 from switchover.domain.ports import Answer
-from switchover.errors import AddressRefused, Reset, TooSlow, Unreachable, Untrusted
+from switchover.errors import AddressRefused, Crossed, Reset, TooSlow, Unreachable, Untrusted
 
 from .addresses import Address, is_literal_loopback, resolve
 from .connection import Connection
+from .echo import HEADER, Echoes
 
 # Below the 60 s after which common load balancers drop an idle connection.
 KEEP_IDLE_S = 45.0
@@ -71,6 +72,7 @@ class Client:
         self._tls = tls
         self._idle: dict[Origin, deque[Connection]] = {}
         self._open: set[Connection] = set()
+        self._echoes = Echoes()
 
     def prepare(self, method: str, url: str, headers: Mapping[str, str], *, local: bool = False) -> Endpoint:
         """An endpoint to send many requests to. Raises AddressRefused for an origin outside the allow-list.
@@ -114,17 +116,21 @@ class Client:
         body: bytes,
         *,
         extra: Mapping[str, str] | None = None,
+        name: str = "",
         connect_timeout: float = 3.0,
         answer_timeout: float = 600.0,
     ) -> Answer:
-        """Sends a request; returns at the response head.
+        """Sends a request; returns at the response head. ``name``: see :class:`~switchover.egress.echo.Echoes`.
 
         ``connect_timeout`` covers name, connection and TLS; ``answer_timeout`` the wait for the head (inf: the caller
-        of this method keeps the time). Raises Unreachable, AddressRefused, Reset, TooSlow, Malformed. A pooled
+        of this method keeps the time). Raises Unreachable, AddressRefused, Reset, TooSlow, Malformed, Crossed. A pooled
         connection that closes before any byte of an answer is replaced by a fresh one, once. Cancelling closes the
         connection.
         """
         lines = frozen(extra) if extra else b""
+        named = name.encode("latin-1")
+        if named:
+            lines = b"%b%b: %b\r\n" % (lines, HEADER, named)
         data = b"%b%d\r\n%b\r\n%b" % (endpoint.head, len(body), lines, body)
         connection = self._take(endpoint)
         pooled = connection is not None
@@ -145,6 +151,9 @@ class Client:
                 if timer is not None:
                     timer.cancel()
             if answer.status:
+                if named and answer.status < 300 and self._echoes.is_crossed(endpoint.origin, named, answer.head):
+                    answer.close()
+                    raise Crossed(f"{endpoint.host} sent the answer to another request")
                 return answer
             failure = answer.error or Reset("the upstream closed the connection without an answer")
             answer.close()

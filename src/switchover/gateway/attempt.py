@@ -11,12 +11,27 @@ import msgspec
 from switchover import prompts
 from switchover.dialects import DIALECTS
 from switchover.dialects.across import StreamTranslator, translate_answer, translate_request
+from switchover.dialects.provider_fallback import (
+    frames_without_abandoned,
+    without_abandoned,
+    without_asking,
+    without_fields,
+)
 from switchover.dialects.sse import FrameDecoder
 from switchover.domain.candidate import PromptKind
 from switchover.domain.cut_off import CutOff
 from switchover.domain.exchange import Usage
 from switchover.domain.ports import Answer, OutboundRequest, Truncated, Upstream
-from switchover.errors import BadRequest, Cut, EmptyAnswer, Malformed, ModelMissing, ReasoningOnly, SwitchoverError
+from switchover.errors import (
+    BadRequest,
+    Cut,
+    EmptyAnswer,
+    Malformed,
+    ModelMissing,
+    ModelSwapped,
+    ReasoningOnly,
+    SwitchoverError,
+)
 from switchover.faults import FAULTS
 from switchover.planning import Attempt
 from switchover.upstreams.classify import classify, classify_failure
@@ -35,7 +50,9 @@ class Opened:
     """An answer that passed the commit point, or is whole.
 
     ``ready`` are bytes for the caller, in the caller's dialect; ``whole`` says that nothing follows. Else what follows
-    comes from ``stream.answer``, to be put through :meth:`Stream.take`.
+    comes from ``stream.answer``, to be put through :meth:`Stream.take`. ``id`` is the provider's; ``fell_back``: it
+    went over to ``model`` by itself. ``fault`` is what is wrong with an answer that is served all the same, and
+    ``swapped`` what that counts as.
     """
 
     attempt: Attempt
@@ -45,6 +62,10 @@ class Opened:
     usage: Usage | None = None
     stream: Stream | None = None
     whole: bool = False
+    id: str | None = None
+    fell_back: bool = False
+    fault: str | None = None
+    swapped: ModelSwapped | None = None
 
 
 @dataclass(slots=True)
@@ -60,6 +81,12 @@ class Stream:
         """Frames that may be relayed."""
         frames = self.decoder.feed(data)
         return self.translator.feed(frames) if self.translator is not None and frames else frames
+
+    def held(self, frames: bytes) -> bytes:
+        """All frames of an answer of which nothing was relayed, without what its provider abandoned."""
+        if self.decoder.abandons:
+            frames = frames_without_abandoned(frames)
+        return self.translator.feed(frames) if self.translator is not None else frames
 
     def check(self) -> None:
         """Raises the UpstreamError that an error event or a bad frame stands for."""
@@ -95,14 +122,15 @@ def render(call: Call, attempt: Attempt, dialect: str, artefacts: Artefacts) -> 
     """The request as the upstream takes it, and what had to be left out of it. Raises BadRequest when it can't be."""
     model, source = attempt.upstream.model, call.dialect.name
     version = attempt.prompt_version
+    body, dropped = _plain(call)
     if version is None or version.kind is PromptKind.AS_IS:
         if source == dialect:
-            return call.dialect.with_model(call.body, model), ()
-        return translate_request(call.body, source, dialect, model)
-    body = call.body
-    dropped: tuple[str, ...] = ()
+            return call.dialect.with_model(body, model), dropped
+        body, more = translate_request(body, source, dialect, model)
+        return body, dropped + more
     if source != "openai_chat":
-        body, dropped = translate_request(body, source, "openai_chat", model)
+        body, more = translate_request(body, source, "openai_chat", model)
+        dropped += more
     try:
         artefact = artefacts(version.artefact) if version.artefact else None
         body = msgspec.json.encode(prompts.apply(version, msgspec.json.decode(body), artefact, model=model))
@@ -117,14 +145,27 @@ def render(call: Call, attempt: Attempt, dialect: str, artefacts: Artefacts) -> 
     return body, dropped
 
 
+def _plain(call: Call) -> tuple[bytes, tuple[str, ...]]:
+    """The request without what would let its provider answer with another model, unless the route allows that."""
+    if call.process.provider_fallback:
+        return call.body, ()
+    names = call.peek.substitutes
+    body = without_fields(call.body, names) if names else call.body
+    return (body, names + without_asking(call.passed)[1]) if names or call.passed else (body, ())
+
+
 def meets(cut: CutOff | None, exchange: str) -> CutOff | None:
     """The drilled cut-off if this exchange is in its share."""
     return cut if cut is not None and cut.reaches(exchange) else None
 
 
-def ask(call: Call, upstream: Upstream, body: bytes, cut: CutOff | None) -> Awaitable[Answer]:
-    """The upstream's answer at its head; behind a fault when a drill says so."""
-    request = OutboundRequest(body=body, stream=call.peek.stream, headers=call.passed, answer_timeout=math.inf)
+def ask(call: Call, upstream: Upstream, body: bytes, cut: CutOff | None, number: int) -> Awaitable[Answer]:
+    """The upstream's answer at its head; behind a fault when a drill says so. ``number`` is the attempt's."""
+    headers = call.passed
+    if headers and not call.process.provider_fallback:
+        headers = without_asking(headers)[0]
+    name, stream = f"{call.id}-{number}", call.peek.stream
+    request = OutboundRequest(body=body, stream=stream, headers=headers, name=name, answer_timeout=math.inf)
     if cut is None or cut.fault is None:
         return upstream.answer(request)
     answer: Awaitable[Answer] = FAULTS[cut.fault](**cut.settings).call(upstream, request)
@@ -149,12 +190,14 @@ async def open_answer(
     whole = source.read_answer(body)
     if whole.is_empty:
         raise nothing(upstream.name, reasoned=whole.reasoned)
+    if whole.fell_back:
+        body = without_abandoned(body)
     if call.peek.needs & FORMED:
         check_form(call, source.name, False, body, upstream.name)
     model = whole.model or attempt.upstream.model
     if source is not call.dialect:
         body = translate_answer(body, source.name, call.dialect.name, model=model)
-    return Opened(attempt, dropped, body, model, whole.usage, whole=True)
+    return Opened(attempt, dropped, body, model, whole.usage, whole=True, id=whole.id, fell_back=whole.fell_back)
 
 
 async def _open_stream(
@@ -170,14 +213,17 @@ async def _open_stream(
     stream = Stream(upstream.name, answer, decoder, translator)
     ready: list[bytes] = []
     hold = call.peek.holds or call.process.midstream == "hold"
+    take = decoder.feed if hold else stream.take
     try:
         async for data in answer.chunks():
-            ready.append(stream.take(data))
+            ready.append(take(data))
             stream.check()
             if decoder.finished:
                 break
             if decoder.committed and not hold:
-                return Opened(attempt, dropped, b"".join(ready), stream=stream)
+                return opened_stream(attempt, dropped, b"".join(ready), stream)
+        if hold:
+            ready = [stream.held(b"".join(ready))]
         ready.append(stream.end())
     except Cut as cut:
         raise stream.named(cut, call) from cut
@@ -186,7 +232,17 @@ async def _open_stream(
     body = b"".join(ready)
     if call.peek.needs & FORMED:
         check_form(call, call.dialect.name, True, body, upstream.name)
-    return Opened(attempt, dropped, body, stream=stream, whole=True)
+    return opened_stream(attempt, dropped, body, stream, whole=True)
+
+
+def opened_stream(
+    attempt: Attempt, dropped: tuple[str, ...], ready: bytes, stream: Stream, *, whole: bool = False
+) -> Opened:
+    """A stream that is to be relayed, with what its first frames say of it."""
+    decoder = stream.decoder
+    return Opened(
+        attempt, dropped, ready, decoder.model, stream=stream, whole=whole, id=decoder.id, fell_back=decoder.fell_back
+    )
 
 
 def nothing(name: str, *, reasoned: bool) -> EmptyAnswer:

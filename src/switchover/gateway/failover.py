@@ -17,6 +17,7 @@ from switchover.planning import Attempt, Board, BreakerState, Plan, Timers
 from .admit import Call
 from .attempt import Artefacts, Opened, ask, meets, open_answer, render, speaking
 from .guard import OUT_OF_TIME, TICK_S, TOO_SLOW, Guard
+from .identity import FELL_BACK, Identity
 
 MAX_ATTEMPTS = 3
 LAST_ATTEMPT_S = 600.0
@@ -60,9 +61,10 @@ class Failover:
         artefacts: Artefacts,
         rng: random.Random,
         on_held: OnHeld,
+        identity: Identity,
     ) -> None:
         self._upstream, self._clock, self._artefacts, self._rng = upstream, clock, artefacts, rng
-        self._on_held = on_held
+        self._on_held, self._identity = on_held, identity
         self.board = Board()
         self.drills: dict[str, Board] = {}
         self.timers = Timers()
@@ -160,8 +162,10 @@ class Failover:
         try:
             upstream = speaking(self._upstream(spec), call, attempt)
             body, dropped = render(call, attempt, upstream.dialect, self._artefacts)
-            answer = await ask(call, upstream, body, cut)
-            opened = await open_answer(call, attempt, upstream, answer, dropped)
+            answer = await ask(call, upstream, body, cut, len(records) + 1)
+            made = await open_answer(call, attempt, upstream, answer, dropped)
+            self._identity.check(call, spec, made)
+            opened = made
         except UpstreamError as error:
             failure = error
         except asyncio.CancelledError:
@@ -180,7 +184,7 @@ class Failover:
             AttemptRecord(
                 upstream=spec.name,
                 model=spec.model,
-                fault=failure.fault if failure else None,
+                fault=failure.fault if failure else opened.fault if opened else None,
                 status=failure.seen_status if failure else answer.status if answer else None,
                 elapsed_ms=(now - begun) * 1000,
                 prompt_version=attempt.prompt_version.id if attempt.prompt_version else None,
@@ -197,16 +201,23 @@ class Failover:
             if expired:
                 raise out_of_time(call) from failure
             raise failure
-        if not call.peek.stream:
+        if opened is not None and opened.swapped is not None:
+            self.failed(attempt, call.id, opened.swapped)
+        elif not call.peek.stream:
             board.answered(spec, now)
         return opened
 
     def failed(self, attempt: Attempt, exchange: str, error: UpstreamError) -> None:
-        """Counts a failure, and reports what is held from now on, unless it was drilled."""
+        """Counts a failure, and reports what is held or doubted from now on, unless it was drilled."""
+        if error.fault == FELL_BACK:
+            # The model declined, which is no failure.
+            return
         board = self.board_for(attempt, exchange)
         held = board.failed(attempt.upstream, error, self._clock.monotonic())
         if held is not None and board is self.board:
             self._on_held(held[0], attempt.upstream.name, error.fault)
+        if board is self.board:
+            self._identity.alarm(attempt.upstream, error)
 
     async def _may_retry(self, name: str, errors: list[UpstreamError]) -> bool:
         if not errors or errors[-1].retry != "once":

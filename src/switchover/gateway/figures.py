@@ -36,6 +36,7 @@ def degraded(gateway: Gateway) -> list[str]:
         stale = gateway.neighbours.stale_for
         found.append(f"register: for {stale:.0f} s no change has come through: {gateway.neighbours.trouble}")
     found += [f"{name}: its baseline is lost" for name in snapshot.baseline_lost]
+    found += [f"{name}: its proofs are suspended: {one.why}" for name, one in snapshot.suspended.items()]
     now = gateway.clock.monotonic()
     for name, spec in snapshot.upstreams.items():
         state = board.state(spec, now)
@@ -48,6 +49,8 @@ def _samples(gateway: Gateway) -> Iterator[Sample]:
     snapshot, spool = gateway.source.current, gateway.spool
     yield from gateway.metrics.samples()
     yield from _breakers(gateway)
+    for name in snapshot.suspended:
+        yield Sample("switchover_proofs_suspended", (name,), 1)
     # A recorder without a disk has nothing more to make durable than what it has.
     durable: int = getattr(spool, "durable", spool.written)
     yield Sample("switchover_recording_lag_records", (), max(gateway.metrics.recorded - durable, 0))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 from switchover.clock import Clock
 from switchover.domain.exchange import AttemptRecord, Exchange, Outcome
+from switchover.domain.model_name import LONGEST
 from switchover.domain.ports import Upstream
 from switchover.domain.process import UpstreamSpec
 from switchover.errors import Stalled, SwitchoverError, UpstreamError
@@ -19,6 +20,7 @@ from .attempt import Artefacts, Opened
 from .caller import Caller, line
 from .failover import Failover, OnHeld
 from .guard import Guard, Watch
+from .identity import FELL_BACK, Identity, OnSuspended
 from .metrics import Metrics
 from .neighbours import Neighbours
 from .plans import Plans
@@ -32,7 +34,7 @@ log = logging.getLogger(__name__)
 MOST_SAID = 1000
 
 
-def _nobody(scope: str, upstream: str, reason: str) -> None:
+def _nobody(*_said: str) -> None:
     """Nobody asked to be told."""
 
 
@@ -45,6 +47,7 @@ class Gateway:
     ``spool``: the recorder, started by whoever made it. ``artefacts(sha256)``: bytes of a prompt version's artefact.
     ``pepper``: the HMAC key of caller keys. ``hosts``: the host names callers may use, without port.
     ``on_held(scope, upstream, fault)``: told when a breaker is held from now on; must return at once.
+    ``on_suspended(upstream, why)``: the same for proofs that must not count any more.
     ``rng``: jitter of retries. ``neighbours``: the other workers and the keeper; absent, it is the only worker.
     """
 
@@ -59,6 +62,7 @@ class Gateway:
         *,
         hosts: Iterable[str] = (),
         on_held: OnHeld = _nobody,
+        on_suspended: OnSuspended = _nobody,
         rng: random.Random | None = None,
         neighbours: Neighbours | None = None,
     ) -> None:
@@ -69,7 +73,7 @@ class Gateway:
         self.metrics = Metrics()
         self.neighbours = neighbours or Neighbours("worker-0", None, clock)
         # Nearly all answers carry one of a few sets of headers beside their id.
-        self._said: dict[tuple[str, str, str, str, tuple[str, ...]], bytes] = {}
+        self._said: dict[tuple[str, str, str, str, tuple[str, ...], str | None], bytes] = {}
         self.plans = Plans(upstream_factory, clock)
         self.failover = Failover(
             upstream=self.plans.upstream,
@@ -77,6 +81,7 @@ class Gateway:
             artefacts=artefacts,
             rng=rng or random.Random(),  # noqa: S311  # jitter, not a secret
             on_held=on_held,
+            identity=Identity(lambda: self.source.current, on_suspended, self.metrics),
         )
 
     async def handle(self, caller: Caller, dialect: AnyDialect) -> None:
@@ -172,8 +177,12 @@ class Gateway:
                 if isinstance(sent.error, Stalled):
                     self.failover.paused(call, opened, sent.silence)
             elif sent.outcome is Outcome.COMPLETE:
-                board = self.failover.board_for(opened.attempt, call.id)
-                board.answered(opened.attempt.upstream, self.clock.monotonic())
+                if opened.swapped is None:
+                    board = self.failover.board_for(opened.attempt, call.id)
+                    board.answered(opened.attempt.upstream, self.clock.monotonic())
+                if decoder.fell_back and opened.fault is None:
+                    # Only told after the commit point.
+                    attempts[-1].fault = FELL_BACK
                 self.failover.paused(call, opened, sent.silence)
         upstream, elapsed = opened.attempt.upstream.name if opened else None, self.clock.monotonic() - call.begun
         exchange = Exchange(
@@ -227,11 +236,12 @@ class Gateway:
     def _headers(self, call: Call, attempts: list[AttemptRecord], opened: Opened | None) -> bytes:
         """What happened, for whoever looks: ``-attempts`` lists upstream:fault, the last one "ok" if it answered."""
         by, dropped = (opened.attempt.upstream.name, opened.dropped) if opened is not None else ("", ())
+        named = (opened.model or "")[:LONGEST] if opened is not None and opened.fault is not None else None
         if len(attempts) == 1 and attempts[0].fault is None:
             tried = f"{by}:ok"
         else:
             tried = ", ".join([f"{one.upstream}:{one.fault or 'ok'}" for one in attempts])
-        key = (call.peek.model, tried, by, call.process.baseline, dropped)
+        key = (call.peek.model, tried, by, call.process.baseline, dropped, named)
         lines = self._said.get(key)
         if lines is None:
             switched = bool(by) and (len(attempts) > 1 or by != call.process.baseline)
@@ -239,6 +249,8 @@ class Gateway:
             lines += line("x-switchover-switched", "true" if switched else "false")
             lines += line("x-switchover-upstream", by) if by else b""
             lines += line("x-switchover-dropped", ", ".join(dropped)) if dropped else b""
+            if opened is not None and named is not None:
+                lines += line("x-switchover-unproven", opened.fault or "") + line("x-switchover-model", named)
             if len(self._said) >= MOST_SAID:
                 self._said.clear()
             self._said[key] = lines

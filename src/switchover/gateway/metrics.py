@@ -53,7 +53,17 @@ METRICS = {
         Metric("switchover_attempts_total", "counter", "attempts", SERVED, "Attempts that ended, well or not."),
         Metric(
             "switchover_errors_total", "counter", "attempts", (*SERVED, "fault", "drilled"),
-            "Attempts that failed, by fault; drilled is true for those that met a drill's cut-off.",
+            "Attempts that failed, or answered with another model, by fault; "
+            "drilled is true for those that met a drill's cut-off.",
+        ),
+        Metric(
+            "switchover_alarms_total", "counter", "answers", ("upstream", "fault"),
+            "Answers by another model than the one asked (model-swapped) or to another request (answer-crossed): "
+            "a person should look.",
+        ),
+        Metric(
+            "switchover_proofs_suspended", "gauge", "always 1", ("upstream",),
+            "The upstream's proofs do not count, as its answers name another model.",
         ),
         Metric(
             "switchover_retries_total", "counter", "attempts", SERVED,
@@ -136,6 +146,11 @@ class Metrics:
         self.open = 0
         self.recorded = 0
         self._served: dict[tuple[str, str, str], Served] = {}
+        self._alarms: defaultdict[tuple[str, str], int] = defaultdict(int)
+
+    def alarm(self, upstream: str, fault: str) -> None:
+        """An answer that a person should look at."""
+        self._alarms[upstream, fault] += 1
 
     def begun(self, number: int) -> None:
         """A request is admitted; ``number`` is that of its intent in the spool, below zero when it was lost."""
@@ -187,6 +202,8 @@ class Metrics:
     def samples(self) -> Iterator[Sample]:
         """Everything counted so far."""
         yield Sample("switchover_open_requests", (), self.open)
+        for labels, count in self._alarms.items():
+            yield Sample("switchover_alarms_total", labels, count)
         for key, served in self._served.items():
             for outcome, count in served.outcomes.items():
                 yield Sample("switchover_requests_total", (*key, outcome.value), count)

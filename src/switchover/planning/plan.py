@@ -27,7 +27,8 @@ class Attempt:
     """One try: an upstream, how it is asked, and why it may be.
 
     ``proof`` is None for the baseline, which needs none. ``held``: the proof has lapsed, but was in date when the
-    baseline was lost. ``drill_cut`` wraps the upstream in a fault for its share of the traffic.
+    baseline was lost. ``drill_cut`` wraps the upstream in a fault for its share of the traffic. ``doubt``: why its
+    proofs would be suspended, for a baseline, which serves all the same.
     """
 
     upstream: UpstreamSpec
@@ -35,6 +36,7 @@ class Attempt:
     proof: Proof | None = None
     drill_cut: CutOff | None = None
     held: bool = False
+    doubt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +150,12 @@ def _concerns(cut: CutOff, process: Process, spec: UpstreamSpec, snapshot: Snaps
 
 def _proven(snapshot: Snapshot, process: Process, spec: UpstreamSpec, now: float) -> Attempt | None:
     drilled = (c for c in snapshot.cut_offs if c.fault is not None and _concerns(c, process, spec, snapshot, now))
-    attempt = Attempt(upstream=spec, drill_cut=next(drilled, None))
+    suspended = snapshot.suspended.get(spec.name)
+    attempt = Attempt(upstream=spec, drill_cut=next(drilled, None), doubt=suspended.why if suspended else None)
     if spec.name == process.baseline:
         return attempt
+    if suspended is not None:
+        return None
     fitting = [p for p in _fitting(snapshot, process, spec) if _serves(snapshot, process, p, now)]
     if not fitting:
         return None
@@ -190,6 +195,9 @@ def _lapses(snapshot: Snapshot, process: Process, proof: Proof) -> float:
 def _unproven(snapshot: Snapshot, process: Process, spec: UpstreamSpec, now: float) -> str:
     """Why no proof serves, in a few words."""
     fitting = _fitting(snapshot, process, spec)
+    suspended = snapshot.suspended.get(spec.name)
+    if fitting and suspended is not None:
+        return f"its proof is suspended: {suspended.why}"
     if any(p.state is State.PROVISIONAL and now < _lapses(snapshot, process, p) for p in fitting):
         return "its proof is provisional, which this process does not accept"
     if fitting:

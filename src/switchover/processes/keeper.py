@@ -16,13 +16,15 @@ from switchover.errors import StoreUnavailable
 from switchover.store import Store
 from switchover.store.drills import cut_offs, expire_cut_offs
 from switchover.store.files import write_whole
-from switchover.store.held import clear_held, held_upstreams
+from switchover.store.held import clear_held, held_upstreams, restored_upstreams, suspended_upstreams
 from switchover.store.register import (
     baseline_lost,
     build_snapshot,
     bump_register,
     register_version,
     set_baseline_lost,
+    set_suspension,
+    suspensions,
     write_snapshot,
 )
 
@@ -63,6 +65,8 @@ class Keeper:
         self._written: tuple[int, Mapping[str, str]] | None = None
         self._stale = True
         self._renew_at = 0.0
+        # Upstreams with new settings, whose suspensions are to be lifted once the store can be had.
+        self._changed: set[str] = set()
         self._told = b""
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -81,6 +85,7 @@ class Keeper:
             for name, spec in self.settings.current.upstreams.items():
                 if before.get(name) != spec:
                     clear_held(self.data, name, self.clock.now())
+                    self._changed.add(name)
             self.log("configuration in force", source=self.settings.current.source)
             self._stale = True
         self.say("configuration", "configuration refused" if self.settings.trouble else "", self.settings.trouble)
@@ -114,6 +119,11 @@ class Keeper:
             self._renew_at = self.clock.monotonic() + RENEW_SECONDS
         expire_cut_offs(store, now)
         hold_what_is_lost(store, self.settings.current, self.data, now)
+        for name in sorted(self._changed):
+            set_suspension(store, name, None)
+            self._changed.discard(name)
+        for name, why in suspend_what_is_doubted(store, self.settings.current, self.data):
+            self.log("proofs suspended", upstream=name, why=why)
         # The snapshot goes first: a cut must not wait for a long batch of records.
         self._refresh(store, now)
         new, missing = index_all(store, self.data / "spool", now)
@@ -167,6 +177,17 @@ def hold_what_is_lost(store: Store, settings: Settings, data: Path, now: float) 
         since = _lost_since(process, settings, real, held)
         if (since is None) != (process.name not in known):
             set_baseline_lost(store, process.name, since)
+
+
+def suspend_what_is_doubted(store: Store, settings: Settings, data: Path) -> list[tuple[str, str]]:
+    """Suspends the proofs of upstreams that a worker doubts, and takes back what was restored since; what is new."""
+    known, told, restored = suspensions(store), suspended_upstreams(data), restored_upstreams(data)
+    for name, found in known.items():
+        # A restoration that came while a worker's word was being saved.
+        if name not in told and restored.get(name, 0.0) >= found.at:
+            set_suspension(store, name, None)
+    new = {name: one for name, one in told.items() if name in settings.upstreams and name not in known}
+    return [(name, one.why) for name, one in new.items() if set_suspension(store, name, one)]
 
 
 def _lost_since(process: Process, settings: Settings, real: list[CutOff], held: Mapping[str, float]) -> float | None:

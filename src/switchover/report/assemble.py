@@ -42,7 +42,7 @@ def assemble(
     rests_on = {name: tuple(found for found in simulated if found in tally.touched) for name, tally in tallies.items()}
     traffic = {name: tally.traffic() for name, tally in tallies.items() if tally.count}
     newest, held, drilled = _newest_per_cell(verdicts(store)), proofs(store), drills(store)
-    in_date = [proof for proof in held if proof.expires_at > now]
+    in_date = [proof for proof in held if proof.expires_at > now and proof.upstream not in snapshot.suspended]
     capacity = tuple(_capacity(settings, traffic, newest, in_date, rests_on))
     carries = {(row.process, row.upstream): row.share for row in capacity}
     report = BoardReport(

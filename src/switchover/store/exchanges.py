@@ -68,9 +68,12 @@ def count_exchanges(
 def iter_exchanges(
     store: Store, process: str, *, since: float | None = None, until: float | None = None
 ) -> Iterator[Exchange]:
-    """A process's complete exchanges with a 2xx status, oldest first: what a trial may replay."""
+    """A process's complete exchanges with a 2xx status, oldest first: what a trial may replay, or a student learn.
+
+    An answer by another model than the one asked is not among them: it says nothing of either's quality.
+    """
     for exchange in each_exchange(store, process=process, since=since, until=until, outcome=Outcome.COMPLETE):
-        if 200 <= exchange.status < 300:
+        if 200 <= exchange.status < 300 and exchange.fault is None:
             yield exchange
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select, update
 
 from switchover.domain.candidate import Proof
 from switchover.domain.process import Settings
-from switchover.domain.register import CallerKey, Snapshot
+from switchover.domain.register import CallerKey, Snapshot, Suspension
 from switchover.errors import StoreUnavailable
 
 from . import schema
@@ -33,6 +33,8 @@ __all__ = [
     "revoke_key",
     "save_key",
     "set_baseline_lost",
+    "set_suspension",
+    "suspensions",
     "write_snapshot",
 ]
 
@@ -83,6 +85,31 @@ def set_baseline_lost(store: Store, process: str, at: float | None) -> None:
         bump(connection)
 
 
+def suspensions(store: Store) -> dict[str, Suspension]:
+    """Upstreams whose proofs are suspended, by name."""
+    table = schema.suspension
+    with store.read() as connection:
+        return {row.upstream: Suspension(at=row.at, why=row.why) for row in connection.execute(select(table))}
+
+
+def set_suspension(store: Store, upstream: str, found: Suspension | None) -> bool:
+    """Suspends an upstream's proofs (one that already is stays as it is), or with None lets them count again.
+
+    False when that changes nothing.
+    """
+    table = schema.suspension
+    with store.write() as connection:
+        known = connection.scalar(select(table.c.upstream).where(table.c.upstream == upstream)) is not None
+        if known == (found is not None):
+            return False
+        if found is None:
+            connection.execute(delete(table).where(table.c.upstream == upstream))
+        else:
+            upsert(connection, table, [{"upstream": upstream, **asdict(found)}], update=False)
+        bump(connection)
+    return True
+
+
 def build_snapshot(store: Store, settings: Settings, endpoints: Mapping[str, str], now: float) -> Snapshot:
     """The register at ``now``.
 
@@ -109,6 +136,7 @@ def build_snapshot(store: Store, settings: Settings, endpoints: Mapping[str, str
         baseline_lost={name: at for name, at in baseline_lost(store).items() if name in settings.processes},
         endpoints=dict(endpoints),
         restored=restored_upstreams(settings.data_dir),
+        suspended={name: found for name, found in suspensions(store).items() if name in settings.upstreams},
     )
 
 

@@ -203,6 +203,14 @@ baseline_lost = Table(
     Column("at", Double, nullable=False),
 )
 
+suspension = Table(
+    "suspension",
+    metadata,
+    Column("upstream", String(128), primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("why", Text, nullable=False),
+)
+
 lease = Table(
     "lease",
     metadata,

@@ -126,6 +126,7 @@ class ServedGateway:
     ) -> None:
         self.source, self.spool = FixedSnapshot(snapshot), MemorySpool()
         self.held: list[tuple[str, str, str]] = []
+        self.suspended: list[tuple[str, str]] = []
         self._wrap = wrap
         self._clock = clock or SystemClock()
         self._client = Client(self._clock)
@@ -137,6 +138,7 @@ class ServedGateway:
             lambda digest: b"",
             PEPPER,
             on_held=lambda scope, name, fault: self.held.append((scope, name, fault)),
+            on_suspended=lambda name, why: self.suspended.append((name, why)),
         )
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -13,7 +13,7 @@ from switchover.dialects import DIALECTS
 from switchover.dialects.across import translate_request
 from switchover.domain.candidate import PromptVersion
 from switchover.domain.ports import OutboundRequest, Upstream
-from switchover.errors import CallerError, Cut, UpstreamError
+from switchover.errors import CallerError, Cut, ModelSwapped, UpstreamError
 from switchover.upstreams.classify import classify
 
 from .replay import Ask, Reply
@@ -23,8 +23,18 @@ PAUSES_S = (0.2, 1.0, 3.0)
 MOST_BYTES = 32 << 20
 
 
-def asker(upstream: Upstream, version: PromptVersion, artefact: bytes | None, clock: Clock, *, tries: int = 1) -> Ask:
+def asker(
+    upstream: Upstream,
+    version: PromptVersion,
+    artefact: bytes | None,
+    clock: Clock,
+    *,
+    tries: int = 1,
+    answers_to: Callable[[str], bool] = lambda model: True,
+) -> Ask:
     """A function that puts an OpenAI chat request to ``upstream`` as ``version`` says.
+
+    ``answers_to(model)``: False for an answer by another model, which counts as none: it shows nothing of this one.
 
     Its reply has a text, or None with the fault's id; a call that the upstream failed is tried ``tries`` times in all
     (4 at most). ``seconds`` is the last try's.
@@ -39,7 +49,7 @@ def asker(upstream: Upstream, version: PromptVersion, artefact: bytes | None, cl
         for pause in (*PAUSES_S[: tries - 1], None):
             begun = clock.monotonic()
             try:
-                text = await _answer(upstream, body)
+                text = await _answer(upstream, body, answers_to)
                 return Reply(text, clock.monotonic() - begun, None if text else "empty-answer")
             except UpstreamError as error:
                 reply = Reply(None, clock.monotonic() - begun, error.fault)
@@ -59,7 +69,7 @@ def _rendered(request: Mapping[str, Any], version: PromptVersion, artefact: byte
     return translate_request(body, "openai_chat", upstream.dialect, upstream.model)[0]
 
 
-async def _answer(upstream: Upstream, body: bytes) -> str | None:
+async def _answer(upstream: Upstream, body: bytes, answers_to: Callable[[str], bool]) -> str | None:
     answer = await upstream.answer(OutboundRequest(body=body, stream=False))
     try:
         whole = await answer.whole(MOST_BYTES)
@@ -69,4 +79,7 @@ async def _answer(upstream: Upstream, body: bytes) -> str | None:
         answer.close()
     if answer.status >= 300:
         raise classify(answer.status, answer.headers, whole, upstream.name)
-    return DIALECTS[upstream.dialect].read_answer(whole).text
+    read = DIALECTS[upstream.dialect].read_answer(whole)
+    if read.fell_back or (read.model is not None and not answers_to(read.model)):
+        raise ModelSwapped(f"{upstream.name} answered as another model than {upstream.model}")
+    return read.text

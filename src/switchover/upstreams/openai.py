@@ -47,6 +47,7 @@ class OpenAIUpstream:
             self._endpoint,
             request.body,
             extra=passed(request.headers, PASSED) if request.headers else None,
+            name=request.name,
             connect_timeout=request.connect_timeout,
             answer_timeout=request.answer_timeout,
         )

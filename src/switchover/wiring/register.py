@@ -9,7 +9,7 @@ from switchover.domain.candidate import Proof, Verdict, digest
 from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.exchange import Exchange, Outcome
 from switchover.domain.process import Settings
-from switchover.domain.register import CallerKey, Snapshot
+from switchover.domain.register import CallerKey, Snapshot, Suspension
 from switchover.domain.secret import Secret
 from switchover.errors import NotFound, OperatorError
 from switchover.planning.plan import Plan, plan
@@ -58,7 +58,7 @@ def place_cut(settings: Settings, target: Target, *, reason: str, by: str) -> Cu
 
 
 def lift_cut(settings: Settings, target: Target | None, *, by: str) -> int:
-    """Lifts the cut-offs of a target (None: all) and forgets that baselines under it were lost; how many lifted.
+    """Lifts the cut-offs of a target (None: all); forgets lost baselines and suspensions under it; how many lifted.
 
     Raises NotFound for a target that covers no upstream and no cut-off.
     """
@@ -69,6 +69,7 @@ def lift_cut(settings: Settings, target: Target | None, *, by: str) -> int:
             raise NotFound(f"{target} covers no upstream of the configuration", mend="see `upstreams:` and their hosts")
         for spec in covered:
             clear_held(settings.data_dir, spec.name, CLOCK.now())
+            register_rows.set_suspension(store, spec.name, None)
         # What is still lost for another reason, the keeper sets again within its next round.
         for name, process in settings.processes.items():
             if settings.upstreams[process.baseline] in covered:
@@ -124,6 +125,13 @@ def verdicts(settings: Settings, process: str | None) -> list[Verdict]:
         for verdict in proof_rows.verdicts(store, process):
             newest.setdefault(verdict.cell.id, verdict)
     return list(newest.values())
+
+
+def suspensions(settings: Settings) -> dict[str, Suspension]:
+    """Upstreams whose proofs are suspended, and why."""
+    with open_store(settings) as store:
+        found = register_rows.suspensions(store)
+    return {name: one for name, one in found.items() if name in settings.upstreams}
 
 
 def proofs(settings: Settings, process: str) -> list[Proof]:

@@ -19,7 +19,7 @@ from switchover.gateway.neighbours import Neighbours
 from switchover.gateway.server import server_config
 from switchover.gateway.snapshot import LiveSnapshot
 from switchover.store.artefacts import get
-from switchover.store.held import forget_held, held_path, note_held
+from switchover.store.held import forget_held, held_path, note_held, note_suspended
 from switchover.store.register import read_snapshot
 from switchover.store.spool import Spool
 
@@ -66,5 +66,6 @@ def build(settings: Settings, name: str, spool: Spool) -> Gateway:
         load_pepper(settings.data_dir),
         hosts=[settings.gateway.host],
         on_held=lambda _scope, which, _fault: note_held(held, which, True, CLOCK.now()),
+        on_suspended=lambda which, why: note_suspended(held, which, why, CLOCK.now()),
         neighbours=Neighbours(name, Path(settings.data_dir, "run"), CLOCK),
     )

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from switchover import cli
+from switchover.cli import common
 from switchover.cli.common import plain, visible
+from switchover.domain.register import Suspension
 from switchover.domain.secret import Secret
+from switchover.store import Store
+from switchover.store.register import set_suspension
+from switchover.testing.sample_organisation import NOW, fill, sample_settings
 
 GROUPS = {"keys": ("create", "list", "revoke"), "exchanges": ("list", "show"), "weights": ("fetch", "check")}
 LINES = [(name,) for name in cli.COMMANDS] + [(name, below) for name, all_ in GROUPS.items() for below in all_]
@@ -127,3 +134,36 @@ def test_ordinary_text_is_shown_as_it_is() -> None:
 
 def test_a_secret_is_not_told_to_machines_either() -> None:
     assert plain({"key": Secret("canary")}) == {"key": "***"}
+
+
+@pytest.fixture
+def doubted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An organisation in which the upstreams of two verdicts are doubted."""
+    settings = replace(sample_settings(), data_dir=str(tmp_path), database=f"sqlite:///{tmp_path / 'store.sqlite'}")
+    with Store.open(settings.database) as store:
+        fill(store, settings)
+        for name in ("student", "vendor"):
+            set_suspension(store, name, Suspension(at=NOW, why="answered as 'b', not as a"))
+    monkeypatch.setattr(common, "load", lambda path, env: settings)
+    return tmp_path
+
+
+def test_verdicts_say_whose_proof_is_suspended_and_how_it_counts_again(
+    doubted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code("verdicts") == 0
+    shown = capsys.readouterr().out
+    assert "student: its proof is suspended since 2026-11-01 01:00:00 UTC: answered as 'b', not as a\n" in shown
+    assert "switchover restore upstream:student\n" in shown
+    assert exit_code("verdicts", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert {one["suspended"] for one in told if one["cell"]["upstream"] == "student"} == {"answered as 'b', not as a"}
+    assert exit_code("restore", "all") == 0
+    capsys.readouterr()
+    assert exit_code("verdicts") == 0
+    assert "suspended" not in capsys.readouterr().out
+
+
+def test_explain_says_that_a_baseline_is_in_doubt(doubted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    exit_code("explain", "claims")
+    assert "vendor (big-1): the baseline, in doubt: answered as 'b', not as a" in capsys.readouterr().out

@@ -82,6 +82,13 @@ SLIPS = (
         "want one of the names in docs/reference/settings.md",
     ),
     Slip(
+        "a fallback of the provider's own where nothing but the model asked will do",
+        "    midstream: stop",
+        "    exact: true\n    provider_fallback: true",
+        "25: processes.customer-messages.provider_fallback: got true; "
+        "want false where exact is true: an answer by another model would fail",
+    ),
+    Slip(
         "a value that is missing",
         "    owner: head-of-service\n",
         "",

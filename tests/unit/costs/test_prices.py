@@ -127,6 +127,14 @@ def test_what_can_not_be_priced_is_named(known, tried, usage, gap):
     assert (found.amount, found.gap) == (None, gap)
 
 
+def test_an_answer_by_another_model_is_not_priced_as_the_one_that_was_asked():
+    swapped = attempt(fault="model-swapped", status=200)
+    found = price_exchange(exchange(swapped, usage=Usage(input=1000, output=100)), {"vendor": upstream()})
+    assert (found.amount, found.gap) == (
+        None, f"vendor answered with another model than {swapped.model}, whose price is not known"
+    )  # fmt: skip
+
+
 def test_an_answer_after_a_broken_one_is_priced_and_says_what_is_left_out():
     tries = (attempt("first", fault="cut", status=200), attempt())
     found = price_exchange(exchange(*tries, usage=Usage(input=1000, output=100)), {"vendor": upstream()})

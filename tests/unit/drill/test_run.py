@@ -9,6 +9,7 @@ import pytest
 
 from switchover.domain.cut_off import Target
 from switchover.domain.exchange import AttemptRecord, Outcome
+from switchover.domain.register import Suspension
 from switchover.drill import DrillOrder, run_drill
 from switchover.drill.cut_off import GRACE_S, LOST_AFTER_S
 from switchover.errors import NotFound, OperatorError
@@ -16,6 +17,7 @@ from switchover.store import Store
 from switchover.store.drills import cut_offs, drills, place_cut_off, save_drill
 from switchover.store.indexing import save_exchanges
 from switchover.store.proofs import save_proof
+from switchover.store.register import set_suspension
 from switchover.testing.builders import NOW, make_cut_off, make_drill, make_exchange, make_proof, make_settings
 from switchover.testing.clock import ManualClock
 
@@ -149,6 +151,15 @@ def test_without_a_proof_that_outlasts_it_nothing_is_cut_off():
     made.store.close()
     made.store = Store.open("sqlite://")
     save_proof(made.store, make_proof(expires_at=NOW + 10))
+    drill = asyncio.run(made.play(order()))
+    assert drill.state == "not exercised"
+    assert "proof in date" in drill.outcome.reasons[0]
+    made.store.close()
+
+
+def test_a_suspended_proof_begins_no_drill():
+    made = World()
+    set_suspension(made.store, "student", Suspension(at=NOW, why="answered as 'b'"))
     drill = asyncio.run(made.play(order()))
     assert drill.state == "not exercised"
     assert "proof in date" in drill.outcome.reasons[0]

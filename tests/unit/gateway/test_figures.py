@@ -7,10 +7,12 @@ import json
 import os
 import re
 import time
+from dataclasses import replace
 
 import pytest
 
 from switchover.domain.process import Criticality, DataClass, Process
+from switchover.domain.register import Suspension
 from switchover.gateway import figures
 from switchover.gateway.neighbours import FORGET_S, STALE_AFTER_S, Neighbours
 from switchover.testing.clock import ManualClock
@@ -138,6 +140,13 @@ def test_what_is_degraded_is_said():
             assert ask(served, token)[0] == 200
             served.spool.healthy, served.spool.gaps = False, 2
             said = json.loads(call(served, "GET", "/readyz")[1])
+            doubted = Suspension(at=1.0, why="answered as 'b'")
+            served.source.current = replace(served.source.current, suspended={"own": doubted})
+            then = json.loads(call(served, "GET", "/readyz")[1])
+            assert scrape(served)["switchover_proofs_suspended", "own"] == 1
+    assert [one for one in then["degraded"] if one not in said["degraded"]] == [
+        "own: its proofs are suspended: answered as 'b'"
+    ]
     assert said["ready"] is True
     assert said["degraded"] == [
         "recording: the spool is not healthy",

@@ -13,6 +13,7 @@ from switchover.clock import SystemClock
 from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.exchange import Intent, Outcome
 from switchover.domain.process import Criticality, DataClass, Listen, Process, Provider, Settings, UpstreamSpec
+from switchover.domain.register import Suspension
 from switchover.errors import ConfigError
 from switchover.processes import indexing
 from switchover.processes.keeper import Keeper
@@ -20,13 +21,14 @@ from switchover.processes.lease import Lease
 from switchover.store import Store
 from switchover.store.drills import lift_cut_off, place_cut_off
 from switchover.store.exchanges import count_exchanges, each_exchange, list_exchanges
-from switchover.store.held import forget_held, held_path, note_held
+from switchover.store.held import clear_held, forget_held, held_path, note_held, note_suspended
 from switchover.store.indexing import list_gaps
-from switchover.store.register import baseline_lost, read_snapshot
+from switchover.store.register import baseline_lost, read_snapshot, set_suspension, suspensions
 from switchover.store.spool import Spool
 from switchover.testing.builders import make_exchange
 from switchover.testing.clock import ManualClock
 from switchover.upstreams.local import key_file, state_file
+from switchover.wiring.register import lift_cut
 from switchover.wiring.running import endpoints
 
 
@@ -304,3 +306,48 @@ def test_one_keeper_runs_stories_and_another_takes_over_when_the_lease_lapses(se
         assert not first.renew(store)
         second.release(store)
         assert first.renew(store)
+
+
+def test_an_upstream_that_a_worker_doubts_is_suspended_in_every_workers_snapshot_until_it_is_restored(kept, settings):
+    kept.keeper.round()
+    first, second = (held_path(settings.data_dir, name) for name in ("w0", "w1"))
+    for path in (first, second):
+        note_held(path, "own", False, 5.0)
+    note_suspended(second, "vendor", "answered as 'b'", 7.0)
+    note_suspended(second, "gone", "it is configured no more", 7.0)
+    kept.keeper.round()
+    doubt = {"vendor": Suspension(at=7.0, why="answered as 'b'")}
+    assert suspensions(kept.keeper.store) == snapshot(settings).suspended == doubt
+    assert baseline_lost(kept.keeper.store) == {}, "it still answers"
+    assert ("proofs suspended", {"upstream": "vendor", "why": "answered as 'b'"}) in kept.logged
+    forget_held(second)
+    kept.keeper.round()
+    assert snapshot(settings).suspended == doubt, "a worker's restart takes nothing back"
+    lift_cut(settings, Target.parse("upstream:vendor"), by="me")
+    kept.keeper.round()
+    assert suspensions(kept.keeper.store) == snapshot(settings).suspended == {}
+
+
+def test_a_restoration_that_meets_a_workers_word_on_its_way_takes_it_back(kept, settings):
+    path = held_path(settings.data_dir, "w0")
+    kept.keeper.round()
+    note_suspended(path, "vendor", "answered as 'b'", 7.0)
+    clear_held(settings.data_dir, "vendor", 8.0)
+    set_suspension(kept.keeper.store, "vendor", Suspension(at=7.0, why="answered as 'b'"))
+    kept.keeper.round()
+    assert suspensions(kept.keeper.store) == {}
+    note_suspended(path, "vendor", "answered as 'c'", 9.0)
+    kept.keeper.round()
+    assert suspensions(kept.keeper.store) == {"vendor": Suspension(at=9.0, why="answered as 'c'")}
+
+
+def test_a_changed_setting_of_an_upstream_ends_its_suspension(kept, settings):
+    kept.keeper.round()
+    for name in ("vendor", "own"):
+        set_suspension(kept.keeper.store, name, Suspension(at=7.0, why="answered as 'b'"))
+    vendor = dataclasses.replace(settings.upstreams["vendor"], answers_as=("b",))
+    kept.answer = dataclasses.replace(settings, upstreams={**settings.upstreams, "vendor": vendor})
+    with open(settings.source, "w") as file:
+        file.write("another")
+    kept.keeper.round()
+    assert set(snapshot(settings).suspended) == {"own"}

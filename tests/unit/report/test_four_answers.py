@@ -12,7 +12,9 @@ from decimal import Decimal
 import pytest
 
 from switchover.cli.common import plain
+from switchover.domain.register import Suspension
 from switchover.report.model import Fate
+from switchover.store.register import set_suspension
 from switchover.testing.sample_organisation import BEGAN
 
 
@@ -97,6 +99,13 @@ def test_capacity_is_measured_time_against_the_busiest_recorded_minute(report):
     assert (row.per_minute, row.peak_minute, row.share) == (pytest.approx(2400.0), 6, 1.0)
     # Busiest minutes of the critical processes: 6 and 3. Carried: 6 of 9.
     assert report.answers[3].figure == "67 %"
+
+
+def test_a_suspended_proof_carries_nobody(store, answer, report):
+    set_suspension(store, "student", Suspension(at=BEGAN, why="answered as 'b'"))
+    found = answer()
+    assert fates(found, "provider:acme")[1]["claims"] is Fate.STOPS
+    assert [row.ready for row in found.capacity] == [False]
 
 
 def test_concentration_is_the_sum_of_squared_shares(report):

@@ -31,7 +31,7 @@ from switchover.domain.process import (
     SlicePredicate,
     UpstreamSpec,
 )
-from switchover.domain.register import CallerKey
+from switchover.domain.register import CallerKey, Suspension
 from switchover.errors import NotFound, OperatorError, StoreUnavailable
 from switchover.store import Store, artefacts
 from switchover.store.drills import (
@@ -59,6 +59,8 @@ from switchover.store.register import (
     revoke_key,
     save_key,
     set_baseline_lost,
+    set_suspension,
+    suspensions,
     write_snapshot,
 )
 from switchover.store.trials import baseline_samples, save_baseline_sample, save_score, scored_cases
@@ -430,6 +432,36 @@ def test_a_baseline_is_lost_since_the_first_time_until_it_is_back(store):
     assert baseline_lost(store) == {}
 
 
+def test_proofs_are_suspended_since_the_first_time_until_they_count_again(store):
+    first = Suspension(at=3.0, why="answered as 'b'")
+    assert set_suspension(store, "own", first)
+    assert not set_suspension(store, "own", Suspension(at=9.0, why="answered as 'c'"))
+    set_suspension(store, "removed", first)
+    assert suspensions(store) == {"own": first, "removed": first}
+    assert build_snapshot(store, settings(), {}, 50.0).suspended == {"own": first}
+    assert set_suspension(store, "own", None)
+    assert not set_suspension(store, "own", None)
+    assert suspensions(store) == {"removed": first}
+
+
+def test_what_another_model_answered_is_no_case_and_what_was_tried_before_an_answer_is_no_matter(store):
+    def tried(*faults):
+        return tuple(
+            AttemptRecord(upstream="vendor", model="m", fault=fault, status=200, elapsed_ms=1.0) for fault in faults
+        )
+
+    save_exchanges(
+        store,
+        [
+            exchange("x1", attempts=tried("model-swapped")),
+            exchange("x2", attempts=tried("model-swapped", None)),
+            exchange("x3", attempts=tried(None, "provider-fell-back")),
+            exchange("x4", attempts=()),
+        ],
+    )
+    assert [one.id for one in iter_exchanges(store, "claims")] == ["x2", "x4"]
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -438,6 +470,7 @@ def test_a_baseline_is_lost_since_the_first_time_until_it_is_back(store):
         lambda store: save_prompt_version(store, PromptVersion.make(process="p", upstream="u", kind=PromptKind.AS_IS)),
         lambda store: place_cut_off(store, CUT),
         lambda store: set_baseline_lost(store, "p", 1.0),
+        lambda store: set_suspension(store, "u", Suspension(at=1.0, why="w")),
     ],
 )
 def test_every_change_of_the_register_raises_its_version(store, change):
