@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from switchover import __version__
 from switchover.domain.secret import Secret
-from switchover.errors import ConfigError, Malformed, ProxyDenied, Unreachable
+from switchover.errors import Malformed, ProxyDenied, Unreachable
 
 from .connection import MAX_HEADER_BYTES
 from .endpoint import authority, frozen
@@ -34,14 +34,12 @@ class Proxy:
         return f"the proxy {authority(self.host, self.port)}"
 
     def head(self) -> str:
-        """The header lines of a CONNECT. Raises ConfigError when the login can't be read or is none."""
+        """The header lines of a CONNECT. Raises what reading the login raises."""
         if self._head is None:
             fields = {"user-agent": f"switchover/{__version__}"}
             if self._login is not None:
-                login = self._login().reveal()
-                if not login.partition(":")[2] or not login.isprintable():
-                    raise ConfigError(at="egress.proxy_login", got="something else", want="user:password, in one line")
-                fields["proxy-authorization"] = f"Basic {b64encode(login.encode()).decode()}"
+                login = self._login().reveal().encode()
+                fields["proxy-authorization"] = f"Basic {b64encode(login).decode()}"
             self._head = Secret(frozen(fields).decode())
         return self._head.reveal()
 

@@ -15,7 +15,7 @@ from switchover.upstreams.gguf import has_chat_template
 from switchover.upstreams.local import child_name
 from switchover.upstreams.weights import resolve as resolve_weights
 
-from .parts import open_store, read_key
+from .parts import open_store, read_key, read_login
 from .running import endpoints
 
 # Below this a busy day's record may fill the disk before anyone looks.
@@ -39,6 +39,8 @@ def examine(settings: Settings) -> list[Finding]:
             found.append(_try(f"key of {name}", lambda key=spec.key: _key(settings, key)))  # type: ignore[misc]  # bound per turn
         if spec.kind == "local":
             found.append(_try(f"weights of {name}", lambda w=spec.weights: _weights(settings, w)))  # type: ignore[misc]  # as above
+    if (login := settings.egress.proxy_login) is not None:
+        found.append(_try("login of the proxy", lambda: _login(settings, login)))
     found.append(_try("data folder", lambda: _folder(settings)))
     found.append(_try("store", lambda: _store(settings)))
     return found + list(_running(settings))
@@ -53,6 +55,11 @@ def _try(what: str, look: Callable[[], str]) -> Finding:
 
 def _key(settings: Settings, reference: str) -> str:
     read_key(settings, reference)
+    return f"{reference} can be read"
+
+
+def _login(settings: Settings, reference: str) -> str:
+    read_login(settings, reference)
     return f"{reference} can be read"
 
 

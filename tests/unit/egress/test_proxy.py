@@ -12,7 +12,6 @@ from switchover.domain.secret import Secret
 from switchover.egress import Client, Proxy
 from switchover.errors import (
     AddressRefused,
-    ConfigError,
     Malformed,
     ProxyDenied,
     ProxyUnreachable,
@@ -223,13 +222,6 @@ def test_the_environment_names_no_proxy(run, table, monkeypatch):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
         assert failed(run, Client(SystemClock(), lookup=table({}))).fault == "dns-not-found"
         assert not proxy.asked
-
-
-@pytest.mark.parametrize("login", ["worker", "worker:", "a:b\nc: d"])
-def test_a_login_that_is_none_is_an_error_of_the_configuration(through, login):
-    with pytest.raises(ConfigError, match="user:password, in one line") as error:
-        through(1, login=login).prepare("POST", f"https://{HOST}/", {})
-    assert login not in str(error.value)
 
 
 def test_nothing_about_a_proxy_shows_its_login(through):
