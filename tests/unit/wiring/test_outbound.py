@@ -60,3 +60,12 @@ def test_what_needs_no_proxy_needs_no_login(tmp_path):
     found = configured(tmp_path, proxy="http://127.0.0.1:1", proxy_login="env:NO_SUCH_LOGIN", direct=("api.invalid",))
     outbound(found).prepare("POST", URL, {})
     outbound(found).prepare("POST", "http://127.0.0.1:9/v1", {})
+
+
+def test_the_doctor_names_a_proxy_of_the_environment_and_not_its_value(tmp_path, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://u:canary@proxy.test:3128")
+    told = {one.what: one for one in examine(configured(tmp_path))}["proxy"]
+    assert told.well
+    assert told.said.startswith("none; HTTPS_PROXY is set and not obeyed")
+    assert "canary" not in told.said
+    assert "proxy" not in {one.what for one in examine(configured(tmp_path, proxy="http://127.0.0.1:1"))}
