@@ -17,6 +17,7 @@ from .connection import MAX_HEADER_BYTES
 from .endpoint import authority, frozen
 
 PORTS = {"http": 80, "https": 443}
+OFFERED = re.compile(rb"(?im)^proxy-authenticate:[ \t]*([a-z0-9-]+)")
 STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: [^\r\n]*)?\r\n")
 
 
@@ -54,7 +55,13 @@ class Proxy:
         if 200 <= status < 300:
             return
         if status == 407:
-            raise ProxyDenied(f"{self!r} wants another login than egress.proxy_login (407)", seen_status=status)
+            offered = [one.decode() for one in OFFERED.findall(reply.head)]
+            other = (
+                ""
+                if "basic" in map(str.lower, offered)
+                else f"; it takes {', '.join(offered) or 'none'}, we send Basic"
+            )
+            raise ProxyDenied(f"{self!r} wants another login than egress.proxy_login (407{other})", seen_status=status)
         if status >= 500:
             raise Unreachable(
                 f"{self!r} could not reach {where} ({status})",
@@ -64,14 +71,14 @@ class Proxy:
 
 
 class Reply(asyncio.Protocol):
-    """What a proxy says to a CONNECT: ``status``, once its head is whole. What it adds to a refusal is not read."""
+    """What a proxy says to a CONNECT: ``head``, and ``status`` once that is whole. A refusal's body is not read."""
 
     def __init__(self) -> None:
         self.status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         # Nobody may be waiting when the proxy leaves.
         self.status.add_done_callback(lambda status: status.cancelled() or status.exception())
         self._transport: asyncio.Transport | None = None
-        self._head = b""
+        self.head = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The proxy was reached."""
@@ -79,24 +86,24 @@ class Reply(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Part of the head. Informational ones are passed over (RFC 9110, section 15.2)."""
-        self._head += data
+        self.head += data
         while not self.status.done():
-            end = self._head.find(b"\r\n\r\n")
-            said = STATUS.match(self._head)
+            end = self.head.find(b"\r\n\r\n")
+            said = STATUS.match(self.head)
             if end < 0:
-                if len(self._head) > MAX_HEADER_BYTES:
+                if len(self.head) > MAX_HEADER_BYTES:
                     self._broken()
                 return
             if said is None:
                 self._broken()
             elif said[1] >= b"200":
                 # A server speaks TLS after its client: what came already is from somebody else.
-                if said[1] < b"300" and len(self._head) > end + 4:
+                if said[1] < b"300" and len(self.head) > end + 4:
                     self._broken()
                 else:
                     self.status.set_result(int(said[1]))
             else:
-                self._head = self._head[end + 4 :]
+                self.head = self.head[end + 4 :]
 
     def _broken(self) -> None:
         self.status.set_exception(Malformed("the proxy's answer is not HTTP/1.1", fault="header-flood"))

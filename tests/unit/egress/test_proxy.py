@@ -20,7 +20,7 @@ from switchover.errors import (
     UpstreamError,
 )
 from switchover.testing.forward_proxy import ForwardProxy
-from switchover.testing.scripted import CLOSE, ScriptedServer, reply, stream
+from switchover.testing.scripted import CLOSE, RESET, ScriptedServer, reply, stream
 
 HOST = "api.example"
 LOGIN = "worker:p4ss:w0rd"
@@ -145,6 +145,23 @@ def test_a_login_that_the_proxy_refuses_is_never_shown(run, through, login):
     assert error.seen_status == 407
     assert "egress.proxy_login (407)" in str(error)
     assert "wrong" not in str(error)
+
+
+def test_a_proxy_that_takes_another_kind_of_login_is_told_with_the_kinds(run, through):
+    offers = "proxy-authenticate: Negotiate\r\nproxy-authenticate: NTLM\r\n"
+    with ScriptedServer([reply(b"", status=407, more=offers)]) as server:
+        error = failed(run, through(server.port, login=LOGIN))
+    assert str(error).endswith("(407; it takes Negotiate, NTLM, we send Basic)")
+
+
+def test_a_tunnel_that_breaks_as_the_request_comes_is_replaced_once(run, through, authority):
+    scripts = [HELLO, [RESET], HELLO]
+    with (
+        ScriptedServer(lambda number, seen: scripts[number], tls=authority.server(HOST)) as server,
+        ForwardProxy({HOST: server.port}) as proxy,
+    ):
+        assert run(asked(through(proxy.port), server.port, 2)) == [b"hello"] * 2
+        assert len(proxy.asked) == 2
 
 
 def test_an_origin_that_the_proxy_bars_is_named(run, through):

@@ -10,7 +10,7 @@ import pytest
 from switchover.clock import SystemClock
 from switchover.egress import Client, trusting
 from switchover.errors import Unreachable, Untrusted
-from switchover.testing.scripted import CLOSE, ScriptedServer, reply, stream
+from switchover.testing.scripted import CLOSE, RESET, ScriptedServer, reply, stream
 
 HOST = "api.example"
 HELLO = [reply(b"hello")]
@@ -49,6 +49,13 @@ def test_one_connection_carries_many_requests_for_the_name_it_was_opened_for(run
 def test_bodies_come_whole_over_tls(run, table, authority, cut, whole):
     with ScriptedServer(cut, tls=authority.server(HOST)) as server:
         assert run(asked(to_here(table, authority.trusted()), server.port)) == [whole]
+
+
+def test_a_kept_connection_that_goes_as_the_request_comes_is_replaced_once(run, table, authority):
+    scripts = [HELLO, [RESET], HELLO]
+    with ScriptedServer(lambda number, seen: scripts[number], tls=authority.server(HOST)) as server:
+        assert run(asked(to_here(table, authority.trusted()), server.port, 2)) == [b"hello"] * 2
+        assert server.connections == 2
 
 
 def test_an_address_is_verified_as_an_address(run, authority):
