@@ -6,7 +6,6 @@ import asyncio
 import re
 from base64 import b64encode
 from collections.abc import Callable
-from typing import cast
 from urllib.parse import urlsplit
 
 from switchover import __version__
@@ -56,11 +55,8 @@ class Proxy:
             return
         if status == 407:
             offered = [one.decode() for one in OFFERED.findall(reply.head)]
-            other = (
-                ""
-                if "basic" in map(str.lower, offered)
-                else f"; it takes {', '.join(offered) or 'none'}, we send Basic"
-            )
+            basic = not offered or "basic" in map(str.lower, offered)
+            other = "" if basic else f"; it takes {', '.join(offered)}, we send Basic"
             raise ProxyDenied(f"{self!r} wants another login than egress.proxy_login (407{other})", seen_status=status)
         if status >= 500:
             raise Unreachable(
@@ -77,12 +73,7 @@ class Reply(asyncio.Protocol):
         self.status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         # Nobody may be waiting when the proxy leaves.
         self.status.add_done_callback(lambda status: status.cancelled() or status.exception())
-        self._transport: asyncio.Transport | None = None
         self.head = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The proxy was reached."""
-        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         """Part of the head. Informational ones are passed over (RFC 9110, section 15.2)."""

@@ -271,4 +271,6 @@ def test_a_proxy_that_leaves_before_it_answers_left_the_way_open_to_nobody(run, 
 def test_a_hint_before_the_proxys_answer_is_passed_over(run, through):
     script = [b"HTTP/1.1 100 Continue\r\n\r\n", reply(b"", status=407), CLOSE]
     with ScriptedServer(script) as server:
-        assert isinstance(failed(run, through(server.port)), ProxyDenied)
+        error = failed(run, through(server.port))
+    assert isinstance(error, ProxyDenied)
+    assert str(error).endswith("egress.proxy_login (407)")
