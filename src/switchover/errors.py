@@ -30,6 +30,8 @@ SwitchoverError
     ├── Conflict                   408/409/425: the same
     ├── Redirected                 3xx: never followed; opens the breaker
     ├── Unreachable                name, connection or TLS: next attempt, counted
+    │   ├── ProxyUnreachable       our own forward proxy is not there: the same
+    │   └── ProxyDenied            it turns us away, or the origin: the same
     ├── Untrusted                  a certificate nobody can trust: opens the breaker
     ├── AddressRefused             resolved to an address we do not call: hold
     ├── Reset                      gone after the request was sent
@@ -286,6 +288,14 @@ class Unreachable(UpstreamError):
     fault = "connect-refused"
     http_status = 503
     code = "upstream_unreachable"
+
+
+class ProxyUnreachable(Unreachable):
+    """The forward proxy on the way can't be reached: its name, port or TLS failed, not the upstream's."""
+
+
+class ProxyDenied(Unreachable):
+    """The forward proxy was reached and turns us away: it wants another login, or does not let us through."""
 
 
 class Untrusted(Unreachable):

@@ -11,6 +11,11 @@ KNOWN = {
     "MISTRAL_API_KEY": ("mistral", "openai", "https://api.mistral.ai/v1", "mistral-small-latest", "mistral"),
     "GROQ_API_KEY": ("groq", "openai", "https://api.groq.com/openai/v1", "openai/gpt-oss-120b", "groq"),
 }
+# Its value is not copied: it may hold a login, and which way prompts leave is for a person to decide.
+PROXY = """
+# {name} is set, and not obeyed. Where it is the only way out, name it here; docs/how-to/behind-a-company-proxy.md.
+# egress: {{proxy: "http://proxy.example:3128"}}
+"""
 
 
 def draft(env: Mapping[str, str], domicile: str) -> str:
@@ -24,11 +29,12 @@ def draft(env: Mapping[str, str], domicile: str) -> str:
     )
     baseline = rows[0][1]
     others = ", ".join([name for _, name, *_ in rows[1:]] + ["student", "own"])
+    proxy = next((PROXY.format(name=name) for name in ("HTTPS_PROXY", "https_proxy") if env.get(name)), "")
     return f"""# What Switchover should know. Each setting is explained in docs/reference/settings.md.
 organisation: {{domicile: {domicile}}}
 
 gateway: {{host: 127.0.0.1, port: 8080, workers: 1}}
-
+{proxy}
 upstreams:
 {upstreams}
   own: {{kind: local, weights: starter, model: smollm2-135m-instruct, developer: huggingface, host: own}}

@@ -30,6 +30,7 @@ from switchover.domain.process import (
 from switchover.errors import ConfigError
 
 from .document import Document, Place, read
+from .egress import egress_of
 from .schema import (
     PATTERN_MEANS,
     SECTIONS,
@@ -39,6 +40,7 @@ from .schema import (
     UpstreamSection,
     slice_parts,
 )
+from .secrets import absolute
 
 DAY = 86400.0
 # What the schema's complaint about a kind of value means to someone who writes YAML.
@@ -54,6 +56,8 @@ KIND_MEANS = {
     "bool_parsing": "true or false",
     "string_type": "text",
 }
+# What holds a reference; in its place may stand the secret itself, which no error may show.
+REFERENCES = ("key", "proxy_login")
 NAMES = frozenset(name for section in SECTIONS for name in section.model_fields)
 
 
@@ -67,7 +71,8 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
     try:
         parsed = ConfigurationFile.model_validate(document.value)
     except ValidationError as cause:
-        raise _located(document, cause) from cause
+        # No cause: it holds what stands in the file, which may be a secret in a reference's place.
+        raise _located(document, cause) from None
     base = Path(path).resolve().parent
     data_dir = (base / parsed.data).resolve()
     providers = _providers(parsed)
@@ -86,6 +91,7 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
         providers=providers,
         upstreams=upstreams,
         processes=processes,
+        egress=egress_of(document, parsed.egress, upstreams, base),
     )
 
 
@@ -105,7 +111,7 @@ def _located(document: Document, cause: ValidationError) -> ConfigError:
         meant = get_close_matches(str(path[-1]), siblings or sorted(NAMES), n=1)
         hint = f"{meant[0]}, perhaps" if meant else "one of the names in docs/reference/settings.md"
         return document.error(path, got="an unknown name", want=hint)
-    if path and path[-1] == "key":
+    if path and path[-1] in REFERENCES:
         return document.error(path, got="something else", want="env:NAME or file:PATH, never the key itself")
     if isinstance(got, Mapping | list | tuple):
         got = "a section" if isinstance(got, Mapping) else "a list"
@@ -160,12 +166,8 @@ def _upstream(
         raise document.error((*at, "weights"), got="nothing", want="starter or file:PATH.gguf")
     if section.kind != "openai" and section.speaks is not None:
         raise document.error((*at, "speaks"), got=section.speaks, want=f"nothing: a {section.kind} speaks one format")
-    key = section.key
-    if key is not None and key.startswith("file:"):
-        key = f"file:{(base / key[5:]).resolve()}"
-    weights = section.weights
-    if weights is not None and weights.startswith("file:"):
-        weights = f"file:{(base / weights[5:]).resolve()}"
+    key = absolute(section.key, base)
+    weights = absolute(section.weights, base)
     price = None
     if section.price is not None:
         price = Price(**section.price.model_dump(by_alias=False))

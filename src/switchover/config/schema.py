@@ -84,6 +84,25 @@ class GatewaySection(Section):
     workers: int = Field(default=1, ge=1, le=64, description="Gateway processes that share the port.")
 
 
+class EgressSection(Section):
+    """How upstreams elsewhere are reached. A change needs a restart of `switchover up`."""
+
+    proxy: str | None = Field(
+        default=None,
+        description="Forward proxy to upstreams elsewhere, `http://host:port` or `https://host:port`; this machine is "
+        "never called through it, and the environment (`HTTPS_PROXY`) is not asked.",
+    )
+    proxy_login: KeyReference | None = Field(
+        default=None, description="`env:NAME` or `file:PATH` that holds `user:password` for the proxy, never itself."
+    )
+    direct: tuple[str, ...] = Field(default=(), description="Hosts of upstreams that are called without the proxy.")
+    tls_ca: str | None = Field(
+        default=None,
+        min_length=1,
+        description="PEM file with the certificate authorities of your own network, trusted beside the system's.",
+    )
+
+
 class ProviderSection(Section):
     """An organisation that hosts models and is not among the facts we ship."""
 
@@ -191,6 +210,7 @@ class ConfigurationFile(Section):
     data: str = Field(default="./switchover-data", description="Folder for records, proofs and reports.")
     store: str | None = Field(default=None, description="SQLAlchemy URL of the store; default: SQLite in the folder.")
     gateway: GatewaySection = Field(default_factory=GatewaySection, description="Where applications reach it.")
+    egress: EgressSection = Field(default_factory=EgressSection, description="How upstreams elsewhere are reached.")
     providers: dict[Annotated[str, Field(pattern=NAME)], ProviderSection] = Field(
         default_factory=dict, description="Providers that are not among the facts we ship."
     )
@@ -206,6 +226,7 @@ SECTIONS: tuple[type[Section], ...] = (
     ConfigurationFile,
     OrganisationSection,
     GatewaySection,
+    EgressSection,
     ProviderSection,
     UpstreamSection,
     PriceSection,

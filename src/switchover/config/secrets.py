@@ -11,6 +11,13 @@ from switchover.domain.secret import Secret
 from switchover.errors import ConfigError
 
 
+def absolute(reference: str | None, base: str | Path) -> str | None:
+    """``file:PATH`` from the folder of the configuration on; anything else as it is."""
+    if reference is None or not reference.startswith("file:"):
+        return reference
+    return f"file:{Path(base, reference[5:]).resolve()}"
+
+
 def resolve(ref: str, base: str, env: Mapping[str, str]) -> Secret:
     """The secret behind ``env:NAME`` or ``file:PATH`` (relative to the folder ``base``).
 

@@ -181,6 +181,20 @@ class Listen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Egress:
+    """How upstreams elsewhere are reached.
+
+    ``proxy`` is the URL of a forward proxy, without credentials; ``proxy_login`` a reference as ``key`` of an upstream;
+    ``direct`` holds hosts called without it; ``tls_ca`` is the absolute path of a PEM file.
+    """
+
+    proxy: str | None = None
+    proxy_login: str | None = None
+    direct: tuple[str, ...] = ()
+    tls_ca: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The whole configuration, validated. ``data_dir`` is absolute; ``database`` is an SQLAlchemy URL."""
 
@@ -192,3 +206,4 @@ class Settings:
     providers: Mapping[str, Provider]
     upstreams: Mapping[str, UpstreamSpec]
     processes: Mapping[str, Process]
+    egress: Egress = field(default_factory=Egress)

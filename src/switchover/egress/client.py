@@ -6,82 +6,63 @@ import asyncio
 import math
 import ssl
 from collections import deque
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import urlsplit
 
 from switchover import __version__
 from switchover.clock import Clock
 from switchover.domain.ports import Answer
-from switchover.errors import AddressRefused, Crossed, Reset, TooSlow, Unreachable, Untrusted
+from switchover.errors import AddressRefused, Crossed, Reset, TooSlow
 
-from .addresses import Address, is_literal_loopback, resolve
+from .addresses import is_loopback
 from .connection import Connection
+from .dial import Dialer
 from .echo import HEADER, Echoes
+from .endpoint import Endpoint, Origin, frozen
+from .names import Lookup, Names, system_lookup
+from .proxy import Proxy
+from .tls import trusting
 
 # Below the 60 s after which common load balancers drop an idle connection.
 KEEP_IDLE_S = 45.0
 MAX_IDLE = 512
-# RFC 8305, section 5: the recommended delay between attempts.
-STAGGER_S = 0.25
-
-Origin = tuple[bool, str, int]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Endpoint:
-    """Where a request goes, with the fixed part of its head: the credential in it is bound to this origin.
-
-    ``origin`` is whether TLS is spoken, host and port. ``head`` ends in ``content-length: ``, so that a request costs
-    one concatenation. ``local`` permits private addresses. Not shown by ``repr``: the head holds the credential.
-    """
-
-    origin: Origin
-    local: bool
-    head: bytes
-
-    @property
-    def secure(self) -> bool:
-        """Whether TLS is spoken."""
-        return self.origin[0]
-
-    @property
-    def host(self) -> str:
-        """Name or address."""
-        return self.origin[1]
-
-    @property
-    def port(self) -> int:
-        """TCP port."""
-        return self.origin[2]
-
-    def __repr__(self) -> str:
-        return f"Endpoint({'https' if self.secure else 'http'}://{self.host}:{self.port})"
 
 
 class Client:
     """Calls origins; follows no redirect; verifies TLS always.
 
     ``allow`` names the origins ("https://host:port") that may be called; None allows every origin that passes the
-    address check. Use from one event loop.
+    address check. ``tls`` says whom to trust; None trusts the system's authorities. ``proxy`` carries what goes
+    elsewhere, but for the hosts in ``direct``; the environment names no proxy. Use from one event loop.
     """
 
-    def __init__(self, clock: Clock, *, allow: Iterable[str] | None = None, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        allow: Iterable[str] | None = None,
+        tls: ssl.SSLContext | None = None,
+        proxy: Proxy | None = None,
+        direct: Collection[str] = (),
+        lookup: Lookup = system_lookup,
+    ) -> None:
         self._clock = clock
         self._allow = None if allow is None else frozenset(_origin(url) for url in allow)
         self._tls = tls
+        self._dialer = Dialer(Names(clock, lookup), self._context, proxy, direct)
         self._idle: dict[Origin, deque[Connection]] = {}
         self._open: set[Connection] = set()
         self._echoes = Echoes()
 
     def prepare(self, method: str, url: str, headers: Mapping[str, str], *, local: bool = False) -> Endpoint:
-        """An endpoint to send many requests to. Raises AddressRefused for an origin outside the allow-list.
+        """An endpoint to send many requests to.
 
-        Plain http is only for a local engine or a literal loopback address.
+        Plain http is only for a local engine or a loopback address. Raises AddressRefused, also for an origin outside
+        the allow-list, and ConfigError when the login of the proxy that leads there can't be read.
         """
         parts = urlsplit(url)
         host, secure = parts.hostname or "", parts.scheme == "https"
-        near = local or is_literal_loopback(host)
+        near = local or is_loopback(host)
         if self._allow is not None and _origin(url) not in self._allow:
             raise AddressRefused(f"{parts.scheme}://{parts.netloc} is not an origin of the configuration")
         if not host or parts.scheme not in ("http", "https") or (not secure and not near):
@@ -93,7 +74,11 @@ class Client:
             "accept-encoding": "identity",
         }
         head = f"{method} {path} HTTP/1.1\r\n".encode("ascii") + frozen(fixed) + frozen(headers) + b"content-length: "
-        return Endpoint((secure, host, parts.port or (443 if secure else 80)), near, head)
+        endpoint = Endpoint((secure, host, parts.port or (443 if secure else 80)), near, head)
+        proxy = self._dialer.proxy_for(endpoint)
+        if proxy is not None:
+            proxy.head()
+        return endpoint
 
     async def request(
         self,
@@ -171,56 +156,9 @@ class Client:
         return None
 
     async def _connect(self, endpoint: Endpoint, within: float) -> Connection:
-        seen = "connect-timeout"
-        try:
-            async with asyncio.timeout(within):
-                seen = "dns-silent"
-                addresses = await resolve(endpoint.host, endpoint.port, private_allowed=endpoint.local)
-                seen = "tls-stalled" if endpoint.secure else "connect-timeout"
-                return await self._race(endpoint, addresses)
-        except TimeoutError as cause:
-            raise Unreachable(f"{endpoint.host} did not take the connection in {within:g} s", fault=seen) from cause
-        except ssl.SSLError as cause:
-            raise Untrusted(f"{endpoint.host}: TLS failed: {cause.reason}") from cause
-        except OSError as cause:
-            raise Unreachable(
-                f"{endpoint.host}:{endpoint.port} refused the connection", fault="connect-refused"
-            ) from cause
-
-    async def _race(self, endpoint: Endpoint, addresses: list[Address]) -> Connection:
-        """Happy eyeballs: the next address starts after a delay or as soon as the one before it failed."""
-        if len(addresses) == 1:
-            return await self._open_one(endpoint, addresses[0])
-        waiting = list(addresses)
-        running: set[asyncio.Task[Connection]] = set()
-        failure: BaseException | None = None
-        try:
-            while waiting or running:
-                if waiting:
-                    running.add(asyncio.create_task(self._open_one(endpoint, waiting.pop(0))))
-                done, running = await asyncio.wait(
-                    running, timeout=STAGGER_S if waiting else None, return_when=asyncio.FIRST_COMPLETED
-                )
-                for task in done:
-                    failure = task.exception()
-                    if failure is None:
-                        return task.result()
-        finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
-        raise failure or OSError("no address")
-
-    async def _open_one(self, endpoint: Endpoint, address: Address) -> Connection:
         key = endpoint.origin
-        family, host, port = address
-        _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: Connection(lambda freed: self._release(key, freed)),
-            host,
-            port,
-            family=family,
-            ssl=self._context() if endpoint.secure else None,
-            server_hostname=endpoint.host if endpoint.secure else None,
+        connection = await self._dialer.dial(
+            endpoint, within, lambda: Connection(lambda freed: self._release(key, freed))
         )
         self._open = {c for c in self._open if not c.closed} if len(self._open) > 4 * MAX_IDLE else self._open
         self._open.add(connection)
@@ -228,7 +166,7 @@ class Client:
 
     def _context(self) -> ssl.SSLContext:
         if self._tls is None:
-            self._tls = ssl.create_default_context()
+            self._tls = trusting()
         return self._tls
 
     def _release(self, key: Origin, connection: Connection) -> None:
@@ -251,14 +189,3 @@ class Client:
 def _origin(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
-
-
-def frozen(headers: Mapping[str, str]) -> bytes:
-    """Header lines as they go on the wire. Raises ValueError for a character that would start another header."""
-    lines = []
-    for name, value in headers.items():
-        line = f"{name}: {value}"
-        if "\r" in line or "\n" in line or "\0" in line:
-            raise ValueError(f"header {name} holds a line break")
-        lines.append(line + "\r\n")
-    return "".join(lines).encode("latin-1", "replace")

@@ -14,6 +14,8 @@ from .answer import HttpAnswer
 
 MAX_HEADERS = 200
 MAX_HEADER_BYTES = 65_536
+# Informational answers before the one that counts; each may keep a request waiting.
+MAX_INFORMATIONAL = 16
 # Anthropic's own body limit is 32 MB; twice that leaves room for answers with images and still bounds memory.
 MAX_BODY_BYTES = 64 * 1024 * 1024
 
@@ -34,6 +36,7 @@ class Connection(asyncio.Protocol):
         self.began = False
         # What has come of an answer's head.
         self._head = b""
+        self._informational = 0
         self.idle_since = 0.0
         self.answer: HttpAnswer | None = None
 
@@ -45,6 +48,7 @@ class Connection(asyncio.Protocol):
         """Writes one whole request and returns the answer to come."""
         self.began = False
         self._head = b""
+        self._informational = 0
         self.answer = answer = HttpAnswer(self)
         if self.closed or self._transport is None:
             answer.fail(Reset("the connection was closed"))
@@ -63,7 +67,7 @@ class Connection(asyncio.Protocol):
             self._head = self._head + data if self._head else data
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._malformed(answer)
         if not answer.status and len(self._head) > MAX_HEADER_BYTES:
             self._malformed(answer)
@@ -104,11 +108,17 @@ class Connection(asyncio.Protocol):
         end = head.find(b"\r\n\r\n")
         if not 0 < end <= MAX_HEADER_BYTES or head.count(b"\r\n", 0, end) > MAX_HEADERS:
             raise ValueError("too many headers")
-        if 100 <= status < 200:
-            self._head = head[end + 4 :]
-        else:
+        # The parser passes over empty lines before a head, and takes other versions and numbers than there are.
+        if not head.startswith(b"HTTP/1.") or not 100 <= status < 600:
+            raise ValueError("no head of HTTP/1")
+        if status >= 200:
             self._head = b""
             answer.take_head(status, head[:end])
+        elif self._informational < MAX_INFORMATIONAL:
+            self._informational += 1
+            self._head = head[end + 4 :]
+        else:
+            raise ValueError("too many informational answers")
 
     def on_body(self, data: bytes) -> None:
         """Part of the body."""

@@ -9,7 +9,7 @@ from switchover.clock import Clock
 from switchover.domain.ports import Upstream
 from switchover.domain.process import UpstreamSpec
 from switchover.domain.register import Snapshot
-from switchover.errors import Denied, NoUpstream, SwitchoverError
+from switchover.errors import ConfigError, Denied, NoUpstream, SwitchoverError, UpstreamError
 from switchover.planning import Board, BreakerState, Plan, plan
 
 from .admit import Call
@@ -57,8 +57,12 @@ class Plans:
         if kept is None or kept[0] != spec or kept[1] != base_url:
             try:
                 kept = (spec, base_url, self._factory(spec, base_url))
+            except UpstreamError:
+                raise
             except SwitchoverError as cause:
-                said = f"{spec.name} can't be called: its key can't be read"
+                proxied = isinstance(cause, ConfigError) and cause.at == "egress.proxy_login"
+                secret = "the login of its proxy" if proxied else "its key"
+                said = f"{spec.name} can't be called: {secret} can't be read"
                 raise Denied(said, fault="secrets-unavailable") from cause
             self._upstreams[spec.name] = kept
         self._checked.add(spec.name)

@@ -46,6 +46,7 @@ class WatchedSettings:
             "data": (found.data_dir, now.data_dir),
             "store": (found.database, now.database),
             "gateway": (found.gateway, now.gateway),
+            "egress": (found.egress, now.egress),
         }
         for name, (asked, current) in fixed.items():
             if asked != current:

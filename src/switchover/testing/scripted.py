@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -46,10 +47,19 @@ class ScriptedServer:
     """Serves the script that ``choose`` returns for each request, in a thread of its own; sockets only on loopback.
 
     ``choose(number, seen)`` gets the number of the request, from 0. ``seen`` keeps every request. ``departures`` counts
-    callers who left before their script was over. Use as a context manager; ``url`` has no path.
+    callers who left before their script was over. With ``tls`` it speaks TLS. Use as a context manager; ``url`` has no
+    path.
     """
 
-    def __init__(self, choose: Callable[[int, Seen], Script] | Script) -> None:
+    def __init__(
+        self,
+        choose: Callable[[int, Seen], Script] | Script,
+        *,
+        tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        self._tls, self.host, self.port = tls, host, port
         self._choose = choose if callable(choose) else lambda number, seen: choose
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -79,8 +89,10 @@ class ScriptedServer:
         self._loop.close()
 
     async def _start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self._server = await asyncio.start_server(self._serve, self.host, self.port, ssl=self._tls)
+        self.port = self._server.sockets[0].getsockname()[1]
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        self.url = f"{'https' if self._tls else 'http'}://{host}:{self.port}"
 
     async def _stop(self) -> None:
         if self._server is not None:

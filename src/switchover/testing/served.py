@@ -118,18 +118,23 @@ class _Announcing(uvicorn.Server):
 class ServedGateway:
     """Serves a snapshot on a free loopback port; use as a context manager, then ``url``.
 
-    ``clock`` may run faster than the machine's own.
+    ``clock`` may run faster than the machine's own; ``client`` may trust others than the system does, or use a proxy.
     """
 
     def __init__(
-        self, snapshot: Snapshot, *, wrap: Callable[[Upstream], Upstream] | None = None, clock: Clock | None = None
+        self,
+        snapshot: Snapshot,
+        *,
+        wrap: Callable[[Upstream], Upstream] | None = None,
+        clock: Clock | None = None,
+        client: Client | None = None,
     ) -> None:
         self.source, self.spool = FixedSnapshot(snapshot), MemorySpool()
         self.held: list[tuple[str, str, str]] = []
         self.suspended: list[tuple[str, str]] = []
         self._wrap = wrap
         self._clock = clock or SystemClock()
-        self._client = Client(self._clock)
+        self._client = client or Client(self._clock)
         self.gateway = Gateway(
             self.source,
             self._make,

@@ -15,9 +15,11 @@ from switchover.upstreams.gguf import has_chat_template
 from switchover.upstreams.local import child_name
 from switchover.upstreams.weights import resolve as resolve_weights
 
-from .parts import open_store, read_key
+from .parts import open_store, read_key, read_login
 from .running import endpoints
 
+# What other programs obey, and we do not.
+PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 # Below this a busy day's record may fill the disk before anyone looks.
 LOW_DISK = 1 << 30
 
@@ -39,6 +41,9 @@ def examine(settings: Settings) -> list[Finding]:
             found.append(_try(f"key of {name}", lambda key=spec.key: _key(settings, key)))  # type: ignore[misc]  # bound per turn
         if spec.kind == "local":
             found.append(_try(f"weights of {name}", lambda w=spec.weights: _weights(settings, w)))  # type: ignore[misc]  # as above
+    found += _proxy(settings)
+    if (login := settings.egress.proxy_login) is not None:
+        found.append(_try("login of the proxy", lambda: _login(settings, login)))
     found.append(_try("data folder", lambda: _folder(settings)))
     found.append(_try("store", lambda: _store(settings)))
     return found + list(_running(settings))
@@ -53,6 +58,19 @@ def _try(what: str, look: Callable[[], str]) -> Finding:
 
 def _key(settings: Settings, reference: str) -> str:
     read_key(settings, reference)
+    return f"{reference} can be read"
+
+
+def _proxy(settings: Settings) -> Iterator[Finding]:
+    """Named where the environment has one and the configuration none; its value may hold a login and is not shown."""
+    named = [name for name in PROXY_VARIABLES if os.environ.get(name)]
+    if settings.egress.proxy is None and named:
+        said = f"none; {named[0]} is set and not obeyed; name the proxy as egress.proxy if it is needed"
+        yield Finding("proxy", True, said)
+
+
+def _login(settings: Settings, reference: str) -> str:
+    read_login(settings, reference)
     return f"{reference} can be read"
 
 

@@ -10,8 +10,8 @@ from switchover.config import resolve
 from switchover.domain.ports import Upstream
 from switchover.domain.process import Settings, UpstreamSpec
 from switchover.domain.secret import Secret
-from switchover.egress import Client
-from switchover.errors import StoreUnavailable
+from switchover.egress import Client, Proxy, trusting
+from switchover.errors import ConfigError, StoreUnavailable
 from switchover.store import Store
 from switchover.upstreams import UPSTREAMS
 from switchover.upstreams import weights as weight_files
@@ -36,6 +36,23 @@ def unwritable(folder: str, cause: OSError) -> StoreUnavailable:
     )
 
 
+def outbound(settings: Settings) -> Client:
+    """The client for everything outbound. Raises ConfigError when the certificate authorities can't be read any more.
+
+    The login of a proxy is read when an upstream first needs it: those that need no proxy are served without.
+    """
+    egress = settings.egress
+    proxy = None
+    if egress.proxy is not None:
+        login = egress.proxy_login
+        proxy = Proxy(egress.proxy, (lambda: read_login(settings, login)) if login is not None else None)
+    try:
+        tls = trusting(egress.tls_ca) if egress.tls_ca is not None else None
+    except (OSError, ValueError) as cause:
+        raise ConfigError(at="egress.tls_ca", got=str(cause), want="a readable PEM file") from cause
+    return Client(CLOCK, tls=tls, proxy=proxy, direct=egress.direct)
+
+
 def upstream(settings: Settings, spec: UpstreamSpec, base_url: str | None, client: Client) -> Upstream:
     """The upstream of a spec, its key read now. Raises ConfigError when the key can't be read."""
     if spec.is_own:
@@ -47,6 +64,19 @@ def upstream(settings: Settings, spec: UpstreamSpec, base_url: str | None, clien
 def read_key(settings: Settings, reference: str) -> Secret:
     """The key behind an upstream's reference, read now. Raises ConfigError when it can't be."""
     return resolve(reference, str(Path(settings.source).parent), os.environ)
+
+
+def read_login(settings: Settings, reference: str) -> Secret:
+    """The proxy's ``user:password`` behind its reference, read now. Raises ConfigError when it can't be, or is none."""
+    at = "egress.proxy_login"
+    try:
+        login = read_key(settings, reference)
+    except ConfigError as cause:
+        raise ConfigError(at=at, got=f"{cause.got} at {reference}", want=cause.want) from cause
+    user, colon, _ = login.reveal().partition(":")
+    if not user or not colon or not login.reveal().isprintable():
+        raise ConfigError(at=at, got=f"something else at {reference}", want="user:password, in one line")
+    return login
 
 
 def fetch_starter(target: Path | None) -> Path:

@@ -31,7 +31,7 @@ from switchover.trial.ask import asker
 from switchover.trial.replay import Ask
 from switchover.upstreams.local import child_name, read_place
 
-from .parts import CLOCK, open_store, upstream
+from .parts import CLOCK, open_store, outbound, upstream
 
 # A baseline sample is drawn once and kept: worth a few tries. A candidate's failure is part of its score: one try.
 BASELINE_TRIES = 4
@@ -78,7 +78,7 @@ def rehearse_candidate(
     found, spec = settings.processes[process], _candidate(settings, settings.processes[process], candidate)
 
     async def run() -> Verdict:
-        client = Client(CLOCK)
+        client = outbound(settings)
         with open_store(settings) as store:
             version = _version(store, found, spec, prompt_version)
             baseline = settings.upstreams[found.baseline]
@@ -161,7 +161,7 @@ def adapt_process(
     found = settings.processes[process]
 
     async def run() -> Adaptation:
-        client = Client(CLOCK)
+        client = outbound(settings)
         with open_store(settings) as store:
             wanted = [settings.upstreams[name] for name in found.fallbacks]
             epoch = digest([fingerprint(settings.upstreams[found.baseline]), "as-is"])

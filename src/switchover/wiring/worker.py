@@ -12,7 +12,6 @@ from switchover.access import load_pepper
 from switchover.config import load
 from switchover.domain.ports import Upstream
 from switchover.domain.process import Settings, UpstreamSpec
-from switchover.egress import Client
 from switchover.gateway.app import App
 from switchover.gateway.handle import Gateway
 from switchover.gateway.neighbours import Neighbours
@@ -23,7 +22,7 @@ from switchover.store.held import forget_held, held_path, note_held, note_suspen
 from switchover.store.register import read_snapshot
 from switchover.store.spool import Spool
 
-from .parts import CLOCK, upstream
+from .parts import CLOCK, outbound, upstream
 
 # Time for open streams to end after SIGTERM.
 DRAIN_SECONDS = 25
@@ -51,7 +50,7 @@ def serve_worker(configuration: str, name: str, descriptor: int) -> None:
 
 def build(settings: Settings, name: str, spool: Spool) -> Gateway:
     """The gateway of one worker, on the register's snapshot file."""
-    client, held = Client(CLOCK), held_path(settings.data_dir, name)
+    client, held = outbound(settings), held_path(settings.data_dir, name)
     forget_held(held)
 
     def factory(spec: UpstreamSpec, base_url: str | None) -> Upstream:

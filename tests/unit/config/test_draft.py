@@ -39,3 +39,13 @@ def test_a_draft_uses_no_more_than_the_keys_that_are_set(tmp_path: Path) -> None
     settings = drafted(tmp_path, {"MISTRAL_API_KEY": "k", "OPENAI_API_KEY": ""})
     assert settings.upstreams["mistral"].key == "env:MISTRAL_API_KEY"
     assert "openai" not in settings.upstreams
+
+
+def test_a_draft_says_that_a_proxy_of_the_environment_is_not_obeyed(tmp_path: Path) -> None:
+    env = {"HTTPS_PROXY": "http://u:canary@proxy.test:3128", "https_proxy": "http://proxy.test:3128"}
+    assert drafted(tmp_path, env).egress.proxy is None
+    text = draft(env, "NL")
+    assert text.count("is set, and not obeyed") == 1
+    assert "proxy.test" not in text
+    (tmp_path / "switchover.yaml").write_text(text.replace("# egress", "egress"), encoding="utf-8")
+    assert load(str(tmp_path / "switchover.yaml")).egress.proxy == "http://proxy.example:3128"
