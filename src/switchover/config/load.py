@@ -18,6 +18,7 @@ from switchover.domain.process import (
     Criticality,
     DataClass,
     Listen,
+    Logging,
     Midstream,
     Price,
     Process,
@@ -25,6 +26,7 @@ from switchover.domain.process import (
     RehearsalTerms,
     Settings,
     SlicePredicate,
+    Tracing,
     UpstreamSpec,
 )
 from switchover.errors import ConfigError
@@ -36,6 +38,7 @@ from .schema import (
     ConfigurationFile,
     ProcessSection,
     RehearseSection,
+    TracesSection,
     UpstreamSection,
     slice_parts,
 )
@@ -86,7 +89,28 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
         providers=providers,
         upstreams=upstreams,
         processes=processes,
+        log=Logging(**parsed.log.model_dump()),
+        traces=_traces(document, parsed.traces, upstreams, base) if parsed.traces else None,
     )
+
+
+def _traces(document: Document, section: TracesSection, upstreams: Mapping[str, UpstreamSpec], base: Path) -> Tracing:
+    _check_url(document, ("traces", "endpoint"), section.endpoint)
+    for position, name in enumerate(section.pass_to):
+        if name not in upstreams:
+            known = f"one of {', '.join(sorted(upstreams))}"
+            raise document.error(("traces", "pass_to", position), got=name, want=known)
+    return Tracing(
+        endpoint=section.endpoint,
+        headers={name: _key(reference, base) for name, reference in section.headers.items()},
+        sample=section.sample,
+        pass_to=section.pass_to,
+    )
+
+
+def _key(reference: str, base: Path) -> str:
+    """A key's reference, a file's from the configuration's own folder."""
+    return f"file:{(base / reference[5:]).resolve()}" if reference.startswith("file:") else reference
 
 
 def _located(document: Document, cause: ValidationError) -> ConfigError:
@@ -105,7 +129,7 @@ def _located(document: Document, cause: ValidationError) -> ConfigError:
         meant = get_close_matches(str(path[-1]), siblings or sorted(NAMES), n=1)
         hint = f"{meant[0]}, perhaps" if meant else "one of the names in docs/reference/settings.md"
         return document.error(path, got="an unknown name", want=hint)
-    if path and path[-1] == "key":
+    if path and (path[-1] == "key" or path[:2] == ("traces", "headers")):
         return document.error(path, got="something else", want="env:NAME or file:PATH, never the key itself")
     if isinstance(got, Mapping | list | tuple):
         got = "a section" if isinstance(got, Mapping) else "a list"
@@ -160,9 +184,7 @@ def _upstream(
         raise document.error((*at, "weights"), got="nothing", want="starter or file:PATH.gguf")
     if section.kind != "openai" and section.speaks is not None:
         raise document.error((*at, "speaks"), got=section.speaks, want=f"nothing: a {section.kind} speaks one format")
-    key = section.key
-    if key is not None and key.startswith("file:"):
-        key = f"file:{(base / key[5:]).resolve()}"
+    key = _key(section.key, base) if section.key is not None else None
     weights = section.weights
     if weights is not None and weights.startswith("file:"):
         weights = f"file:{(base / weights[5:]).resolve()}"

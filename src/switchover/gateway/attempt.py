@@ -124,7 +124,8 @@ def meets(cut: CutOff | None, exchange: str) -> CutOff | None:
 
 def ask(call: Call, upstream: Upstream, body: bytes, cut: CutOff | None) -> Awaitable[Answer]:
     """The upstream's answer at its head; behind a fault when a drill says so."""
-    request = OutboundRequest(body=body, stream=call.peek.stream, headers=call.passed, answer_timeout=math.inf)
+    headers = call.passed if call.trace is None else call.trace.passed(call.passed)
+    request = OutboundRequest(body=body, stream=call.peek.stream, headers=headers, answer_timeout=math.inf)
     if cut is None or cut.fault is None:
         return upstream.answer(request)
     answer: Awaitable[Answer] = FAULTS[cut.fault](**cut.settings).call(upstream, request)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from .metrics import BOUNDS_S, METRICS, Histogram, Metric, Sample
+from .metric_table import METRICS, Metric
+from .metrics import Histogram, Sample
 
 
 def render(samples: Iterable[Sample], worker: str) -> str:
@@ -49,7 +50,7 @@ def _lines(metric: Metric, sample: Sample, worker: str) -> Iterator[str]:
         yield f"{metric.name}{{{labels}}} {value}"
         return
     so_far = 0
-    for bound, count in zip((*BOUNDS_S, "+Inf"), value.counts, strict=True):
+    for bound, count in zip((*value.bounds, "+Inf"), value.counts, strict=True):
         so_far += count
         yield f'{metric.name}_bucket{{{labels},le="{bound}"}} {so_far}'
     yield f"{metric.name}_sum{{{labels}}} {value.total}"

@@ -46,6 +46,8 @@ class WatchedSettings:
             "data": (found.data_dir, now.data_dir),
             "store": (found.database, now.database),
             "gateway": (found.gateway, now.gateway),
+            "log": (found.log, now.log),
+            "traces": (found.traces, now.traces),
         }
         for name, (asked, current) in fixed.items():
             if asked != current:

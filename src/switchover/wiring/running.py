@@ -19,8 +19,8 @@ from switchover.access import load_pepper
 from switchover.config import load
 from switchover.domain.process import Settings
 from switchover.errors import ConfigError, EngineFailed, OperatorError, PortInUse, WeightsMissing
+from switchover.log import Log, line_log
 from switchover.processes.keeper import Keeper
-from switchover.processes.log import Log, line_log
 from switchover.processes.own import engine_command, student_command
 from switchover.processes.reload import WatchedSettings
 from switchover.processes.supervise import ChildSpec, Supervisor
@@ -45,7 +45,8 @@ def up(settings: Settings, say: Callable[[str], None]) -> None:
 
 
 def _run(settings: Settings, say: Callable[[str], None]) -> None:
-    children = Children(settings, line_log("supervisor", CLOCK))
+    log = line_log("supervisor", CLOCK, form=settings.log.format, least=settings.log.level)
+    children = Children(settings, log)
     children.check()
     listening = bind(settings)
     host, port = listening.getsockname()[:2]
@@ -193,7 +194,7 @@ class Children:
         except WeightsMissing as error:
             if str(error) != self._refused:
                 self._refused = str(error)
-                self.log("engine left out", detail=str(error))
+                self.log("engine left out", level="error", detail=str(error))
         return wanted
 
     def _own(self, name: str, words: list[str], fds: tuple[int, ...] = (), *, last: bool = False) -> ChildSpec:
@@ -226,7 +227,9 @@ class Children:
 
 def serve_keeper(configuration: str) -> None:
     """The keeper, until SIGTERM."""
-    keeper = Keeper(load(configuration), clock=CLOCK, log=line_log("keeper", CLOCK), load=load, endpoints=endpoints)
+    settings = load(configuration)
+    log = line_log("keeper", CLOCK, form=settings.log.format, least=settings.log.level)
+    keeper = Keeper(settings, clock=CLOCK, log=log, load=load, endpoints=endpoints)
 
     async def run() -> None:
         stop = asyncio.Event()
