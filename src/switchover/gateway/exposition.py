@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from .metric_table import METRICS, Metric
 from .metrics import Histogram, Sample
+
+VALUE = re.compile(r"\w+\{(.*)\} ([0-9.e+-]+)")
+LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+ESCAPED = re.compile(r"\\(.)")
 
 
 def render(samples: Iterable[Sample], worker: str) -> str:
@@ -35,6 +40,18 @@ def join(pages: Iterable[str]) -> str:
             if line and (is_new or not line.startswith("#")):
                 family.append(line)
     return "\n".join(line for lines in families.values() for line in lines) + "\n"
+
+
+def read(page: str, name: str) -> Iterator[tuple[dict[str, str], float]]:
+    """The values of one metric on a page that :func:`render` made, each with its labels; what is torn is left out."""
+    for line in page.split("\n"):
+        match = VALUE.fullmatch(line) if line.startswith(f"{name}{{") else None
+        if match is not None:
+            yield {label: _plain(value) for label, value in LABEL.findall(match[1])}, float(match[2])
+
+
+def _plain(value: str) -> str:
+    return ESCAPED.sub(lambda match: "\n" if match[1] == "n" else match[1], value)
 
 
 def escape(value: str) -> str:

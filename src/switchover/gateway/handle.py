@@ -86,7 +86,15 @@ class Gateway:
             on_held=on_held,
         )
         log = teller.log if teller is not None else None
-        self.pulse = Pulse(snapshot_source, self.failover.board, self.metrics.lag, clock, log)
+        self.pulse = Pulse(
+            snapshot_source,
+            self.failover.board,
+            self.metrics.lag,
+            clock,
+            log,
+            follow=lambda snapshot: self.plans.follow(snapshot, self.failover),
+            moved=self.neighbours.hurry,
+        )
 
     async def handle(self, caller: Caller, dialect: AnyDialect) -> None:
         """One request to a model, from its head to its record."""

@@ -16,7 +16,7 @@ from switchover.upstreams.local import child_name
 from switchover.upstreams.weights import resolve as resolve_weights
 
 from .parts import open_store, read_key
-from .running import endpoints
+from .running import endpoints, runs
 
 # Below this a busy day's record may fill the disk before anyone looks.
 LOW_DISK = 1 << 30
@@ -80,18 +80,9 @@ def _store(settings: Settings) -> str:
         return "answers, schema is the newest"
 
 
-def _gateway_lives(said: Path) -> bool:
-    """True when the `switchover up` that wrote the file runs still; one that was killed leaves the file behind."""
-    try:
-        os.kill(int(json.loads(said.read_bytes())["pid"]), 0)
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return True
-
-
 def _running(settings: Settings) -> Iterator[Finding]:
     run = Path(settings.data_dir, "run")
-    if not _gateway_lives(run / "gateway.json"):
+    if not runs(settings):
         yield Finding("gateway", True, "not running; start it with `switchover up`")
         return
     here = endpoints(settings)

@@ -145,6 +145,15 @@ def bind(settings: Settings) -> socket.socket:
     return listening
 
 
+def runs(settings: Settings) -> bool:
+    """True while a `switchover up` runs on the data folder; one that was killed leaves its file behind."""
+    try:
+        said = Path(settings.data_dir, "run", "gateway.json").read_bytes()
+        return _lives(int(json.loads(said)["pid"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def endpoints(settings: Settings) -> dict[str, str]:
     """Base URLs of own upstreams whose engine runs now."""
     found = {}

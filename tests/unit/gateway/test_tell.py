@@ -125,25 +125,34 @@ def test_what_an_upstream_calls_its_model_is_told_only_if_it_can_be_a_name():
     assert told["model"] is None
 
 
-def pulse(snapshot):
-    clock, board, lag = ManualClock(), Board(), Histogram()
-    return Pulse(FixedSnapshot(snapshot), board, lag, clock, None), clock, board, lag
+class Looking:
+    """A pulse with everything that it was handed."""
+
+    def __init__(self, snapshot):
+        self.clock, self.board, self.lag, self.said, self.moves = ManualClock(), Board(), Histogram(), Said(), []
+        source, moved = FixedSnapshot(snapshot), lambda: self.moves.append(len(self.said))
+        self.followed = []
+        self.pulse = Pulse(
+            source, self.board, self.lag, self.clock, self.said, follow=self.followed.append, moved=moved
+        )
 
 
 def test_a_breaker_that_moves_is_told_once_with_its_reason_until_it_is_closed_again():
     snapshot = make_snapshot()
-    looking, clock, board, _ = pulse(snapshot)
-    vendor, said = snapshot.upstreams["vendor"], Said()
-    looking.look(said)
+    looking, vendor = Looking(snapshot), snapshot.upstreams["vendor"]
+    board, look, now = looking.board, looking.pulse.look, looking.clock.monotonic()
+    look()
     for _ in range(5):
-        board.failed(vendor, ServerError("no"), clock.monotonic())
-    looking.look(said)
-    looking.look(said)
-    board.failed(vendor, Denied("no"), clock.monotonic())
-    looking.look(said)
-    board.clear(vendor, clock.monotonic())
-    looking.look(said)
-    told = [(one["event"], one["scope"], one["level"], one["fault"]) for one in said if "scope" in one]
+        board.failed(vendor, ServerError("no"), now)
+    look()
+    look()
+    board.failed(vendor, Denied("no"), now)
+    look()
+    board.clear(vendor, now)
+    look()
+    told = [(one["event"], one["scope"], one["level"], one["fault"]) for one in looking.said if "scope" in one]
+    # Others are told to read anew after each move, and only then.
+    assert looking.moves == [2, 3, 5]
     assert told == [
         ("breaker open", "upstream", "warning", "server-error"),
         ("breaker held", "credential", "error", "key-revoked"),
@@ -153,24 +162,25 @@ def test_a_breaker_that_moves_is_told_once_with_its_reason_until_it_is_closed_ag
 
 
 def test_a_register_is_told_when_it_comes_into_force():
-    looking, *_ = pulse(make_snapshot(version=7))
-    said = Said()
-    looking.look(said)
-    looking.look(said)
-    assert [(one["event"], one["version"]) for one in said] == [("register in force", 7)]
+    looking = Looking(make_snapshot(version=7))
+    looking.pulse.look()
+    looking.pulse.look()
+    assert [snapshot.version for snapshot in looking.followed] == [7, 7]
+    assert [(one["event"], one["version"]) for one in looking.said] == [("register in force", 7)]
 
 
 def test_the_loops_lag_is_how_late_a_timer_came():
-    looking, clock, _, lag = pulse(make_snapshot())
+    looking = Looking(make_snapshot())
+    clock, lag = looking.clock, looking.lag
 
     async def run():
-        await looking.start()
+        await looking.pulse.start()
         for late in (0.0, 0.4):
             await asyncio.sleep(0)
             clock.advance(EVERY_S + late)
             await asyncio.sleep(0)
         await asyncio.sleep(0)
-        await looking.stop()
+        await looking.pulse.stop()
 
     asyncio.run(run())
     assert sum(lag.counts) == 2
