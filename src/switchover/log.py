@@ -49,7 +49,7 @@ def line_log(
 ) -> Log:
     """A log that hands lines of at least this level to ``write`` (standard error, at once).
 
-    ``auto`` is text under a terminal and JSON elsewhere.
+    ``auto`` is text under a terminal and JSON elsewhere. A field that is None is left out.
     """
     send = write or _at_once
     as_text = form == "text" or (form == "auto" and sys.stderr.isatty())
@@ -58,12 +58,13 @@ def line_log(
     def log(event: str, *, level: Level = "info", **fields: object) -> None:
         if RANK[level] < floor:
             return
+        known = {name: value for name, value in fields.items() if value is not None}
         at = datetime.fromtimestamp(clock.now(), UTC).isoformat(timespec="milliseconds")
         if as_text:
-            said = "".join([f" {name}={_plain(value)}" for name, value in fields.items() if value is not None])
+            said = "".join([f" {name}={_plain(value)}" for name, value in known.items()])
             send(f"{at} {level} {part}: {event}{said}\n".encode("utf-8", "replace"))
         else:
-            line = {"at": at, "level": level, "part": part, "event": event, **fields}
+            line = {"at": at, "level": level, "part": part, "event": event, **known}
             send(msgspec.json.encode(line, enc_hook=str) + b"\n")
 
     return log

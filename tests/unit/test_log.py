@@ -29,7 +29,7 @@ class Kept:
 
 def test_a_line_of_json_says_when_how_bad_who_and_what():
     kept = Kept()
-    kept.log("breaker open", level="warning", upstream="vendor", scope="upstream")
+    kept.log("breaker open", level="warning", upstream="vendor", scope="upstream", fault=None)
     assert kept.lines == [
         {"at": "2026-05-28T20:26:40.000+00:00", "level": "warning", "part": "worker-0", "event": "breaker open",
          "upstream": "vendor", "scope": "upstream"}

@@ -15,7 +15,7 @@ from switchover.upstreams.gguf import has_chat_template
 from switchover.upstreams.local import child_name
 from switchover.upstreams.weights import resolve as resolve_weights
 
-from .parts import open_store, read_key
+from .parts import open_store, read_key, references
 from .running import endpoints, runs
 
 # Below this a busy day's record may fill the disk before anyone looks.
@@ -34,9 +34,9 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """Looks at everything; finds all faults, not only the first."""
     found = [Finding("configuration", True, settings.source)]
+    for what, reference in references(settings):
+        found.append(_try(what, lambda key=reference: _key(settings, key)))  # type: ignore[misc]  # bound per turn
     for name, spec in settings.upstreams.items():
-        if spec.key is not None:
-            found.append(_try(f"key of {name}", lambda key=spec.key: _key(settings, key)))  # type: ignore[misc]  # bound per turn
         if spec.kind == "local":
             found.append(_try(f"weights of {name}", lambda w=spec.weights: _weights(settings, w)))  # type: ignore[misc]  # as above
     found.append(_try("data folder", lambda: _folder(settings)))

@@ -28,7 +28,7 @@ from switchover.store.held import forget_all_held
 from switchover.store.register import build_snapshot, write_snapshot
 from switchover.upstreams.local import STUDENT_SERVER, child_name, read_place
 
-from .parts import CLOCK, open_store, read_key, unwritable
+from .parts import CLOCK, open_store, read_key, references, unwritable
 from .worker import BACKLOG
 
 # An engine is handed no provider's key.
@@ -67,12 +67,11 @@ def _run(settings: Settings, say: Callable[[str], None]) -> None:
 
 def _unreadable_keys(settings: Settings) -> Iterator[str]:
     """A line for each key that can't be read, as the doctor says it: what does not rest on it is served."""
-    for name, spec in settings.upstreams.items():
+    for what, reference in references(settings):
         try:
-            if spec.key is not None:
-                read_key(settings, spec.key)
+            read_key(settings, reference)
         except ConfigError as error:
-            yield f"BAD  key of {name}: {error}"
+            yield f"BAD  {what}: {error}"
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from switchover.config import load
 from switchover.domain.ports import Upstream
 from switchover.domain.process import Settings, UpstreamSpec
 from switchover.egress import Client
+from switchover.errors import SwitchoverError
 from switchover.gateway.app import App
 from switchover.gateway.export import Tracer
 from switchover.gateway.handle import Gateway
@@ -88,18 +89,18 @@ def build(settings: Settings, name: str, spool: Spool, log: Log, lines: Lines) -
 
 
 def tracer(settings: Settings, name: str, client: Client, log: Log) -> Tracer | None:
-    """Who sends spans, where the configuration names a collector. Raises ConfigError when a header can't be read."""
+    """Who sends spans, where the configuration names a collector whose headers can be read. Callers come first."""
     traces = settings.traces
     if traces is None:
         return None
-    headers = {name: read_key(settings, reference).reveal() for name, reference in traces.headers.items()}
-    # The operator's own: it may have a private address. Plain http was refused but for loopback by the configuration.
-    endpoint = client.prepare(
-        "POST",
-        f"{traces.endpoint.rstrip('/')}{TRACES_PATH}",
-        {"content-type": "application/json", **headers},
-        local=True,
-    )
+    headers = {"content-type": "application/json"}
+    try:
+        headers |= {header: read_key(settings, reference).reveal() for header, reference in traces.headers.items()}
+        # The operator's own: it may have a private address. Plain http but for loopback was refused with the file.
+        endpoint = client.prepare("POST", f"{traces.endpoint.rstrip('/')}{TRACES_PATH}", headers, local=True)
+    except (SwitchoverError, ValueError) as error:
+        log("no spans are sent", level="error", detail=str(error))
+        return None
     return Tracer(
         lambda batch: client.send(endpoint, batch), name, CLOCK, log, sample=traces.sample, pass_to=traces.pass_to
     )
