@@ -103,7 +103,7 @@ def ours(upstream: int, folder: Path) -> Iterator[Server]:
 
 
 def serve_ours(upstream: int, folder: str) -> None:
-    """Role `gateway`: one worker with keys, plan, breakers, metrics and its spool on disk."""
+    """Role `gateway`: one worker with keys, plan, breakers, metrics, log and its spool on disk."""
     import uvicorn
 
     from switchover.clock import SystemClock
@@ -111,6 +111,8 @@ def serve_ours(upstream: int, folder: str) -> None:
     from switchover.domain.secret import Secret
     from switchover.egress import Client
     from switchover.gateway import App, FixedSnapshot, Gateway, server_config
+    from switchover.gateway.tell import Teller
+    from switchover.log import line_log
     from switchover.store.spool import Spool
     from switchover.testing.served import PEPPER, register, spec
     from switchover.upstreams import UPSTREAMS
@@ -133,6 +135,8 @@ def serve_ours(upstream: int, folder: str) -> None:
         clock,
         lambda digest: b"",
         PEPPER,
+        # As configured by default: requests that go well have no line.
+        teller=Teller(line_log("bench", clock)),
     )
     listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
     print(listening.getsockname()[1], token, flush=True)

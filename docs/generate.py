@@ -18,7 +18,7 @@ from pydantic_core import PydanticUndefined
 
 from switchover import cli, errors
 from switchover.config import schema
-from switchover.gateway.metrics import BOUNDS_S, METRICS
+from switchover.gateway.metric_table import METRICS, Metric
 
 HERE = Path(__file__).parent
 MADE = "<!-- Made by docs/generate.py from the code. Change the code, then `make docs`. -->\n\n"
@@ -252,24 +252,36 @@ def _then(cls: type[errors.UpstreamError]) -> str:
 
 
 def metrics() -> str:
-    """The page of metrics, from the table in ``gateway/metrics.py``."""
-    rows = [
-        f"| `{metric.name}` | {metric.kind} | {metric.unit} | {', '.join(f'`{label}`' for label in metric.labels)} | "
-        f"{_cell(metric.says)} |\n"
-        for metric in METRICS.values()
-    ]
+    """The page of metrics, from the table in ``gateway/metric_table.py``."""
+    by_bounds: dict[tuple[float, ...], list[str]] = {}
+    for metric in METRICS.values():
+        if metric.kind == "histogram":
+            by_bounds.setdefault(metric.bounds, []).append(f"`{metric.name}`")
     return "".join(
         (
             MADE,
             "# Metrics\n\n",
             "`GET /metrics` answers in Prometheus' text format, 0.0.4, without a key. Counters begin at 0 when a "
-            "worker does. [How to scrape it, and what to ask](../how-to/scrape-metrics.md).\n\n",
+            "worker does. [How to watch it, and what to ask](../how-to/observe.md).\n\n",
             "Each value also has the label `worker`. No label ever holds a caller's text: processes and upstreams are "
             "those of the configuration, dialects, outcomes, scopes and faults those of the program.\n\n",
-            "| Metric | Type | Unit | Labels | Meaning |\n|-|-|-|-|-|\n",
-            *rows,
-            f"\nBuckets of every histogram, in seconds: {', '.join(f'{bound:g}' for bound in BOUNDS_S)}, +Inf.\n",
+            *(_metric(metric) for metric in METRICS.values()),
+            "## Buckets, in seconds\n\n",
+            *(
+                f"- {', '.join(names)}: {', '.join(f'{bound:g}' for bound in bounds)}, +Inf.\n"
+                for bounds, names in by_bounds.items()
+            ),
         )
+    )
+
+
+def _metric(metric: Metric) -> str:
+    labels = ", ".join(f"`{label}`" for label in metric.labels)
+    return (
+        f"## `{metric.name}`\n\n{metric.says}\n\n"
+        f"- A {metric.kind}; unit: {metric.unit}.\n"
+        f"{f'- Labels: {labels}.{chr(10)}' if labels else ''}"
+        f"- When to worry: {metric.worry}\n\n"
     )
 
 

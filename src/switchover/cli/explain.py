@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from switchover.domain.cut_off import Target
 from switchover.errors import OperatorError
+from switchover.planning.breaker import BreakerState
 from switchover.planning.plan import Attempt, Plan
-from switchover.wiring import register
+from switchover.wiring import explanation
+from switchover.wiring.explanation import Explanation
 
-from .common import DEFAULT_CONFIG, Config, Json, moment, print_json, process_named, settings
+from .common import (
+    DEFAULT_CONFIG,
+    Config,
+    Json,
+    counted,
+    moment,
+    plain,
+    print_json,
+    process_named,
+    settings,
+    visible,
+)
 
 app = typer.Typer(rich_markup_mode=None)
+
+
+class Need(StrEnum):
+    """What a request may need of a model, or of the provider that keeps its earlier answers (``state``)."""
+
+    TOOLS = "tools"
+    JSON_SCHEMA = "json_schema"
+    VISION = "vision"
+    N = "n"
+    LOGPROBS = "logprobs"
+    STATE = "state"
 
 
 def target_from(text: str) -> Target:
@@ -45,6 +70,39 @@ def why(attempt: Attempt) -> str:
     return f"proof {attempt.proof.id} with prompt version {attempt.proof.prompt_version}, {held}"
 
 
+def standing(found: Explanation, lost: Sequence[Target]) -> str:
+    """What the plan rests on."""
+    supposed = f" without {' and '.join(map(str, lost))}" if lost else ""
+    if not found.running:
+        return f"{supposed} (no gateway runs on this data folder: breakers count as closed, own engines as running)"
+    if not found.workers:
+        return f"{supposed} (the gateway runs; no worker has told its breakers yet)"
+    told = counted(len(found.workers), "worker", "workers")
+    return f"{supposed} (the gateway runs; breakers of {told} as of {found.told_ago:.0f} s ago)"
+
+
+def acting(found: Explanation, lost: Sequence[Target]) -> Iterator[str]:
+    """A line for each breaker and cut-off in force, with what ends it."""
+    for one in found.breakers:
+        where = "" if set(one.workers) == set(found.workers) else f" at {', '.join(one.workers)} alone"
+        reason = f" after {one.fault}" if one.fault else ""
+        ends = {
+            BreakerState.HELD: f"until `switchover restore upstream:{one.upstream}`",
+            BreakerState.OPEN: "until it has cooled, at most 5 minutes",
+            BreakerState.HALF_OPEN: "one request at a time is tried",
+        }.get(one.state, "it ends by itself")
+        yield f"breaker of {one.upstream} ({one.scope}): {one.state.value}{reason}{where}; {ends}"
+    for cut in found.cut_offs:
+        until = f"until {moment(cut.expires_at)} UTC" if cut.expires_at else f"until `switchover restore {cut.target}`"
+        if cut.fault is None:
+            yield f"cut-off {cut.id} of {cut.target} since {moment(cut.placed_at)} UTC: {visible(cut.reason)}; {until}"
+        else:
+            share = "" if cut.share >= 1 else f" for {cut.share:.0%} of the requests"
+            yield f"drill {cut.drill}: {cut.target} is {cut.fault}{share}, {until}"
+    for target in lost:
+        yield f"supposed: {target} is lost"
+
+
 @app.callback(invoke_without_command=True)
 def explain(
     process: Annotated[str, typer.Argument(help="The process.")],
@@ -52,24 +110,35 @@ def explain(
         list[str] | None,
         typer.Option("--without", help="Suppose that this is lost: provider:x, jurisdiction:XX or upstream:x."),
     ] = None,
+    needs: Annotated[
+        list[Need] | None, typer.Option("--needs", help="Suppose a request that needs this of a model.")
+    ] = None,
     config: Config = DEFAULT_CONFIG,
     as_json: Json = False,
 ) -> None:
-    """Print the plan a request would get, with the reason why each upstream is in it or not. Exit 3 if it stops."""
+    """Print who would answer a request now, and why nobody else would.
+
+    Under a running gateway its breakers and engines count as they are. Exit 3 if nothing would answer.
+    """
     found = settings(config)
     name = process_named(found, process).name
     lost = tuple(target_from(text) for text in without or ())
-    plan = register.survival(found, lost)[name]
+    explained = explanation.explain(found, name, lost, frozenset(need.value for need in needs or ()))
+    plan = explained.plan
     if as_json:
-        print_json(plan)
+        told = plain(explained)
+        print_json({**told.pop("plan"), **told, "without": [str(target) for target in lost]})
     else:
-        supposed = f" without {' and '.join(map(str, lost))}" if lost else ""
-        print(f"{name}{supposed}:")
+        print(f"{name}{standing(explained, lost)}:")
         for position, attempt in enumerate(plan.attempts, 1):
             print(f"  {position}. {attempt.upstream.name} ({attempt.upstream.model}): {why(attempt)}")
         if not plan.attempts:
             print("  nothing would answer: callers get a clear error")
         for skipped in plan.skipped:
-            print(f"  –  {skipped.upstream}: {skipped.reason}")
+            print(f"  –  {skipped.upstream}: {visible(skipped.reason)}")
+        lines = list(acting(explained, lost))
+        print("What acts on it:" if lines else "No breaker, cut-off or drill acts on it.")
+        for line in lines:
+            print(f"  {line}")
     if not plan.attempts:
         raise typer.Exit(3)

@@ -18,6 +18,7 @@ from switchover.domain.process import (
     Criticality,
     DataClass,
     Listen,
+    Logging,
     Midstream,
     Price,
     Process,
@@ -25,6 +26,7 @@ from switchover.domain.process import (
     RehearsalTerms,
     Settings,
     SlicePredicate,
+    Tracing,
     UpstreamSpec,
 )
 from switchover.errors import ConfigError
@@ -37,6 +39,7 @@ from .schema import (
     ConfigurationFile,
     ProcessSection,
     RehearseSection,
+    TracesSection,
     UpstreamSection,
     slice_parts,
 )
@@ -92,6 +95,22 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
         upstreams=upstreams,
         processes=processes,
         egress=egress_of(document, parsed.egress, upstreams, base),
+        log=Logging(**parsed.log.model_dump()),
+        traces=_traces(document, parsed.traces, upstreams, base) if parsed.traces else None,
+    )
+
+
+def _traces(document: Document, section: TracesSection, upstreams: Mapping[str, UpstreamSpec], base: Path) -> Tracing:
+    _check_url(document, ("traces", "endpoint"), section.endpoint)
+    for position, name in enumerate(section.pass_to):
+        if name not in upstreams:
+            known = f"one of {', '.join(sorted(upstreams))}"
+            raise document.error(("traces", "pass_to", position), got=name, want=known)
+    return Tracing(
+        endpoint=section.endpoint,
+        headers={name: absolute(reference, base) or "" for name, reference in section.headers.items()},
+        sample=section.sample,
+        pass_to=section.pass_to,
     )
 
 
@@ -111,7 +130,7 @@ def _located(document: Document, cause: ValidationError) -> ConfigError:
         meant = get_close_matches(str(path[-1]), siblings or sorted(NAMES), n=1)
         hint = f"{meant[0]}, perhaps" if meant else "one of the names in docs/reference/settings.md"
         return document.error(path, got="an unknown name", want=hint)
-    if path and path[-1] in REFERENCES:
+    if path and (path[-1] in REFERENCES or path[:2] == ("traces", "headers")):
         return document.error(path, got="something else", want="env:NAME or file:PATH, never the key itself")
     if isinstance(got, Mapping | list | tuple):
         got = "a section" if isinstance(got, Mapping) else "a list"

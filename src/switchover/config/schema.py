@@ -20,12 +20,14 @@ URL = r"^https?://[^\s?#]+$"
 PUBLISHED = r"^[a-z0-9._-]+/.+$"
 AMOUNT = r"^\d+(\.\d+)?$"
 NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+HEADER = r"^[a-z0-9-]+$"
 
 PATTERN_MEANS = {
     COUNTRY: "a country of two capital letters, such as NL",
     URL: "an address such as https://host/v1, without a query",
     PUBLISHED: "provider/model, such as openai/gpt-4.1",
     AMOUNT: 'a decimal in quotes, such as "0.60"',
+    HEADER: "a header's name in small letters, digits and dashes",
     NAME: "a name of small letters, digits, dots, dashes and underscores",
 }
 
@@ -100,6 +102,40 @@ class EgressSection(Section):
         default=None,
         min_length=1,
         description="PEM file with the certificate authorities of your own network, trusted beside the system's.",
+    )
+
+
+class LogSection(Section):
+    """What is logged, one line per event, on standard error. Bodies, keys and prompts never are."""
+
+    format: Literal["auto", "json", "text"] = Field(
+        default="auto", description="`auto` is text under a terminal and JSON elsewhere."
+    )
+    level: Literal["info", "warning", "error"] = Field(default="info", description="The least that is logged.")
+    requests: Literal["all", "failed", "none"] = Field(
+        default="failed",
+        description="Which requests get a line: `failed` are those that did not complete at the first attempt.",
+    )
+
+
+class TracesSection(Section):
+    """Spans of requests and attempts, for a collector that speaks OTLP over HTTP. Without this section there are none.
+
+    A span says who answered, how long it took and what it used, never what was asked or answered.
+    """
+
+    endpoint: str = Field(
+        pattern=URL, description="The collector's address; `/v1/traces` is added. Plain http to this machine only."
+    )
+    headers: dict[Annotated[str, Field(pattern=HEADER)], KeyReference] = Field(
+        default_factory=dict, description="Headers the collector wants, such as a key: name → `env:NAME`."
+    )
+    sample: float = Field(
+        default=1.0, ge=0, le=1, description="Share of the requests that are traced, where the caller does not say."
+    )
+    pass_to: tuple[str, ...] = Field(
+        default=(),
+        description="Upstreams that are told the trace (`traceparent`) beside own engines; default: none.",
     )
 
 
@@ -211,6 +247,8 @@ class ConfigurationFile(Section):
     store: str | None = Field(default=None, description="SQLAlchemy URL of the store; default: SQLite in the folder.")
     gateway: GatewaySection = Field(default_factory=GatewaySection, description="Where applications reach it.")
     egress: EgressSection = Field(default_factory=EgressSection, description="How upstreams elsewhere are reached.")
+    log: LogSection = Field(default_factory=LogSection, description="What is logged.")
+    traces: TracesSection | None = Field(default=None, description="Where spans go.")
     providers: dict[Annotated[str, Field(pattern=NAME)], ProviderSection] = Field(
         default_factory=dict, description="Providers that are not among the facts we ship."
     )
@@ -227,6 +265,8 @@ SECTIONS: tuple[type[Section], ...] = (
     OrganisationSection,
     GatewaySection,
     EgressSection,
+    LogSection,
+    TracesSection,
     ProviderSection,
     UpstreamSection,
     PriceSection,

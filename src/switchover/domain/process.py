@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from .jurisdiction import within
 from .model_name import is_other_model
@@ -195,6 +196,28 @@ class Egress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Logging:
+    """What is logged: the form of a line, the least level, and which requests get one."""
+
+    format: Literal["auto", "json", "text"] = "auto"
+    level: Literal["info", "warning", "error"] = "info"
+    requests: Literal["all", "failed", "none"] = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracing:
+    """Where spans go. ``endpoint`` ends before ``/v1/traces``; ``headers`` are references; ``sample`` is a share.
+
+    ``pass_to`` names the upstreams beside own engines that are told the trace.
+    """
+
+    endpoint: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    sample: float = 1.0
+    pass_to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The whole configuration, validated. ``data_dir`` is absolute; ``database`` is an SQLAlchemy URL."""
 
@@ -207,3 +230,5 @@ class Settings:
     upstreams: Mapping[str, UpstreamSpec]
     processes: Mapping[str, Process]
     egress: Egress = field(default_factory=Egress)
+    log: Logging = field(default_factory=Logging)
+    traces: Tracing | None = None

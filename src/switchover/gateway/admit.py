@@ -16,6 +16,7 @@ from switchover.domain.register import Snapshot
 from switchover.errors import BadRequest, CallerError, Unauthenticated, UnknownRoute
 
 from .asgi_types import Header
+from .trace import Trace
 
 MAX_BODY_BYTES = 33_554_432
 PASSED = frozenset([b"anthropic-beta", b"openai-beta"])
@@ -65,6 +66,7 @@ class Call:
     """An admitted request. ``begun`` is monotonic, ``started_at`` Unix seconds.
 
     ``patience``: so many seconds from ``begun`` the caller waits for an answer to begin; inf when nothing is said.
+    ``trace`` is None where there is no tracing.
     """
 
     id: str
@@ -76,6 +78,7 @@ class Call:
     started_at: float
     begun: float
     patience: float = math.inf
+    trace: Trace | None = None
 
     @property
     def deadline(self) -> float:

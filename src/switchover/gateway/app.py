@@ -61,11 +61,17 @@ class App:
                 await self.gateway.neighbours.start(
                     lambda: own_page(self.gateway), lambda: self.gateway.source.current.version
                 )
+                await self.gateway.pulse.start()
+                if self.gateway.tracer is not None:
+                    await self.gateway.tracer.start()
                 sweeping = asyncio.create_task(self._sweep())
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 if sweeping is not None:
                     sweeping.cancel()
+                if self.gateway.tracer is not None:
+                    await self.gateway.tracer.stop()
+                await self.gateway.pulse.stop()
                 await self.gateway.neighbours.stop()
                 await self.gateway.source.stop()
                 if self._on_stop is not None:
@@ -103,6 +109,8 @@ async def _small(gateway: Gateway, caller: Caller, dialect: AnyDialect | None) -
     except SwitchoverError as error:
         refused = refusal(error)
         send_error(caller, Sent(refused.status), spoken, refused, None, b"")
+        if gateway.teller is not None:
+            gateway.teller.refused(spoken.name, refused)
         return
     caller.answer(status, kind, body)
 

@@ -161,7 +161,7 @@ def meets(cut: CutOff | None, exchange: str) -> CutOff | None:
 
 def ask(call: Call, upstream: Upstream, body: bytes, cut: CutOff | None, number: int) -> Awaitable[Answer]:
     """The upstream's answer at its head; behind a fault when a drill says so. ``number`` is the attempt's."""
-    headers = call.passed
+    headers = call.passed if call.trace is None else call.trace.passed(call.passed)
     if headers and not call.process.provider_fallback:
         headers = without_asking(headers)[0]
     name, stream = f"{call.id}-{number}", call.peek.stream

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
-from .metrics import BOUNDS_S, METRICS, Histogram, Metric, Sample
+from .metric_table import METRICS, Metric
+from .metrics import Histogram, Sample
+
+VALUE = re.compile(r"\w+\{(.*)\} ([0-9.e+-]+)")
+LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+ESCAPED = re.compile(r"\\(.)")
 
 
 def render(samples: Iterable[Sample], worker: str) -> str:
@@ -36,6 +42,18 @@ def join(pages: Iterable[str]) -> str:
     return "\n".join(line for lines in families.values() for line in lines) + "\n"
 
 
+def read(page: str, name: str) -> Iterator[tuple[dict[str, str], float]]:
+    """The values of one metric on a page that :func:`render` made, each with its labels; what is torn is left out."""
+    for line in page.split("\n"):
+        match = VALUE.fullmatch(line) if line.startswith(f"{name}{{") else None
+        if match is not None:
+            yield {label: _plain(value) for label, value in LABEL.findall(match[1])}, float(match[2])
+
+
+def _plain(value: str) -> str:
+    return ESCAPED.sub(lambda match: "\n" if match[1] == "n" else match[1], value)
+
+
 def escape(value: str) -> str:
     """A label's value as it stands between quotes."""
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
@@ -49,7 +67,7 @@ def _lines(metric: Metric, sample: Sample, worker: str) -> Iterator[str]:
         yield f"{metric.name}{{{labels}}} {value}"
         return
     so_far = 0
-    for bound, count in zip((*BOUNDS_S, "+Inf"), value.counts, strict=True):
+    for bound, count in zip((*value.bounds, "+Inf"), value.counts, strict=True):
         so_far += count
         yield f'{metric.name}_bucket{{{labels},le="{bound}"}} {so_far}'
     yield f"{metric.name}_sum{{{labels}}} {value.total}"

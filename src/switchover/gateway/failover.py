@@ -151,6 +151,8 @@ class Failover:
         self._asked[spec.name] = self._asked.get(spec.name, 0) + 1
         if probe:
             self._probing.add(spec.name)
+        if call.trace is not None:
+            call.trace.began(spec, begun)
         longest = LAST_ATTEMPT_S if last else self._limit(call, spec)
         if longest <= left:
             guard.arm(longest, TOO_SLOW)

@@ -54,11 +54,16 @@ def _samples(gateway: Gateway) -> Iterator[Sample]:
     # A recorder without a disk has nothing more to make durable than what it has.
     durable: int = getattr(spool, "durable", spool.written)
     yield Sample("switchover_recording_lag_records", (), max(gateway.metrics.recorded - durable, 0))
+    yield Sample("switchover_recording_lag_seconds", (), getattr(spool, "unsynced_for", 0.0))
     yield Sample("switchover_recording_gaps_total", (), spool.gaps)
     yield Sample("switchover_recording_healthy", (), int(spool.healthy))
     yield Sample("switchover_snapshot_version", (), snapshot.version)
     yield Sample("switchover_snapshot_age_seconds", (), max(gateway.clock.now() - snapshot.made_at, 0.0))
     yield Sample("switchover_register_stale_seconds", (), gateway.neighbours.stale_for)
+    if gateway.teller is not None:
+        yield Sample("switchover_log_lines_dropped_total", (), gateway.teller.dropped())
+    if gateway.tracer is not None:
+        yield Sample("switchover_spans_dropped_total", (), gateway.tracer.dropped)
 
 
 def _breakers(gateway: Gateway) -> Iterator[Sample]:

@@ -15,19 +15,22 @@ from switchover.domain.process import UpstreamSpec
 from switchover.errors import Stalled, SwitchoverError, UpstreamError
 from switchover.planning import Plan
 
-from .admit import LOOPBACK, MAX_BODY_BYTES, AnyDialect, Call, Door, Head, check_route, new_id, read_head
+from .admit import LOOPBACK, MAX_BODY_BYTES, AnyDialect, Call, Door, Head, check_route, new_id, read_head, routes_of
 from .attempt import Artefacts, Opened
 from .caller import Caller, line
+from .export import Tracer
 from .failover import Failover, OnHeld
 from .guard import Guard, Watch
 from .identity import FELL_BACK, Identity, OnSuspended
 from .metrics import Metrics
 from .neighbours import Neighbours
 from .plans import Plans
+from .pulse import Pulse
 from .record import INTENT_WAIT_S, Recorder, begin
 from .refuse import refusal
-from .relay import JSON, Sent, send_error, send_stream, send_whole
+from .relay import JSON, Pace, Sent, send_error, send_stream, send_whole
 from .snapshot import SnapshotSource
+from .tell import Teller
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +52,7 @@ class Gateway:
     ``on_held(scope, upstream, fault)``: told when a breaker is held from now on; must return at once.
     ``on_suspended(upstream, why)``: the same for proofs that must not count any more.
     ``rng``: jitter of retries. ``neighbours``: the other workers and the keeper; absent, it is the only worker.
+    ``teller``: who tells the log of requests, ``tracer``: who sends their spans; absent, nobody does.
     """
 
     def __init__(
@@ -65,6 +69,8 @@ class Gateway:
         on_suspended: OnSuspended = _nobody,
         rng: random.Random | None = None,
         neighbours: Neighbours | None = None,
+        teller: Teller | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self.source, self.spool, self.clock = snapshot_source, spool, clock
         self.door = Door(pepper)
@@ -72,6 +78,7 @@ class Gateway:
         self.hosts = LOOPBACK | {host.lower() for host in hosts}
         self.metrics = Metrics()
         self.neighbours = neighbours or Neighbours("worker-0", None, clock)
+        self.teller, self.tracer = teller, tracer
         # Nearly all answers carry one of a few sets of headers beside their id.
         self._said: dict[tuple[str, str, str, str, tuple[str, ...], str | None], bytes] = {}
         self.plans = Plans(upstream_factory, clock)
@@ -82,6 +89,16 @@ class Gateway:
             rng=rng or random.Random(),  # noqa: S311  # jitter, not a secret
             on_held=on_held,
             identity=Identity(lambda: self.source.current, on_suspended, self.metrics),
+        )
+        log = teller.log if teller is not None else None
+        self.pulse = Pulse(
+            snapshot_source,
+            self.failover.board,
+            self.metrics.lag,
+            clock,
+            log,
+            follow=lambda snapshot: self.plans.follow(snapshot, self.failover),
+            moved=self.neighbours.hurry,
         )
 
     async def handle(self, caller: Caller, dialect: AnyDialect) -> None:
@@ -99,9 +116,11 @@ class Gateway:
                 return
             peek = dialect.peek(body)
             call = Call(new_id(), dialect, process, body, peek, head.passed, self.clock.now(), begun, head.patience)
+            if self.tracer is not None:
+                call.trace = self.tracer.begin(caller.head.headers)
             check_route(call.process, call.peek.model)
         except SwitchoverError as error:
-            self._refuse(caller, dialect, call, error)
+            self._refuse(caller, dialect, call, error, begun)
             return
         await self._serve(call, caller)
 
@@ -126,7 +145,14 @@ class Gateway:
                 sent.outcome = Outcome.COMPLETE
             else:
                 idle = self.failover.timers.idle(opened.attempt.upstream, len(call.body))
-                await send_stream(caller, sent, call, opened, opened.stream, guard, lines, idle)
+                upstream = opened.attempt.upstream.name
+                gaps = self.metrics.gaps(call.process.name, upstream, call.dialect.name)
+                self.metrics.streams += 1
+                try:
+                    pace = Pace(gaps, self.clock.monotonic)
+                    await send_stream(caller, sent, call, opened, opened.stream, guard, lines, pace, idle)
+                finally:
+                    self.metrics.streams -= 1
         except SwitchoverError as error:
             refused = refusal(error)
             code, sent.status, sent.outcome = refused.code, refused.status, Outcome.FAILED
@@ -207,6 +233,10 @@ class Gateway:
             metadata=call.peek.metadata,
         )
         self.spool.append(exchange)
+        if self.teller is not None:
+            self.teller.ended(exchange, routes_of(call.process))
+        if self.tracer is not None:
+            self.tracer.ended(call, exchange)
         self.metrics.ended(
             call.process.name,
             upstream or "",
@@ -216,7 +246,7 @@ class Gateway:
             attempts,
             switched=upstream is not None and upstream != call.process.baseline,
             first=first if call.peek.stream else None,
-            chunks=len(sent.parts),
+            usage=usage,
         )
 
     def _cut(self, call: Call, opened: Opened, attempts: list[AttemptRecord], error: UpstreamError) -> None:
@@ -256,7 +286,9 @@ class Gateway:
             self._said[key] = lines
         return b"x-switchover-exchange: %b\r\n%b" % (call.id.encode(), lines)
 
-    def _refuse(self, caller: Caller, dialect: AnyDialect, call: Call | None, error: SwitchoverError) -> None:
+    def _refuse(
+        self, caller: Caller, dialect: AnyDialect, call: Call | None, error: SwitchoverError, begun: float
+    ) -> None:
         """Answers a caller's own mistake; recorded when it is known whose process it concerns."""
         refused = refusal(error)
         sent = Sent(refused.status, Outcome.REJECTED)
@@ -264,5 +296,10 @@ class Gateway:
         send_error(caller, sent, dialect, refused, call.id if call else None, lines)
         if call is None:
             self.metrics.refused(dialect.name)
+            if self.teller is not None:
+                self.teller.refused(dialect.name, refused)
+            if self.tracer is not None:
+                elapsed = self.clock.monotonic() - begun
+                self.tracer.refused(caller.head.headers, dialect.path, elapsed, refused.status)
         else:
             self._settle(call, sent, [], None, None, refused.code)

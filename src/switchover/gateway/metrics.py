@@ -8,114 +8,26 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from switchover.domain.exchange import AttemptRecord, Outcome
+from switchover.domain.exchange import AttemptRecord, Outcome, Usage
 
-# From what the gateway itself takes to the longest an attempt may (failover.py, LAST_ATTEMPT_S).
-BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 60.0, 180.0, 600.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One metric: its name without what the format adds, its labels beside ``worker``, and what it says."""
-
-    name: str
-    kind: Literal["counter", "gauge", "histogram"]
-    unit: str
-    labels: tuple[str, ...]
-    says: str
-
-
-SERVED = ("process", "upstream", "dialect")
-METRICS = {
-    metric.name: metric
-    for metric in (
-        Metric(
-            "switchover_requests_total", "counter", "requests", (*SERVED, "outcome"),
-            "Requests that ended, by how. The upstream is the one that answered, empty when none did; "
-            "the process is empty when the request was refused before it was understood.",
-        ),
-        Metric("switchover_open_requests", "gauge", "requests", (), "Requests admitted and not ended yet."),
-        Metric(
-            "switchover_request_duration_seconds", "histogram", "seconds", SERVED,
-            "From the request's head to the end of its answer, whatever the outcome.",
-        ),
-        Metric(
-            "switchover_first_content_seconds", "histogram", "seconds", SERVED,
-            "From the request's head to the first content of a streamed answer, failed attempts included.",
-        ),
-        Metric(
-            "switchover_stream_mean_gap_seconds", "histogram", "seconds", SERVED,
-            "The mean time between the chunks of a streamed answer, once per answer of two chunks or more.",
-        ),
-        Metric("switchover_attempts_total", "counter", "attempts", SERVED, "Attempts that ended, well or not."),
-        Metric(
-            "switchover_errors_total", "counter", "attempts", (*SERVED, "fault", "drilled"),
-            "Attempts that failed, or answered with another model, by fault; "
-            "drilled is true for those that met a drill's cut-off.",
-        ),
-        Metric(
-            "switchover_alarms_total", "counter", "answers", ("upstream", "fault"),
-            "Answers by another model than the one asked (model-swapped) or to another request (answer-crossed): "
-            "a person should look.",
-        ),
-        Metric(
-            "switchover_proofs_suspended", "gauge", "always 1", ("upstream",),
-            "The upstream's proofs do not count, as its answers name another model.",
-        ),
-        Metric(
-            "switchover_retries_total", "counter", "attempts", SERVED,
-            "Attempts at the upstream that had just failed the same request.",
-        ),
-        Metric(
-            "switchover_failovers_total", "counter", "requests", SERVED,
-            "Requests answered by another upstream than the process's baseline.",
-        ),
-        Metric(
-            "switchover_breaker_state", "gauge", "state", ("upstream", "scope"),
-            "The breaker an upstream hangs on, by scope: 0 closed, 1 half-open, 2 open, 3 held. Drills have their own.",
-        ),
-        Metric(
-            "switchover_breaker_reason", "gauge", "always 1", ("upstream", "scope", "fault"),
-            "The fault that opened a breaker, while it is not closed.",
-        ),
-        Metric(
-            "switchover_recording_lag_records", "gauge", "records", (),
-            "Records handed to the spool that would not survive a loss of power yet.",
-        ),
-        Metric("switchover_recording_gaps_total", "counter", "records", (), "Records lost since the worker began."),
-        Metric("switchover_recording_healthy", "gauge", "0 or 1", (), "0 from a failed write until it is made good."),
-        Metric("switchover_snapshot_version", "gauge", "version", (), "The version of the register in force."),
-        Metric(
-            "switchover_snapshot_age_seconds", "gauge", "seconds", (),
-            "Since the snapshot in force was made. It is made anew when the register changes, not by the clock.",
-        ),
-        Metric(
-            "switchover_register_stale_seconds", "gauge", "seconds", (),
-            "For how long changes of the register have not come through; 0 while they do.",
-        ),
-        Metric(
-            "switchover_figures_age_seconds", "gauge", "seconds", (),
-            "How old the figures of this worker are; 0 for the worker that answered the scrape.",
-        ),
-    )
-}  # fmt: skip
+from .metric_table import BOUNDS_S, GAP_BOUNDS_S, LAG_BOUNDS_S
 
 
 class Histogram:
     """Counts per bucket, the last one without bound, and the sum."""
 
-    __slots__ = ("counts", "total")
+    __slots__ = ("bounds", "counts", "total")
 
-    def __init__(self) -> None:
-        self.counts = [0] * (len(BOUNDS_S) + 1)
+    def __init__(self, bounds: tuple[float, ...] = BOUNDS_S) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
         self.total = 0.0
 
     def add(self, seconds: float) -> None:
         """Counts one value."""
-        self.counts[bisect_left(BOUNDS_S, seconds)] += 1
+        self.counts[bisect_left(self.bounds, seconds)] += 1
         self.total += seconds
 
 
@@ -130,21 +42,37 @@ class Sample(NamedTuple):
 class Served:
     """What is counted together: one process, one upstream (or none, where none answered) and one dialect."""
 
-    __slots__ = ("attempts", "duration", "errors", "failovers", "first", "gap", "outcomes", "retries")
+    __slots__ = (
+        "attempts",
+        "cached",
+        "duration",
+        "errors",
+        "failovers",
+        "first",
+        "gaps",
+        "input",
+        "outcomes",
+        "output",
+        "retries",
+        "tries",
+    )
 
     def __init__(self) -> None:
         self.outcomes: defaultdict[Outcome, int] = defaultdict(int)
         self.errors: defaultdict[tuple[str, bool], int] = defaultdict(int)
         self.attempts = self.retries = self.failovers = 0
-        self.duration, self.first, self.gap = Histogram(), Histogram(), Histogram()
+        self.input = self.output = self.cached = 0
+        self.duration, self.first, self.tries = Histogram(), Histogram(), Histogram()
+        self.gaps = Histogram(GAP_BOUNDS_S)
 
 
 class Metrics:
     """The counters of one worker; used from its event loop only."""
 
     def __init__(self) -> None:
-        self.open = 0
+        self.open = self.streams = 0
         self.recorded = 0
+        self.lag = Histogram(LAG_BOUNDS_S)
         self._served: dict[tuple[str, str, str], Served] = {}
         self._alarms: defaultdict[tuple[str, str], int] = defaultdict(int)
 
@@ -173,11 +101,11 @@ class Metrics:
         *,
         switched: bool = False,
         first: float | None = None,
-        chunks: int = 0,
+        usage: Usage | None = None,
     ) -> None:
         """Counts one request, once its exchange is handed to the spool.
 
-        ``first``: seconds to the first content, of a streamed answer only; ``chunks`` of it that were sent on.
+        ``first``: seconds to the first content, of a streamed answer only.
         """
         self.recorded += 1
         served = self._of(process, upstream, dialect)
@@ -185,25 +113,34 @@ class Metrics:
         served.duration.add(elapsed)
         if first is not None:
             served.first.add(first)
-            if chunks > 1:
-                served.gap.add((elapsed - first) / (chunks - 1))
+        if usage is not None:
+            served.input += usage.input
+            served.output += usage.output
+            served.cached += usage.cached_input
         if switched:
             served.failovers += 1
         before = ""
         for one in attempts:
             tried = served if one.upstream == upstream else self._of(process, one.upstream, dialect)
             tried.attempts += 1
+            tried.tries.add(one.elapsed_ms / 1000)
             if one.fault is not None:
                 tried.errors[one.fault, one.cut_off is not None] += 1
             if one.upstream == before:
                 tried.retries += 1
             before = one.upstream
 
+    def gaps(self, process: str, upstream: str, dialect: str) -> Histogram:
+        """Where the gaps of a stream are counted while it runs."""
+        return self._of(process, upstream, dialect).gaps
+
     def samples(self) -> Iterator[Sample]:
         """Everything counted so far."""
         yield Sample("switchover_open_requests", (), self.open)
         for labels, count in self._alarms.items():
             yield Sample("switchover_alarms_total", labels, count)
+        yield Sample("switchover_open_streams", (), self.streams)
+        yield Sample("switchover_event_loop_lag_seconds", (), self.lag)
         for key, served in self._served.items():
             for outcome, count in served.outcomes.items():
                 yield Sample("switchover_requests_total", (*key, outcome.value), count)
@@ -212,10 +149,14 @@ class Metrics:
             for name, histogram in (
                 ("switchover_request_duration_seconds", served.duration),
                 ("switchover_first_content_seconds", served.first),
-                ("switchover_stream_mean_gap_seconds", served.gap),
+                ("switchover_chunk_gap_seconds", served.gaps),
+                ("switchover_attempt_duration_seconds", served.tries),
             ):
                 if any(histogram.counts):
                     yield Sample(name, key, histogram)
+            for kind, tokens in (("input", served.input), ("output", served.output), ("cached_input", served.cached)):
+                if tokens:
+                    yield Sample("switchover_tokens_total", (*key, kind), tokens)
             if key[1]:
                 yield Sample("switchover_attempts_total", key, served.attempts)
                 yield Sample("switchover_retries_total", key, served.retries)

@@ -44,6 +44,7 @@ class Neighbours:
         self.worker, self._folder, self._clock = worker, folder, clock
         self._trouble = ""
         self._since = 0.0
+        self._bell = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self, page: Callable[[], str], version: Callable[[], int]) -> None:
@@ -81,6 +82,10 @@ class Neighbours:
         """Why changes of the register have not come through for 10 s or more, or nothing."""
         return self._trouble if self.stale_for >= STALE_AFTER_S else ""
 
+    def hurry(self) -> None:
+        """Something has changed that others should read without waiting for the next write."""
+        self._bell.set()
+
     def look(self, version: int) -> None:
         """Asks how the keeper goes; ``version`` is that of the snapshot in force."""
         before, self._trouble = self._trouble, self._ask(version)
@@ -108,7 +113,9 @@ class Neighbours:
                 if not is_told:
                     log.warning("the figures can't be written to %s: %s", self._file(folder), cause.strerror)
                 is_told = True
-            await asyncio.sleep(EVERY_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._bell.wait(), EVERY_S)
+            self._bell.clear()
 
     def _file(self, folder: Path) -> Path:
         return folder / "metrics" / f"{self.worker}.prom"

@@ -37,8 +37,7 @@ class Plans:
 
         Raises NoUpstream for a process that was removed since it was asked.
         """
-        if snapshot is not self._snapshot:
-            self._swap(snapshot, failover)
+        self.follow(snapshot, failover)
         board, key, now = failover.board, (call.process.name, call.peek.needs), self._clock.now()
         kept = self._kept.get(key)
         if kept is None or kept[0] != board.version or now >= kept[1]:
@@ -47,6 +46,11 @@ class Plans:
         if made.is_drilled and any(meets(attempt.drill_cut, call.id) for attempt in made.attempts):
             return self._drilled(snapshot, key, failover, made, call, now)
         return made
+
+    def follow(self, snapshot: Snapshot, failover: Failover) -> None:
+        """Goes by this snapshot from now on: what it restores or changes is let go, with or without a request."""
+        if snapshot is not self._snapshot:
+            self._swap(snapshot, failover)
 
     def upstream(self, spec: UpstreamSpec) -> Upstream:
         """The upstream of a spec. Raises Denied when it can't be made, as when its key can't be read."""

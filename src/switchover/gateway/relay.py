@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from switchover.dialects.sse import FrameDecoder
@@ -13,6 +15,8 @@ from .admit import AnyDialect, Call
 from .attempt import Opened, Stream
 from .caller import Caller, line
 from .guard import CALLER_SLOW, STALLED, Guard
+from .metric_table import GAP_BOUNDS_S
+from .metrics import Histogram
 from .refuse import Refusal
 
 # faults.yaml, defaults.idle_timeout: the upper clamp, which holds until silences are learned. Pings do not reset it.
@@ -26,6 +30,28 @@ JSON = line("content-type", "application/json")
 EVENTS = line("content-type", "text/event-stream; charset=utf-8") + line("cache-control", "no-cache")
 NO_RETRY = line("x-should-retry", "false")
 RETRY = line("x-should-retry", "true")
+
+
+class Pace:
+    """Counts the gaps between the reads of one stream that brought content, into a histogram of GAP_BOUNDS_S."""
+
+    __slots__ = ("_at", "_elapsed", "_gaps")
+
+    def __init__(self, gaps: Histogram, elapsed: Callable[[], float]) -> None:
+        self._gaps, self._elapsed, self._at = gaps, elapsed, elapsed()
+
+    def step(self) -> None:
+        """Content has come."""
+        now = self._elapsed()
+        gap, self._at = now - self._at, now
+        # As Histogram.add, without the call: this is the one thing that a chunk pays for being measured.
+        gaps = self._gaps
+        gaps.counts[bisect_left(GAP_BOUNDS_S, gap)] += 1
+        gaps.total += gap
+
+    def restart(self) -> None:
+        """The next gap counts from here: what lies before was not the upstream's doing."""
+        self._at = self._elapsed()
 
 
 @dataclass(slots=True)
@@ -66,17 +92,18 @@ async def send_stream(
     stream: Stream,
     guard: Guard,
     lines: bytes,
+    pace: Pace,
     idle: float | None = None,
 ) -> None:
     """Sends a streamed answer that passed the commit point, to its end. Sets ``sent.error`` when it broke off.
 
-    ``idle``: the learned time it may be silent.
+    ``pace`` counts the gaps in it; ``idle``: the learned time it may be silent.
     """
     sent.begun = True
     caller.begin(sent.status, lines + EVENTS)
     last = opened.ready
     if not opened.whole:
-        flow = Flow(caller, sent.parts, stream, guard, min(idle or IDLE_S, IDLE_S))
+        flow = Flow(caller, sent.parts, stream, guard, min(idle or IDLE_S, IDLE_S), pace)
         last = await _follow(flow, sent, call, opened.ready, stream, guard)
     if last:
         sent.parts.append(last)
@@ -110,13 +137,15 @@ class Flow:
     stops the upstream from being read.
     """
 
-    __slots__ = ("_caller", "_decoder", "_feed", "_guard", "_idle", "_parts", "_progressed", "_stream", "over")
+    __slots__ = ("_caller", "_decoder", "_feed", "_guard", "_idle", "_pace", "_parts", "_progressed", "_stream", "over")
 
-    def __init__(self, caller: Caller, parts: list[bytes], stream: Stream, guard: Guard, idle: float) -> None:
+    def __init__(
+        self, caller: Caller, parts: list[bytes], stream: Stream, guard: Guard, idle: float, pace: Pace
+    ) -> None:
         self._caller, self._parts, self._stream, self._guard = caller, parts, stream, guard
         self._decoder: FrameDecoder = stream.decoder
         self._feed = stream.decoder.feed if stream.translator is None else stream.take
-        self._progressed, self._idle = 0, idle
+        self._progressed, self._idle, self._pace = stream.decoder.progressed, idle, pace
         self.over: asyncio.Future[None] = guard.loop.create_future()
         caller.on_room = self._room
 
@@ -148,6 +177,7 @@ class Flow:
         if decoder.progressed != self._progressed:
             self._progressed = decoder.progressed
             self._guard.moved = not caller.is_full
+            self._pace.step()
         if decoder.finished or decoder.failure is not None:
             self.over.set_result(None)
 
@@ -161,6 +191,7 @@ class Flow:
 
     def _room(self) -> None:
         self._guard.arm(self._idle, STALLED)
+        self._pace.restart()
         self._stream.answer.resume()
 
 

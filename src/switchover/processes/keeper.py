@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -13,6 +13,7 @@ from switchover.clock import Clock
 from switchover.domain.cut_off import CutOff
 from switchover.domain.process import Process, Settings
 from switchover.errors import StoreUnavailable
+from switchover.log import Log, OncePerChange
 from switchover.store import Store
 from switchover.store.drills import cut_offs, expire_cut_offs
 from switchover.store.files import write_whole
@@ -30,7 +31,6 @@ from switchover.store.register import (
 
 from .indexing import index_all
 from .lease import STORIES, Lease
-from .log import Log, OncePerChange
 from .reload import WatchedSettings
 
 POLL_SECONDS = 0.1
@@ -63,6 +63,7 @@ class Keeper:
         self.store: Store | None = None
         self.indexed = self.lost = 0
         self._written: tuple[int, Mapping[str, str]] | None = None
+        self._cuts: dict[str, CutOff] = {}
         self._stale = True
         self._renew_at = 0.0
         # Upstreams with new settings, whose suspensions are to be lifted once the store can be had.
@@ -88,13 +89,15 @@ class Keeper:
                     self._changed.add(name)
             self.log("configuration in force", source=self.settings.current.source)
             self._stale = True
-        self.say("configuration", "configuration refused" if self.settings.trouble else "", self.settings.trouble)
+        refused = "configuration refused" if self.settings.trouble else ""
+        self.say("configuration", refused, self.settings.trouble, level="error")
         trouble = ""
         try:
             self._with_store(self._opened())
         except StoreUnavailable as error:
             trouble = str(error)
-        self.say("store", "store unavailable: trying again" if trouble else "store in use", trouble)
+        said = "store unavailable: trying again" if trouble else "store in use"
+        self.say("store", said, trouble, level="error" if trouble else "info")
         self._tell(trouble)
 
     def close(self) -> None:
@@ -103,7 +106,7 @@ class Keeper:
             try:
                 self.lease.release(self.store)
             except StoreUnavailable as error:
-                self.say("store", "lease left to lapse", str(error))
+                self.say("store", "lease left to lapse", str(error), level="warning")
             self.store.close()
             self.store = None
 
@@ -130,7 +133,7 @@ class Keeper:
         self.indexed += new
         self.lost += len(missing)
         for line in missing:
-            self.log("records missing", detail=line)
+            self.log("records missing", level="error", detail=line)
 
     def _refresh(self, store: Store, now: float) -> None:
         endpoints = dict(self.endpoints_of(self.settings.current))
@@ -143,7 +146,17 @@ class Keeper:
             return
         snapshot = build_snapshot(store, self.settings.current, endpoints, now)
         write_snapshot(self.data / "snapshot.json", snapshot)
+        self._tell_cuts(snapshot.cut_offs)
         self._written, self._stale = (snapshot.version, endpoints), False
+
+    def _tell_cuts(self, cuts: Iterable[CutOff]) -> None:
+        """Logs the cut-offs that came into force or ended. Who placed them and why is in the store."""
+        before, self._cuts = self._cuts, {cut.id: cut for cut in cuts}
+        for event, ones, others in (("cut-off placed", self._cuts, before), ("cut-off over", before, self._cuts)):
+            for name, cut in ones.items():
+                if name not in others:
+                    drilled = {"drill": cut.drill, "fault": cut.fault, "share": cut.share} if cut.fault else {}
+                    self.log(event, level="warning", cut_off=name, target=str(cut.target), **drilled)
 
     def _tell(self, trouble: str) -> None:
         """Writes ``run/keeper.json`` when something in it changed."""
@@ -165,7 +178,7 @@ class Keeper:
             write_whole(self.data / "run" / "keeper.json", told)
             self._told = told
         except (StoreUnavailable, OSError) as error:
-            self.say("status", "status not written", str(error))
+            self.say("status", "status not written", str(error), level="error")
 
 
 def hold_what_is_lost(store: Store, settings: Settings, data: Path, now: float) -> None:

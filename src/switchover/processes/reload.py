@@ -47,6 +47,8 @@ class WatchedSettings:
             "store": (found.database, now.database),
             "gateway": (found.gateway, now.gateway),
             "egress": (found.egress, now.egress),
+            "log": (found.log, now.log),
+            "traces": (found.traces, now.traces),
         }
         for name, (asked, current) in fixed.items():
             if asked != current:

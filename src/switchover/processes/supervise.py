@@ -15,9 +15,8 @@ import msgspec
 
 from switchover.clock import Clock
 from switchover.errors import StoreUnavailable
+from switchover.log import Log
 from switchover.store.files import write_whole
-
-from .log import Log
 
 FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
 STEADY_SECONDS = 30.0
@@ -136,7 +135,8 @@ class Supervisor:
             try:
                 child.process = await _start(child.spec)
             except OSError as error:
-                self.log("child can't be started", child=child.spec.name, detail=error.strerror or str(error))
+                said = error.strerror or str(error)
+                self.log("child can't be started", level="error", child=child.spec.name, detail=said)
             else:
                 self.log("child started", child=child.spec.name, pid=child.process.pid)
                 child.last_exit = await child.process.wait()
@@ -146,9 +146,10 @@ class Supervisor:
             wait = FIRST_WAIT if self.clock.monotonic() - begun >= STEADY_SECONDS else wait
             told: dict[str, object] = {"child": child.spec.name, "status": child.last_exit, "again_in": wait}
             if started or child.spec.output is None:
-                self.log("child ended", **told)
+                self.log("child ended", level="warning", **told)
             else:
-                self.log("child did not start", **told, see=str(child.spec.output), said=_tail(child.spec.output))
+                see, said = str(child.spec.output), _tail(child.spec.output)
+                self.log("child did not start", level="error", **told, see=see, said=said)
             await self.clock.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT)
             child.restarts += 1
@@ -164,7 +165,8 @@ class Supervisor:
         try:
             await asyncio.wait_for(child.process.wait(), self.drain)
         except TimeoutError:
-            self.log("child killed: it did not end in time", child=child.spec.name, seconds=self.drain)
+            late = "child killed: it did not end in time"
+            self.log(late, level="warning", child=child.spec.name, seconds=self.drain)
             child.signal(signal.SIGKILL)
             await child.process.wait()
 
@@ -185,7 +187,7 @@ class Supervisor:
                 self._told = told
             except StoreUnavailable as error:
                 self._told = told
-                self.log("status not written", detail=str(error))
+                self.log("status not written", level="error", detail=str(error))
 
 
 async def _start(spec: ChildSpec) -> asyncio.subprocess.Process:

@@ -60,6 +60,11 @@ class Spool:
         return self._writer.durable
 
     @property
+    def unsynced_for(self) -> float:
+        """For how many seconds the oldest record that was taken in has waited to be durable; 0 without any."""
+        return self._writer.unsynced_for
+
+    @property
     def gaps(self) -> int:
         """How many records were lost since the start."""
         return self._lost + self._writer.unfit

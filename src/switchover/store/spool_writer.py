@@ -56,7 +56,7 @@ class Writer:
         self._number = self._noted = self._kept = 0
         self._reserve = Reserve(folder)
         # Kept until they are synced: after a failed sync nobody knows what the file holds.
-        self._unsynced: deque[tuple[int, int, bytes]] = deque()
+        self._unsynced: deque[tuple[int, int, bytes, float]] = deque()
         self._syncing_since = self._keep_off_until = 0.0
         # How often the event loop wrote, and how often when the thread last looked.
         self._writes = self._writes_seen = 0
@@ -95,7 +95,7 @@ class Writer:
             try:
                 batch = list(self._items)
                 self._items.clear()
-                self._take_in(batch)
+                self._take_in(batch, begun)
                 self._writes += 1
             finally:
                 self._turn.release()
@@ -104,6 +104,15 @@ class Writer:
                 self._keep_off_until = begun + KEEP_OFF_TIMES * took
         if self._resting:
             self._bell.set()
+
+    @property
+    def unsynced_for(self) -> float:
+        """For how many seconds the oldest record that was taken in has waited to be synced; 0 without any."""
+        try:
+            oldest = self._unsynced[0][3]
+        except IndexError:  # the thread may have let it go since anybody looked
+            return 0.0
+        return self.clock.monotonic() - oldest
 
     def end(self) -> None:
         """Lets the thread sync what it has, and end."""
@@ -179,7 +188,7 @@ class Writer:
             with self._turn:
                 if self.healthy and (self._segment is None or self._segment.end >= self.segment_bytes):
                     self._roll()
-                self._take_in(self._batch(GROUP_RECORDS))
+                self._take_in(self._batch(GROUP_RECORDS), self.clock.monotonic())
 
     # -- on whichever holds the turn
 
@@ -187,7 +196,7 @@ class Writer:
         items = self._items
         return [items.popleft() for _ in range(min(most, len(items)))]
 
-    def _take_in(self, batch: list[Item]) -> None:
+    def _take_in(self, batch: list[Item], now: float) -> None:
         if not batch:
             return
         payloads = []
@@ -197,7 +206,7 @@ class Writer:
             except Exception:  # whatever a record holds, the thread must live on
                 self.unfit += 1
                 payload = b""
-            self._unsynced.append((number, size, payload))
+            self._unsynced.append((number, size, payload, now))
             if payload:
                 payloads.append(payload)
         if self.healthy and self._segment is not None:
@@ -250,7 +259,7 @@ class Writer:
         """The first ``count`` of what was not yet synced are."""
         number = self.durable
         for _ in range(count):
-            number, size, _ = self._unsynced.popleft()
+            number, size, _, _ = self._unsynced.popleft()
             self.let_go += size
         self.durable = number
         if number > self.written:
@@ -267,7 +276,7 @@ class Writer:
             segment = self._next_segment()
             waiting = iter(self._unsynced)
             while group := list(islice(waiting, GROUP_RECORDS)):
-                segment.write(frames.framed([payload for _, _, payload in group if payload], segment.salt))
+                segment.write(frames.framed([payload for _, _, payload, _ in group if payload], segment.salt))
             noted = self._gap_into(segment)
             segment.sync()
         except OSError as cause:

@@ -20,6 +20,8 @@ from switchover.domain.register import Snapshot
 from switchover.domain.secret import Secret
 from switchover.egress import Client
 from switchover.gateway import App, FixedSnapshot, Gateway, server_config
+from switchover.gateway.export import Tracer
+from switchover.gateway.tell import Teller
 from switchover.upstreams import UPSTREAMS
 
 PEPPER = b"p" * 32
@@ -119,6 +121,7 @@ class ServedGateway:
     """Serves a snapshot on a free loopback port; use as a context manager, then ``url``.
 
     ``clock`` may run faster than the machine's own; ``client`` may trust others than the system does, or use a proxy.
+    ``tracer(client)`` makes the one who sends spans.
     """
 
     def __init__(
@@ -128,6 +131,8 @@ class ServedGateway:
         wrap: Callable[[Upstream], Upstream] | None = None,
         clock: Clock | None = None,
         client: Client | None = None,
+        teller: Teller | None = None,
+        tracer: Callable[[Client], Tracer] | None = None,
     ) -> None:
         self.source, self.spool = FixedSnapshot(snapshot), MemorySpool()
         self.held: list[tuple[str, str, str]] = []
@@ -144,6 +149,8 @@ class ServedGateway:
             PEPPER,
             on_held=lambda scope, name, fault: self.held.append((scope, name, fault)),
             on_suspended=lambda name, why: self.suspended.append((name, why)),
+            teller=teller,
+            tracer=tracer(self._client) if tracer else None,
         )
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"

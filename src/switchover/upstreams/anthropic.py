@@ -9,9 +9,9 @@ from switchover.domain.process import UpstreamSpec
 from switchover.domain.secret import Secret
 from switchover.egress import Client
 
-from .headers import passed
+from .headers import TRACE, passed
 
-PASSED = frozenset(["anthropic-beta"])
+PASSED = frozenset(["anthropic-beta"]) | TRACE
 # The only version of the wire format there is: platform.claude.com/docs/en/api/versioning.
 VERSION = "2023-06-01"
 

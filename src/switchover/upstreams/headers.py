@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+# The gateway puts these beside a caller's only where the upstream may know of the trace.
+TRACE = frozenset(["traceparent", "tracestate"])
+
 
 def passed(headers: Mapping[str, str], allowed: frozenset[str]) -> Mapping[str, str] | None:
     """The headers (lower-case names) an upstream may see, or None when there are none."""

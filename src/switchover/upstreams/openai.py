@@ -9,9 +9,9 @@ from switchover.domain.process import UpstreamSpec
 from switchover.domain.secret import Secret
 from switchover.egress import Client
 
-from .headers import passed
+from .headers import TRACE, passed
 
-PASSED = frozenset(["openai-beta"])
+PASSED = frozenset(["openai-beta"]) | TRACE
 PATHS = {"openai_chat": "/chat/completions", "openai_responses": "/responses"}
 SPEAKS = {
     "chat": ("openai_chat",),

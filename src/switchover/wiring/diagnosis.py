@@ -15,8 +15,8 @@ from switchover.upstreams.gguf import has_chat_template
 from switchover.upstreams.local import child_name
 from switchover.upstreams.weights import resolve as resolve_weights
 
-from .parts import open_store, read_key, read_login
-from .running import endpoints
+from .parts import open_store, read_key, read_login, references
+from .running import endpoints, runs
 
 # What other programs obey, and we do not.
 PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
@@ -36,9 +36,9 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """Looks at everything; finds all faults, not only the first."""
     found = [Finding("configuration", True, settings.source)]
+    for what, reference in references(settings):
+        found.append(_try(what, lambda key=reference: _key(settings, key)))  # type: ignore[misc]  # bound per turn
     for name, spec in settings.upstreams.items():
-        if spec.key is not None:
-            found.append(_try(f"key of {name}", lambda key=spec.key: _key(settings, key)))  # type: ignore[misc]  # bound per turn
         if spec.kind == "local":
             found.append(_try(f"weights of {name}", lambda w=spec.weights: _weights(settings, w)))  # type: ignore[misc]  # as above
     found += _proxy(settings)
@@ -98,18 +98,9 @@ def _store(settings: Settings) -> str:
         return "answers, schema is the newest"
 
 
-def _gateway_lives(said: Path) -> bool:
-    """True when the `switchover up` that wrote the file runs still; one that was killed leaves the file behind."""
-    try:
-        os.kill(int(json.loads(said.read_bytes())["pid"]), 0)
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return True
-
-
 def _running(settings: Settings) -> Iterator[Finding]:
     run = Path(settings.data_dir, "run")
-    if not _gateway_lives(run / "gateway.json"):
+    if not runs(settings):
         yield Finding("gateway", True, "not running; start it with `switchover up`")
         return
     here = endpoints(settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from switchover.clock import SystemClock
@@ -59,6 +60,15 @@ def upstream(settings: Settings, spec: UpstreamSpec, base_url: str | None, clien
         return OwnUpstream(spec, settings.data_dir, client)
     secret = read_key(settings, spec.key) if spec.key else None
     return UPSTREAMS[spec.kind](spec, base_url or spec.base_url or "", secret, client)
+
+
+def references(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What each key of the configuration is for, and its reference."""
+    for name, spec in settings.upstreams.items():
+        if spec.key is not None:
+            yield f"key of {name}", spec.key
+    for name, reference in settings.traces.headers.items() if settings.traces else ():
+        yield f"the collector's {name}", reference
 
 
 def read_key(settings: Settings, reference: str) -> Secret:

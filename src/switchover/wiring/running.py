@@ -19,8 +19,8 @@ from switchover.access import load_pepper
 from switchover.config import load
 from switchover.domain.process import Settings
 from switchover.errors import ConfigError, EngineFailed, OperatorError, PortInUse, WeightsMissing
+from switchover.log import Log, line_log
 from switchover.processes.keeper import Keeper
-from switchover.processes.log import Log, line_log
 from switchover.processes.own import engine_command, student_command
 from switchover.processes.reload import WatchedSettings
 from switchover.processes.supervise import ChildSpec, Supervisor
@@ -28,7 +28,7 @@ from switchover.store.held import forget_all_held
 from switchover.store.register import build_snapshot, write_snapshot
 from switchover.upstreams.local import STUDENT_SERVER, child_name, read_place
 
-from .parts import CLOCK, open_store, read_key, read_login, unwritable
+from .parts import CLOCK, open_store, read_key, read_login, references, unwritable
 from .worker import BACKLOG
 
 # An engine is handed no provider's key.
@@ -45,7 +45,8 @@ def up(settings: Settings, say: Callable[[str], None]) -> None:
 
 
 def _run(settings: Settings, say: Callable[[str], None]) -> None:
-    children = Children(settings, line_log("supervisor", CLOCK))
+    log = line_log("supervisor", CLOCK, form=settings.log.format, least=settings.log.level)
+    children = Children(settings, log)
     children.check()
     listening = bind(settings)
     host, port = listening.getsockname()[:2]
@@ -69,12 +70,11 @@ def _unreadable_keys(settings: Settings) -> Iterator[str]:
 
     What does not rest on it is served.
     """
-    for name, spec in settings.upstreams.items():
+    for what, reference in references(settings):
         try:
-            if spec.key is not None:
-                read_key(settings, spec.key)
+            read_key(settings, reference)
         except ConfigError as error:
-            yield f"BAD  key of {name}: {error}"
+            yield f"BAD  {what}: {error}"
     try:
         if settings.egress.proxy_login is not None:
             read_login(settings, settings.egress.proxy_login)
@@ -152,6 +152,15 @@ def bind(settings: Settings) -> socket.socket:
     return listening
 
 
+def runs(settings: Settings) -> bool:
+    """True while a `switchover up` runs on the data folder; one that was killed leaves its file behind."""
+    try:
+        said = Path(settings.data_dir, "run", "gateway.json").read_bytes()
+        return _lives(int(json.loads(said)["pid"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def endpoints(settings: Settings) -> dict[str, str]:
     """Base URLs of own upstreams whose engine runs now."""
     found = {}
@@ -201,7 +210,7 @@ class Children:
         except WeightsMissing as error:
             if str(error) != self._refused:
                 self._refused = str(error)
-                self.log("engine left out", detail=str(error))
+                self.log("engine left out", level="error", detail=str(error))
         return wanted
 
     def _own(self, name: str, words: list[str], fds: tuple[int, ...] = (), *, last: bool = False) -> ChildSpec:
@@ -234,7 +243,9 @@ class Children:
 
 def serve_keeper(configuration: str) -> None:
     """The keeper, until SIGTERM."""
-    keeper = Keeper(load(configuration), clock=CLOCK, log=line_log("keeper", CLOCK), load=load, endpoints=endpoints)
+    settings = load(configuration)
+    log = line_log("keeper", CLOCK, form=settings.log.format, least=settings.log.level)
+    keeper = Keeper(settings, clock=CLOCK, log=log, load=load, endpoints=endpoints)
 
     async def run() -> None:
         stop = asyncio.Event()

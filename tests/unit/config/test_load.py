@@ -7,7 +7,7 @@ import pytest
 
 from switchover.config import load
 from switchover.config.schema import SECTIONS, seconds, slice_parts
-from switchover.domain.process import Criticality, DataClass, Listen, Midstream, Settings
+from switchover.domain.process import Criticality, DataClass, Listen, Logging, Midstream, Settings, Tracing
 from switchover.errors import ConfigError
 
 LEAST = """\
@@ -33,6 +33,21 @@ def test_what_is_left_out_has_the_documented_default(tmp_path: Path) -> None:
     assert settings.database == f"sqlite:///{tmp_path / 'switchover-data' / 'store.sqlite'}"
     assert settings.upstreams["vendor"].context == 4096
     assert settings.upstreams["vendor"].slots == 1
+    assert settings.log == Logging(format="auto", level="info", requests="failed")
+    assert settings.traces is None
+
+
+def test_where_spans_go_and_what_is_logged_are_read(tmp_path: Path) -> None:
+    more = "log: {format: json, level: warning, requests: none}\ntraces:\n  endpoint: http://127.0.0.1:4318\n"
+    more += "  headers: {x-key: 'file:keys/collector', x-tenant: env:TENANT}\n  sample: 0.1\n  pass_to: [vendor]\n"
+    settings = loaded(tmp_path, LEAST + more)
+    assert settings.log == Logging(format="json", level="warning", requests="none")
+    assert settings.traces == Tracing(
+        endpoint="http://127.0.0.1:4318",
+        headers={"x-key": f"file:{tmp_path / 'keys' / 'collector'}", "x-tenant": "env:TENANT"},
+        sample=0.1,
+        pass_to=("vendor",),
+    )
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,33 @@ class Slip(NamedTuple):
 
 UPSTREAMS = "one of own, vendor"
 
+LOG = "gateway: {host: 127.0.0.1, port: 8080, workers: 1}"
+
 SLIPS = (
+    Slip(
+        "a collector over plain http elsewhere",
+        LOG,
+        f"{LOG}\ntraces: {{endpoint: 'http://collector.test:4318'}}",
+        "3: traces.endpoint: got http://collector.test:4318; want https: plain http goes to this machine only",
+    ),
+    Slip(
+        "a collector's key in the file",
+        LOG,
+        f"{LOG}\ntraces: {{endpoint: 'https://collector.test', headers: {{x-key: my-canary-key}}}}",
+        "3: traces.headers.x-key: got something else; want env:NAME or file:PATH, never the key itself",
+    ),
+    Slip(
+        "a trace passed to nobody",
+        LOG,
+        f"{LOG}\ntraces: {{endpoint: 'https://collector.test', pass_to: [vendor, nobody]}}",
+        "3: traces.pass_to.1: got nobody; want one of own, vendor",
+    ),
+    Slip(
+        "a log of some requests",
+        LOG,
+        f"{LOG}\nlog: {{requests: some}}",
+        "3: log.requests: got some; want one of 'all', 'failed' or 'none'",
+    ),
     Slip("a value of the wrong kind", "port: 8080", "port: eighty", "2: gateway.port: got eighty; want a whole number"),
     Slip(
         "a number out of range",

@@ -81,7 +81,7 @@ def test_the_figures_say_what_happened():
         served, token = gateway(vendor, own)
         with served:
             assert ask(served, token)[0] == 200
-            vendor.play(stream(CHUNKS[0], 0.05, CHUNKS[1]))
+            vendor.play(stream(CHUNKS[0], 0.05, CHUNKS[0], CHUNKS[1]))
             assert ask(served, token, stream=True)[0] == 200
             assert ask(served, "nobody")[0] == 401
             vendor.play([DENIED])
@@ -109,7 +109,11 @@ def test_the_figures_say_what_happened():
     assert of("request_duration_seconds_count", *vendors) == 2
     assert of("first_content_seconds_count", *vendors) == 1
     assert of("first_content_seconds_sum", *vendors) < of("request_duration_seconds_sum", *vendors)
-    assert of("stream_mean_gap_seconds_sum", *vendors) >= 0.04
+    assert of("chunk_gap_seconds_count", *vendors) == 1
+    assert of("chunk_gap_seconds_sum", *vendors) >= 0.04
+    assert of("attempt_duration_seconds_count", *vendors) == 3
+    assert of("open_streams") == 0
+    assert of("recording_lag_seconds") == 0
     assert of("breaker_state", "vendor", "credential") == 3
     assert of("breaker_state", "vendor", "provider") == 0
     assert of("breaker_reason", "vendor", "credential", "key-revoked") == 1

@@ -10,9 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import parser
 
-from switchover.domain.exchange import AttemptRecord, Outcome
+from switchover.domain.exchange import AttemptRecord, Outcome, Usage
 from switchover.gateway.exposition import escape, join, render
-from switchover.gateway.metrics import BOUNDS_S, METRICS, Metrics, Sample
+from switchover.gateway.metric_table import BOUNDS_S, GAP_BOUNDS_S, METRICS
+from switchover.gateway.metrics import Metrics, Sample
+from switchover.gateway.relay import Pace
+from switchover.testing.clock import ManualClock
 
 LINE = re.compile(r'(?P<name>[a-z_]+)\{(?P<labels>(?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)*)\} (?P<value>\S+)')
 LABEL = re.compile(r'([a-z]+)="((?:[^"\\]|\\.)*)"')
@@ -92,18 +95,55 @@ def test_a_histogram_counts_every_value_under_each_bound_it_does_not_exceed(dura
     assert value(text, f"{name}_sum") == pytest.approx(math.fsum(durations))
 
 
-def test_only_a_stream_has_a_first_content_and_only_two_chunks_have_a_gap_between_them():
+def test_only_a_stream_has_a_first_content_and_gaps():
     metrics = Metrics()
-    metrics.ended("p", "a", "openai_chat", Outcome.COMPLETE, 1.0, [tried("a")], chunks=1)
-    metrics.ended("p", "b", "openai_chat", Outcome.COMPLETE, 1.0, [tried("b")], first=0.9, chunks=1)
-    metrics.ended("p", "c", "openai_chat", Outcome.COMPLETE, 1.0, [tried("c")], first=0.2, chunks=5)
+    metrics.ended("p", "a", "openai_chat", Outcome.COMPLETE, 1.0, [tried("a")])
+    metrics.ended("p", "b", "openai_chat", Outcome.COMPLETE, 1.0, [tried("b")], first=0.9)
+    metrics.gaps("p", "c", "openai_chat").add(0.05)
+    metrics.ended("p", "c", "openai_chat", Outcome.COMPLETE, 1.0, [tried("c")], first=0.2)
     values = parse(render(metrics.samples(), "w"))
-    having = {name: {dict(labels)["upstream"] for n, *labels in values if n == f"{name}_count"} for name in METRICS}
+    having = {
+        name: {dict(labels)["upstream"] for n, *labels in values if n == f"{name}_count"}
+        for name in METRICS
+        if "upstream" in METRICS[name].labels
+    }
     assert having["switchover_request_duration_seconds"] == {"a", "b", "c"}
     assert having["switchover_first_content_seconds"] == {"b", "c"}
-    assert having["switchover_stream_mean_gap_seconds"] == {"c"}
+    assert having["switchover_chunk_gap_seconds"] == {"c"}
+
+
+def test_every_gap_of_a_stream_is_counted_but_what_passed_while_the_caller_did_not_read():
+    metrics, clock = Metrics(), ManualClock()
+    pace = Pace(metrics.gaps("p", "a", "openai_chat"), clock.monotonic)
+    for gap in (0.004, 0.03, 7.0):
+        clock.advance(gap)
+        pace.step()
+    clock.advance(50.0)
+    pace.restart()
+    clock.advance(0.03)
+    pace.step()
+    text, name = render(metrics.samples(), "w"), "switchover_chunk_gap_seconds"
+    so_far = [value(text, f"{name}_bucket", le=str(bound)) for bound in GAP_BOUNDS_S]
+    assert so_far == [sum(gap <= bound for gap in (0.004, 0.03, 7.0, 0.03)) for bound in GAP_BOUNDS_S]
+    assert value(text, f"{name}_sum") == pytest.approx(7.064)
+
+
+def test_tokens_are_added_up_by_kind():
+    metrics = Metrics()
+    for _ in range(2):
+        usage = Usage(input=100, output=7, cached_input=60)
+        metrics.ended("p", "a", "openai_chat", Outcome.COMPLETE, 1.0, [tried("a")], usage=usage)
     text = render(metrics.samples(), "w")
-    assert value(text, "switchover_stream_mean_gap_seconds_sum") == pytest.approx(0.2)
+    kinds = {kind: value(text, "switchover_tokens_total", kind=kind) for kind in ("input", "output", "cached_input")}
+    assert kinds == {"input": 200, "output": 14, "cached_input": 120}
+
+
+def test_each_attempt_has_a_duration_of_its_own_beside_that_of_the_request():
+    metrics = Metrics()
+    metrics.ended("p", "b", "openai_chat", Outcome.COMPLETE, 3.0, [tried("a", "server-error"), tried("b")])
+    text = render(metrics.samples(), "w")
+    for upstream in ("a", "b"):
+        assert value(text, "switchover_attempt_duration_seconds_sum", upstream=upstream) == pytest.approx(0.001)
 
 
 @given(st.text(max_size=20))
@@ -146,3 +186,4 @@ def test_every_metric_has_a_name_that_says_its_kind_and_unit():
         assert metric.name.endswith("_seconds") == (metric.unit == "seconds")
         assert "\n" not in metric.says
         assert "\\" not in metric.says
+        assert metric.worry.endswith(".")

@@ -12,7 +12,17 @@ import pytest
 from switchover.clock import SystemClock
 from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.exchange import Intent, Outcome
-from switchover.domain.process import Criticality, DataClass, Listen, Process, Provider, Settings, UpstreamSpec
+from switchover.domain.process import (
+    Criticality,
+    DataClass,
+    Listen,
+    Logging,
+    Process,
+    Provider,
+    Settings,
+    Tracing,
+    UpstreamSpec,
+)
 from switchover.domain.register import Suspension
 from switchover.errors import ConfigError
 from switchover.processes import indexing
@@ -212,9 +222,17 @@ def test_an_invalid_configuration_is_refused_once_the_old_one_stays_and_the_stat
     assert kept.status()["configuration"] == "ok"
 
 
-def test_what_needs_a_restart_is_refused_while_running(kept, settings):
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"database": "postgresql://me:hunter2@h/x"},
+        {"log": Logging(requests="all")},
+        {"traces": Tracing(endpoint="https://collector")},
+    ],
+)
+def test_what_needs_a_restart_is_refused_while_running(kept, settings, change):
     kept.keeper.round()
-    kept.answer = dataclasses.replace(settings, database="postgresql://me:hunter2@h/x")
+    kept.answer = dataclasses.replace(settings, **change)
     with open(settings.source, "w") as file:
         file.write("elsewhere")
     kept.keeper.round()
@@ -291,6 +309,26 @@ def test_a_cut_off_that_expires_leaves_the_snapshot(kept, settings):
     kept.clock.advance(6)
     kept.keeper.round()
     assert snapshot(settings).cut_offs == ()
+
+
+def test_a_cut_off_is_logged_when_it_comes_into_force_and_when_it_ends_without_who_and_why(kept, settings):
+    kept.keeper.round()
+    now = kept.clock.now()
+    cut = CutOff(id="c", target=Target.parse("upstream:vendor"), reason="private words", by="a person", placed_at=now)
+    place_cut_off(kept.keeper.store, cut)
+    drilled = dataclasses.replace(cut, id="d", fault="denied", drill="x", share=0.5, expires_at=now + 60)
+    place_cut_off(kept.keeper.store, drilled)
+    kept.keeper.round()
+    kept.keeper.round()
+    lift_cut_off(kept.keeper.store, "c", "b", now)
+    kept.keeper.round()
+    kept.clock.advance(61)
+    kept.keeper.round()
+    told = [(event, fields) for event, fields in kept.logged if event.startswith("cut-off")]
+    of_c = {"level": "warning", "cut_off": "c", "target": "upstream:vendor"}
+    of_d = {**of_c, "cut_off": "d", "drill": "x", "fault": "denied", "share": 0.5}
+    assert sorted(told[:2], key=str) == sorted([("cut-off placed", of_c), ("cut-off placed", of_d)], key=str)
+    assert told[2:] == [("cut-off over", of_c), ("cut-off over", of_d)]
 
 
 def test_one_keeper_runs_stories_and_another_takes_over_when_the_lease_lapses(settings):

@@ -21,6 +21,7 @@ from switchover.store import spool_writer
 from switchover.store.segment import Segment
 from switchover.store.spool import Gap, Spool, read_spool
 from switchover.testing.builders import make_exchange
+from switchover.testing.clock import ManualClock
 
 
 def exchange(number, body=b"{}"):
@@ -280,6 +281,25 @@ def test_a_sync_that_hangs_keeps_the_event_loop_off_the_disk(tmp_path, monkeypat
     assert not asyncio.run(spool.wait_written(2, 0.02))
     free.set()
     until(lambda: spool.durable == 2)
+    spool.close()
+
+
+def test_the_age_of_what_is_not_yet_safe_is_that_of_the_oldest_and_nothing_once_it_is(tmp_path, monkeypatch):
+    clock, real, free = ManualClock(), Segment.sync, threading.Event()
+    spool = Spool(tmp_path / "w0", clock=clock)
+    spool.start()
+    assert spool.unsynced_for == 0
+    monkeypatch.setattr(Segment, "sync", lambda self: (free.wait(5), real(self)))
+    spool.append(intent(0))
+    until(lambda: spool._writer._syncing_since)
+    clock.advance(3)
+    spool.append(intent(1))
+    assert spool.unsynced_for == 3
+    clock.advance(4)
+    assert spool.unsynced_for == 7
+    free.set()
+    until(lambda: spool.durable == 2)
+    assert spool.unsynced_for == 0
     spool.close()
 
 

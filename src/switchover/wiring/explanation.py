@@ -1,0 +1,100 @@
+"""Why a process would be answered as it would: its plan, and whatever acts on it now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from switchover.domain.cut_off import CutOff, Target
+from switchover.domain.process import Settings
+from switchover.gateway.exposition import read
+from switchover.gateway.neighbours import Neighbours
+from switchover.planning import BreakerState, Plan, plan
+from switchover.planning.breaker import CLOSED, RANK
+
+from .parts import CLOCK, open_store
+from .register import snapshot
+from .running import endpoints, runs
+
+STATES = {rank: state for state, rank in RANK.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A breaker that is not closed: which, why, and at which workers."""
+
+    upstream: str
+    scope: str
+    state: BreakerState
+    fault: str
+    workers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """The plan of a process.
+
+    ``workers`` are those that told their breakers, ``told_ago`` is how many seconds ago the one did that told it first;
+    ``breakers`` and ``cut_offs`` are those that concern the process's upstreams. Without a running gateway breakers
+    count as closed and own engines as running.
+    """
+
+    plan: Plan
+    running: bool
+    workers: tuple[str, ...]
+    told_ago: float
+    breakers: tuple[Seen, ...]
+    cut_offs: tuple[CutOff, ...]
+
+
+def explain(settings: Settings, name: str, without: Sequence[Target], needs: frozenset[str]) -> Explanation:
+    """The plan of a process, supposing these targets lost, for a request that needs this of a model.
+
+    Each worker has breakers of its own: an upstream counts as its worst one says.
+    """
+    with open_store(settings) as store:
+        known = snapshot(settings, store)
+    running, now = runs(settings), CLOCK.now()
+    if running:
+        known = replace(known, endpoints=endpoints(settings))
+    process = known.processes[name]
+    pages = list(Neighbours("", Path(settings.data_dir, "run"), CLOCK).others()) if running else []
+    breakers = tuple(one for one in _breakers(pages) if one.upstream in process.upstreams)
+    states: dict[str, BreakerState] = {}
+    for one in breakers:
+        states[one.upstream] = max(states.get(one.upstream, CLOSED), one.state, key=lambda state: RANK[state])
+    specs = [known.upstreams[upstream] for upstream in process.upstreams]
+    cuts = [
+        cut
+        for cut in known.cut_offs
+        if any(cut.target.covers(spec, known.providers) for spec in specs)
+        and (not cut.processes or name in cut.processes)
+    ]
+    return Explanation(
+        plan=plan(known, name, now, breakers=states, without=tuple(without), needs=needs),
+        running=running,
+        workers=tuple(worker for worker, _, _ in pages),
+        told_ago=max((age for _, age, _ in pages), default=0.0),
+        breakers=breakers,
+        cut_offs=tuple(cuts),
+    )
+
+
+def _breakers(pages: Sequence[tuple[str, float, str]]) -> list[Seen]:
+    """What is not closed on any worker's page, worst first; workers that agree are told together."""
+    found: dict[tuple[str, str, BreakerState, str], list[str]] = {}
+    for worker, _, page in pages:
+        reasons = {
+            (labels["upstream"], labels["scope"]): labels["fault"]
+            for labels, _ in read(page, "switchover_breaker_reason")
+        }
+        for labels, value in read(page, "switchover_breaker_state"):
+            state, hung = STATES.get(int(value), CLOSED), (labels["upstream"], labels["scope"])
+            if state is not CLOSED:
+                found.setdefault((*hung, state, reasons.get(hung, "")), []).append(worker)
+    seen = [
+        Seen(upstream=upstream, scope=scope, state=state, fault=fault, workers=tuple(workers))
+        for (upstream, scope, state, fault), workers in found.items()
+    ]
+    return sorted(seen, key=lambda one: -RANK[one.state])
