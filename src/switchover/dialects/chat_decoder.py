@@ -78,8 +78,8 @@ class ChatDecoder(FrameDecoder):
             self.failure = classify(chunk.error or "The provider sent an error event.")
             return False
         self.model = self.model or chunk.model
-        if chunk.usage is not None:
-            self.usage = chunk.usage.read()
+        if chunk.usage is not None and not self._counted(chunk.usage.read()):
+            return False
         for choice in chunk.choices or ():
             if not self._choice(choice):
                 return False

@@ -63,7 +63,8 @@ class MessagesDecoder(FrameDecoder):
         self._started = True
         if event.message is not None:
             self.model = event.message.model
-            self.usage = event.message.usage.read() if event.message.usage else None
+            usage = event.message.usage
+            return usage is None or self._counted(usage.read())
         return True
 
     def _block_start(self, event: WireEvent) -> bool:
@@ -99,9 +100,7 @@ class MessagesDecoder(FrameDecoder):
             return self._broken("events-out-of-order", "The message went on before it started.")
         if event.delta is not None and event.delta.stop_reason is not None:
             self.reason = event.delta.stop_reason
-        if event.usage is not None:
-            self.usage = event.usage.read(self.usage)
-        return True
+        return event.usage is None or self._counted(event.usage.read(self.usage))
 
     def _message_stop(self, event: WireEvent) -> bool:
         if not self._started or self._open:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ..domain.exchange import Usage
 from ..domain.ports import Finished, Truncated
@@ -139,13 +139,15 @@ class FrameDecoder(ABC):
     are comments; nothing after the terminal event is returned. ``progressed`` counts events in which the model
     produced anything, reasoning included, for idle timers that pings must not reset. ``lost_terminal`` is what a
     relay should send last when the answer was whole but its terminal event was lost. ``reason`` is the finish reason.
-    ``inside`` is what the answer is in the middle of, if that is not text: ``tool`` or ``reasoning``.
+    ``inside`` is what the answer is in the middle of, if that is not text: ``tool`` or ``reasoning``. ``doubts``, where
+    it is set, says of a usage what is wrong with it: then the answer is to something else than was asked.
     """
 
     __slots__ = (
         "_between",
         "_scanner",
         "committed",
+        "doubts",
         "failure",
         "finished",
         "inside",
@@ -165,6 +167,7 @@ class FrameDecoder(ABC):
         self.finished = False
         self.failure: Failure | None = None
         self.usage: Usage | None = None
+        self.doubts: Callable[[Usage], str | None] | None = None
         self.model: str | None = None
         self.reason: str | None = None
         self.reasoned = False
@@ -233,6 +236,12 @@ class FrameDecoder(ABC):
 
     def _failed(self) -> bool:
         return self.failure is not None
+
+    def _counted(self, usage: Usage) -> bool:
+        """Takes a usage; False, with the failure, when it shows that the prompt was not read."""
+        self.usage = usage
+        doubt = self.doubts(usage) if self.doubts is not None else None
+        return doubt is None or self._broken("local-silent-truncation", doubt)
 
     def _broken(self, fault: str, message: str) -> bool:
         self.failure = (fault, None, message)

@@ -9,6 +9,9 @@ from enum import StrEnum
 from .jurisdiction import within
 
 
+DEFAULT_CONTEXT = 4096
+
+
 class Criticality(StrEnum):
     """How much the organisation depends on a process."""
 
@@ -69,7 +72,10 @@ class UpstreamSpec:
     "file:PATH"), never the secret. ``host`` and ``developer`` are provider names. ``base_url`` ends before the path of
     the call ("https://host/v1" for OpenAI, "https://host" for Anthropic, as their SDKs take it). For ``local`` and
     ``student`` it is filled in at run time. ``speaks`` says which of OpenAI's interfaces an ``openai`` endpoint
-    has: "chat", "responses" or "both".
+    has: "chat", "responses" or "both". ``context`` is in tokens per slot, None where nothing was said.
+    ``chat_template`` is a reference ("file:PATH") to a template that replaces the one in the weights.
+
+    ``template`` is not configured but seen: the digest of the chat template in force, None where nobody tells it.
     """
 
     name: str
@@ -81,15 +87,27 @@ class UpstreamSpec:
     key: str | None = None
     speaks: str = "chat"
     weights: str | None = None
-    context: int = 4096
+    context: int | None = None
     slots: int = 1
     threads: int | None = None
     price: Price | None = None
+    chat_template: str | None = None
+    template: str | None = None
 
     @property
     def is_own(self) -> bool:
         """True when it runs on our own machine."""
         return self.kind in ("local", "student")
+
+    @property
+    def is_self_hosted(self) -> bool:
+        """True for an engine of our own, and for a server of our own that is reached by its address."""
+        return self.kind == "local" or (self.host == "own" and self.kind != "student")
+
+    @property
+    def window(self) -> int | None:
+        """Tokens of context that one request may fill, prompt and answer together; None where it is not known."""
+        return DEFAULT_CONTEXT if self.context is None and self.kind == "local" else self.context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -161,7 +161,7 @@ class Failover:
             upstream = speaking(self._upstream(spec), call, attempt)
             body, dropped = render(call, attempt, upstream.dialect, self._artefacts)
             answer = await ask(call, upstream, body, cut)
-            opened = await open_answer(call, attempt, upstream, answer, dropped)
+            opened = await open_answer(call, attempt, upstream, answer, dropped, body)
         except UpstreamError as error:
             failure = error
         except asyncio.CancelledError:

@@ -7,10 +7,11 @@ import os
 import secrets
 import sys
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 from switchover.domain.secret import Secret
-from switchover.upstreams.local import key_file, state_file
+from switchover.upstreams.local import EngineFacts, key_file, state_file
 
 
 def fresh_key(data_dir: Path, name: str) -> Secret:
@@ -23,9 +24,12 @@ def fresh_key(data_dir: Path, name: str) -> Secret:
     return Secret(key)
 
 
-def announce(data_dir: Path, name: str, url: str) -> None:
-    """Says where this child listens; call when it answers."""
-    _write(state_file(data_dir, name), json.dumps({"url": url, "pid": os.getpid()}))
+def announce(data_dir: Path, name: str, url: str, engine: EngineFacts | None = None) -> None:
+    """Says where this child listens and, if it is an engine, what it found out; call when it answers."""
+    told: dict[str, object] = {"url": url, "pid": os.getpid()}
+    if engine is not None:
+        told["engine"] = asdict(engine)
+    _write(state_file(data_dir, name), json.dumps(told))
 
 
 def withdraw(data_dir: Path, name: str) -> None:

@@ -13,8 +13,10 @@ from switchover.dialects import DIALECTS
 from switchover.dialects.across import translate_request
 from switchover.domain.candidate import PromptVersion
 from switchover.domain.ports import OutboundRequest, Upstream
-from switchover.errors import CallerError, Cut, UpstreamError
+from switchover.domain.process import UpstreamSpec
+from switchover.errors import CallerError, Cut, PromptShortened, UpstreamError
 from switchover.upstreams.classify import classify
+from switchover.upstreams.prompt_size import check_read
 
 from .replay import Ask, Reply
 
@@ -23,11 +25,20 @@ PAUSES_S = (0.2, 1.0, 3.0)
 MOST_BYTES = 32 << 20
 
 
-def asker(upstream: Upstream, version: PromptVersion, artefact: bytes | None, clock: Clock, *, tries: int = 1) -> Ask:
+def asker(
+    upstream: Upstream,
+    version: PromptVersion,
+    artefact: bytes | None,
+    clock: Clock,
+    *,
+    tries: int = 1,
+    spec: UpstreamSpec | None = None,
+) -> Ask:
     """A function that puts an OpenAI chat request to ``upstream`` as ``version`` says.
 
     Its reply has a text, or None with the fault's id; a call that the upstream failed is tried ``tries`` times in all
-    (4 at most). ``seconds`` is the last try's.
+    (4 at most). ``seconds`` is the last try's. ``spec``, where given, has the answer checked as a live one is: that the
+    whole prompt was read.
     """
 
     async def ask(request: dict[str, Any]) -> Reply:
@@ -39,11 +50,13 @@ def asker(upstream: Upstream, version: PromptVersion, artefact: bytes | None, cl
         for pause in (*PAUSES_S[: tries - 1], None):
             begun = clock.monotonic()
             try:
-                text = await _answer(upstream, body)
+                text = await _answer(upstream, body, spec)
                 return Reply(text, clock.monotonic() - begun, None if text else "empty-answer")
             except UpstreamError as error:
-                reply = Reply(None, clock.monotonic() - begun, error.fault)
-                if error.stops or pause is None:
+                too_long = isinstance(error, PromptShortened)
+                said = f"{error.fault}: {error}" if too_long else error.fault
+                reply = Reply(None, clock.monotonic() - begun, said)
+                if error.stops or too_long or pause is None:
                     break
             await clock.sleep(pause)
         return reply
@@ -59,7 +72,7 @@ def _rendered(request: Mapping[str, Any], version: PromptVersion, artefact: byte
     return translate_request(body, "openai_chat", upstream.dialect, upstream.model)[0]
 
 
-async def _answer(upstream: Upstream, body: bytes) -> str | None:
+async def _answer(upstream: Upstream, body: bytes, spec: UpstreamSpec | None) -> str | None:
     answer = await upstream.answer(OutboundRequest(body=body, stream=False))
     try:
         whole = await answer.whole(MOST_BYTES)
@@ -69,4 +82,7 @@ async def _answer(upstream: Upstream, body: bytes) -> str | None:
         answer.close()
     if answer.status >= 300:
         raise classify(answer.status, answer.headers, whole, upstream.name)
-    return DIALECTS[upstream.dialect].read_answer(whole).text
+    said = DIALECTS[upstream.dialect].read_answer(whole)
+    if spec is not None:
+        check_read(spec, body, said.usage)
+    return said.text

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from switchover.domain.process import Settings
+from switchover.domain.process import Settings, UpstreamSpec
 from switchover.errors import SwitchoverError
-from switchover.upstreams.gguf import has_chat_template
 from switchover.upstreams.local import child_name
+from switchover.upstreams.templates import digest_of, in_force, template_file
 from switchover.upstreams.weights import resolve as resolve_weights
 
 from .parts import open_store, read_key
@@ -38,7 +38,7 @@ def examine(settings: Settings) -> list[Finding]:
         if spec.key is not None:
             found.append(_try(f"key of {name}", lambda key=spec.key: _key(settings, key)))  # type: ignore[misc]  # bound per turn
         if spec.kind == "local":
-            found.append(_try(f"weights of {name}", lambda w=spec.weights: _weights(settings, w)))  # type: ignore[misc]  # as above
+            found.append(_try(f"weights of {name}", lambda one=spec: _weights(settings, one)))  # type: ignore[misc]  # as above
     found.append(_try("data folder", lambda: _folder(settings)))
     found.append(_try("store", lambda: _store(settings)))
     return found + list(_running(settings))
@@ -56,11 +56,10 @@ def _key(settings: Settings, reference: str) -> str:
     return f"{reference} can be read"
 
 
-def _weights(settings: Settings, reference: str | None) -> str:
-    path = resolve_weights(reference or "starter", settings.data_dir, os.environ)
-    if not has_chat_template(path):
-        raise OSError(f"{path} has no chat template; use instruction-tuned weights")
-    return f"{path.name} is there"
+def _weights(settings: Settings, spec: UpstreamSpec) -> str:
+    path = resolve_weights(spec.weights or "starter", settings.data_dir, os.environ)
+    template = digest_of(in_force(path, template_file(spec)))
+    return f"{path.name} is there, with the chat template {template}"
 
 
 def _folder(settings: Settings) -> str:

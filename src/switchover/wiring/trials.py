@@ -60,7 +60,7 @@ def _child(settings: Settings, spec: UpstreamSpec, client: Client) -> OwnChild:
 def _ask(settings: Settings, version: PromptVersion, client: Client, *, tries: int = 1) -> Ask:
     spec = settings.upstreams[version.upstream]
     data = artefacts.get(settings.data_dir, version.artefact) if version.artefact else None
-    return asker(upstream(settings, spec, None, client), version, data, CLOCK, tries=tries)
+    return asker(upstream(settings, spec, None, client), version, data, CLOCK, tries=tries, spec=spec)
 
 
 def rehearse_candidate(

@@ -17,7 +17,7 @@ from switchover.domain.process import UpstreamSpec
 from switchover.egress import Client
 from switchover.errors import EngineFailed, UpstreamError, WeightsMissing
 from switchover.processes.own import OwnChild, engine_child, engine_command
-from switchover.upstreams.gguf import has_chat_template
+from switchover.upstreams.gguf import chat_template
 from switchover.upstreams.local import OwnUpstream, key_file, read_place, state_file
 from switchover.upstreams.weights import resolve
 
@@ -113,7 +113,7 @@ def test_weights_that_are_damaged_stop_the_start_with_the_end_of_the_log(tmp_pat
 
 def test_weights_without_a_chat_template_are_refused(tmp_path):
     base = _gguf(tmp_path / "base.gguf", (b"general.architecture", b"llama"))
-    assert not has_chat_template(base)
+    assert not chat_template(base)
     with pytest.raises(EngineFailed, match="has no chat template"):
         _started(engine_command(_spec(f"file:{base}"), str(tmp_path), {}), tmp_path)
 
@@ -130,7 +130,7 @@ def test_a_header_that_claims_too_much_is_refused_unread(tmp_path):
     ):
         path.write_bytes(damaged)
         with pytest.raises(WeightsMissing, match="not a GGUF file we can read"):
-            has_chat_template(path)
+            chat_template(path)
 
 
 def test_a_child_that_fails_is_started_once_more(tmp_path):
