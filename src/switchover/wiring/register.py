@@ -23,6 +23,7 @@ from switchover.store import register as register_rows
 from switchover.store.held import clear_held
 
 from .parts import CLOCK, open_store
+from .templates import with_templates
 
 
 def create_key(settings: Settings, process: str) -> tuple[CallerKey, Secret]:
@@ -79,13 +80,17 @@ def lift_cut(settings: Settings, target: Target | None, *, by: str) -> int:
 
 
 def snapshot(settings: Settings, store: Store) -> Snapshot:
-    """The register now; own engines count as running, as they would under ``switchover up``."""
+    """The register now; own engines count as running, as they would under ``switchover up``.
+
+    ``settings`` are those with chat templates, where plans are made of it.
+    """
     endpoints = {name: "http://127.0.0.1" for name, spec in settings.upstreams.items() if spec.is_own}
     return register_rows.build_snapshot(store, settings, endpoints, CLOCK.now())
 
 
 def survival(settings: Settings, without: Sequence[Target]) -> dict[str, Plan]:
     """The plan of every process, supposing these targets lost."""
+    settings = with_templates(settings, idle=True)
     with open_store(settings) as store:
         known = snapshot(settings, store)
     return {name: plan(known, name, CLOCK.now(), without=tuple(without)) for name in settings.processes}
@@ -134,5 +139,6 @@ def proofs(settings: Settings, process: str) -> list[Proof]:
 
 def report(settings: Settings, *, simulated: Sequence[str] = ()) -> BoardReport:
     """The four answers as of now."""
+    settings = with_templates(settings, idle=True)
     with open_store(settings) as store:
         return assemble(store, settings, snapshot(settings, store), CLOCK.now(), simulated=simulated)

@@ -18,6 +18,7 @@ from pathlib import Path
 from switchover.access import load_pepper
 from switchover.config import load
 from switchover.domain.process import Settings
+from switchover.egress import Client
 from switchover.errors import ConfigError, EngineFailed, OperatorError, PortInUse, WeightsMissing
 from switchover.processes.keeper import Keeper
 from switchover.processes.log import Log, line_log
@@ -29,6 +30,7 @@ from switchover.store.register import build_snapshot, write_snapshot
 from switchover.upstreams.local import STUDENT_SERVER, child_name, read_place
 
 from .parts import CLOCK, open_store, read_key, unwritable
+from .templates import follow_templates, with_templates
 from .worker import BACKLOG
 
 # An engine is handed no provider's key.
@@ -121,7 +123,8 @@ def prepare(settings: Settings) -> None:
         raise unwritable(settings.data_dir, cause) from cause
     load_pepper(settings.data_dir)
     with open_store(settings) as store:
-        write_snapshot(folder / "snapshot.json", build_snapshot(store, settings, endpoints(settings), CLOCK.now()))
+        first = build_snapshot(store, with_templates(settings), endpoints(settings), CLOCK.now())
+        write_snapshot(folder / "snapshot.json", first)
 
 
 def bind(settings: Settings) -> socket.socket:
@@ -226,13 +229,22 @@ class Children:
 
 def serve_keeper(configuration: str) -> None:
     """The keeper, until SIGTERM."""
-    keeper = Keeper(load(configuration), clock=CLOCK, log=line_log("keeper", CLOCK), load=load, endpoints=endpoints)
+    log = line_log("keeper", CLOCK)
+    keeper = Keeper(
+        load(configuration), clock=CLOCK, log=log, load=load, endpoints=endpoints, as_seen=with_templates
+    )
 
     async def run() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await keeper.run(stop)
+        asking = asyncio.create_task(
+            follow_templates(lambda: keeper.settings.current, Client(CLOCK), CLOCK, log), name="chat templates"
+        )
+        try:
+            await keeper.run(stop)
+        finally:
+            asking.cancel()
 
     asyncio.run(run())
 
