@@ -36,8 +36,6 @@ UNBUILT = {
     "provider-fell-back": "record both models of an answer in which the provider fell back",
     "model-swapped": "suspend the proof of an upstream whose answers name another model",
     "answer-crossed": "tell an answer to another request by its id",
-    "local-silent-truncation": "count a prompt before it is sent to an engine of our own",
-    "template-mismatch": "make the template's digest part of the proof",
 }
 # Tests that show a row.
 ELSEWHERE_SHOWN = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ from rich.table import Table
 from switchover.domain.candidate import Verdict
 from switchover.wiring import register
 
-from .common import DEFAULT_CONFIG, Config, Json, console, moment, print_json, settings
+from .common import DEFAULT_CONFIG, Config, Json, console, moment, plain, print_json, settings
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -22,18 +23,22 @@ def verdicts(
     as_json: Json = False,
 ) -> None:
     """List the newest verdict of each cell."""
-    found = register.verdicts(settings(config), process)
+    known = settings(config)
+    found = register.verdicts(known, process)
+    void = register.void(known, found)
     if as_json:
-        print_json(found)
+        print_json([{**plain(one), "void": void.get(one.id)} for one in found])
         return
     if not found:
         print("No verdicts yet. Rehearse a candidate: switchover rehearse PROCESS --candidate UPSTREAM")
         return
-    console().print(table(found))
+    console().print(table(found, void))
+    for reason in sorted({f"{one.cell.upstream}: {void[one.id]}" for one in found if one.id in void}):
+        print(f"void – {reason}")
 
 
-def table(found: list[Verdict]) -> Table:
-    """Verdicts as a table: state, replays, difference with its bounds, slices, expiry."""
+def table(found: list[Verdict], void: Collection[str] = ()) -> Table:
+    """Verdicts as a table: state, replays, difference with its bounds, expiry. ``void``: ids that say no more."""
     drawn = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("process", "candidate", "prompt version", "verdict", "replays", "difference [bounds]", "expires"):
         drawn.add_column(heading, justify="right" if heading == "replays" else "left")
@@ -44,7 +49,7 @@ def table(found: list[Verdict]) -> Table:
             verdict.cell.process,
             verdict.cell.upstream,
             verdict.cell.prompt_version,
-            str(verdict.state),
+            f"{verdict.state}, void" if verdict.id in void else str(verdict.state),
             str(overall.replays),
             f"{mean} [{overall.lower:+.2f}, {overall.upper:+.2f}]",
             moment(verdict.expires_at)[:10],

@@ -18,10 +18,10 @@ def digest(value: object, length: int = 16) -> str:
 
 
 def fingerprint(spec: UpstreamSpec) -> str:
-    """Names what answers: kind, endpoint, model, weights, decoding context and, after a dot, the chat template's digest.
+    """Names what answers: kind, endpoint, model, weights, decoding context and, after a dot, the chat template.
 
-    A change opens an empty ledger. The port of an own engine and the credential do not change what answers, so they
-    are left out.
+    The template is named by its digest. A change opens an empty ledger. The port of an own engine and the credential
+    do not change what answers, so they are left out.
     """
     where = None if spec.is_own else spec.base_url
     made = digest([spec.kind, where, spec.model, spec.weights, spec.window])
@@ -29,7 +29,7 @@ def fingerprint(spec: UpstreamSpec) -> str:
 
 
 def templates_apart(made_with: str, spec: UpstreamSpec) -> tuple[str, str] | None:
-    """The digests of both chat templates ("unknown" for none) where a fingerprint differs from ``spec`` in that alone."""
+    """Both chat templates ("unknown" for none) where a fingerprint differs from that of ``spec`` in it alone."""
     before, now = made_with.partition("."), fingerprint(spec).partition(".")
     if before[0] != now[0] or before[2] == now[2]:
         return None

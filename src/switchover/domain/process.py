@@ -8,7 +8,6 @@ from enum import StrEnum
 
 from .jurisdiction import within
 
-
 DEFAULT_CONTEXT = 4096
 
 

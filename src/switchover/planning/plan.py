@@ -15,6 +15,7 @@ from .breaker import BreakerState
 DAY_S = 86_400.0
 # The need of a request that rests on what its provider keeps: only the baseline can be expected to have that.
 STATE = "state"
+TEMPLATE_CHANGED = "its chat template has changed since its proof"
 # What our own kinds of engine can't do, whatever a proof says.
 CANNOT = {
     "student": frozenset(["tools", "json_schema", "vision", "n", "logprobs"]),
@@ -205,10 +206,7 @@ def _unproven(snapshot: Snapshot, process: Process, spec: UpstreamSpec, now: flo
 
 def other_template(before: str, now: str) -> str:
     """Why a proof that was made with another chat template does not serve."""
-    return (
-        f"its chat template has changed since its proof (was {before}, is {now}); "
-        "put the old one back, or rehearse it again"
-    )
+    return f"{TEMPLATE_CHANGED} (was {before}, is {now}); put the old one back, or rehearse it again"
 
 
 def _until(snapshot: Snapshot, process: Process, now: float) -> float:

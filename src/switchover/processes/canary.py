@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -51,35 +52,32 @@ async def first_word(name: str, url: str, key: Secret, template: str, clock: Clo
 class Pulse:
     """Whether a running engine still generates, asked again and again.
 
-    One that decoded for a caller since the last time lives; else it is asked for one token. ``limit`` is in seconds.
-    A busy engine may not get to the canary in time: what counts then is that it got further.
+    One that decoded for a caller since the last time lives, and is not disturbed; else it is asked for one token. A
+    busy engine may not get to that in time: what counts then is that it got further. ``limit``: seconds for a step, in
+    which the slowest machine reads 512 tokens of a prompt.
     """
 
     client: Client
-    limit: float = 20.0
+    limit: float = 60.0
     _seen: tuple[int, float] = (0, -1.0)
 
     async def beats(self, place: Place) -> bool:
         """False when the engine neither generates nor got any further."""
         engine = _Engine(place.url, place.key, self.client, self.limit)
-        before = self._seen
-        if await self._got_further(engine, place.pid, before):
-            return True
         try:
-            await engine.ask("POST", "/v1/chat/completions", ASK)
-        except UpstreamError:
-            return await self._got_further(engine, place.pid, self._seen)
-        await self._got_further(engine, place.pid, self._seen)
-        return True
-
-    async def _got_further(self, engine: _Engine, pid: int, before: tuple[int, float]) -> bool:
-        try:
-            found = DECODED.search(await engine.ask("GET", "/metrics"))
+            if await self._got_further(engine, place.pid):
+                return True
+            with contextlib.suppress(UpstreamError):
+                await engine.ask("POST", "/v1/chat/completions", ASK)
+            return await self._got_further(engine, place.pid)
         except UpstreamError:
             return False
-        decoded = float(found[1]) if found else 0.0
-        self._seen = (pid, decoded)
-        return before[0] == pid and decoded > before[1]
+
+    async def _got_further(self, engine: _Engine, pid: int) -> bool:
+        before = self._seen
+        found = DECODED.search(await engine.ask("GET", "/metrics"))
+        self._seen = (pid, float(found[1]) if found else 0.0)
+        return before[0] == pid and self._seen[1] > before[1]
 
 
 class _Engine:

@@ -25,6 +25,8 @@ from .child import announce, complain, fresh_key, leave_with_parent, withdraw
 SEED = 1
 # Warnings and errors: the level below names tokens and timings of every request.
 LOG_WARNINGS = 2
+# llama.cpp's own n_ubatch.
+STEP = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,9 @@ def _start(settings: EngineSettings, key: str, template: str | None) -> str:
     # llama.cpp divides the context by the number of slots.
     params.n_ctx = settings.context * settings.slots
     params.n_parallel = settings.slots
+    # One step takes no more than this many tokens of a prompt (as many as are computed at once anyway), so that between
+    # two steps a slow machine can still say how far it got.
+    params.n_batch = STEP
     params.n_predict = settings.context // 2
     params.cpuparams.n_threads = settings.threads or os.cpu_count() or 1
     params.hostnames = ["127.0.0.1"]

@@ -39,8 +39,9 @@ class Keeper:
     """Does its round every 0.1 s, and goes on whatever happens to the store.
 
     ``load(path)`` reads the configuration, ``endpoints(settings)`` gives the base URLs of own engines that run now,
-    ``as_seen(settings)`` adds what upstreams were seen to be (their chat templates), ``open_store(url)`` opens the store. ``run/keeper.json`` says how it goes: ``store`` and ``configuration`` are "ok"
-    or what is wrong and how to mend it.
+    ``as_seen(settings)`` adds what upstreams were seen to be (their chat templates), ``open_store(url)`` opens the
+    store. ``run/keeper.json`` says how it goes: ``store`` and ``configuration`` are "ok" or what is wrong and how to
+    mend it.
     """
 
     def __init__(

@@ -56,7 +56,7 @@ class Window:
     _way: dict[str, int] = field(default_factory=dict)
 
     async def check(self, dialect: str, body: bytes) -> None:
-        """Raises PromptTooLong for a request whose prompt leaves no room for its answer; an UpstreamError as sending."""
+        """Raises PromptTooLong for a prompt that leaves no room for its answer, an UpstreamError as sending does."""
         window = self.tokens
         if window is None or len(body) + self.template <= window - window // ANSWER_SHARE:
             return
@@ -93,7 +93,7 @@ class Window:
             status, data = await self._post(ways[way], asked)
             if status == 200:
                 try:
-                    found = _COUNTED.decode(data)
+                    found = _COUNTED.decode(data or b"")
                 except msgspec.DecodeError:
                     found = _Counted()
                 count = found.input_tokens if found.input_tokens is not None else found.count
@@ -133,5 +133,3 @@ class Fitted:
 def root_of(base_url: str) -> str:
     """A server's address without the ``/v1`` that OpenAI's SDK wants."""
     return base_url.rstrip("/").removesuffix("/v1")
-
-

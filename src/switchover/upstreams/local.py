@@ -106,7 +106,8 @@ class OwnUpstream:
             made: Upstream = OpenAIUpstream(self._spec, f"{place.url}/v1", place.key, self._client)
             facts = place.engine
             if facts is not None:
-                window = Window(self.name, facts.context, place.url, place.key, self._client, facts.template_tokens, True)
+                window = Window(self.name, facts.context, place.url, place.key, self._client, local=True)
+                window.template = facts.template_tokens
                 made = Fitted(made, window)
             self._inner, self._seen = made, changed
         return self._inner

@@ -49,6 +49,17 @@ def read_key(settings: Settings, reference: str) -> Secret:
     return resolve(reference, str(Path(settings.source).parent), os.environ)
 
 
+def lives(pid: int) -> bool:
+    """True while there is a process of that id."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def fetch_starter(target: Path | None) -> Path:
     """Fetches the starter weights, by hash."""
     return weight_files.fetch_starter(target or next(iter(weight_files.folders(".", os.environ))))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from switchover.access import load_pepper, make_key
-from switchover.domain.candidate import Proof, Verdict, digest
+from switchover.domain.candidate import Proof, Verdict, digest, templates_apart
 from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.exchange import Exchange, Outcome
 from switchover.domain.process import Settings
 from switchover.domain.register import CallerKey, Snapshot
 from switchover.domain.secret import Secret
 from switchover.errors import NotFound, OperatorError
-from switchover.planning.plan import Plan, plan
+from switchover.planning.plan import Plan, other_template, plan
 from switchover.report.assemble import assemble
 from switchover.report.model import BoardReport
 from switchover.store import Store
@@ -129,6 +129,18 @@ def verdicts(settings: Settings, process: str | None) -> list[Verdict]:
         for verdict in proof_rows.verdicts(store, process):
             newest.setdefault(verdict.cell.id, verdict)
     return list(newest.values())
+
+
+def void(settings: Settings, found: Sequence[Verdict]) -> dict[str, str]:
+    """Why the verdicts, by id, no longer say anything of what would answer: it runs another chat template."""
+    upstreams = with_templates(settings, idle=True).upstreams
+    said = {}
+    for verdict in found:
+        spec = upstreams.get(verdict.cell.upstream)
+        apart = templates_apart(verdict.cell.fingerprint, spec) if spec is not None else None
+        if apart is not None:
+            said[verdict.id] = other_template(*apart)
+    return said
 
 
 def proofs(settings: Settings, process: str) -> list[Proof]:

@@ -11,15 +11,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from switchover.access import load_pepper
 from switchover.config import load
-from switchover.domain.process import Settings
+from switchover.domain.process import Settings, UpstreamSpec
 from switchover.egress import Client
 from switchover.errors import ConfigError, EngineFailed, OperatorError, PortInUse, WeightsMissing
+from switchover.processes.canary import Pulse
 from switchover.processes.keeper import Keeper
 from switchover.processes.log import Log, line_log
 from switchover.processes.own import engine_command, student_command
@@ -29,7 +30,7 @@ from switchover.store.held import forget_all_held
 from switchover.store.register import build_snapshot, write_snapshot
 from switchover.upstreams.local import STUDENT_SERVER, child_name, read_place
 
-from .parts import CLOCK, open_store, read_key, unwritable
+from .parts import CLOCK, lives, open_store, read_key, unwritable
 from .templates import follow_templates, with_templates
 from .worker import BACKLOG
 
@@ -152,19 +153,9 @@ def endpoints(settings: Settings) -> dict[str, str]:
     found = {}
     for name, spec in settings.upstreams.items():
         place = read_place(settings.data_dir, child_name(spec)) if spec.is_own else None
-        if place is not None and _lives(place.pid):
+        if place is not None and lives(place.pid):
             found[name] = f"{place.url}/v1"
     return found
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 class Children:
@@ -174,11 +165,15 @@ class Children:
         self.settings = WatchedSettings(settings, load)
         self.log = log
         self.descriptor = -1
-        self._refused = ""
+        self._refused: dict[str, str] = {}
+        self._client = Client(CLOCK)
+        self._pulses: dict[str, Pulse] = {}
 
     def check(self) -> None:
         """Raises WeightsMissing when an engine could not even be begun."""
-        self._engines()
+        for spec in self.settings.current.upstreams.values():
+            if spec.kind == "local":
+                engine_command(spec, self.settings.current.data_dir, os.environ)
 
     def __call__(self) -> Sequence[ChildSpec]:
         """The children wanted now. Weights that went missing later leave their engine out and are said once."""
@@ -190,14 +185,7 @@ class Children:
             name = f"worker-{number}"
             words = ["worker", "--name", name, "--fd", str(self.descriptor)]
             wanted.append(self._own(name, words, fds=(self.descriptor,)))
-        try:
-            wanted += self._engines()
-            self._refused = ""
-        except WeightsMissing as error:
-            if str(error) != self._refused:
-                self._refused = str(error)
-                self.log("engine left out", detail=str(error))
-        return wanted
+        return wanted + self._engines()
 
     def _own(self, name: str, words: list[str], fds: tuple[int, ...] = (), *, last: bool = False) -> ChildSpec:
         command = (sys.executable, "-m", "switchover", *words, "--config", self.settings.current.source)
@@ -209,30 +197,59 @@ class Children:
         found = []
         for name, spec in settings.upstreams.items():
             if spec.kind == "local":
-                command = engine_command(spec, settings.data_dir, os.environ)
-                found.append(self._engine(f"engine-{name}", name, command, quiet))
+                command = self._command(spec)
+                if command is not None:
+                    found.append(self._engine(f"engine-{name}", name, command, quiet, self._pulse(name)))
         if any(spec.kind == "student" for spec in settings.upstreams.values()):
             command = student_command(settings.data_dir)
             found.append(self._engine(STUDENT_SERVER, STUDENT_SERVER, command, quiet))
         return found
 
-    def _engine(self, child: str, place: str, command: Sequence[str], env: Mapping[str, str]) -> ChildSpec:
+    def _command(self, spec: UpstreamSpec) -> list[str] | None:
+        """An engine's command line; None for one whose weights are missing or altered, which costs no other engine."""
+        said = ""
+        command = None
+        try:
+            command = engine_command(spec, self.settings.current.data_dir, os.environ)
+        except WeightsMissing as error:
+            said = str(error)
+        if said and said != self._refused.get(spec.name):
+            self.log("engine left out", engine=spec.name, detail=said)
+        self._refused[spec.name] = said
+        return command
+
+    def _pulse(self, name: str) -> Callable[[], Awaitable[bool]]:
+        pulse = self._pulses.setdefault(name, Pulse(self._client))
+        data = self.settings.current.data_dir
+
+        async def beats() -> bool:
+            place = read_place(data, name)
+            return place is None or await pulse.beats(place)
+
+        return beats
+
+    def _engine(
+        self,
+        child: str,
+        place: str,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        pulse: Callable[[], Awaitable[bool]] | None = None,
+    ) -> ChildSpec:
         data = self.settings.current.data_dir
 
         def ready() -> bool:
             found = read_place(data, place)
-            return found is not None and _lives(found.pid)
+            return found is not None and lives(found.pid)
 
         output = Path(data, "run", f"{place}.log")
-        return ChildSpec(name=child, argv=tuple(command), env=env, ready_check=ready, output=output)
+        return ChildSpec(name=child, argv=tuple(command), env=env, ready_check=ready, output=output, pulse=pulse)
 
 
 def serve_keeper(configuration: str) -> None:
     """The keeper, until SIGTERM."""
     log = line_log("keeper", CLOCK)
-    keeper = Keeper(
-        load(configuration), clock=CLOCK, log=log, load=load, endpoints=endpoints, as_seen=with_templates
-    )
+    keeper = Keeper(load(configuration), clock=CLOCK, log=log, load=load, endpoints=endpoints, as_seen=with_templates)
 
     async def run() -> None:
         stop = asyncio.Event()

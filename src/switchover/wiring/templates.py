@@ -20,7 +20,7 @@ from switchover.store.files import write_whole
 from switchover.upstreams.local import child_name, read_place
 from switchover.upstreams.templates import configured
 
-from .parts import read_key
+from .parts import lives, read_key
 
 # Within the time in which a breaker would be probed again.
 EVERY_S = 10.0
@@ -46,7 +46,7 @@ def templates(settings: Settings, *, idle: bool = False) -> dict[str, str]:
         if spec.kind != "local":
             continue
         place = read_place(settings.data_dir, child_name(spec))
-        if place is not None and place.engine is not None:
+        if place is not None and place.engine is not None and lives(place.pid):
             found[name] = place.engine.template
         elif idle and (digest := configured(spec, settings.data_dir, os.environ)) is not None:
             found[name] = digest

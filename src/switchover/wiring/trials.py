@@ -109,9 +109,9 @@ def rehearse_candidate(
 
 
 async def _seen(settings: Settings, specs: Sequence[UpstreamSpec], client: Client) -> Settings:
-    """The settings with the chat templates that these upstreams run at this moment."""
+    """The settings with the chat templates that these upstreams run at this moment, or would run."""
     await learn_templates(settings, specs, client)
-    return with_templates(settings)
+    return with_templates(settings, idle=True)
 
 
 def _candidate(settings: Settings, process: Process, name: str) -> UpstreamSpec:
