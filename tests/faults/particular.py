@@ -146,12 +146,14 @@ def local_silent_truncation(result: Result) -> None:
         result.note("breaker", "closed", ", ".join(shut) or "closed", not shut)
     with staged(result.dialect, script, backed=True, streamed=streamed) as stage:
         _change(stage, "vendor", host="own", context=SMALL)
+        _change(stage, "own", host="elsewhere")
         said = stage.ask(streamed=streamed, retries=0, text=LONG)
         result.note("with a replacement", "its answer", said, said.answered and OWN in said.text)
     if streamed and wire.name == "chat":
         return  # a stream of this dialect tells how much was read once it is over, if at all
     with staged(result.dialect, script, backed=True, streamed=streamed) as stage:
         _change(stage, "vendor", host="own")
+        _change(stage, "own", host="elsewhere")
         said = stage.ask(streamed=streamed, retries=0, text=LONG)
         switched = said.answered and OWN in said.text and len(stage.vendor.seen) == 1
         result.note("9 tokens read of thousands", "discarded, the replacement's answer", said, switched)
