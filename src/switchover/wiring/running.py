@@ -224,7 +224,7 @@ class Children:
 
         async def beats() -> bool:
             place = read_place(data, name)
-            return place is None or await pulse.beats(place)
+            return place is None or not lives(place.pid) or await pulse.beats(place)
 
         return beats
 
