@@ -100,6 +100,15 @@ def test_the_engine_answers_the_same_twice_only_with_its_key_and_comes_back_when
     asyncio.run(story())
 
 
+async def _until(condition):
+    """Waits for what happens in another process."""
+    for _ in range(1200):
+        if condition():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it never came about")
+
+
 def _body(text, **fields):
     return json.dumps({"messages": [{"role": "user", "content": text}], "max_tokens": 8, **fields}).encode()
 
@@ -214,15 +223,11 @@ def test_an_engine_that_is_stopped_in_its_tracks_is_started_again(starter, tmp_p
         log = lambda event, **fields: logged.append(event)  # noqa: E731
         task = asyncio.create_task(Supervisor(lambda: [engine], CLOCK, log, drain=5.0).run(stop))
         try:
-            async with asyncio.timeout(60):
-                while (first := read_place(tmp_path, "own")) is None:
-                    await asyncio.sleep(0.05)
-                while pulse._seen[0] != first.pid:
-                    await asyncio.sleep(0.05)
-                os.kill(first.pid, signal.SIGSTOP)
-                while (second := read_place(tmp_path, "own")) is None or second.pid == first.pid:
-                    await asyncio.sleep(0.05)
-                assert (await _ask(OwnUpstream(_spec(), tmp_path, Client(CLOCK))))[0] == 200
+            await _until(lambda: (place := read_place(tmp_path, "own")) and pulse._seen[0] == place.pid)
+            first = read_place(tmp_path, "own")
+            os.kill(first.pid, signal.SIGSTOP)
+            await _until(lambda: (place := read_place(tmp_path, "own")) and place.pid != first.pid)
+            assert (await _ask(OwnUpstream(_spec(), tmp_path, Client(CLOCK))))[0] == 200
         finally:
             stop.set()
             await task

@@ -20,8 +20,8 @@ def test_every_word_is_a_token_at_least_whatever_the_dialect():
     parts = [{"type": "text", "text": "one two"}, {"type": "text", "text": " three"}]
     assert measure(body("one two  three\n")).fewest == 3
     assert measure(body(parts)).fewest == 3
-    messages = {"system": [{"type": "text", "text": "be brief"}], "messages": [
-        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "four words it says"}]}]}  # fmt: skip
+    told = {"type": "tool_result", "tool_use_id": "t", "content": "four words it says"}
+    messages = {"system": [{"type": "text", "text": "be brief"}], "messages": [{"role": "user", "content": [told]}]}
     assert measure(json.dumps(messages).encode()).fewest == 6
     responses = {"instructions": "be brief", "input": [
         {"role": "user", "content": [{"type": "input_text", "text": "now"}]},
