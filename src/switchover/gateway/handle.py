@@ -46,6 +46,7 @@ class Gateway:
     ``pepper``: the HMAC key of caller keys. ``hosts``: the host names callers may use, without port.
     ``on_held(scope, upstream, fault)``: told when a breaker is held from now on; must return at once.
     ``rng``: jitter of retries. ``neighbours``: the other workers and the keeper; absent, it is the only worker.
+    ``workers``: how many share what an engine of our own can take.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Gateway:
         on_held: OnHeld = _nobody,
         rng: random.Random | None = None,
         neighbours: Neighbours | None = None,
+        workers: int = 1,
     ) -> None:
         self.source, self.spool, self.clock = snapshot_source, spool, clock
         self.door = Door(pepper)
@@ -77,6 +79,7 @@ class Gateway:
             artefacts=artefacts,
             rng=rng or random.Random(),  # noqa: S311  # jitter, not a secret
             on_held=on_held,
+            workers=workers,
         )
 
     async def handle(self, caller: Caller, dialect: AnyDialect) -> None:
@@ -163,6 +166,8 @@ class Gateway:
         model, usage = (opened.model, opened.usage) if opened else (None, None)
         if opened is not None and opened.stream is not None:
             decoder = opened.stream.decoder
+            if opened.attempt.upstream.kind == "local":
+                self.failover.queues.leave(opened.attempt.upstream)
             if sent.outcome is not Outcome.COMPLETE:
                 opened.stream.answer.close()
             model, usage = decoder.model or opened.attempt.upstream.model, decoder.usage

@@ -17,7 +17,8 @@ from switchover.upstreams.local import EngineFacts, key_file, state_file
 def fresh_key(data_dir: Path, name: str) -> Secret:
     """Writes a new random key for the child ``name`` (0600, replacing the old) and returns it.
 
-    A place that a forerunner left behind, killed before it could take it back, is no place any more. The child makes its own key, so that none is ever on a command line or in an environment.
+    A place that a forerunner left behind, killed before it could take it back, is no place any more. The child makes
+    its own key, so that none is ever on a command line or in an environment.
     """
     state_file(data_dir, name).unlink(missing_ok=True)
     key = secrets.token_urlsafe(32)

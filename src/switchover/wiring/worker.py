@@ -67,4 +67,5 @@ def build(settings: Settings, name: str, spool: Spool) -> Gateway:
         hosts=[settings.gateway.host],
         on_held=lambda _scope, which, _fault: note_held(held, which, True, CLOCK.now()),
         neighbours=Neighbours(name, Path(settings.data_dir, "run"), CLOCK),
+        workers=settings.gateway.workers,
     )

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from dataclasses import replace
 
 import pytest
 
+from switchover.dialects import DIALECTS
 from switchover.domain.candidate import PromptKind, PromptVersion, fingerprint
 from switchover.domain.exchange import Outcome
 from switchover.domain.process import Criticality, DataClass, Process
+from switchover.errors import PromptShortened
 from switchover.gateway import figures
 from switchover.testing.scripted import ScriptedServer, reply, stream
 from switchover.testing.served import ServedGateway, register, spec
+from switchover.upstreams.classify import classify_failure
 
 LONG = "the claim of last week " * 600
 YES = {"index": 0, "message": {"role": "assistant", "content": "yes"}, "finish_reason": "stop"}
+TOOLS = [{"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}]
 TOO_LONG = {"error": {"code": 400, "message": "request (5000 tokens) exceeds the available context size (512 tokens)"}}
 
 
@@ -135,15 +140,47 @@ def test_an_answer_to_the_whole_prompt_is_the_answer():
 
 
 def test_a_stream_that_says_at_its_end_that_the_prompt_was_not_read_does_not_end_well():
-    with ScriptedServer(streamed(2048)) as box, ScriptedServer(answer()) as vendor:
+    """In the dialect's error where its text went out already, else in the replacement's answer."""
+    more = {"stream": True, "stream_options": {"include_usage": True}}
+    with ScriptedServer(streamed(2048)) as box, ScriptedServer(streamed(9)) as vendor:
         served, token = gateway(box, vendor)
         with served:
-            status, text, _ = ask(served, token, stream=True, stream_options={"include_usage": True})
-            assert status == 200
-            assert "[DONE]" not in text
-            assert '"code":"context_length_exceeded"' in text
+            _, text, headers = ask(served, token, **more)
+            if headers["x-switchover-upstream"] == "box":
+                assert "[DONE]" not in text
+                assert '"code":"context_length_exceeded"' in text
+            else:
+                assert headers["x-switchover-attempts"] == "box:local-silent-truncation, vendor:ok"
             box.play(streamed(3700))
-            assert "[DONE]" in ask(served, token, stream=True, stream_options={"include_usage": True})[1]
+            _, text, headers = ask(served, token, **more)
+            assert headers["x-switchover-attempts"] == "box:ok"
+            assert "[DONE]" in text
+
+
+USED = {
+    "openai_chat": [b'data: {"id":"1","choices":[],"usage":{"prompt_tokens":7,"completion_tokens":1}}\n\n'],
+    "anthropic_messages": [
+        b'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":7}}}\n\n',
+        b'event: message_delta\ndata: {"type":"message_delta","delta":{},"usage":{"input_tokens":7}}\n\n',
+    ],
+    "openai_responses": [
+        b'event: response.completed\ndata: {"type":"response.completed","sequence_number":1,"response":{"id":"r",'
+        b'"status":"completed","output":[],"usage":{"input_tokens":7,"output_tokens":1}}}\n\n',
+    ],
+}
+
+
+@pytest.mark.parametrize(("dialect", "frame"), [(name, frame) for name, frames in USED.items() for frame in frames])
+def test_a_usage_that_is_doubted_is_not_relayed_and_breaks_the_stream(dialect, frame):
+    for doubt in (None, "it read 7 of 100"):
+        decoder = DIALECTS[dialect].decoder()
+        if b"message_delta" in frame:
+            decoder.feed(USED[dialect][0])
+        decoder.doubts = lambda usage, doubt=doubt: doubt if usage.input == 7 else pytest.fail(str(usage))
+        assert decoder.feed(frame) == (frame if doubt is None else b"")
+        assert decoder.failure == (doubt and ("local-silent-truncation", None, doubt))
+    error = classify_failure(decoder.failure, "box")
+    assert (type(error), error.http_status, str(error)) == (PromptShortened, 400, "it read 7 of 100")
 
 
 def test_demonstrations_count_as_part_of_the_prompt():
@@ -197,3 +234,36 @@ def test_readiness_says_that_an_engine_is_not_running():
             ]
             served.source.current = replace(served.source.current, endpoints={"box": "http://127.0.0.1:1/v1"})
             assert figures.degraded(served.gateway) == []
+
+
+@pytest.mark.parametrize("more", [{}, {"stream": True}, {"stream": True, "tools": TOOLS}])
+def test_every_end_of_a_request_gives_its_place_at_the_engine_back(more):
+    """Answered, failed, held, broken off or left by its caller."""
+    ends = [
+        streamed(3700) if more else answer(3700),
+        [reply(b"{}", status=500)],
+        [*streamed(3700)[:2], "close"],
+        [*streamed(3700)[:1], "close"],
+    ]
+    with ScriptedServer(lambda number, seen: ends[number % len(ends)]) as box, ScriptedServer(answer()) as vendor:
+        served, token = gateway(box, vendor, kind="local")
+        with served:
+            alone(served)
+            for _ in range(8):
+                ask(served, token, text="hi", **more)
+            queues = served.gateway.failover.queues
+            end = time.monotonic() + 5
+            while any(queues._in_hand.values()) and time.monotonic() < end:
+                time.sleep(0.01)
+            assert queues._in_hand == {"box": 0}
+
+
+def test_an_engine_with_its_hands_full_is_passed_over():
+    with ScriptedServer(answer(9)) as box, ScriptedServer(answer(9, "of the vendor")) as vendor:
+        served, token = gateway(box, vendor, kind="local")
+        with served:
+            served.gateway.failover.queues._in_hand["box"] = 32
+            _, text, headers = ask(served, token, text="hi")
+            assert "of the vendor" in text
+            assert headers["x-switchover-attempts"] == "box:local-queue-full, vendor:ok"
+            assert not box.seen
