@@ -10,11 +10,14 @@ import openai
 import pytest
 
 from switchover.domain.candidate import PromptKind, PromptVersion, fingerprint
+from switchover.store.indexing import save_exchanges
 from switchover.store.prompt_versions import save_prompt_version
 from switchover.store.proofs import save_proof
-from switchover.testing.builders import make_proof
+from switchover.testing.builders import make_exchange, make_proof
+from switchover.testing.inbox import messages
 from switchover.upstreams.gguf import chat_template
 from switchover.upstreams.local import read_place
+from switchover.upstreams.templates import digest_of
 from switchover.wiring.templates import with_templates
 
 OWN = (
@@ -76,6 +79,19 @@ def test_what_does_not_fit_its_slot_is_refused_in_the_callers_words(running):
     assert "600 or more tokens and own takes 510 (context 512" in refused.message
 
 
+def test_a_rehearsal_tells_which_template_it_was_made_with(running):
+    record = [
+        make_exchange(m.text, "a", process="messages", route="messages", started_at=time.time() - 9000 + number)
+        for number, m in enumerate(messages()[:16])
+    ]
+    with running.store() as store:
+        save_exchanges(store, record)
+    running.run("rehearse", "messages", "--candidate", "own", "--budget", "1", timeout=200)
+    (verdict,) = running.told("verdicts")
+    assert verdict["cell"]["fingerprint"].endswith(f".{digest_of(running.right)}")
+    assert verdict["void"] is None
+
+
 def test_with_another_template_it_is_passed_over_and_everything_says_why(running, helpers):
     restarted_with(running, helpers, running.right.replace("SmolLM", "Nobody"))
     helpers.wait_until(lambda: CHANGED in getattr(ask(running), "message", ""), 30, running.said)
@@ -87,9 +103,12 @@ def test_with_another_template_it_is_passed_over_and_everything_says_why(running
         ready = client._client.get(f"{running.url}/readyz").text
     assert f"own: {CHANGED}" in ready
     assert "nothing serves messages" in ready
+    assert CHANGED in running.told("verdicts")[0]["void"]
+    assert f"void – own: {CHANGED}" in running.done("verdicts")
 
 
 def test_once_the_old_template_is_back_so_is_the_proof(running, helpers):
     restarted_with(running, helpers, running.right)
     helpers.wait_until(lambda: ask(running) == "own", 30, running.said)
+    assert running.told("verdicts")[0]["void"] is None
     assert running.down() == 0
