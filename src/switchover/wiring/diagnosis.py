@@ -39,6 +39,9 @@ def examine(settings: Settings) -> list[Finding]:
             found.append(_try(f"key of {name}", lambda key=spec.key: _key(settings, key)))  # type: ignore[misc]  # bound per turn
         if spec.kind == "local":
             found.append(_try(f"weights of {name}", lambda one=spec: _weights(settings, one)))  # type: ignore[misc]  # as above
+        if spec.is_self_hosted and spec.window is None:
+            said = "not said, so that no prompt is counted before it is sent; set context to what one request may fill"
+            found.append(Finding(f"context of {name}", True, said))
     found.append(_try("data folder", lambda: _folder(settings)))
     found.append(_try("store", lambda: _store(settings)))
     return found + list(_running(settings))
