@@ -43,7 +43,8 @@ SwitchoverError
     ├── ReasoningOnly              an answer in which the model only thought: not counted
     ├── OutOfForm                  not the schema or the tools that were asked for: once more
     ├── ModelSwapped               another model answered than was asked
-    ├── PromptShortened            an engine of our own read only part of the prompt
+    ├── PromptShortened            a server of our own read only part of the prompt
+    │   └── PromptTooLong          the prompt does not fit a server of our own: not sent
     └── Crossed                    the answer to somebody else's request: hold the provider
 """
 
@@ -385,13 +386,17 @@ class ModelSwapped(UpstreamError):
 
 
 class PromptShortened(UpstreamError):
-    """An engine read fewer tokens than the prompt can have: its answer is to something else."""
+    """A server of our own read fewer tokens than the prompt can have: its answer is to something else."""
 
     fault = "local-silent-truncation"
     http_status = 400
     code = "context_length_exceeded"
     breaker_scope = "none"
     breaker_effect = "none"
+
+
+class PromptTooLong(PromptShortened):
+    """The prompt does not fit the context of a server of our own, so it was not sent: next attempt."""
 
 
 class Crossed(UpstreamError):

@@ -33,8 +33,6 @@ DIFFERS: dict[str, dict[str, str]] = {
 UNBUILT = {
     "slow-drip": "count a stream below 2 tokens a second as slow",
     "runaway-output": "stop at the reserved number of tokens",
-    "local-silent-truncation": "count a prompt before it is sent to an engine of our own",
-    "template-mismatch": "make the template's digest part of the proof",
 }
 # Tests that show a row.
 ELSEWHERE_SHOWN = {

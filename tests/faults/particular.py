@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 from catalogue import Row
 from injectors import good, says
 from result import Result
-from stage import OWN, staged
+from stage import OWN, Stage, staged
 from wires import WIRES
 
+from switchover.domain.candidate import fingerprint
 from switchover.domain.cut_off import CutOff, Target, TargetKind
-from switchover.domain.process import DataClass
+from switchover.domain.process import DataClass, UpstreamSpec
 from switchover.errors import OperatorError
 from switchover.planning import BreakerState
 from switchover.testing.scripted import RESET, Script
@@ -21,6 +23,9 @@ from switchover.testing.scripted import RESET, Script
 CALLERS = 20
 # Amplification that callers' own retries may cause.
 AMPLIFIED = 1.1
+# Tokens of a small context, and a prompt of several times as many words.
+SMALL = 512
+LONG = "the claim of last week " * 600
 
 
 def stale_pooled_connection(result: Result) -> None:
@@ -125,6 +130,64 @@ def retry_storm(result: Result) -> None:
         result.note("caller", "one clear error each", said[0], all(one.status == 503 and one.code for one in said))
 
 
+def local_silent_truncation(result: Result) -> None:
+    """A server of our own whose context is small reads what it has room for, and answers as if that were all."""
+    wire, streamed = WIRES[result.dialect], result.streamed
+    script = good(wire, streamed)
+    with staged(result.dialect, script, backed=False, streamed=streamed) as stage:
+        _change(stage, "vendor", host="own", context=SMALL)
+        said = stage.ask(streamed=streamed, retries=0, text=LONG)
+        told = (said.status, said.code) == (400, "context_length_exceeded")
+        result.note("caller", "400 context_length_exceeded", said, told)
+        result.note("calls", "0", len(stage.vendor.seen), not stage.vendor.seen)
+        brief = stage.ask(streamed=streamed, retries=0)
+        result.note("what fits", "the answer", brief, brief.answered)
+        shut = [scope for scope, state in stage.breakers().items() if state is not BreakerState.CLOSED]
+        result.note("breaker", "closed", ", ".join(shut) or "closed", not shut)
+    with staged(result.dialect, script, backed=True, streamed=streamed) as stage:
+        _change(stage, "vendor", host="own", context=SMALL)
+        _change(stage, "own", host="elsewhere")
+        said = stage.ask(streamed=streamed, retries=0, text=LONG)
+        result.note("with a replacement", "its answer", said, said.answered and OWN in said.text)
+    if streamed and wire.name == "chat":
+        return  # a stream of this dialect tells how much was read once it is over, if at all
+    with staged(result.dialect, script, backed=True, streamed=streamed) as stage:
+        _change(stage, "vendor", host="own")
+        _change(stage, "own", host="elsewhere")
+        said = stage.ask(streamed=streamed, retries=0, text=LONG)
+        switched = said.answered and OWN in said.text and len(stage.vendor.seen) == 1
+        result.note("9 tokens read of thousands", "discarded, the replacement's answer", said, switched)
+        result.note("recorded as", result.row.id, ", ".join(stage.faults()), stage.faults() == [result.row.id])
+
+
+def template_mismatch(result: Result) -> None:
+    """The replacement runs another chat template than the one its proof was made with, and then the right one again."""
+    streamed = result.streamed
+    with staged(result.dialect, _overloaded(result), backed=True, streamed=streamed) as stage:
+        upstream = _change(stage, "own", template="0123456789abcdef")
+        now = stage.served.source.current
+        proven = tuple(replace(one, fingerprint=fingerprint(upstream)) for one in now.proofs)
+        stage.served.source.current = replace(now, proofs=proven)
+        said = stage.ask(streamed=streamed, retries=0)
+        result.note("same template", "the replacement's answer", said, said.answered and OWN in said.text)
+        _change(stage, "own", template="fedcba9876543210")
+        asked = len(stage.own.seen)
+        said = stage.ask(streamed=streamed, retries=0)
+        result.note("another one", "an error that says why", said.why, "its chat template has changed" in said.why)
+        result.note("replacement", "not asked", len(stage.own.seen) - asked, len(stage.own.seen) == asked)
+        _change(stage, "own", template="0123456789abcdef")
+        said = stage.ask(streamed=streamed, retries=0)
+        result.note("put back", "the replacement's answer", said, said.answered and OWN in said.text)
+
+
+def _change(stage: Stage, name: str, **fields: Any) -> UpstreamSpec:
+    """Another setting of one upstream, as a worker takes it from the next snapshot."""
+    now = stage.served.source.current
+    changed = replace(now.upstreams[name], **fields)
+    stage.served.source.current = replace(now, upstreams={**now.upstreams, name: changed})
+    return changed
+
+
 def _overloaded(result: Result) -> Script:
     return says(529, "Overloaded", kind="overloaded_error").script(WIRES[result.dialect], result.streamed)
 
@@ -138,6 +201,8 @@ PARTICULAR: dict[str, Callable[[Result], None]] = {
     "sensitive-cloud-only": sensitive_cloud_only,
     "secrets-unavailable": secrets_unavailable,
     "retry-storm": retry_storm,
+    "local-silent-truncation": local_silent_truncation,
+    "template-mismatch": template_mismatch,
 }
 
 

@@ -82,7 +82,8 @@ class Stage:
     def ask(self, *, streamed: bool, retries: int = 2, deadline: float | None = None, **more: Any) -> Said:
         """One request by the dialect's own client, as it comes."""
         self.asked += 1
-        fields = {"model": "p", "messages": SAY, "stream": streamed}
+        said = [{"role": "user", "content": more.pop("text")}] if "text" in more else SAY
+        fields = {"model": "p", "messages": said, "stream": streamed}
         if more.pop("tools", None):
             fields |= TOOLS[self.wire.name]
         if more.pop("schema", None):

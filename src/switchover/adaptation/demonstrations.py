@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from switchover.domain.candidate import PromptKind, PromptVersion
 from switchover.domain.exchange import Exchange
-from switchover.domain.process import Process, UpstreamSpec
+from switchover.domain.process import DEFAULT_CONTEXT, Process, UpstreamSpec
 from switchover.errors import CallerError
 from switchover.prompts import ask_text, chat_request
 from switchover.prompts.demonstrations import Pair, Shown, to_bytes
@@ -36,7 +36,7 @@ def propose(
         process=process.name,
         upstream=spec.name,
         kind=PromptKind.DEMONSTRATIONS,
-        parameters={"k": K, "tokens": int(spec.context * SHARE_OF_CONTEXT)},
+        parameters={"k": K, "tokens": int((spec.window or DEFAULT_CONTEXT) * SHARE_OF_CONTEXT)},
         artefact=keep(to_bytes(pairs)),
         made_at=now,
     )

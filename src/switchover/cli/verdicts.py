@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated
 
 import typer
@@ -26,13 +26,16 @@ def verdicts(
     """List the newest verdict of each cell, and which candidates' proofs are suspended."""
     terms = settings(config)
     found, doubted = register.verdicts(terms, process), register.suspensions(terms)
+    void = register.void(terms, found)
     if as_json:
-        print_json([plain(one) | {"suspended": _why(doubted, one)} for one in found])
+        print_json([plain(one) | {"suspended": _why(doubted, one), "void": void.get(one.id)} for one in found])
         return
     if not found:
         print("No verdicts yet. Rehearse a candidate: switchover rehearse PROCESS --candidate UPSTREAM")
         return
-    console().print(table(found))
+    console().print(table(found, void))
+    for reason in sorted({f"{one.cell.upstream}: {void[one.id]}" for one in found if one.id in void}):
+        print(f"void – {reason}")
     for name in sorted({verdict.cell.upstream for verdict in found} & set(doubted)):
         since = moment(doubted[name].at)
         print(f"{name}: its proof is suspended since {since} UTC: {doubted[name].why}")
@@ -44,8 +47,8 @@ def _why(doubted: Mapping[str, Suspension], verdict: Verdict) -> str | None:
     return suspended.why if suspended else None
 
 
-def table(found: list[Verdict]) -> Table:
-    """Verdicts as a table: state, replays, difference with its bounds, slices, expiry."""
+def table(found: list[Verdict], void: Collection[str] = ()) -> Table:
+    """Verdicts as a table: state, replays, difference with its bounds, expiry. ``void``: ids that say no more."""
     drawn = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("process", "candidate", "prompt version", "verdict", "replays", "difference [bounds]", "expires"):
         drawn.add_column(heading, justify="right" if heading == "replays" else "left")
@@ -56,7 +59,7 @@ def table(found: list[Verdict]) -> Table:
             verdict.cell.process,
             verdict.cell.upstream,
             verdict.cell.prompt_version,
-            str(verdict.state),
+            f"{verdict.state}, void" if verdict.id in void else str(verdict.state),
             str(overall.replays),
             f"{mean} [{overall.lower:+.2f}, {overall.upper:+.2f}]",
             moment(verdict.expires_at)[:10],

@@ -185,8 +185,11 @@ def _upstream(
         raise document.error((*at, "weights"), got="nothing", want="starter or file:PATH.gguf")
     if section.kind != "openai" and section.speaks is not None:
         raise document.error((*at, "speaks"), got=section.speaks, want=f"nothing: a {section.kind} speaks one format")
+    if section.kind != "local" and section.chat_template is not None:
+        raise document.error((*at, "chat_template"), got=section.chat_template, want="no template, or kind: local")
     key = absolute(section.key, base)
     weights = absolute(section.weights, base)
+    template = absolute(section.chat_template, base)
     price = None
     if section.price is not None:
         price = Price(**section.price.model_dump(by_alias=False))
@@ -194,8 +197,10 @@ def _upstream(
             raise document.error((*at, "price"), got="a price", want="either as, or input_mtok and output_mtok")
     at_openai = section.base_url is not None and urlsplit(section.base_url).hostname == OPENAI
     speaks = section.speaks or ("both" if at_openai else "chat")
-    fields = section.model_dump(exclude={"key", "weights", "price", "speaks"})
-    return UpstreamSpec(name=name, key=key, weights=weights, price=price, speaks=speaks, **fields)
+    fields = section.model_dump(exclude={"key", "weights", "chat_template", "price", "speaks"})
+    return UpstreamSpec(
+        name=name, key=key, weights=weights, chat_template=template, price=price, speaks=speaks, **fields
+    )
 
 
 def _check_url(document: Document, at: Place, url: str) -> None:

@@ -19,6 +19,7 @@ COUNTRY = r"^[A-Z]{2}$"
 URL = r"^https?://[^\s?#]+$"
 PUBLISHED = r"^[a-z0-9._-]+/.+$"
 AMOUNT = r"^\d+(\.\d+)?$"
+FILE = r"^file:.+$"
 NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 HEADER = r"^[a-z0-9-]+$"
 
@@ -28,6 +29,7 @@ PATTERN_MEANS = {
     PUBLISHED: "provider/model, such as openai/gpt-4.1",
     AMOUNT: 'a decimal in quotes, such as "0.60"',
     HEADER: "a header's name in small letters, digits and dashes",
+    FILE: "file:PATH",
     NAME: "a name of small letters, digits, dots, dashes and underscores",
 }
 
@@ -184,9 +186,19 @@ class UpstreamSection(Section):
         description="Names beside `model` that its answers may bear, such as what a deployment's alias means.",
     )
     weights: str | None = Field(default=None, description="`starter` or `file:PATH.gguf`, for a local engine.")
-    context: int = Field(default=4096, ge=256, description="Tokens of context per slot, for a local engine.")
+    context: int | None = Field(
+        default=None,
+        ge=256,
+        description="Tokens of context per slot: of a local engine (default 4096), or of a server of yours "
+        "(`host: own`), which is then asked nothing that does not fit.",
+    )
     slots: int = Field(default=1, ge=1, le=64, description="Requests served at once, for a local engine.")
     threads: int | None = Field(default=None, ge=1, description="Threads of a local engine; default: all cores.")
+    chat_template: str | None = Field(
+        default=None,
+        pattern=FILE,
+        description="`file:PATH` to a chat template that replaces the one in the weights, for a local engine.",
+    )
     price: PriceSection | None = Field(default=None, description="What a call costs.")
 
 

@@ -64,7 +64,8 @@ class MessagesDecoder(FrameDecoder):
         self._started = True
         if event.message is not None:
             self.model, self.id = event.message.model, event.message.id
-            self.usage = event.message.usage.read() if event.message.usage else None
+            usage = event.message.usage
+            return usage is None or self._counted(usage.read())
         return True
 
     def _block_start(self, event: WireEvent) -> bool:
@@ -110,12 +111,12 @@ class MessagesDecoder(FrameDecoder):
             return self._broken("events-out-of-order", "The message went on before it started.")
         if event.delta is not None and event.delta.stop_reason is not None:
             self.reason = event.delta.stop_reason
-        if event.usage is not None:
-            self.usage = event.usage.read(self.usage)
-            served = served_by(event.usage.iterations)
-            if served is not None:
-                self._handed_over(served)
-        return True
+        if event.usage is None:
+            return True
+        served = served_by(event.usage.iterations)
+        if served is not None:
+            self._handed_over(served)
+        return self._counted(event.usage.read(self.usage))
 
     def _message_stop(self, event: WireEvent) -> bool:
         if not self._started or self._open:

@@ -115,7 +115,8 @@ class ResponsesDecoder(FrameDecoder):
             return self._broken("events-out-of-order", "The answer ended without its response.")
         if response.error or response.status == "failed":
             return self._failed_response(event)
-        self._read(response)
+        if not self._read(response):
+            return False
         self.reason = response.reason
         # Some servers send an answer's text only here.
         self.committed = self.committed or any(not item.is_silent for item in response.output or ())
@@ -127,11 +128,10 @@ class ResponsesDecoder(FrameDecoder):
         self.failure = classify(error or "The response failed.")
         return False
 
-    def _read(self, response: WireResponse) -> None:
+    def _read(self, response: WireResponse) -> bool:
         self.model = response.model or self.model
         self.id = self.id or response.id
-        if response.usage is not None:
-            self.usage = response.usage.read()
+        return response.usage is None or self._counted(response.usage.read())
 
 
 _STEPS = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ..domain.exchange import Usage
 from ..domain.ports import Finished, Truncated
@@ -142,6 +142,8 @@ class FrameDecoder(ABC):
     ``inside`` is what the answer is in the middle of, if that is not text: ``tool`` or ``reasoning``. ``id`` is the
     provider's name of the answer. ``fell_back``: the provider went over to ``model`` by itself, within this answer;
     ``abandons``: with a tool call begun, which nobody must see.
+    ``doubts``, where it is set, says of a usage what is wrong with it: then the answer is to something else than was
+    asked.
     """
 
     __slots__ = (
@@ -149,6 +151,7 @@ class FrameDecoder(ABC):
         "_scanner",
         "abandons",
         "committed",
+        "doubts",
         "failure",
         "fell_back",
         "finished",
@@ -170,6 +173,7 @@ class FrameDecoder(ABC):
         self.finished = False
         self.failure: Failure | None = None
         self.usage: Usage | None = None
+        self.doubts: Callable[[Usage], str | None] | None = None
         self.model: str | None = None
         self.id: str | None = None
         self.fell_back = self.abandons = False
@@ -240,6 +244,12 @@ class FrameDecoder(ABC):
 
     def _failed(self) -> bool:
         return self.failure is not None
+
+    def _counted(self, usage: Usage) -> bool:
+        """Takes a usage; False, with the failure, when it shows that the prompt was not read."""
+        self.usage = usage
+        doubt = self.doubts(usage) if self.doubts is not None else None
+        return doubt is None or self._broken("local-silent-truncation", doubt)
 
     def _broken(self, fault: str, message: str) -> bool:
         self.failure = (fault, None, message)

@@ -18,12 +18,22 @@ def digest(value: object, length: int = 16) -> str:
 
 
 def fingerprint(spec: UpstreamSpec) -> str:
-    """Names what answers: kind, endpoint, model, weights and decoding context. A change opens an empty ledger.
+    """Names what answers: kind, endpoint, model, weights, decoding context and, after a dot, the chat template.
 
-    The port of an own engine and the credential do not change what answers, so they are left out.
+    The template is named by its digest. A change opens an empty ledger. The port of an own engine and the credential
+    do not change what answers, so they are left out.
     """
     where = None if spec.is_own else spec.base_url
-    return digest([spec.kind, where, spec.model, spec.weights, spec.context])
+    made = digest([spec.kind, where, spec.model, spec.weights, spec.window])
+    return made if spec.template is None else f"{made}.{spec.template}"
+
+
+def templates_apart(made_with: str, spec: UpstreamSpec) -> tuple[str, str] | None:
+    """Both chat templates ("unknown" for none) where a fingerprint differs from that of ``spec`` in it alone."""
+    before, now = made_with.partition("."), fingerprint(spec).partition(".")
+    if before[0] != now[0] or before[2] == now[2]:
+        return None
+    return before[2] or "unknown", now[2] or "unknown"
 
 
 def grader_id(terms: RehearsalTerms) -> str:

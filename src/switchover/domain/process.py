@@ -10,6 +10,8 @@ from typing import Literal
 from .jurisdiction import within
 from .model_name import is_other_model
 
+DEFAULT_CONTEXT = 4096
+
 
 class Criticality(StrEnum):
     """How much the organisation depends on a process."""
@@ -72,6 +74,10 @@ class UpstreamSpec:
     the call ("https://host/v1" for OpenAI, "https://host" for Anthropic, as their SDKs take it). For ``local`` and
     ``student`` it is filled in at run time. ``speaks`` says which of OpenAI's interfaces an ``openai`` endpoint
     has: "chat", "responses" or "both". ``answers_as``: names beside ``model`` under which its answers may come.
+    ``context`` is in tokens per slot, None where nothing was said.
+    ``chat_template`` is a reference ("file:PATH") to a template that replaces the one in the weights.
+
+    ``template`` is not configured but seen: the digest of the chat template in force, None where nobody tells it.
     """
 
     name: str
@@ -84,10 +90,12 @@ class UpstreamSpec:
     speaks: str = "chat"
     answers_as: tuple[str, ...] = ()
     weights: str | None = None
-    context: int = 4096
+    context: int | None = None
     slots: int = 1
     threads: int | None = None
     price: Price | None = None
+    chat_template: str | None = None
+    template: str | None = None
 
     @property
     def is_own(self) -> bool:
@@ -102,6 +110,16 @@ class UpstreamSpec:
         if model == self.model or self.is_own or not is_other_model(self.model, model):
             return True
         return any(not is_other_model(name, model) for name in self.answers_as)
+
+    @property
+    def is_self_hosted(self) -> bool:
+        """True for an engine of our own, and for a server of our own that is reached by its address."""
+        return self.kind == "local" or (self.host == "own" and self.kind != "student")
+
+    @property
+    def window(self) -> int | None:
+        """Tokens of context that one request may fill, prompt and answer together; None where it is not known."""
+        return DEFAULT_CONTEXT if self.context is None and self.kind == "local" else self.context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -29,12 +30,14 @@ from switchover.errors import (
     Malformed,
     ModelMissing,
     ModelSwapped,
+    PromptTooLong,
     ReasoningOnly,
     SwitchoverError,
 )
 from switchover.faults import FAULTS
 from switchover.planning import Attempt
 from switchover.upstreams.classify import classify, classify_failure
+from switchover.upstreams.prompt_size import check_read, shortened
 
 from .admit import AnyDialect, Call
 from .form import FORMED, check_form
@@ -173,17 +176,22 @@ def ask(call: Call, upstream: Upstream, body: bytes, cut: CutOff | None, number:
 
 
 async def open_answer(
-    call: Call, attempt: Attempt, upstream: Upstream, answer: Answer, dropped: tuple[str, ...]
+    call: Call, attempt: Attempt, upstream: Upstream, answer: Answer, dropped: tuple[str, ...], asked: bytes
 ) -> Opened:
     """Reads an answer up to its commit point, or to its end where nothing may be relayed before.
 
-    Raises an UpstreamError for whatever is no answer. The caller of this function closes ``answer`` then.
+    ``asked`` is the request as the upstream got it. Raises an UpstreamError for whatever is no answer. The caller of
+    this function closes ``answer`` then.
     """
     if not 200 <= answer.status < 300:
-        raise classify(answer.status, answer.headers, await _some(answer, MAX_ERROR_BYTES), upstream.name)
+        error = classify(answer.status, answer.headers, await _some(answer, MAX_ERROR_BYTES), upstream.name)
+        if attempt.upstream.is_self_hosted and error.fault == "context-too-long":
+            # A server of our own may have less context than a replacement: no fault of the request's.
+            raise PromptTooLong(f"{upstream.name}: {error}", seen_status=answer.status) from error
+        raise error
     source = DIALECTS[upstream.dialect]
     if call.peek.stream:
-        return await _open_stream(call, attempt, upstream, answer, source, dropped)
+        return await _open_stream(call, attempt, upstream, answer, source, dropped, asked)
     body = await answer.whole(MAX_ANSWER_BYTES)
     if body is None:
         raise Malformed("the answer is too big", fault="frame-too-big")
@@ -192,6 +200,8 @@ async def open_answer(
         raise nothing(upstream.name, reasoned=whole.reasoned)
     if whole.fell_back:
         body = without_abandoned(body)
+    if attempt.upstream.is_self_hosted:
+        check_read(attempt.upstream, asked, whole.usage)
     if call.peek.needs & FORMED:
         check_form(call, source.name, False, body, upstream.name)
     model = whole.model or attempt.upstream.model
@@ -201,7 +211,13 @@ async def open_answer(
 
 
 async def _open_stream(
-    call: Call, attempt: Attempt, upstream: Upstream, answer: Answer, source: AnyDialect, dropped: tuple[str, ...]
+    call: Call,
+    attempt: Attempt,
+    upstream: Upstream,
+    answer: Answer,
+    source: AnyDialect,
+    dropped: tuple[str, ...],
+    asked: bytes,
 ) -> Opened:
     if "text/event-stream" not in answer.headers.get("content-type", ""):
         raise Malformed(f"{upstream.name} sent no event stream", fault="wrong-content-type")
@@ -210,6 +226,8 @@ async def _open_stream(
         usage = call.peek.include_usage
         translator = StreamTranslator(source.name, call.dialect.name, attempt.upstream.model, include_usage=usage)
     decoder = source.decoder(choices=call.peek.n)
+    if attempt.upstream.is_self_hosted:
+        decoder.doubts = partial(shortened, attempt.upstream, asked)
     stream = Stream(upstream.name, answer, decoder, translator)
     ready: list[bytes] = []
     hold = call.peek.holds or call.process.midstream == "hold"

@@ -12,7 +12,7 @@ from switchover.domain.exchange import AttemptRecord
 from switchover.domain.ports import Answer, Upstream
 from switchover.domain.process import UpstreamSpec
 from switchover.errors import BadRequest, NoUpstream, OutOfTime, RateLimited, TooSlow, UpstreamError
-from switchover.planning import Attempt, Board, BreakerState, Plan, Timers
+from switchover.planning import Attempt, Board, BreakerState, Plan, Queues, Timers
 
 from .admit import Call
 from .attempt import Artefacts, Opened, ask, meets, open_answer, render, speaking
@@ -62,9 +62,11 @@ class Failover:
         rng: random.Random,
         on_held: OnHeld,
         identity: Identity,
+        workers: int = 1,
     ) -> None:
         self._upstream, self._clock, self._artefacts, self._rng = upstream, clock, artefacts, rng
         self._on_held, self._identity = on_held, identity
+        self.queues = Queues(workers)
         self.board = Board()
         self.drills: dict[str, Board] = {}
         self.timers = Timers()
@@ -159,13 +161,16 @@ class Failover:
         else:
             guard.arm(left, OUT_OF_TIME)
         failure: UpstreamError | None = None
-        expired = False
+        expired = queued = False
         opened: Opened | None = None
         try:
+            if spec.kind == "local":
+                self.queues.enter(spec, call.process.criticality)
+                queued = True
             upstream = speaking(self._upstream(spec), call, attempt)
             body, dropped = render(call, attempt, upstream.dialect, self._artefacts)
             answer = await ask(call, upstream, body, cut, len(records) + 1)
-            made = await open_answer(call, attempt, upstream, answer, dropped)
+            made = await open_answer(call, attempt, upstream, answer, dropped, body)
             self._identity.check(call, spec, made)
             opened = made
         except UpstreamError as error:
@@ -181,6 +186,9 @@ class Failover:
                 self._probing.discard(spec.name)
             if answer is not None and opened is None:
                 answer.close()
+            # What a stream still has to send keeps its place: whoever ends it gives that back.
+            if queued and (opened is None or opened.stream is None):
+                self.queues.leave(spec)
         now = clock.monotonic()
         records.append(
             AttemptRecord(

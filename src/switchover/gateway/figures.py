@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from switchover.domain.register import Snapshot
+from switchover.planning import plan
 from switchover.planning.breaker import CLOSED, HELD, OPEN, RANK
+from switchover.planning.plan import TEMPLATE_CHANGED
 
 from .exposition import join, render
 from .handle import Gateway
@@ -42,7 +45,27 @@ def degraded(gateway: Gateway) -> list[str]:
         state = board.state(spec, now)
         if state in (OPEN, HELD):
             found.append(f"{name}: its breaker is {state} ({board.reasons(spec)})")
-    return found
+    return found + list(_lost_engines(snapshot, gateway.clock.now()))
+
+
+def _lost_engines(snapshot: Snapshot, now: float) -> Iterator[str]:
+    """Engines of our own that do not run or may not serve, and what has nothing else left without them."""
+    for name, spec in snapshot.upstreams.items():
+        users = [one for one in snapshot.processes.values() if name in one.upstreams]
+        if not users or not (spec.is_own or spec.is_self_hosted):
+            continue
+        plans = {one.name: plan(snapshot, one.name, now) for one in users}
+        reasons = [s.reason for one in plans.values() for s in one.skipped if s.upstream == name]
+        if spec.is_own and spec.base_url is None and name not in snapshot.endpoints:
+            said = f"{name}: its engine is not running (`switchover doctor` says why)"
+        elif changed := next((one for one in reasons if one.startswith(TEMPLATE_CHANGED)), None):
+            said = f"{name}: {changed}"
+        else:
+            continue
+        alone = [one.name for one in users if one.baseline != name and len(plans[one.name].attempts) <= 1]
+        none = [one.name for one in users if not plans[one.name].attempts]
+        said += f"; no other replacement is left for {', '.join(alone)}" if alone else ""
+        yield said + (f"; nothing serves {', '.join(none)}" if none else "")
 
 
 def _samples(gateway: Gateway) -> Iterator[Sample]:

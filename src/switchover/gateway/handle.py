@@ -53,6 +53,7 @@ class Gateway:
     ``on_suspended(upstream, why)``: the same for proofs that must not count any more.
     ``rng``: jitter of retries. ``neighbours``: the other workers and the keeper; absent, it is the only worker.
     ``teller``: who tells the log of requests, ``tracer``: who sends their spans; absent, nobody does.
+    ``workers``: how many share what an engine of our own can take.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Gateway:
         neighbours: Neighbours | None = None,
         teller: Teller | None = None,
         tracer: Tracer | None = None,
+        workers: int = 1,
     ) -> None:
         self.source, self.spool, self.clock = snapshot_source, spool, clock
         self.door = Door(pepper)
@@ -89,6 +91,7 @@ class Gateway:
             rng=rng or random.Random(),  # noqa: S311  # jitter, not a secret
             on_held=on_held,
             identity=Identity(lambda: self.source.current, on_suspended, self.metrics),
+            workers=workers,
         )
         log = teller.log if teller is not None else None
         self.pulse = Pulse(
@@ -194,6 +197,8 @@ class Gateway:
         model, usage = (opened.model, opened.usage) if opened else (None, None)
         if opened is not None and opened.stream is not None:
             decoder = opened.stream.decoder
+            if opened.attempt.upstream.kind == "local":
+                self.failover.queues.leave(opened.attempt.upstream)
             if sent.outcome is not Outcome.COMPLETE:
                 opened.stream.answer.close()
             model, usage = decoder.model or opened.attempt.upstream.model, decoder.usage

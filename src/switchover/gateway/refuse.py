@@ -11,6 +11,7 @@ from switchover.errors import (
     NotYet,
     NoUpstream,
     OutOfTime,
+    PromptShortened,
     RecordingFailed,
     RequestRejected,
     SwitchoverError,
@@ -51,8 +52,8 @@ def _spent(error: Spent) -> Refusal:
     if all_busy(error.errors):
         busy = next((one for one in error.errors if isinstance(one, NotYet)), error.errors[0])
         return Refusal(busy.http_status, busy.code, str(error), wait, again=True)
-    # What a replacement makes of a request that the first upstream would have taken is not the caller's affair.
-    told = [one for one in error.errors if not isinstance(one, RequestRejected)] or error.errors
+    # What a replacement makes of a request that another upstream would have taken is not the caller's affair.
+    told = [one for one in error.errors if not isinstance(one, RequestRejected | PromptShortened)] or error.errors
     if told and all(one.fault == told[0].fault for one in told):
         only = told[0]
         if isinstance(only, RequestRejected):

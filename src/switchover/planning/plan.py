@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from switchover.domain.candidate import PromptVersion, Proof, State, fingerprint
+from switchover.domain.candidate import PromptVersion, Proof, State, fingerprint, templates_apart
 from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.process import Process, UpstreamSpec
 from switchover.domain.register import Snapshot
@@ -15,6 +15,7 @@ from .breaker import BreakerState
 DAY_S = 86_400.0
 # The need of a request that rests on what its provider keeps: only the baseline can be expected to have that.
 STATE = "state"
+TEMPLATE_CHANGED = "its chat template has changed since its proof"
 # What our own kinds of engine can't do, whatever a proof says.
 CANNOT = {
     "student": frozenset(["tools", "json_schema", "vision", "n", "logprobs"]),
@@ -202,9 +203,18 @@ def _unproven(snapshot: Snapshot, process: Process, spec: UpstreamSpec, now: flo
         return "its proof is provisional, which this process does not accept"
     if fitting:
         return "its proof has expired"
-    if any(p.process == process.name and p.upstream == spec.name for p in snapshot.proofs):
+    made = [p for p in snapshot.proofs if p.process == process.name and p.upstream == spec.name]
+    for proof in made:
+        if (apart := templates_apart(proof.fingerprint, spec)) is not None:
+            return other_template(*apart)
+    if made:
         return "its proof was made with another model or prompt version"
     return "NOT proven: no rehearsal has shown it READY"
+
+
+def other_template(before: str, now: str) -> str:
+    """Why a proof that was made with another chat template does not serve."""
+    return f"{TEMPLATE_CHANGED} (was {before}, is {now}); put the old one back, or rehearse it again"
 
 
 def _until(snapshot: Snapshot, process: Process, now: float) -> float:

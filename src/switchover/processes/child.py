@@ -7,25 +7,31 @@ import os
 import secrets
 import sys
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 from switchover.domain.secret import Secret
-from switchover.upstreams.local import key_file, state_file
+from switchover.upstreams.local import EngineFacts, key_file, state_file
 
 
 def fresh_key(data_dir: Path, name: str) -> Secret:
     """Writes a new random key for the child ``name`` (0600, replacing the old) and returns it.
 
-    The child makes its own key, so that none is ever on a command line or in an environment.
+    A place that a forerunner left behind, killed before it could take it back, is no place any more. The child makes
+    its own key, so that none is ever on a command line or in an environment.
     """
+    state_file(data_dir, name).unlink(missing_ok=True)
     key = secrets.token_urlsafe(32)
     _write(key_file(data_dir, name), key)
     return Secret(key)
 
 
-def announce(data_dir: Path, name: str, url: str) -> None:
-    """Says where this child listens; call when it answers."""
-    _write(state_file(data_dir, name), json.dumps({"url": url, "pid": os.getpid()}))
+def announce(data_dir: Path, name: str, url: str, engine: EngineFacts | None = None) -> None:
+    """Says where this child listens and, if it is an engine, what it found out; call when it answers."""
+    told: dict[str, object] = {"url": url, "pid": os.getpid()}
+    if engine is not None:
+        told["engine"] = asdict(engine)
+    _write(state_file(data_dir, name), json.dumps(told))
 
 
 def withdraw(data_dir: Path, name: str) -> None:

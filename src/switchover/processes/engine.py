@@ -6,6 +6,7 @@ In a child, so that a native crash never takes the gateway down.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import signal
 import threading
@@ -13,39 +14,43 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from switchover.errors import OperatorError, WeightsMissing
-from switchover.upstreams.gguf import has_chat_template
+from switchover.clock import SystemClock
+from switchover.domain.process import DEFAULT_CONTEXT
+from switchover.errors import OperatorError, UpstreamError
+from switchover.upstreams.templates import in_force
 
+from .canary import first_word
 from .child import announce, complain, fresh_key, leave_with_parent, withdraw
 
 SEED = 1
 # Warnings and errors: the level below names tokens and timings of every request.
 LOG_WARNINGS = 2
+# llama.cpp's own n_ubatch.
+STEP = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
-    """How an engine runs. ``context`` is in tokens per slot."""
+    """How an engine runs. ``context`` is in tokens per slot; ``template`` replaces the chat template in the weights."""
 
     name: str
     weights: Path
     data_dir: Path
-    context: int = 4096
+    context: int = DEFAULT_CONTEXT
     slots: int = 1
     threads: int | None = None
+    template: Path | None = None
 
 
 def serve(settings: EngineSettings) -> None:
     """Runs the engine until SIGTERM or SIGINT, or until its parent is gone. Returns after it withdrew its place.
 
-    Answers are drawn at temperature 0 with a fixed seed unless a request says otherwise. Raises WeightsMissing for
-    weights without a chat template, RuntimeError when the engine does not start (its reason is on standard error).
+    It announces itself when it has generated a token, not when it listens. Answers are drawn at temperature 0 with a
+    fixed seed unless a request says otherwise. Raises WeightsMissing for weights without a chat template or with an
+    unsafe one, RuntimeError when the engine does not start (its reason is on standard error), EngineFailed when it
+    runs another template than it was given or generates nothing.
     """
-    if not has_chat_template(settings.weights):
-        raise WeightsMissing(
-            f"{settings.weights.name} has no chat template, so the engine would guess one",
-            mend="use instruction-tuned weights whose GGUF file carries tokenizer.chat_template",
-        )
+    template = in_force(settings.weights, settings.template)
     parent = os.getppid()
     ended = threading.Event()
 
@@ -55,9 +60,10 @@ def serve(settings: EngineSettings) -> None:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     key = fresh_key(settings.data_dir, settings.name)
-    url = _start(settings, key.reveal())
+    url = _start(settings, key.reveal(), template if settings.template else None)
     leave_with_parent(parent)
-    announce(settings.data_dir, settings.name, url)
+    facts = asyncio.run(first_word(settings.name, url, key, template, SystemClock()))
+    announce(settings.data_dir, settings.name, url, facts)
     ended.wait()
     withdraw(settings.data_dir, settings.name)
 
@@ -65,7 +71,7 @@ def serve(settings: EngineSettings) -> None:
 _running: list[object] = []
 
 
-def _start(settings: EngineSettings, key: str) -> str:
+def _start(settings: EngineSettings, key: str, template: str | None) -> str:
     import xllamacpp  # the native library, loaded in this child only
 
     params = xllamacpp.CommonParams()
@@ -74,6 +80,9 @@ def _start(settings: EngineSettings, key: str) -> str:
     # llama.cpp divides the context by the number of slots.
     params.n_ctx = settings.context * settings.slots
     params.n_parallel = settings.slots
+    # One step takes no more than this many tokens of a prompt (as many as are computed at once anyway), so that between
+    # two steps a slow machine can still say how far it got.
+    params.n_batch = STEP
     params.n_predict = settings.context // 2
     params.cpuparams.n_threads = settings.threads or os.cpu_count() or 1
     params.hostnames = ["127.0.0.1"]
@@ -82,6 +91,10 @@ def _start(settings: EngineSettings, key: str) -> str:
     params.cors_origins = ""
     params.ui = False
     params.endpoint_slots = False
+    # How far it got, which tells an engine that works from one that hangs.
+    params.endpoint_metrics = True
+    if template is not None:
+        params.chat_template = template
     params.offline = True
     # Other callers' prompts are not kept beyond their slot.
     params.cache_ram_mib = 0
@@ -99,9 +112,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--name", required=True)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--context", type=int, default=4096)
+    parser.add_argument("--context", type=int, default=DEFAULT_CONTEXT)
     parser.add_argument("--slots", type=int, default=1)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--template", type=Path)
     given = parser.parse_args(arguments)
     settings = EngineSettings(
         name=given.name,
@@ -110,13 +124,14 @@ def main(arguments: list[str] | None = None) -> int:
         context=given.context,
         slots=given.slots,
         threads=given.threads,
+        template=given.template,
     )
     try:
         serve(settings)
     except OperatorError as error:
         complain(str(error))
         return 1
-    except RuntimeError as error:
+    except (RuntimeError, UpstreamError) as error:
         complain(f"the engine did not start: {error}")
         return 1
     return 0

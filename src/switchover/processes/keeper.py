@@ -11,7 +11,7 @@ import msgspec
 
 from switchover.clock import Clock
 from switchover.domain.cut_off import CutOff
-from switchover.domain.process import Process, Settings
+from switchover.domain.process import Process, Settings, UpstreamSpec
 from switchover.errors import StoreUnavailable
 from switchover.log import Log, OncePerChange
 from switchover.store import Store
@@ -41,8 +41,9 @@ class Keeper:
     """Does its round every 0.1 s, and goes on whatever happens to the store.
 
     ``load(path)`` reads the configuration, ``endpoints(settings)`` gives the base URLs of own engines that run now,
-    ``open_store(url)`` opens the store. ``run/keeper.json`` says how it goes: ``store`` and ``configuration`` are "ok"
-    or what is wrong and how to mend it.
+    ``as_seen(settings)`` adds what upstreams were seen to be (their chat templates), ``open_store(url)`` opens the
+    store. ``run/keeper.json`` says how it goes: ``store`` and ``configuration`` are "ok" or what is wrong and how to
+    mend it.
     """
 
     def __init__(
@@ -53,16 +54,17 @@ class Keeper:
         log: Log,
         load: Callable[[str], Settings],
         endpoints: Callable[[Settings], Mapping[str, str]],
+        as_seen: Callable[[Settings], Settings] = lambda settings: settings,
         open_store: Callable[[str], Store] = Store.open,
     ) -> None:
-        self.clock, self.open_store, self.endpoints_of = clock, open_store, endpoints
+        self.clock, self.open_store, self.endpoints_of, self.as_seen = clock, open_store, endpoints, as_seen
         self.settings = WatchedSettings(settings, load)
         self.log, self.say = log, OncePerChange(log)
         self.lease = Lease(STORIES, f"{os.uname().nodename}:{os.getpid()}", clock=clock)
         self.data = Path(settings.data_dir)
         self.store: Store | None = None
         self.indexed = self.lost = 0
-        self._written: tuple[int, Mapping[str, str]] | None = None
+        self._written: tuple[int, Mapping[str, str], Mapping[str, UpstreamSpec]] | None = None
         self._cuts: dict[str, CutOff] = {}
         self._stale = True
         self._renew_at = 0.0
@@ -136,18 +138,19 @@ class Keeper:
             self.log("records missing", level="error", detail=line)
 
     def _refresh(self, store: Store, now: float) -> None:
-        endpoints = dict(self.endpoints_of(self.settings.current))
+        settings = self.as_seen(self.settings.current)
+        endpoints = dict(self.endpoints_of(settings))
         before = self._written
-        if self._stale or before is None or before[1] != endpoints:
+        if self._stale or before is None or before[1:] != (endpoints, settings.upstreams):
             bump_register(store)
             self._stale = True
         version = register_version(store)
         if not self._stale and before is not None and before[0] == version:
             return
-        snapshot = build_snapshot(store, self.settings.current, endpoints, now)
+        snapshot = build_snapshot(store, settings, endpoints, now)
         write_snapshot(self.data / "snapshot.json", snapshot)
         self._tell_cuts(snapshot.cut_offs)
-        self._written, self._stale = (snapshot.version, endpoints), False
+        self._written, self._stale = (snapshot.version, endpoints, settings.upstreams), False
 
     def _tell_cuts(self, cuts: Iterable[CutOff]) -> None:
         """Logs the cut-offs that came into force or ended. Who placed them and why is in the store."""

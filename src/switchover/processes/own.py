@@ -14,6 +14,7 @@ from switchover.domain.process import UpstreamSpec
 from switchover.egress import Client
 from switchover.errors import EngineFailed, UpstreamError
 from switchover.upstreams.local import STUDENT_SERVER, Place, key_file, read_place, state_file
+from switchover.upstreams.templates import template_file
 from switchover.upstreams.weights import resolve
 
 # Twice the slowest start seen for weights of 8 GB from a cold disk.
@@ -26,8 +27,10 @@ def engine_command(spec: UpstreamSpec, data_dir: str, env: Mapping[str, str]) ->
     """The command line of a local engine's child. Raises WeightsMissing."""
     weights = resolve(spec.weights or "starter", data_dir, env)
     command = [sys.executable, "-m", "switchover.processes.engine", "--name", spec.name, "--weights", str(weights)]
-    command += ["--data", data_dir, "--context", str(spec.context), "--slots", str(spec.slots)]
-    return command + (["--threads", str(spec.threads)] if spec.threads else [])
+    command += ["--data", data_dir, "--context", str(spec.window), "--slots", str(spec.slots)]
+    command += ["--threads", str(spec.threads)] if spec.threads else []
+    template = template_file(spec)
+    return command + (["--template", str(template)] if template else [])
 
 
 def student_command(data_dir: str) -> list[str]:

@@ -7,7 +7,7 @@ import contextlib
 import ctypes
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,7 +31,8 @@ class ChildSpec:
 
     ``env`` is the whole environment; ``inherit_fds`` stay open in the child under their numbers; ``ready_check`` says
     whether it does its work yet; ``output`` is the file for what it writes (None: where ours goes), anew at each start;
-    ``last`` says that at the end it is stopped when all others have ended.
+    ``last`` says that at the end it is stopped when all others have ended. ``pulse`` asks a ready child whether it
+    lives, every ``pulse_every`` seconds; one that says no is killed, and started again as if it had died.
     """
 
     name: str
@@ -41,6 +42,8 @@ class ChildSpec:
     ready_check: Callable[[], bool] | None = field(default=None, compare=False)
     output: Path | None = None
     last: bool = False
+    pulse: Callable[[], Awaitable[bool]] | None = field(default=None, compare=False)
+    pulse_every: float = 10.0
 
 
 class _Child:
@@ -53,10 +56,18 @@ class _Child:
         self.restarts = 0
         self.last_exit: int | None = None
         self.task: asyncio.Task[None] | None = None
+        self.pulse: asyncio.Future[bool] | None = None
+        self.pulse_at = 0.0
 
     @property
     def pid(self) -> int | None:
         return self.process.pid if self.process is not None and self.process.returncode is None else None
+
+    def forget_pulse(self) -> None:
+        """What is being asked of it is of no use any more."""
+        if self.pulse is not None:
+            self.pulse.cancel()
+            self.pulse = None
 
     def signal(self, number: int) -> None:
         """Signals the child's whole group: what it started is its own."""
@@ -143,6 +154,7 @@ class Supervisor:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(child.process.pid, signal.SIGKILL)  # what it started and left behind
             started, child.ready = child.ready, False
+            child.forget_pulse()
             wait = FIRST_WAIT if self.clock.monotonic() - begun >= STEADY_SECONDS else wait
             told: dict[str, object] = {"child": child.spec.name, "status": child.last_exit, "again_in": wait}
             if started or child.spec.output is None:
@@ -155,6 +167,7 @@ class Supervisor:
             child.restarts += 1
 
     async def _stop(self, child: _Child) -> None:
+        child.forget_pulse()
         if child.task is not None:
             child.task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -175,7 +188,27 @@ class Supervisor:
             if child.pid is not None and not child.ready:
                 check = child.spec.ready_check
                 child.ready = check is None or check()
+                child.pulse_at = self.clock.monotonic() + child.spec.pulse_every
+            elif child.pid is not None and child.spec.pulse is not None:
+                self._feel(child, child.spec.pulse)
         self._tell()
+
+    def _feel(self, child: _Child, ask: Callable[[], Awaitable[bool]]) -> None:
+        """Asks a child that is due, or takes its answer."""
+        if child.pulse is None:
+            if self.clock.monotonic() >= child.pulse_at:
+                child.pulse = asyncio.ensure_future(ask())
+            return
+        if not child.pulse.done():
+            return
+        asked, child.pulse = child.pulse, None
+        child.pulse_at = self.clock.monotonic() + child.spec.pulse_every
+        if asked.exception() is not None:
+            self.log("pulse not felt", level="warning", child=child.spec.name, detail=repr(asked.exception()))
+        elif not asked.result():
+            hangs = "child hangs: it is killed and started again"
+            self.log(hangs, level="error", child=child.spec.name, pid=child.pid)
+            child.signal(signal.SIGKILL)
 
     def _tell(self) -> None:
         if self.status is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -13,8 +13,10 @@ from switchover.dialects import DIALECTS
 from switchover.dialects.across import translate_request
 from switchover.domain.candidate import PromptVersion
 from switchover.domain.ports import OutboundRequest, Upstream
-from switchover.errors import CallerError, Cut, ModelSwapped, UpstreamError
+from switchover.domain.process import UpstreamSpec
+from switchover.errors import CallerError, Cut, ModelSwapped, PromptShortened, UpstreamError
 from switchover.upstreams.classify import classify
+from switchover.upstreams.prompt_size import check_read
 
 from .replay import Ask, Reply
 
@@ -30,14 +32,13 @@ def asker(
     clock: Clock,
     *,
     tries: int = 1,
-    answers_to: Callable[[str], bool] = lambda model: True,
+    spec: UpstreamSpec | None = None,
 ) -> Ask:
     """A function that puts an OpenAI chat request to ``upstream`` as ``version`` says.
 
-    ``answers_to(model)``: False for an answer by another model, which counts as none: it shows nothing of this one.
-
     Its reply has a text, or None with the fault's id; a call that the upstream failed is tried ``tries`` times in all
-    (4 at most). ``seconds`` is the last try's.
+    (4 at most). ``seconds`` is the last try's. ``spec``, where given, has the answer checked as a live one is: that the
+    whole prompt was read, and by the model that was asked; another one's shows nothing of this one.
     """
 
     async def ask(request: dict[str, Any]) -> Reply:
@@ -49,11 +50,13 @@ def asker(
         for pause in (*PAUSES_S[: tries - 1], None):
             begun = clock.monotonic()
             try:
-                text = await _answer(upstream, body, answers_to)
+                text = await _answer(upstream, body, spec)
                 return Reply(text, clock.monotonic() - begun, None if text else "empty-answer")
             except UpstreamError as error:
-                reply = Reply(None, clock.monotonic() - begun, error.fault)
-                if error.stops or pause is None:
+                too_long = isinstance(error, PromptShortened)
+                said = f"{error.fault}: {error}" if too_long else error.fault
+                reply = Reply(None, clock.monotonic() - begun, said)
+                if error.stops or too_long or pause is None:
                     break
             await clock.sleep(pause)
         return reply
@@ -69,7 +72,7 @@ def _rendered(request: Mapping[str, Any], version: PromptVersion, artefact: byte
     return translate_request(body, "openai_chat", upstream.dialect, upstream.model)[0]
 
 
-async def _answer(upstream: Upstream, body: bytes, answers_to: Callable[[str], bool]) -> str | None:
+async def _answer(upstream: Upstream, body: bytes, spec: UpstreamSpec | None) -> str | None:
     answer = await upstream.answer(OutboundRequest(body=body, stream=False))
     try:
         whole = await answer.whole(MOST_BYTES)
@@ -80,6 +83,8 @@ async def _answer(upstream: Upstream, body: bytes, answers_to: Callable[[str], b
     if answer.status >= 300:
         raise classify(answer.status, answer.headers, whole, upstream.name)
     read = DIALECTS[upstream.dialect].read_answer(whole)
-    if read.fell_back or (read.model is not None and not answers_to(read.model)):
+    if read.fell_back or (spec is not None and read.model is not None and not spec.answers_to(read.model)):
         raise ModelSwapped(f"{upstream.name} answered as another model than {upstream.model}")
+    if spec is not None:
+        check_read(spec, body, read.usage)
     return read.text

@@ -22,6 +22,7 @@ from switchover.errors import (
     NotYet,
     OutOfOrder,
     Overloaded,
+    PromptShortened,
     RateLimited,
     Redirected,
     RegionRefused,
@@ -66,6 +67,8 @@ def classify_failure(failure: tuple[str, int | None, str], name: str) -> Upstrea
         return Overloaded(f"{name} is overloaded", fault=fault)
     if fault in ("clean-end-too-soon", "reset-midway", "tool-call-cut", "reasoning-cut", "schema-answer-cut"):
         return Cut(f"{name} broke off its answer", fault=fault)
+    if fault == PromptShortened.fault:
+        return PromptShortened(message)
     if fault in ("empty-answer", "reasoning-only"):
         return EmptyAnswer(f"{name} answered with nothing", fault=fault)
     return Malformed(f"{name} sent what can't be relayed: {message}", fault=fault)

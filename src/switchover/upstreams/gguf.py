@@ -18,11 +18,10 @@ MOST = 1 << 20
 CHAT_TEMPLATE = "tokenizer.chat_template"
 
 
-def has_chat_template(path: Path) -> bool:
-    """True when the weights say how a conversation is written.
+def chat_template(path: Path) -> str | None:
+    """How a conversation is written for these weights, as they say themselves; None when they do not.
 
-    Without that the engine silently assumes ChatML, and the model answers badly for no visible reason. Raises
-    WeightsMissing when the header can't be read.
+    Raises WeightsMissing when the header can't be read.
     """
     try:
         with path.open("rb") as file:
@@ -33,13 +32,14 @@ def has_chat_template(path: Path) -> bool:
                 key = _string(file)
                 (kind,) = struct.unpack("<I", _take(file, 4))
                 if key == CHAT_TEMPLATE.encode():
-                    return kind == STRING and bool(_string(file).strip())
+                    text = _string(file).decode("utf-8", "replace") if kind == STRING else ""
+                    return text if text.strip() else None
                 _skip(file, kind)
     except (OSError, ValueError, struct.error) as cause:
         raise WeightsMissing(
             f"{path}: not a GGUF file we can read ({cause})", mend="fetch the weights again"
         ) from cause
-    return False
+    return None
 
 
 def _take(file: BinaryIO, size: int) -> bytes:

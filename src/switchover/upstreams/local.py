@@ -1,6 +1,7 @@
 """Our own engine and our own students: OpenAI-compatible servers in child processes on this machine.
 
-A child says where it listens in ``run/<name>.json`` ({"url", "pid"}) and writes the random key it wants in
+A child says where it listens in ``run/<name>.json`` ({"url", "pid"} and, an engine, {"engine": {"template", "context",
+"template_tokens"}}) and writes the random key it wants in
 ``run/<name>.key``, both readable by us alone. It may come back on another port with another key at any moment, so the
 place is looked up at each call (one ``stat``).
 """
@@ -18,9 +19,23 @@ from switchover.domain.secret import Secret
 from switchover.egress import Client
 from switchover.errors import Unreachable
 
+from .fitted import Fitted, Window
 from .openai import OpenAIUpstream
 
 STUDENT_SERVER = "student-server"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineFacts:
+    """What an engine said of itself when it was started.
+
+    ``template`` is the digest of the chat template in force, ``template_tokens`` what that adds to an empty
+    conversation, ``context`` the tokens of one slot: the engine divides its whole context by the number of slots.
+    """
+
+    template: str
+    context: int
+    template_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +45,7 @@ class Place:
     url: str
     key: Secret
     pid: int
+    engine: EngineFacts | None = None
 
 
 def state_file(data_dir: str | Path, name: str) -> Path:
@@ -52,7 +68,8 @@ def read_place(data_dir: str | Path, name: str) -> Place | None:
     try:
         state = json.loads(state_file(data_dir, name).read_bytes())
         key = key_file(data_dir, name).read_text(encoding="ascii").strip()
-        return Place(url=str(state["url"]), key=Secret(key), pid=int(state["pid"])) if key else None
+        facts = EngineFacts(**state["engine"]) if "engine" in state else None
+        return Place(str(state["url"]), Secret(key), int(state["pid"]), facts) if key else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -68,13 +85,16 @@ class OwnUpstream:
         self._spec, self._data_dir, self._client = spec, data_dir, client
         self._state = state_file(data_dir, child_name(spec))
         self._seen = 0
-        self._inner: OpenAIUpstream | None = None
+        self._inner: Upstream | None = None
 
     async def answer(self, request: OutboundRequest) -> Answer:
-        """See :class:`~switchover.domain.ports.Upstream`. Raises Unreachable while the child is away."""
+        """See :class:`~switchover.domain.ports.Upstream`.
+
+        Raises Unreachable while the child is away, PromptTooLong for a prompt that does not fit an engine's slot.
+        """
         return await self._upstream().answer(request)
 
-    def _upstream(self) -> OpenAIUpstream:
+    def _upstream(self) -> Upstream:
         try:
             changed = self._state.stat().st_mtime_ns
         except OSError:
@@ -83,6 +103,11 @@ class OwnUpstream:
             place = read_place(self._data_dir, child_name(self._spec)) if changed else None
             if place is None:
                 raise Unreachable(f"{self.name}: the engine on this machine is not running")
-            self._inner = OpenAIUpstream(self._spec, f"{place.url}/v1", place.key, self._client)
-            self._seen = changed
+            made: Upstream = OpenAIUpstream(self._spec, f"{place.url}/v1", place.key, self._client)
+            facts = place.engine
+            if facts is not None:
+                window = Window(self.name, facts.context, place.url, place.key, self._client, local=True)
+                window.template = facts.template_tokens
+                made = Fitted(made, window)
+            self._inner, self._seen = made, changed
         return self._inner

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from switchover.domain.process import Settings
+from switchover.domain.process import Settings, UpstreamSpec
 from switchover.errors import SwitchoverError
-from switchover.upstreams.gguf import has_chat_template
 from switchover.upstreams.local import child_name
+from switchover.upstreams.templates import digest_of, in_force, template_file
 from switchover.upstreams.weights import resolve as resolve_weights
 
 from .parts import open_store, read_key, read_login, references
@@ -40,7 +40,10 @@ def examine(settings: Settings) -> list[Finding]:
         found.append(_try(what, lambda key=reference: _key(settings, key)))  # type: ignore[misc]  # bound per turn
     for name, spec in settings.upstreams.items():
         if spec.kind == "local":
-            found.append(_try(f"weights of {name}", lambda w=spec.weights: _weights(settings, w)))  # type: ignore[misc]  # as above
+            found.append(_try(f"weights of {name}", lambda one=spec: _weights(settings, one)))  # type: ignore[misc]  # as above
+        if spec.is_self_hosted and spec.window is None:
+            said = "not said, so that no prompt is counted before it is sent; set context to what one request may fill"
+            found.append(Finding(f"context of {name}", True, said))
     found += _proxy(settings)
     if (login := settings.egress.proxy_login) is not None:
         found.append(_try("login of the proxy", lambda: _login(settings, login)))
@@ -74,11 +77,10 @@ def _login(settings: Settings, reference: str) -> str:
     return f"{reference} can be read"
 
 
-def _weights(settings: Settings, reference: str | None) -> str:
-    path = resolve_weights(reference or "starter", settings.data_dir, os.environ)
-    if not has_chat_template(path):
-        raise OSError(f"{path} has no chat template; use instruction-tuned weights")
-    return f"{path.name} is there"
+def _weights(settings: Settings, spec: UpstreamSpec) -> str:
+    path = resolve_weights(spec.weights or "starter", settings.data_dir, os.environ)
+    template = digest_of(in_force(path, template_file(spec)))
+    return f"{path.name} is there, with the chat template {template}"
 
 
 def _folder(settings: Settings) -> str:

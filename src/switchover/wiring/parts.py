@@ -89,6 +89,17 @@ def read_login(settings: Settings, reference: str) -> Secret:
     return login
 
 
+def lives(pid: int) -> bool:
+    """True while there is a process of that id."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def fetch_starter(target: Path | None) -> Path:
     """Fetches the starter weights, by hash."""
     return weight_files.fetch_starter(target or next(iter(weight_files.folders(".", os.environ))))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from switchover.access import load_pepper, make_key
-from switchover.domain.candidate import Proof, Verdict, digest
+from switchover.domain.candidate import Proof, Verdict, digest, templates_apart
 from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.exchange import Exchange, Outcome
 from switchover.domain.process import Settings
 from switchover.domain.register import CallerKey, Snapshot, Suspension
 from switchover.domain.secret import Secret
 from switchover.errors import NotFound, OperatorError
-from switchover.planning.plan import Plan, plan
+from switchover.planning.plan import Plan, other_template, plan
 from switchover.report.assemble import assemble
 from switchover.report.model import BoardReport
 from switchover.store import Store
@@ -23,6 +23,7 @@ from switchover.store import register as register_rows
 from switchover.store.held import clear_held
 
 from .parts import CLOCK, open_store
+from .templates import with_templates
 
 
 def create_key(settings: Settings, process: str) -> tuple[CallerKey, Secret]:
@@ -80,13 +81,17 @@ def lift_cut(settings: Settings, target: Target | None, *, by: str) -> int:
 
 
 def snapshot(settings: Settings, store: Store) -> Snapshot:
-    """The register now; own engines count as running, as they would under ``switchover up``."""
+    """The register now; own engines count as running, as they would under ``switchover up``.
+
+    ``settings`` are those with chat templates, where plans are made of it.
+    """
     endpoints = {name: "http://127.0.0.1" for name, spec in settings.upstreams.items() if spec.is_own}
     return register_rows.build_snapshot(store, settings, endpoints, CLOCK.now())
 
 
 def survival(settings: Settings, without: Sequence[Target]) -> dict[str, Plan]:
     """The plan of every process, supposing these targets lost."""
+    settings = with_templates(settings, idle=True)
     with open_store(settings) as store:
         known = snapshot(settings, store)
     return {name: plan(known, name, CLOCK.now(), without=tuple(without)) for name in settings.processes}
@@ -134,6 +139,18 @@ def suspensions(settings: Settings) -> dict[str, Suspension]:
     return {name: one for name, one in found.items() if name in settings.upstreams}
 
 
+def void(settings: Settings, found: Sequence[Verdict]) -> dict[str, str]:
+    """Why the verdicts, by id, no longer say anything of what would answer: it runs another chat template."""
+    upstreams = with_templates(settings, idle=True).upstreams
+    said = {}
+    for verdict in found:
+        spec = upstreams.get(verdict.cell.upstream)
+        apart = templates_apart(verdict.cell.fingerprint, spec) if spec is not None else None
+        if apart is not None:
+            said[verdict.id] = other_template(*apart)
+    return said
+
+
 def proofs(settings: Settings, process: str) -> list[Proof]:
     """Proofs in date."""
     with open_store(settings) as store:
@@ -142,5 +159,6 @@ def proofs(settings: Settings, process: str) -> list[Proof]:
 
 def report(settings: Settings, *, simulated: Sequence[str] = ()) -> BoardReport:
     """The four answers as of now."""
+    settings = with_templates(settings, idle=True)
     with open_store(settings) as store:
         return assemble(store, settings, snapshot(settings, store), CLOCK.now(), simulated=simulated)

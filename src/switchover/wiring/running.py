@@ -11,15 +11,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from switchover.access import load_pepper
 from switchover.config import load
-from switchover.domain.process import Settings
+from switchover.domain.process import Settings, UpstreamSpec
+from switchover.egress import Client
 from switchover.errors import ConfigError, EngineFailed, OperatorError, PortInUse, WeightsMissing
 from switchover.log import Log, line_log
+from switchover.processes.canary import Pulse
 from switchover.processes.keeper import Keeper
 from switchover.processes.own import engine_command, student_command
 from switchover.processes.reload import WatchedSettings
@@ -28,7 +30,8 @@ from switchover.store.held import forget_all_held
 from switchover.store.register import build_snapshot, write_snapshot
 from switchover.upstreams.local import STUDENT_SERVER, child_name, read_place
 
-from .parts import CLOCK, open_store, read_key, read_login, references, unwritable
+from .parts import CLOCK, lives, open_store, read_key, read_login, references, unwritable
+from .templates import follow_templates, with_templates
 from .worker import BACKLOG
 
 # An engine is handed no provider's key.
@@ -129,7 +132,8 @@ def prepare(settings: Settings) -> None:
         raise unwritable(settings.data_dir, cause) from cause
     load_pepper(settings.data_dir)
     with open_store(settings) as store:
-        write_snapshot(folder / "snapshot.json", build_snapshot(store, settings, endpoints(settings), CLOCK.now()))
+        first = build_snapshot(store, with_templates(settings), endpoints(settings), CLOCK.now())
+        write_snapshot(folder / "snapshot.json", first)
 
 
 def bind(settings: Settings) -> socket.socket:
@@ -156,7 +160,7 @@ def runs(settings: Settings) -> bool:
     """True while a `switchover up` runs on the data folder; one that was killed leaves its file behind."""
     try:
         said = Path(settings.data_dir, "run", "gateway.json").read_bytes()
-        return _lives(int(json.loads(said)["pid"]))
+        return lives(int(json.loads(said)["pid"]))
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -166,19 +170,9 @@ def endpoints(settings: Settings) -> dict[str, str]:
     found = {}
     for name, spec in settings.upstreams.items():
         place = read_place(settings.data_dir, child_name(spec)) if spec.is_own else None
-        if place is not None and _lives(place.pid):
+        if place is not None and lives(place.pid):
             found[name] = f"{place.url}/v1"
     return found
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 class Children:
@@ -188,11 +182,15 @@ class Children:
         self.settings = WatchedSettings(settings, load)
         self.log = log
         self.descriptor = -1
-        self._refused = ""
+        self._refused: dict[str, str] = {}
+        self._client = Client(CLOCK)
+        self._pulses: dict[str, Pulse] = {}
 
     def check(self) -> None:
         """Raises WeightsMissing when an engine could not even be begun."""
-        self._engines()
+        for spec in self.settings.current.upstreams.values():
+            if spec.kind == "local":
+                engine_command(spec, self.settings.current.data_dir, os.environ)
 
     def __call__(self) -> Sequence[ChildSpec]:
         """The children wanted now. Weights that went missing later leave their engine out and are said once."""
@@ -204,14 +202,7 @@ class Children:
             name = f"worker-{number}"
             words = ["worker", "--name", name, "--fd", str(self.descriptor)]
             wanted.append(self._own(name, words, fds=(self.descriptor,)))
-        try:
-            wanted += self._engines()
-            self._refused = ""
-        except WeightsMissing as error:
-            if str(error) != self._refused:
-                self._refused = str(error)
-                self.log("engine left out", level="error", detail=str(error))
-        return wanted
+        return wanted + self._engines()
 
     def _own(self, name: str, words: list[str], fds: tuple[int, ...] = (), *, last: bool = False) -> ChildSpec:
         command = (sys.executable, "-m", "switchover", *words, "--config", self.settings.current.source)
@@ -223,35 +214,72 @@ class Children:
         found = []
         for name, spec in settings.upstreams.items():
             if spec.kind == "local":
-                command = engine_command(spec, settings.data_dir, os.environ)
-                found.append(self._engine(f"engine-{name}", name, command, quiet))
+                command = self._command(spec)
+                if command is not None:
+                    found.append(self._engine(f"engine-{name}", name, command, quiet, self._pulse(name)))
         if any(spec.kind == "student" for spec in settings.upstreams.values()):
             command = student_command(settings.data_dir)
             found.append(self._engine(STUDENT_SERVER, STUDENT_SERVER, command, quiet))
         return found
 
-    def _engine(self, child: str, place: str, command: Sequence[str], env: Mapping[str, str]) -> ChildSpec:
+    def _command(self, spec: UpstreamSpec) -> list[str] | None:
+        """An engine's command line; None for one whose weights are missing or altered, which costs no other engine."""
+        said = ""
+        command = None
+        try:
+            command = engine_command(spec, self.settings.current.data_dir, os.environ)
+        except WeightsMissing as error:
+            said = str(error)
+        if said and said != self._refused.get(spec.name):
+            self.log("engine left out", engine=spec.name, detail=said)
+        self._refused[spec.name] = said
+        return command
+
+    def _pulse(self, name: str) -> Callable[[], Awaitable[bool]]:
+        pulse = self._pulses.setdefault(name, Pulse(self._client))
+        data = self.settings.current.data_dir
+
+        async def beats() -> bool:
+            place = read_place(data, name)
+            return place is None or not lives(place.pid) or await pulse.beats(place)
+
+        return beats
+
+    def _engine(
+        self,
+        child: str,
+        place: str,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        pulse: Callable[[], Awaitable[bool]] | None = None,
+    ) -> ChildSpec:
         data = self.settings.current.data_dir
 
         def ready() -> bool:
             found = read_place(data, place)
-            return found is not None and _lives(found.pid)
+            return found is not None and lives(found.pid)
 
         output = Path(data, "run", f"{place}.log")
-        return ChildSpec(name=child, argv=tuple(command), env=env, ready_check=ready, output=output)
+        return ChildSpec(name=child, argv=tuple(command), env=env, ready_check=ready, output=output, pulse=pulse)
 
 
 def serve_keeper(configuration: str) -> None:
     """The keeper, until SIGTERM."""
     settings = load(configuration)
     log = line_log("keeper", CLOCK, form=settings.log.format, least=settings.log.level)
-    keeper = Keeper(settings, clock=CLOCK, log=log, load=load, endpoints=endpoints)
+    keeper = Keeper(settings, clock=CLOCK, log=log, load=load, endpoints=endpoints, as_seen=with_templates)
 
     async def run() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await keeper.run(stop)
+        asking = asyncio.create_task(
+            follow_templates(lambda: keeper.settings.current, Client(CLOCK), CLOCK, log), name="chat templates"
+        )
+        try:
+            await keeper.run(stop)
+        finally:
+            asking.cancel()
 
     asyncio.run(run())
 

@@ -32,6 +32,7 @@ from switchover.trial.replay import Ask
 from switchover.upstreams.local import child_name, read_place
 
 from .parts import CLOCK, open_store, outbound, upstream
+from .templates import learn_templates, with_templates
 
 # A baseline sample is drawn once and kept: worth a few tries. A candidate's failure is part of its score: one try.
 BASELINE_TRIES = 4
@@ -60,8 +61,7 @@ def _child(settings: Settings, spec: UpstreamSpec, client: Client) -> OwnChild:
 def _ask(settings: Settings, version: PromptVersion, client: Client, *, tries: int = 1) -> Ask:
     spec = settings.upstreams[version.upstream]
     data = artefacts.get(settings.data_dir, version.artefact) if version.artefact else None
-    asked = upstream(settings, spec, None, client)
-    return asker(asked, version, data, CLOCK, tries=tries, answers_to=spec.answers_to)
+    return asker(upstream(settings, spec, None, client), version, data, CLOCK, tries=tries, spec=spec)
 
 
 def rehearse_candidate(
@@ -83,16 +83,17 @@ def rehearse_candidate(
             version = _version(store, found, spec, prompt_version)
             baseline = settings.upstreams[found.baseline]
             as_it_is = PromptVersion.make(process=process, upstream=baseline.name, kind=PromptKind.AS_IS)
-            order = Order(
-                process=found,
-                baseline=baseline,
-                candidate=spec,
-                prompt_version=version.id,
-                seed=seed,
-                concurrency=max(spec.slots, 2),
-                budget_calls=budget,
-            )
             async with own_engines(settings, [spec, baseline], client):
+                seen = await _seen(settings, [spec, baseline], client)
+                order = Order(
+                    process=found,
+                    baseline=seen.upstreams[baseline.name],
+                    candidate=seen.upstreams[spec.name],
+                    prompt_version=version.id,
+                    seed=seed,
+                    concurrency=max(spec.slots, 2),
+                    budget_calls=budget,
+                )
                 return await rehearse(
                     order,
                     store=store,
@@ -105,6 +106,12 @@ def rehearse_candidate(
                 )
 
     return asyncio.run(run())
+
+
+async def _seen(settings: Settings, specs: Sequence[UpstreamSpec], client: Client) -> Settings:
+    """The settings with the chat templates that these upstreams run at this moment, or would run."""
+    await learn_templates(settings, specs, client)
+    return with_templates(settings, idle=True)
 
 
 def _candidate(settings: Settings, process: Process, name: str) -> UpstreamSpec:
@@ -164,8 +171,9 @@ def adapt_process(
         client = outbound(settings)
         with open_store(settings) as store:
             wanted = [settings.upstreams[name] for name in found.fallbacks]
-            epoch = digest([fingerprint(settings.upstreams[found.baseline]), "as-is"])
             async with own_engines(settings, wanted, client):
+                seen = await _seen(settings, [*wanted, settings.upstreams[found.baseline]], client)
+                epoch = digest([fingerprint(seen.upstreams[found.baseline]), "as-is"])
                 return await adapt(
                     found,
                     ways=ways,
@@ -198,7 +206,7 @@ async def drill(
     ``terms`` are those of :class:`~switchover.drill.order.DrillOrder`.
     """
     order = DrillOrder.of(
-        settings,
+        with_templates(settings, idle=True),
         process,
         target=target,
         fault=fault,

@@ -86,6 +86,7 @@ def build(settings: Settings, name: str, spool: Spool, log: Log, lines: Lines) -
         neighbours=Neighbours(name, Path(settings.data_dir, "run"), CLOCK),
         teller=Teller(log, settings.log.requests, dropped=lambda: lines.dropped),
         tracer=tracer(settings, name, client, log),
+        workers=settings.gateway.workers,
     )
 
 

@@ -31,7 +31,7 @@ def test_what_is_left_out_has_the_documented_default(tmp_path: Path) -> None:
     assert settings.gateway == Listen(host="127.0.0.1", port=8080, workers=1)
     assert settings.data_dir == str(tmp_path / "switchover-data")
     assert settings.database == f"sqlite:///{tmp_path / 'switchover-data' / 'store.sqlite'}"
-    assert settings.upstreams["vendor"].context == 4096
+    assert settings.upstreams["vendor"].window is None
     assert settings.upstreams["vendor"].slots == 1
     assert settings.log == Logging(format="auto", level="info", requests="failed")
     assert settings.traces is None

@@ -127,6 +127,18 @@ SLIPS = (
         "17: processes.customer-messages.criticality: got huge; want one of 'critical', 'important' or 'ordinary'",
     ),
     Slip(
+        "a chat template that is no file",
+        "host: own, context: 4096}",
+        "host: own, chat_template: chatml}",
+        "13: upstreams.own.chat_template: got chatml; want file:PATH",
+    ),
+    Slip(
+        "a chat template where no engine of ours runs",
+        "  own: {kind: local, weights: starter, model: smollm2, developer: huggingface, host: own, context: 4096}",
+        "  own: {kind: student, model: smollm2, developer: huggingface, host: own, chat_template: 'file:/t'}",
+        "13: upstreams.own.chat_template: got file:/t; want no template, or kind: local",
+    ),
+    Slip(
         "a duration nobody can read",
         "rto: 5m",
         "rto: 4 hrs",

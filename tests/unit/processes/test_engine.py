@@ -15,11 +15,17 @@ from switchover.clock import SystemClock
 from switchover.domain.ports import OutboundRequest
 from switchover.domain.process import UpstreamSpec
 from switchover.egress import Client
-from switchover.errors import EngineFailed, UpstreamError, WeightsMissing
+from switchover.errors import EngineFailed, PromptTooLong, UpstreamError, WeightsMissing
+from switchover.probes.chat_template import ask_template
+from switchover.processes.canary import Pulse
 from switchover.processes.own import OwnChild, engine_child, engine_command
-from switchover.upstreams.gguf import has_chat_template
+from switchover.processes.supervise import ChildSpec, Supervisor
+from switchover.upstreams.gguf import chat_template
 from switchover.upstreams.local import OwnUpstream, key_file, read_place, state_file
+from switchover.upstreams.prompt_size import measure
+from switchover.upstreams.templates import digest_of
 from switchover.upstreams.weights import resolve
+from switchover.wiring.parts import lives
 
 CLOCK = SystemClock()
 
@@ -94,6 +100,142 @@ def test_the_engine_answers_the_same_twice_only_with_its_key_and_comes_back_when
     asyncio.run(story())
 
 
+async def _until(condition):
+    """Waits for what happens in another process."""
+    for _ in range(1200):
+        if condition():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it never came about")
+
+
+def _body(text, **fields):
+    return json.dumps({"messages": [{"role": "user", "content": text}], "max_tokens": 8, **fields}).encode()
+
+
+def test_a_prompt_is_counted_by_the_engines_own_slot_before_it_is_sent(starter, tmp_path):
+    async def story():
+        client = Client(CLOCK)
+        child = engine_child(_spec(f"file:{starter}", slots=2), str(tmp_path), {}, clock=CLOCK, client=client)
+        upstream = OwnUpstream(_spec(), tmp_path, client)
+        try:
+            place = await child.start()
+            # 512 a slot, though the engine was given 1024 for both.
+            assert place.engine.context == 512
+            assert place.engine.template == digest_of(chat_template(starter))
+            headers = {"authorization": f"Bearer {place.key.reveal()}", "content-type": "application/json"}
+            url = f"{place.url}/v1/chat/completions/input_tokens"
+            counts = {}
+            for text in (
+                "claim? " * 450,
+                "Wo bleibt die Erstattung? " * 40,
+                "保険金を請求したい " * 30,
+                "my claim " * 10,
+            ):
+                counted = await client.request("POST", url, headers, _body(text), local=True)
+                counts[text] = json.loads(await counted.whole(4096))["input_tokens"]
+                assert measure(_body(text)).fewest < counts[text] < len(_body(text)) + place.engine.template_tokens
+            (long, count), *_, (short, fits) = counts.items()
+            assert measure(_body(long)).fewest <= 504 < count
+            with pytest.raises(PromptTooLong, match=rf"{count} tokens and own takes 504 \(context 512"):
+                await upstream.answer(OutboundRequest(body=_body(long), stream=False))
+            answer = await upstream.answer(OutboundRequest(body=_body(short), stream=False))
+            assert json.loads(await answer.whole(1 << 20))["usage"]["prompt_tokens"] == fits
+            with pytest.raises(PromptTooLong, match="600 or more tokens"):
+                await upstream.answer(OutboundRequest(body=_body("word " * 600), stream=False))
+        finally:
+            child.stop()
+
+    asyncio.run(story())
+
+
+def test_a_template_of_ones_own_replaces_the_one_in_the_weights_and_has_another_digest(starter, tmp_path):
+    shouting = chat_template(starter).replace("<|im_start|>assistant", "<|im_start|>ASSISTANT")
+    (tmp_path / "shout.jinja").write_text(shouting)
+    spec = _spec(f"file:{starter}", chat_template=f"file:{tmp_path / 'shout.jinja'}")
+
+    async def story():
+        client = Client(CLOCK)
+        child = engine_child(spec, str(tmp_path), {}, clock=CLOCK, client=client)
+        try:
+            place = await child.start()
+            assert place.engine.template == digest_of(shouting) != digest_of(chat_template(starter))
+            headers = {"authorization": f"Bearer {place.key.reveal()}", "content-type": "application/json"}
+            told = await client.request("POST", f"{place.url}/apply-template", headers, _body("hi"), local=True)
+            assert b"<|im_start|>ASSISTANT" in await told.whole(4096)
+            as_url = UpstreamSpec(
+                name="box", kind="openai", model="m", developer="h", host="own", base_url=f"{place.url}/v1"
+            )
+            assert await ask_template(as_url, place.key, client) == place.engine.template
+        finally:
+            child.stop()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{{ ''.__class__.__mro__ }}", "unsafe chat template: it holds '.__class__'"),
+        ("{{ messages|attr('x') }}", "unsafe chat template"),
+        ("{% include 'etc' %}", "unsafe chat template"),
+        ("  ", "has no chat template"),
+        (None, "can't be read"),
+    ],
+)
+def test_a_template_that_is_none_or_unsafe_is_refused(starter, tmp_path, text, said):
+    if text is not None:
+        (tmp_path / "bad.jinja").write_text(text)
+    spec = _spec(f"file:{starter}", chat_template=f"file:{tmp_path / 'bad.jinja'}")
+    with pytest.raises(EngineFailed, match=said):
+        _started(engine_command(spec, str(tmp_path), {}), tmp_path)
+
+
+def test_weights_with_an_unsafe_template_are_refused(tmp_path):
+    evil = b"{% for x in ().__class__.__base__.__subclasses__() %}{% endfor %}"
+    bad = _gguf(tmp_path / "evil.gguf", (b"general.architecture", b"llama"), (b"tokenizer.chat_template", evil))
+    with pytest.raises(EngineFailed, match="unsafe chat template"):
+        _started(engine_command(_spec(f"file:{bad}"), str(tmp_path), {}), tmp_path)
+
+
+def test_an_engine_that_is_stopped_in_its_tracks_is_started_again(starter, tmp_path):
+    """Its port still takes connections, and nothing comes: only a generated token tells."""
+    (tmp_path / "run").mkdir()
+    logged = []
+
+    async def story():
+        pulse = Pulse(Client(CLOCK), limit=2.0)
+
+        async def beats():
+            place = read_place(tmp_path, "own")
+            return place is None or await pulse.beats(place)
+
+        engine = ChildSpec(
+            name="engine-own",
+            argv=tuple(engine_command(_spec(f"file:{starter}"), str(tmp_path), {})),
+            env=dict(os.environ),
+            ready_check=lambda: (place := read_place(tmp_path, "own")) is not None and lives(place.pid),
+            output=tmp_path / "run" / "own.log",
+            pulse=beats,
+            pulse_every=0.2,
+        )
+        stop = asyncio.Event()
+        log = lambda event, **fields: logged.append(event)  # noqa: E731
+        task = asyncio.create_task(Supervisor(lambda: [engine], CLOCK, log, drain=5.0).run(stop))
+        try:
+            await _until(lambda: (place := read_place(tmp_path, "own")) and pulse._seen[0] == place.pid)
+            first = read_place(tmp_path, "own")
+            os.kill(first.pid, signal.SIGSTOP)
+            await _until(lambda: (place := read_place(tmp_path, "own")) and place.pid != first.pid)
+            assert (await _ask(OwnUpstream(_spec(), tmp_path, Client(CLOCK))))[0] == 200
+        finally:
+            stop.set()
+            await task
+
+    asyncio.run(story())
+    assert [event for event in logged if "hangs" in event] == ["child hangs: it is killed and started again"]
+
+
 def _started(command, tmp_path, **fields):
     child = OwnChild("own", command, str(tmp_path), CLOCK, Client(CLOCK), **fields)
     try:
@@ -113,7 +255,7 @@ def test_weights_that_are_damaged_stop_the_start_with_the_end_of_the_log(tmp_pat
 
 def test_weights_without_a_chat_template_are_refused(tmp_path):
     base = _gguf(tmp_path / "base.gguf", (b"general.architecture", b"llama"))
-    assert not has_chat_template(base)
+    assert chat_template(base) is None
     with pytest.raises(EngineFailed, match="has no chat template"):
         _started(engine_command(_spec(f"file:{base}"), str(tmp_path), {}), tmp_path)
 
@@ -130,7 +272,7 @@ def test_a_header_that_claims_too_much_is_refused_unread(tmp_path):
     ):
         path.write_bytes(damaged)
         with pytest.raises(WeightsMissing, match="not a GGUF file we can read"):
-            has_chat_template(path)
+            chat_template(path)
 
 
 def test_a_child_that_fails_is_started_once_more(tmp_path):

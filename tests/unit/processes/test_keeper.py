@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +27,7 @@ from switchover.domain.process import (
 from switchover.domain.register import Suspension
 from switchover.errors import ConfigError
 from switchover.processes import indexing
+from switchover.processes.child import announce, fresh_key
 from switchover.processes.keeper import Keeper
 from switchover.processes.lease import Lease
 from switchover.store import Store
@@ -37,9 +39,10 @@ from switchover.store.register import baseline_lost, read_snapshot, set_suspensi
 from switchover.store.spool import Spool
 from switchover.testing.builders import make_exchange
 from switchover.testing.clock import ManualClock
-from switchover.upstreams.local import key_file, state_file
+from switchover.upstreams.local import EngineFacts, key_file, state_file
 from switchover.wiring.register import lift_cut
 from switchover.wiring.running import endpoints
+from switchover.wiring.templates import with_templates
 
 
 def exchange(name):
@@ -138,6 +141,23 @@ def test_a_worker_that_never_came_back_leaves_unfinished_requests_after_an_hour(
     kept.clock.advance(3601)
     kept.keeper.round()
     assert [e.outcome for e in list_exchanges(kept.keeper.store)] == [Outcome.UNFINISHED]
+
+
+def test_what_an_engine_runs_is_in_the_snapshot_as_soon_as_it_changes(kept, settings):
+    kept.keeper.as_seen = with_templates
+    snapshot = os.path.join(settings.data_dir, "snapshot.json")
+    kept.keeper.round()
+    first = read_snapshot(snapshot)
+    assert first.upstreams["own"].template is None
+    for digest in ("0" * 16, "1" * 16):
+        fresh_key(Path(settings.data_dir), "own")
+        facts = EngineFacts(template=digest, context=512, template_tokens=20)
+        announce(Path(settings.data_dir), "own", "http://127.0.0.1:9", facts)
+        kept.keeper.round()
+        seen = read_snapshot(snapshot)
+        assert (seen.upstreams["own"].template, seen.version > first.version) == (digest, True)
+    kept.keeper.round()
+    assert read_snapshot(snapshot).version == seen.version
 
 
 @pytest.mark.parametrize("dies_at", range(1, 6))

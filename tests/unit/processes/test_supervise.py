@@ -21,9 +21,9 @@ def spec(name="child", code=SLEEP, **changes):
     return ChildSpec(name=name, argv=(sys.executable, "-c", code), env=dict(os.environ), **changes)
 
 
-def supervised(children, story, **settings):
+def supervised(children, story, into=None, **settings):
     """Runs the story beside a supervisor over the list ``children``, which the story may change."""
-    logged = []
+    logged = into if into is not None else []
 
     async def main():
         stop = asyncio.Event()
@@ -73,6 +73,43 @@ def test_a_killed_child_comes_back_and_is_drained_at_the_end(tmp_path):
 
     supervised([spec()], story, status=tmp_path / "supervisor.json")
     assert not any(alive(pid) for pid in pids)
+
+
+def test_a_child_without_a_pulse_is_killed_and_comes_back_and_one_with_a_pulse_is_left_alone():
+    """It ignores SIGTERM, as one does that hangs."""
+    asked = {"hung": 0, "well": 0}
+
+    def pulse(name, answer):
+        async def beats():
+            asked[name] += 1
+            return answer(asked[name])
+
+        return beats
+
+    async def story(supervisor):
+        await until(lambda: supervisor.state().get("hung", {}).get("restarts") == 1 and asked["well"] > 5)
+        assert supervisor.state()["well"]["restarts"] == 0
+        await until(lambda: asked["hung"] > 5)
+        assert supervisor.state()["hung"]["restarts"] == 1
+
+    children = [
+        spec("hung", STUBBORN, pulse=pulse("hung", lambda number: number != 3), pulse_every=0.01),
+        spec("well", pulse=pulse("well", lambda number: True), pulse_every=0.01),
+    ]
+    logged = supervised(children, story, drain=0.5)
+    assert [fields["child"] for event, fields in logged if "hangs" in event] == ["hung"]
+
+
+def test_a_pulse_that_can_not_be_felt_is_told_and_costs_no_life():
+    async def fails():
+        raise ValueError("no such thing")
+
+    async def story(supervisor):
+        await until(lambda: any(event == "pulse not felt" for event, _ in told))
+        assert supervisor.state()["child"]["restarts"] == 0
+
+    told = []
+    supervised([spec(pulse=fails, pulse_every=0.01)], story, into=told)
 
 
 def test_a_child_that_keeps_dying_is_started_ever_less_often():

@@ -42,7 +42,7 @@ def asked(answer, kind="openai", **more):
         version = PromptVersion.make(process="p", upstream="vendor", kind=PromptKind.AS_IS)
         made = UPSTREAMS[kind](upstream, upstream.base_url, Secret("k"), client)
         try:
-            return await asker(made, version, None, clock, tries=2, answers_to=upstream.answers_to)(SAY)
+            return await asker(made, version, None, clock, tries=2, spec=upstream)(SAY)
         finally:
             await client.close()
 

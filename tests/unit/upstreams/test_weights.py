@@ -1,4 +1,5 @@
 import hashlib
+import os
 import zipfile
 
 import pytest
@@ -42,6 +43,23 @@ def test_altered_weights_are_refused(tmp_path, small_starter, content, said):
     with pytest.raises(WeightsMissing, match=said) as raised:
         resolve("starter", tmp_path, {})
     assert "delete" in raised.value.mend
+
+
+def test_weights_are_read_again_only_when_the_file_changed(tmp_path, small_starter, monkeypatch):
+    (tmp_path / "weights").mkdir()
+    path = tmp_path / "weights" / small_starter.filename
+    path.write_bytes(CONTENT)
+    read = []
+    real = hashlib.file_digest
+    monkeypatch.setattr(hashlib, "file_digest", lambda *given: read.append(1) or real(*given))
+    for _ in range(3):
+        assert resolve("starter", tmp_path, {}) == path
+    assert len(read) == 1
+    seen = path.stat()
+    path.write_bytes(CONTENT[:-1] + b"!")
+    os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    with pytest.raises(WeightsMissing, match="has SHA-256"):
+        resolve("starter", tmp_path, {})
 
 
 def test_a_file_of_ones_own_has_to_be_gguf(tmp_path):

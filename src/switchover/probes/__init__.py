@@ -1,0 +1,1 @@
+"""What an upstream really is and does: asked, not declared."""

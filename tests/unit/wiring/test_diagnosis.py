@@ -1,0 +1,48 @@
+"""What a doctor says of servers of our own."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+
+from switchover.domain.process import UpstreamSpec
+from switchover.testing.builders import make_settings
+from switchover.testing.served import spec
+from switchover.upstreams.templates import digest_of
+from switchover.wiring.diagnosis import examine
+
+
+def said(tmp_path, *specs):
+    """By what was looked at: whether it is well, and the words."""
+    settings = replace(
+        make_settings(), data_dir=str(tmp_path), database=f"sqlite:///{tmp_path / 'store.sqlite'}",
+        upstreams={one.name: replace(one, key=None) for one in specs}, processes={},
+    )  # fmt: skip
+    return {found.what: (found.well, found.said) for found in examine(settings)}
+
+
+def weights(path, template):
+    key = b"tokenizer.chat_template"
+    text = struct.pack("<Q", len(key)) + key + struct.pack("<I", 8) + struct.pack("<Q", len(template)) + template
+    path.write_bytes(struct.pack("<4sIQQ", b"GGUF", 3, 0, 1) + text)
+    return UpstreamSpec(name="own", kind="local", model="m", developer="d", host="own", weights=f"file:{path}")
+
+
+def test_the_template_of_an_engine_is_named_by_its_digest(tmp_path):
+    well, words = said(tmp_path, weights(tmp_path / "w.gguf", b"{{ x }}"))["weights of own"]
+    assert well
+    assert words.endswith(f"with the chat template {digest_of('{{ x }}')}")
+
+
+def test_an_unsafe_template_and_none_are_bad(tmp_path):
+    for template, why in ((b"{{ x.__class__ }}", "unsafe chat template"), (b" ", "has no chat template")):
+        well, words = said(tmp_path, weights(tmp_path / "w.gguf", template))["weights of own"]
+        assert not well
+        assert why in words
+
+
+def test_a_server_of_ours_whose_context_nobody_said_is_named(tmp_path):
+    box = spec("box", "http://127.0.0.1:9", host="own")
+    assert "set context" in said(tmp_path, box)["context of box"][1]
+    assert "context of box" not in said(tmp_path, replace(box, context=8192))
+    assert "context of v" not in said(tmp_path, spec("v", "http://127.0.0.1:9"))
