@@ -14,8 +14,8 @@ from switchover.clock import Clock
 from switchover.domain.process import Settings, UpstreamSpec
 from switchover.egress import Client
 from switchover.errors import StoreUnavailable, SwitchoverError
-from switchover.probes.chat_template import ask_template
 from switchover.log import Log
+from switchover.probes.chat_template import ask_template
 from switchover.store.files import write_whole
 from switchover.upstreams.local import child_name, read_place
 from switchover.upstreams.templates import configured
