@@ -31,7 +31,10 @@ class Usage:
 # The three below are made for every request; freezing them would double what that costs.
 @dataclass(slots=True, kw_only=True)
 class AttemptRecord:
-    """One try at one upstream. ``fault`` is the id of ``facts/faults.yaml``, or None when it answered."""
+    """One try at one upstream. ``fault`` is the id of ``facts/faults.yaml``, or None when it answered.
+
+    ``usage`` is only there where several upstreams told one answer: what each of them billed for its part.
+    """
 
     upstream: str
     model: str
@@ -40,6 +43,7 @@ class AttemptRecord:
     elapsed_ms: float
     prompt_version: str | None = None
     cut_off: str | None = None
+    usage: Usage | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -31,6 +31,7 @@ class Midstream(StrEnum):
 
     STOP = "stop"
     HOLD = "hold"
+    CONTINUE = "continue"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,8 @@ CUTS = {"tool": "tool-call-cut", "reasoning": "reasoning-cut"}
 MAX_ERROR_BYTES = 65_536
 MAX_ANSWER_BYTES = 33_554_432
 Artefacts = Callable[[str], bytes]
+# From an upstream to the same in the dialect it is to be asked in, the request, and what had to be left out of it.
+AskWith = Callable[[Upstream], tuple[Upstream, bytes, tuple[str, ...]]]
 
 
 @dataclass(slots=True)
@@ -55,6 +57,14 @@ class Stream:
     answer: Answer
     decoder: FrameDecoder
     translator: StreamTranslator | None
+
+    def feeder(self) -> Callable[[bytes], bytes]:
+        """What each chunk goes through: :meth:`take`, or less where that is the same."""
+        return self.decoder.feed if self.translator is None else self.take
+
+    def used(self) -> Usage | None:
+        """What the caller is told that the answer used."""
+        return self.decoder.usage
 
     def take(self, data: bytes) -> bytes:
         """Frames that may be relayed."""
@@ -132,7 +142,13 @@ def ask(call: Call, upstream: Upstream, body: bytes, cut: CutOff | None) -> Awai
 
 
 async def open_answer(
-    call: Call, attempt: Attempt, upstream: Upstream, answer: Answer, dropped: tuple[str, ...]
+    call: Call,
+    attempt: Attempt,
+    upstream: Upstream,
+    answer: Answer,
+    dropped: tuple[str, ...],
+    *,
+    may_be_empty: bool = False,
 ) -> Opened:
     """Reads an answer up to its commit point, or to its end where nothing may be relayed before.
 
@@ -142,7 +158,7 @@ async def open_answer(
         raise classify(answer.status, answer.headers, await _some(answer, MAX_ERROR_BYTES), upstream.name)
     source = DIALECTS[upstream.dialect]
     if call.peek.stream:
-        return await _open_stream(call, attempt, upstream, answer, source, dropped)
+        return await _open_stream(call, attempt, upstream, answer, source, dropped, may_be_empty)
     body = await answer.whole(MAX_ANSWER_BYTES)
     if body is None:
         raise Malformed("the answer is too big", fault="frame-too-big")
@@ -158,7 +174,13 @@ async def open_answer(
 
 
 async def _open_stream(
-    call: Call, attempt: Attempt, upstream: Upstream, answer: Answer, source: AnyDialect, dropped: tuple[str, ...]
+    call: Call,
+    attempt: Attempt,
+    upstream: Upstream,
+    answer: Answer,
+    source: AnyDialect,
+    dropped: tuple[str, ...],
+    may_be_empty: bool,
 ) -> Opened:
     if "text/event-stream" not in answer.headers.get("content-type", ""):
         raise Malformed(f"{upstream.name} sent no event stream", fault="wrong-content-type")
@@ -181,7 +203,7 @@ async def _open_stream(
         ready.append(stream.end())
     except Cut as cut:
         raise stream.named(cut, call) from cut
-    if decoder.is_empty:
+    if decoder.is_empty and (decoder.reasoned or not may_be_empty):
         raise nothing(upstream.name, reasoned=decoder.reasoned)
     body = b"".join(ready)
     if call.peek.needs & FORMED:

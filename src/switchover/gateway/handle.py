@@ -6,17 +6,19 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from switchover.clock import Clock
 from switchover.domain.exchange import AttemptRecord, Exchange, Outcome
 from switchover.domain.ports import Upstream
-from switchover.domain.process import UpstreamSpec
+from switchover.domain.process import Midstream, UpstreamSpec
 from switchover.errors import Stalled, SwitchoverError, UpstreamError
 from switchover.planning import Plan
 
 from .admit import LOOPBACK, MAX_BODY_BYTES, AnyDialect, Call, Door, Head, check_route, new_id, read_head
 from .attempt import Artefacts, Opened
 from .caller import Caller, line
+from .continuing import GoingOn, Rest
 from .failover import Failover, OnHeld
 from .guard import Guard, Watch
 from .metrics import Metrics
@@ -78,6 +80,7 @@ class Gateway:
             rng=rng or random.Random(),  # noqa: S311  # jitter, not a secret
             on_held=on_held,
         )
+        self.going_on = GoingOn(self.failover, clock, artefacts)
 
     async def handle(self, caller: Caller, dialect: AnyDialect) -> None:
         """One request to a model, from its head to its record."""
@@ -121,7 +124,10 @@ class Gateway:
                 sent.outcome = Outcome.COMPLETE
             else:
                 idle = self.failover.timers.idle(opened.attempt.upstream, len(call.body))
-                await send_stream(caller, sent, call, opened, opened.stream, guard, lines, idle)
+                go_on = None
+                if call.process.midstream == Midstream.CONTINUE:
+                    go_on = partial(self._go_on, call, opened, sent, attempts, guard)
+                await send_stream(caller, sent, call, opened, opened.stream, guard, lines, idle, go_on)
         except SwitchoverError as error:
             refused = refusal(error)
             code, sent.status, sent.outcome = refused.code, refused.status, Outcome.FAILED
@@ -150,6 +156,26 @@ class Gateway:
         """The plan as things stand now."""
         return self.plans.plan_for(call, self.source.current, self.failover)
 
+    async def _go_on(
+        self,
+        call: Call,
+        opened: Opened,
+        sent: Sent,
+        attempts: list[AttemptRecord],
+        guard: Guard,
+        error: UpstreamError,
+    ) -> tuple[Opened, float | None] | None:
+        """Whoever tells the rest of an answer that broke off, with how long it may be silent; None: nobody does."""
+        # Counted first, so that the plan knows.
+        self._broke(call, opened, sent, attempts, error)
+        silent = (sent.silence or 0.0) if isinstance(error, Stalled) else 0.0
+        try:
+            plan = self._plan(call)
+        except SwitchoverError:
+            return None
+        rest = await self.going_on.rest(call, opened, error, sent.parts, silent, plan, guard, attempts)
+        return None if rest is None else (rest, self.failover.timers.idle(rest.attempt.upstream, len(call.body)))
+
     def _settle(
         self,
         call: Call,
@@ -161,16 +187,18 @@ class Gateway:
     ) -> None:
         """Counts and records how it ended; stops an upstream that is still sending."""
         model, usage = (opened.model, opened.usage) if opened else (None, None)
+        opened = sent.rest or opened
         if opened is not None and opened.stream is not None:
-            decoder = opened.stream.decoder
+            stream = opened.stream
             if sent.outcome is not Outcome.COMPLETE:
-                opened.stream.answer.close()
-            model, usage = decoder.model or opened.attempt.upstream.model, decoder.usage
+                stream.answer.close()
+            model, usage = stream.decoder.model or opened.attempt.upstream.model, stream.used()
+            if isinstance(stream, Rest):
+                attempts[-1].usage = stream.own_usage()
             if sent.error is not None:
                 code = sent.error.code
-                self._cut(call, opened, attempts, sent.error)
-                if isinstance(sent.error, Stalled):
-                    self.failover.paused(call, opened, sent.silence)
+                if not sent.counted:
+                    self._broke(call, opened, sent, attempts, sent.error)
             elif sent.outcome is Outcome.COMPLETE:
                 board = self.failover.board_for(opened.attempt, call.id)
                 board.answered(opened.attempt.upstream, self.clock.monotonic())
@@ -210,8 +238,13 @@ class Gateway:
             chunks=len(sent.parts),
         )
 
-    def _cut(self, call: Call, opened: Opened, attempts: list[AttemptRecord], error: UpstreamError) -> None:
-        """Notes that the last attempt broke off after the commit point."""
+    def _broke(
+        self, call: Call, opened: Opened, sent: Sent, attempts: list[AttemptRecord], error: UpstreamError
+    ) -> None:
+        """Counts and notes that the last attempt broke off after the commit point."""
+        sent.counted = True
+        if isinstance(error, Stalled):
+            self.failover.paused(call, opened, sent.silence)
         self.failover.failed(opened.attempt, call.id, error)
         last = attempts[-1]
         attempts[-1] = AttemptRecord(
@@ -222,6 +255,7 @@ class Gateway:
             elapsed_ms=(self.clock.monotonic() - call.begun) * 1000,
             prompt_version=last.prompt_version,
             cut_off=last.cut_off,
+            usage=last.usage,
         )
 
     def _headers(self, call: Call, attempts: list[AttemptRecord], opened: Opened | None) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import msgspec
 from sqlalchemy import select, update
 
-from switchover.domain.candidate import Proof, State, Verdict
+from switchover.domain.candidate import Continuation, Proof, State, Verdict
 
 from . import schema
 from .database import Store, upsert
@@ -53,7 +53,8 @@ def latest_verdict(store: Store, cell_id: str) -> Verdict | None:
 def save_proof(store: Store, proof: Proof) -> None:
     """Saves a proof under its id; one that was revoked stays revoked."""
     with store.write() as connection:
-        upsert(connection, schema.proof, [asdict(proof) | {"state": proof.state.value}])
+        way = proof.continuation.value if proof.continuation else None
+        upsert(connection, schema.proof, [asdict(proof) | {"state": proof.state.value, "continuation": way}])
         bump(connection)
 
 
@@ -69,7 +70,11 @@ def proofs(store: Store, process: str | None = None, *, now: float | None = None
         rows = [dict(row._mapping) for row in connection.execute(wanted)]
     for row in rows:
         del row["revoked_at"]
-    return [Proof(**row | {"state": State(row["state"])}) for row in rows]
+    return [Proof(**row | {"state": State(row["state"]), "continuation": _way(row["continuation"])}) for row in rows]
+
+
+def _way(value: str | None) -> Continuation | None:
+    return Continuation(value) if value is not None else None
 
 
 def revoke_proofs(
