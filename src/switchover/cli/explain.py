@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from switchover.domain.cut_off import Target
+from switchover.domain.process import Midstream
 from switchover.errors import OperatorError
+from switchover.planning import cannot_continue
 from switchover.planning.plan import Attempt, Plan
 from switchover.wiring import register
 
@@ -45,6 +47,15 @@ def why(attempt: Attempt) -> str:
     return f"proof {attempt.proof.id} with prompt version {attempt.proof.prompt_version}, {held}"
 
 
+def midway(attempt: Attempt) -> str:
+    """What this upstream does with an answer that another one broke off, where the process continues answers."""
+    why = cannot_continue(attempt)
+    if not why and attempt.proof is not None:
+        until = moment(attempt.proof.continues_until)
+        return f"may continue a broken answer, by {attempt.continuation}, shown until {until} UTC"
+    return f"continues no answer, so that a broken one ends in an error: {why}"
+
+
 @app.callback(invoke_without_command=True)
 def explain(
     process: Annotated[str, typer.Argument(help="The process.")],
@@ -57,7 +68,8 @@ def explain(
 ) -> None:
     """Print the plan a request would get, with the reason why each upstream is in it or not. Exit 3 if it stops."""
     found = settings(config)
-    name = process_named(found, process).name
+    process_of = process_named(found, process)
+    name = process_of.name
     lost = tuple(target_from(text) for text in without or ())
     plan = register.survival(found, lost)[name]
     if as_json:
@@ -67,6 +79,8 @@ def explain(
         print(f"{name}{supposed}:")
         for position, attempt in enumerate(plan.attempts, 1):
             print(f"  {position}. {attempt.upstream.name} ({attempt.upstream.model}): {why(attempt)}")
+            if process_of.midstream is Midstream.CONTINUE and attempt.proof is not None:
+                print(f"     {midway(attempt)}")
         if not plan.attempts:
             print("  nothing would answer: callers get a clear error")
         for skipped in plan.skipped:

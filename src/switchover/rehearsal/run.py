@@ -8,27 +8,40 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 from switchover.clock import Clock
-from switchover.domain.candidate import Cell, Proof, ScoredCase, State, Verdict, digest, fingerprint, grader_id
+from switchover.domain.candidate import (
+    Cell,
+    Continuing,
+    Proof,
+    ScoredCase,
+    State,
+    Verdict,
+    digest,
+    fingerprint,
+    grader_id,
+)
 from switchover.domain.exchange import Exchange
 from switchover.domain.ports import Grader
-from switchover.domain.process import Process, RehearsalTerms, UpstreamSpec
+from switchover.domain.process import Midstream, Process, RehearsalTerms, UpstreamSpec
 from switchover.errors import OperatorError
 from switchover.graders import DETERMINISTIC
 from switchover.stats.noninferiority import DAY
 from switchover.store import Store
 from switchover.store.exchanges import iter_exchanges
-from switchover.store.proofs import latest_verdict, revoke_proofs, save_proof, save_verdict
+from switchover.store.proofs import end_continuations, latest_verdict, revoke_proofs, save_proof, save_verdict
 from switchover.store.trials import baseline_samples, save_baseline_sample, save_score, scored_cases
 from switchover.trial.cases import Case, cases_of
+from switchover.trial.continuing import Continuer
 from switchover.trial.decide import Decision, Facts, decide
 from switchover.trial.grade import grade
 from switchover.trial.replay import Ask, Reply, ask_in_time, replay
 from switchover.trial.sample import Planned, natural_mix, plan_cases
 from switchover.trial.split import Split, split
 from switchover.trial.topics import fit
+
+from .continuing import NO_WAY, CutCases
 
 # Cases between two looks. Not the concurrency: how many run at once must not change which cases count.
 ROUND = 8
@@ -80,24 +93,28 @@ async def rehearse(
     clock: Clock,
     progress: Callable[[Progress], None] = lambda _: None,
     anchor: Callable[[Exchange], str | None] | None = None,
+    continuer: Continuer | None = None,
 ) -> Verdict:
     """Replays until READY for a week, NOT READY, out of budget or out of cases; saves the verdict and any proof.
 
-    Cancelled, it saves the verdict as it stands and passes the cancellation on. Raises OperatorError for a process
-    without terms, StoreUnavailable when the store can't be read or written.
+    With a ``continuer``, where the process continues answers, a share of the cases is replayed cut, too, until that
+    ledger is clear as well. Cancelled, it saves the verdict as it stands and passes the cancellation on. Raises
+    OperatorError for a process without terms, StoreUnavailable when the store can't be read or written.
     """
     trial = _Trial(order, store, grader, clock, ask, baseline_ask, anchor)
     budget = order.budget_calls or _terms(order).budget_calls
+    if continuer is not None and order.process.midstream is Midstream.CONTINUE:
+        await trial.cut_too(continuer)
     decision = trial.judge()
     try:
         for batch in trial.rounds():
-            if trial.is_between_rounds(batch) and _is_settled(decision):
+            if trial.is_between_rounds(batch) and trial.is_settled(decision):
                 break
-            pending = trial.pending(batch)[: budget - trial.calls]
-            await replay(pending, trial.play, order.concurrency)
+            if not await trial.play_round(batch, decision, budget):
+                continue
             decision = trial.judge()
             progress(Progress(calls=trial.calls, budget=budget, replays=len(trial.rows), decision=decision))
-            if _is_settled(decision) or trial.calls >= budget:
+            if trial.is_settled(decision) or trial.calls >= budget:
                 break
     except asyncio.CancelledError:
         trial.conclude(trial.judge())
@@ -143,8 +160,41 @@ class _Trial:
         self.samples = baseline_samples(store, order.process.name, self.cell.epoch)
         last = latest_verdict(store, self.cell.id)
         self.was_ready = last is not None and last.state in (State.READY, State.PROVISIONAL, State.EXPIRED)
-        self.calls = 0
+        self.last_continuing = last.evidence.continuing if last is not None else None
+        self.replays = 0
+        self.cuts: CutCases | None = None
+        self.continuing: Continuing | None = None
         self._plan()
+
+    async def cut_too(self, continuer: Continuer) -> None:
+        """Cut-and-continue cases are replayed from now on, in the first way in which the candidate can go on."""
+        way = await continuer.way()
+        if way is None:
+            self.continuing = NO_WAY
+            return
+        self.cuts = CutCases(
+            self.cell,
+            self.terms,
+            self.order.seed,
+            self.order.timeout,
+            self.store,
+            self.grader,
+            self.clock,
+            continuer,
+            way,
+            self.last_continuing,
+        )
+
+    @property
+    def calls(self) -> int:
+        """Calls of the candidate in this run."""
+        return self.replays + (self.cuts.calls if self.cuts is not None else 0)
+
+    def is_settled(self, decision: Decision) -> bool:
+        """True when further replays would change neither verdict."""
+        if decision.state is State.NOT_READY or self.cuts is None:
+            return _is_settled(decision)
+        return _is_settled(decision) and self.cuts.is_settled
 
     def _plan(self) -> None:
         """Reads the record: what the baseline answered may be replayed; all of it is the traffic to cover."""
@@ -163,7 +213,7 @@ class _Trial:
     def rounds(self) -> list[list[Planned]]:
         """The plan in rounds of fixed places, those that are done left out."""
         rounds = [self.planned[at : at + ROUND] for at in range(0, len(self.planned), ROUND)]
-        return [batch for batch in rounds if self.pending(batch)]
+        return [batch for batch in rounds if self.pending(batch) or (self.cuts and self.cuts.pending(batch))]
 
     def pending(self, batch: Sequence[Planned]) -> list[Planned]:
         """Those of a round whose copy group was not replayed within a half-life."""
@@ -173,7 +223,30 @@ class _Trial:
 
     def is_between_rounds(self, batch: Sequence[Planned]) -> bool:
         """False for a round that an interruption left half done: it is finished before anything is concluded."""
-        return len(self.pending(batch)) == len(batch)
+        return not self._is_half_done(batch) and not self._is_half_cut(batch)
+
+    def _is_half_done(self, batch: Sequence[Planned]) -> bool:
+        return 0 < len(self.pending(batch)) < len(batch)
+
+    def _is_half_cut(self, batch: Sequence[Planned]) -> bool:
+        return self.cuts is not None and 0 < len(self.cuts.pending(batch)) < len(self.cuts.drawn(batch))
+
+    async def play_round(self, batch: Sequence[Planned], decision: Decision, budget: int) -> bool:
+        """Plays what a round still needs, first the plain cases, then the cut ones; False when that is nothing."""
+        plain: list[Planned] = []
+        if not _is_settled(decision) or self._is_half_done(batch):
+            plain = self.pending(batch)[: budget - self.calls]
+            await replay(plain, self.play, self.order.concurrency)
+        cut: list[Planned] = []
+        if self.cuts is not None and (not self.cuts.is_settled or self._is_half_cut(batch)):
+            cut = self.cuts.pending(batch)[: budget - self.calls]
+            await replay(cut, self._play_cut, self.order.concurrency)
+        return bool(plain or cut)
+
+    async def _play_cut(self, planned: Planned) -> None:
+        if self.cuts is not None:
+            name = planned.case.exchange.id
+            await self.cuts.play(planned, self.samples.get(name), self.topics[name])
 
     async def play(self, planned: Planned) -> None:
         """Replays, grades and saves one case."""
@@ -181,7 +254,7 @@ class _Trial:
         second = await self._second_sample(case)
         reply = Reply(None)
         if second is not None and case.reference is not None:
-            self.calls += 1
+            self.replays += 1
             reply = await ask_in_time(self.ask, case.request, self.order.timeout, self.clock)
         plain = self.anchor(case.exchange) if self.anchor is not None else None
         graded = grade(self.grader, reply, second, case.reference, plain)
@@ -214,7 +287,9 @@ class _Trial:
         return reply.text
 
     def judge(self) -> Decision:
-        """The verdict as the ledger stands."""
+        """The verdict as the ledger stands, and beside it the one on continuing."""
+        if self.cuts is not None:
+            self.continuing = self.cuts.judge()
         facts = Facts(
             rows=self.rows,
             mix=natural_mix(self.rows, self.keys, self.slice_share, self.order.seed),
@@ -233,7 +308,7 @@ class _Trial:
             id=digest([self.cell.id, self.order.seed, now, len(self.rows), decision.state]),
             cell=self.cell,
             state=decision.state,
-            evidence=decision.evidence,
+            evidence=replace(decision.evidence, continuing=self.continuing),
             made_at=now,
             expires_at=decision.expires_at,
             seed=self.order.seed,
@@ -244,22 +319,14 @@ class _Trial:
         if decision.expires_at is not None:
             save_proof(self.store, _proof(verdict, decision.expires_at))
         if decision.state is State.NOT_READY:
-            cell = self.cell
-            revoke_proofs(
-                self.store,
-                at=now,
-                process=cell.process,
-                upstream=cell.upstream,
-                fingerprint=cell.fingerprint,
-                prompt_version=cell.prompt_version,
-                grader=cell.grader,
-                epoch=cell.epoch,
-            )
+            revoke_proofs(self.store, at=now, **asdict(self.cell))
+        elif self.continuing is not None and self.continuing.state is State.NOT_READY:
+            end_continuations(self.store, **asdict(self.cell))
         return verdict
 
 
 def _proof(verdict: Verdict, expires_at: float) -> Proof:
-    cell, overall = verdict.cell, verdict.evidence.overall
+    cell, overall, continuing = verdict.cell, verdict.evidence.overall, verdict.evidence.continuing
     return Proof(
         id=f"proof-{verdict.id}",
         process=cell.process,
@@ -274,4 +341,6 @@ def _proof(verdict: Verdict, expires_at: float) -> Proof:
         replays=overall.replays,
         made_at=verdict.made_at,
         expires_at=expires_at,
+        continuation=continuing.way if continuing is not None and continuing.expires_at is not None else None,
+        continues_until=continuing.expires_at if continuing is not None else None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import msgspec
@@ -89,20 +90,40 @@ def revoke_proofs(
     epoch: str | None = None,
 ) -> int:
     """Revokes the process's proofs that match every part given, as of ``at``; returns how many that were."""
-    table = schema.proof
-    change = update(table).where(table.c.revoked_at.is_(None), table.c.process == process).values(revoked_at=at)
     parts = {
+        "process": process,
         "upstream": upstream,
         "fingerprint": fingerprint,
         "prompt_version": prompt_version,
         "grader": grader,
         "epoch": epoch,
     }
+    return _change(store, parts, revoked_at=at)
+
+
+def end_continuations(
+    store: Store, *, process: str, upstream: str, fingerprint: str, prompt_version: str, grader: str, epoch: str
+) -> int:
+    """The proofs that match stand, but no longer for going on with answers; returns how many that were."""
+    parts = {
+        "process": process,
+        "upstream": upstream,
+        "fingerprint": fingerprint,
+        "prompt_version": prompt_version,
+        "grader": grader,
+        "epoch": epoch,
+    }
+    return _change(store, parts, continuation=None, continues_until=None)
+
+
+def _change(store: Store, parts: Mapping[str, str | None], **values: object) -> int:
+    table = schema.proof
+    change = update(table).where(table.c.revoked_at.is_(None)).values(**values)
     for name, value in parts.items():
         if value is not None:
             change = change.where(table.c[name] == value)
     with store.write() as connection:
-        revoked = connection.execute(change).rowcount
-        if revoked:
+        changed = connection.execute(change).rowcount
+        if changed:
             bump(connection)
-    return revoked
+    return changed
