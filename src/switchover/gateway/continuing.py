@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from switchover.clock import Clock
 from switchover.dialects.going_on import ask_rest, limit_of, read_seam, shown, stops_of
@@ -34,6 +34,10 @@ class Rest(Stream):
         super().__init__(told.name, told.answer, told.decoder, told.translator)
         self._seam, self._join, self._before = seam, join, before
         self._heard = 0
+
+    def feeder(self) -> Callable[[bytes], bytes]:
+        """Every chunk is told anew, whatever dialect it is in."""
+        return self.take
 
     def take(self, data: bytes) -> bytes:
         """Frames that may be relayed."""

@@ -104,8 +104,7 @@ async def go_on(caller, speaks, what, places):
     whole, ways = recording(speaks, what), (Continuation.QUOTE, Continuation.PREFILL, Continuation.RAW)
     alone, begun = Rig(speaks), {}
     rigs = [(own, Rig(speaks, own, Midstream.CONTINUE, way)) for own in PATHS for way in ways[: WAYS_KNOWN[own]]]
-    for own, rig in rigs:
-        rig.upstreams["own"].script = (recording(own, "text").replace(*OTHERWISE[own]),)
+    rests = {own: recording(own, "text").replace(*OTHERWISE[own]) for own in PATHS}
     for place in places:
         (speaks_own, rig), way = rigs[place % len(rigs)], WAYS[place % len(WAYS)]
         vendor, own, came = rig.upstreams["vendor"], rig.upstreams["own"], reads(whole[:place], place)
@@ -114,6 +113,8 @@ async def go_on(caller, speaks, what, places):
             alone.upstreams["vendor"].script, alone.upstreams["vendor"].way = came, way
             begun[key] = (await alone.ask(caller))[1]
         vendor.script, vendor.way = came, way
+        # The rest comes at once, or each frame by itself.
+        own.script = frames(rests[speaks_own]) if place // len(rigs) % 2 else (rests[speaks_own],)
         asked, answered = vendor.asked, own.asked
         status, body = await rig.ask(caller)
         try:

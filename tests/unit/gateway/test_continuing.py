@@ -39,8 +39,10 @@ def told(*pieces, reason="stop", usage=(40, 7)):
     return stream(*[chunk(piece) for piece in pieces], chunk(reason=reason), last, b"data: [DONE]\n\n")
 
 
-def broken(*pieces, way=RESET):
-    return [*stream(*[chunk(piece) for piece in pieces], end=False), way]
+def broken(*pieces, hang=False):
+    """Ends without its terminal, which no SDK would notice, or hangs."""
+    told = stream(*[chunk(piece) for piece in pieces], end=not hang)
+    return [*told, HANG] if hang else told
 
 
 def serve(vendor, own, *, way=Continuation.QUOTE, mode=Midstream.CONTINUE, prices=False, cut_offs=(), kind="openai"):
@@ -90,7 +92,7 @@ def test_the_caller_gets_one_answer_and_the_record_has_both_parts():
         Outcome.COMPLETE, "own", "m", None,
     )  # fmt: skip
     first, second = found.attempts
-    assert (first.upstream, first.fault, first.usage.estimated) == ("vendor", "reset-midway", True)
+    assert (first.upstream, first.fault, first.usage.estimated) == ("vendor", "clean-end-too-soon", True)
     assert (second.upstream, second.fault, second.usage) == ("own", None, Usage(input=40, output=7))
     assert found.switched
     # The caller is told of the prompt once, and of all that was written.
@@ -208,7 +210,7 @@ def test_without_the_mode_or_the_proof_nobody_is_asked(mode):
         with served:
             assert ask(served, token)[:2] == ("Your claim is with", "raised upstream_cut")
         assert not own.seen
-    assert [one.fault for one in exchange(served).attempts] == ["reset-midway"]
+    assert [one.fault for one in exchange(served).attempts] == ["clean-end-too-soon"]
 
 
 def test_an_error_about_the_request_is_not_continued():
@@ -230,7 +232,7 @@ def test_nothing_is_continued_when_its_limit_is_used_up():
 
 
 def test_a_caller_who_leaves_while_the_rest_is_told_stops_whoever_tells_it():
-    with ScriptedServer(broken("Your claim ")) as vendor, ScriptedServer(broken("is", way=HANG)) as own:
+    with ScriptedServer(broken("Your claim ")) as vendor, ScriptedServer(broken("is", hang=True)) as own:
         served, token = serve(vendor, own)
         with served:
             text = json.dumps({"model": "p", "messages": SAY, "stream": True})
@@ -243,7 +245,7 @@ def test_a_caller_who_leaves_while_the_rest_is_told_stops_whoever_tells_it():
             assert own.departed.wait(5)
     found = exchange(served)
     assert found.outcome is Outcome.ABANDONED
-    assert [(one.upstream, one.fault) for one in found.attempts] == [("vendor", "reset-midway"), ("own", None)]
+    assert [(one.upstream, one.fault) for one in found.attempts] == [("vendor", "clean-end-too-soon"), ("own", None)]
     assert found.attempts[1].usage.estimated
 
 
