@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -52,12 +53,14 @@ def engine(tmp_path_factory):
 
 
 def test_the_engine_goes_on_with_what_the_vendor_began_and_the_client_sees_one_answer(engine):
-    begun = b'data: {"id":"v1","model":"big","choices":[{"index":0,"delta":{"role":"assistant","content":"%b"}}]}\n\n'
+    delta = {"role": "assistant", "content": SENT}
+    told = {"id": "v1", "object": "chat.completion.chunk", "created": 1, "model": "big"}
+    begun = b"data: %b\n\n" % json.dumps({**told, "choices": [{"index": 0, "delta": delta}]}).encode()
     process = Process(
         name="p", owner="o", criticality=Criticality.CRITICAL, data=DataClass.INTERNAL, baseline="vendor",
         fallbacks=("own",), midstream=Midstream.CONTINUE,
     )  # fmt: skip
-    with ScriptedServer(stream(begun % SENT.encode())) as vendor:
+    with ScriptedServer(stream(begun)) as vendor:
         snapshot, token = register(
             process, [spec("vendor", vendor.url), OWN], proven=("own",), continuation=Continuation.PREFILL
         )
