@@ -15,8 +15,8 @@ from switchover.domain.process import Midstream
 from switchover.planning import BreakerState
 from switchover.testing.clock import FastClock
 
-# An answer without end has no rest.
-NOT_CONTINUED = frozenset(["runaway-output"])
+# What came out of order came after the answer's finish reason: there is no rest.
+NOT_CONTINUED = frozenset([("events-out-of-order", "chat")])
 # Breakers open at five failures in a row.
 OPENS_AFTER = 5
 # Seconds that are waited for, such as those of a Retry-After, pass so much faster.
@@ -59,7 +59,7 @@ def _is_midway(result: Result) -> bool:
 
 
 def _judge_continued(result: Result, said: Said) -> None:
-    if result.row.id in NOT_CONTINUED:
+    if (result.row.id, result.dialect) in NOT_CONTINUED:
         result.note("in mode continue", "an error frame", said, said.in_band)
     else:
         behind = said.answered and said.text.endswith(OWN) and said.text != OWN

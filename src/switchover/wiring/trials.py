@@ -22,7 +22,7 @@ from switchover.egress import Client
 from switchover.errors import NotFound
 from switchover.graders import grader
 from switchover.processes.own import OwnChild, engine_child, healthy, student_child
-from switchover.rehearsal.run import Order, Progress, rehearse
+from switchover.rehearsal import Order, Progress, rehearse
 from switchover.store import Store, artefacts
 from switchover.store import exchanges as exchange_rows
 from switchover.store import prompt_versions as version_rows
