@@ -17,7 +17,7 @@ from switchover.store import Store
 from switchover.store.indexing import save_exchanges
 from switchover.store.prompt_versions import save_prompt_version
 from switchover.store.proofs import proofs
-from switchover.store.register import build_snapshot
+from switchover.store.register import build_snapshot, read_snapshot, write_snapshot
 from switchover.store.trials import scored_cases
 from switchover.testing.builders import (
     NOW,
@@ -105,7 +105,7 @@ def attempt_of(store):
     return plan(snapshot, PROCESS.name, NOW).attempts[1]
 
 
-def test_the_proof_says_how_and_until_when_the_candidate_goes_on_and_the_plan_admits_it(store):
+def test_the_proof_says_how_and_until_when_the_candidate_goes_on_and_the_plan_admits_it(store, tmp_path):
     engine = Engine()
     verdict = run(store, engine.continuer())
     continuing = verdict.evidence.continuing
@@ -115,6 +115,10 @@ def test_the_proof_says_how_and_until_when_the_candidate_goes_on_and_the_plan_ad
     [proof] = proofs(store, PROCESS.name, now=NOW)
     assert (proof.continuation, proof.continues_until) == (Continuation.PREFILL, continuing.expires_at)
     assert attempt_of(store).continuation is Continuation.PREFILL
+    # Workers know it from the snapshot's file.
+    snapshot = build_snapshot(store, make_settings(processes={PROCESS.name: PROCESS}), {}, NOW)
+    write_snapshot(tmp_path / "snapshot.json", snapshot)
+    assert read_snapshot(tmp_path / "snapshot.json").proofs == (proof,)
 
 
 def test_the_cell_has_the_ledger_that_it_would_have_in_another_mode(store):
