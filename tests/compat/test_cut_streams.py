@@ -1,8 +1,8 @@
 """A stream cut at any byte: a caller never takes what came for complete.
 
 Every byte of every recording is cut by ``cutting``, for callers of each dialect, with and without a replacement behind,
-and where all is held back: through the real gateway without sockets, judged by the bytes and by official clients. A
-spread of places is cut here over real connections to the real server.
+where all is held back, and where a replacement goes on with what was sent: through the real gateway without sockets,
+judged by the bytes and by official clients. A spread of places is cut here over real connections to the real server.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ LAST = {
 }
 
 
-def test_cut_at_every_byte_it_is_whole_or_switched_or_says_that_it_is_not():
+def test_cut_at_every_byte_it_is_whole_or_switched_or_continued_or_says_that_it_is_not():
     # Processes use both cores.
     path = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     run = [sys.executable, str(HERE / "cutting")]

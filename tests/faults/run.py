@@ -12,9 +12,13 @@ from result import Result
 from stage import DEADLINE_S, OWN, OWN_IN_FORM, Said, Stage, staged
 from wires import WIRES
 
+from switchover.domain.candidate import Continuation
+from switchover.domain.process import Midstream
 from switchover.planning import BreakerState
 from switchover.testing.clock import FastClock
 
+# What came out of order came after the answer's finish reason: there is no rest.
+NOT_CONTINUED = frozenset([("events-out-of-order", "chat")])
 # Breakers open at five failures in a row.
 OPENS_AFTER = 5
 # Seconds that are waited for, such as those of a Retry-After, pass so much faster.
@@ -47,7 +51,24 @@ def run(row: Row, dialect: str, *, streamed: bool, places: Mapping[str, str]) ->
             _judge_slow(result, stage, injection)
     if row.id in MORE:
         MORE[row.id](result)
+    if _is_midway(result):
+        terms = {"midstream": Midstream.CONTINUE, "continuation": Continuation.QUOTE}
+        with staged(dialect, script, backed=True, streamed=True, clock=clock, url=url, **terms) as stage:
+            _judge_continued(result, stage.ask(streamed=True, **injection.more))
     return result
+
+
+def _is_midway(result: Result) -> bool:
+    """Whether something had been relayed when it broke, so that the process's mode applies."""
+    return result.streamed and result.row.failover == "midstream" and not INJECTIONS[result.row.id].before
+
+
+def _judge_continued(result: Result, said: Said) -> None:
+    if (result.row.id, result.dialect) in NOT_CONTINUED:
+        result.note("in mode continue", "an error frame", said, said.in_band)
+    else:
+        behind = said.answered and said.text.endswith(OWN) and said.text != OWN
+        result.note("in mode continue", "the replacement goes on with it", said, behind)
 
 
 def _judge_caller(result: Result, said: Said) -> None:
@@ -68,7 +89,7 @@ def _judge_caller(result: Result, said: Said) -> None:
 def _judge_tries(result: Result, stage: Stage, reaches: bool) -> None:
     row = result.row
     wanted = 2 if row.retry == "after-wait" else tries(row)
-    midway = result.streamed and row.failover == "midstream" and not INJECTIONS[row.id].before
+    midway = _is_midway(result)
     if reaches:
         got = len(stage.vendor.seen)
         result.note("calls", 1 if midway else wanted, got, got == (1 if midway else wanted))

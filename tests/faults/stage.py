@@ -14,6 +14,7 @@ from injectors import good
 from wires import WIRES, Wire
 
 from switchover.clock import Clock
+from switchover.domain.candidate import Continuation
 from switchover.domain.ports import Upstream
 from switchover.domain.process import Criticality, DataClass, Process
 from switchover.planning import BreakerState
@@ -125,11 +126,12 @@ def staged(
     url: str | None = None, own_text: str = OWN,
     wrap: Callable[[Upstream], Upstream] | None = None,
     model: str = "vendor-model",
+    continuation: Continuation | None = None,
     **changes: Any,
 ) -> Iterator[Stage]:  # fmt: skip
     """A stage whose upstream plays ``script`` (or is at ``url``) and is asked for ``model``.
 
-    ``changes`` are fields of its process.
+    ``changes`` are fields of its process; ``continuation``: how the replacement was shown to go on with an answer.
     """
     wire = WIRES[dialect]
     with ScriptedServer(script) as vendor, ScriptedServer(good(wire, streamed, own_text)) as own:
@@ -139,7 +141,8 @@ def staged(
         )  # fmt: skip
         asked = spec("vendor", url or vendor.url, model=model, **KINDS[dialect])
         upstreams = [asked, spec("own", own.url, **KINDS[dialect])]
-        snapshot, token = register(replace(process, **changes), upstreams, proven=("own",) if backed else ())
+        proven = ("own",) if backed else ()
+        snapshot, token = register(replace(process, **changes), upstreams, proven=proven, continuation=continuation)
         with ServedGateway(snapshot, clock=clock, wrap=wrap) as served:
             yield Stage(wire, vendor, own, served, token)
 

@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from switchover.domain.cut_off import Target
+from switchover.domain.process import Midstream
 from switchover.errors import OperatorError
+from switchover.planning import cannot_continue
 from switchover.planning.breaker import BreakerState
 from switchover.planning.plan import Attempt, Plan
 from switchover.wiring import explanation
@@ -103,6 +105,15 @@ def acting(found: Explanation, lost: Sequence[Target]) -> Iterator[str]:
         yield f"supposed: {target} is lost"
 
 
+def midway(attempt: Attempt) -> str:
+    """What this upstream does with an answer that another one broke off, where the process continues answers."""
+    why = cannot_continue(attempt)
+    if not why and attempt.proof is not None:
+        until = moment(attempt.proof.continues_until)
+        return f"may continue a broken answer, by {attempt.continuation}, shown until {until} UTC"
+    return f"continues no answer, so that a broken one ends in an error: {why}"
+
+
 @app.callback(invoke_without_command=True)
 def explain(
     process: Annotated[str, typer.Argument(help="The process.")],
@@ -121,7 +132,8 @@ def explain(
     Under a running gateway its breakers and engines count as they are. Exit 3 if nothing would answer.
     """
     found = settings(config)
-    name = process_named(found, process).name
+    process_of = process_named(found, process)
+    name = process_of.name
     lost = tuple(target_from(text) for text in without or ())
     explained = explanation.explain(found, name, lost, frozenset(need.value for need in needs or ()))
     plan = explained.plan
@@ -132,6 +144,8 @@ def explain(
         print(f"{name}{standing(explained, lost)}:")
         for position, attempt in enumerate(plan.attempts, 1):
             print(f"  {position}. {attempt.upstream.name} ({attempt.upstream.model}): {why(attempt)}")
+            if process_of.midstream is Midstream.CONTINUE and attempt.proof is not None:
+                print(f"     {midway(attempt)}")
         if not plan.attempts:
             print("  nothing would answer: callers get a clear error")
         for skipped in plan.skipped:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from switchover.domain.candidate import State, Verdict
+from switchover.domain.candidate import Continuing, State, Verdict
 from switchover.rehearsal.run import Progress as Step
 from switchover.wiring import trials
 
@@ -55,12 +55,25 @@ def rehearse(
         raise typer.Exit(3)
 
 
+def continuing_line(continuing: Continuing) -> str:
+    """The verdict on going on with answers that broke off, in one line."""
+    told = str(continuing.state)
+    if continuing.way is not None:
+        told += f", by {continuing.way}"
+    if continuing.evidence is not None:
+        part = continuing.evidence
+        told += f", {part.replays} cut answers, bounds [{part.lower:+.2f}, {part.upper:+.2f}]"
+    return f"{told} ({visible(continuing.reason)})" if continuing.reason else told
+
+
 def print_verdict(verdict: Verdict) -> None:
     """The verdict with its slices and what it must be read beside."""
     console().print(table([verdict]))
     evidence = verdict.evidence
     for part in evidence.slices:
         print(f"  slice {part.name}: {part.replays} replays, bounds [{part.lower:+.2f}, {part.upper:+.2f}]")
+    if evidence.continuing is not None:
+        print(f"  continuing broken answers: {continuing_line(evidence.continuing)}")
     for what, value in (
         ("candidate agrees with the record", evidence.candidate_score),
         ("baseline agrees with itself", evidence.baseline_self_agreement),

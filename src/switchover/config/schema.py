@@ -237,7 +237,12 @@ class ProcessSection(Section):
     rto: Duration = Field(default=300.0, description="Longest time it may be without answers.")
     baseline: str = Field(description="The upstream that serves today.")
     fallbacks: tuple[str, ...] = Field(default=(), description="Tried in order, each only with a proof in date.")
-    midstream: Literal["stop", "hold"] = Field(default="stop", description="What to do when an answer breaks midway.")
+    midstream: Literal["stop", "hold", "continue"] = Field(
+        default="stop",
+        description="What to do when an answer breaks midway: `stop` ends it with an error, `hold` sends nothing "
+        "before it is whole, `continue` lets a replacement go on with it that is proven to; see "
+        "[Continuing an answer](../explanation/continuing.md).",
+    )
     accept_provisional: bool = Field(default=False, description="Also fail over to a PROVISIONAL replacement.")
     first_content_timeout: Duration = Field(default=30.0, description="Longest wait for the first content.")
     exact: bool = Field(

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import genai_prices
 
-from switchover.domain.exchange import Exchange, Usage
+from switchover.domain.exchange import AttemptRecord, Exchange, Usage
 from switchover.domain.process import UpstreamSpec
 
 PER_MILLION = Decimal(1_000_000)
@@ -35,8 +35,12 @@ def price_exchange(exchange: Exchange, upstreams: Mapping[str, UpstreamSpec]) ->
     """What the upstreams charge for this exchange, with ``upstreams`` as they are configured now.
 
     A try that broke after its upstream had accepted the call may be billed, and nobody told us for how much: a gap,
-    never zero. A call that no upstream accepted costs nothing.
+    never zero. A call that no upstream accepted costs nothing. Where several upstreams told one answer, each part is
+    priced by itself.
     """
+    parts = [one for one in exchange.attempts if one.usage is not None]
+    if parts:
+        return _priced_together(parts, upstreams, exchange.started_at)
     # The last try of an answered exchange is the answer itself; its usage is the exchange's.
     tries = exchange.attempts if exchange.upstream is None else exchange.attempts[:-1]
     broken = [a.upstream for a in tries if a.fault is not None and a.status is not None and a.status < 400]
@@ -50,7 +54,7 @@ def price_exchange(exchange: Exchange, upstreams: Mapping[str, UpstreamSpec]) ->
         return Priced(None, "", gap=f"{exchange.upstream} is not configured any more")
     asked = next((a.model for a in reversed(exchange.attempts) if a.upstream == spec.name), spec.model)
     if asked != spec.model:
-        return Priced(None, "", gap=f"{spec.name} answered with {asked} then, and is configured with another model now")
+        return Priced(None, "", gap=_other_model(spec, asked))
     if exchange.fault is not None:
         return Priced(None, "", gap=f"{spec.name} answered with another model than {asked}, whose price is not known")
     if spec.is_own:
@@ -59,6 +63,32 @@ def price_exchange(exchange: Exchange, upstreams: Mapping[str, UpstreamSpec]) ->
         return Priced(None, "", gap=f"{spec.name} reported no usage")
     priced = price_call(spec, exchange.usage, exchange.started_at)
     return priced if priced.amount is None or unknown is None else replace(priced, gap=unknown)
+
+
+def _priced_together(parts: list[AttemptRecord], upstreams: Mapping[str, UpstreamSpec], at: float) -> Priced:
+    """What the parts of one answer cost; those that have no price are the gap beside it."""
+    priced = [_priced_part(part, upstreams, at) for part in parts]
+    amounts = [one.amount for one in priced if one.amount is not None]
+    gaps = tuple(dict.fromkeys(one.gap for one in priced if one.gap is not None))
+    return Priced(
+        sum(amounts, Decimal(0)) if amounts else None,
+        " and ".join(dict.fromkeys(one.source for one in priced if one.amount is not None)),
+        gap=" and ".join(gaps) or None,
+        estimated=any(one.estimated for one in priced),
+    )
+
+
+def _priced_part(part: AttemptRecord, upstreams: Mapping[str, UpstreamSpec], at: float) -> Priced:
+    spec = upstreams.get(part.upstream)
+    if spec is None or part.usage is None:
+        return Priced(None, "", gap=f"{part.upstream} is not configured any more")
+    if part.model != spec.model:
+        return Priced(None, "", gap=_other_model(spec, part.model))
+    return Priced(None, "", gap=_own(spec)) if spec.is_own else price_call(spec, part.usage, at)
+
+
+def _other_model(spec: UpstreamSpec, model: str) -> str:
+    return f"{spec.name} answered with {model} then, and is configured with another model now"
 
 
 def price_call(spec: UpstreamSpec, usage: Usage, at: float) -> Priced:

@@ -64,6 +64,7 @@ class WireDelta(msgspec.Struct):
     partial_json: str | None = None
     thinking: str | None = None
     stop_reason: str | None = None
+    stop_sequence: str | None = None
 
 
 class WireEvent(msgspec.Struct):

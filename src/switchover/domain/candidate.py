@@ -136,9 +136,38 @@ class SliceEvidence:
     log_e_not_ready: float
 
 
+class Continuation(StrEnum):
+    """How a replacement is asked to go on with an answer that broke off; ``facts/faults.yaml``, midstream.how_in_order.
+
+    Raw: the engine goes on with the assistant's tokens (``continue_final_message``). Prefill: a last message of the
+    assistant's. Quote: a user turn that quotes the beginning as data and asks for the rest.
+    """
+
+    RAW = "raw"
+    PREFILL = "prefill"
+    QUOTE = "quote"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Continuing:
+    """The verdict on going on with answers that broke off: a ledger of its own, which the overall one knows nothing of.
+
+    ``way`` is None for a candidate that can't be asked to, for the ``reason`` given.
+    """
+
+    state: State
+    way: Continuation | None
+    evidence: SliceEvidence | None
+    expires_at: float | None = None
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """The numbers behind a verdict. ``still_needed`` estimates replays to READY, None where it can't be estimated."""
+    """The numbers behind a verdict. ``still_needed`` estimates replays to READY, None where it can't be estimated.
+
+    ``continuing`` is None where the process does not continue answers.
+    """
 
     overall: SliceEvidence
     slices: tuple[SliceEvidence, ...]
@@ -149,6 +178,7 @@ class Evidence:
     anchor_score: float | None
     still_needed: int | None
     reasons: tuple[str, ...]
+    continuing: Continuing | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +198,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """A READY (or PROVISIONAL) verdict in date, for this model, prompt and traffic."""
+    """A READY (or PROVISIONAL) verdict in date, for this model, prompt and traffic.
+
+    ``continuation`` is how the replacement was shown to go on with answers that broke off, in date until
+    ``continues_until``; None where that was not shown.
+    """
 
     id: str
     process: str
@@ -183,6 +217,8 @@ class Proof:
     replays: int
     made_at: float
     expires_at: float
+    continuation: Continuation | None = None
+    continues_until: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

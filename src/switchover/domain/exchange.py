@@ -33,7 +33,8 @@ class Usage:
 class AttemptRecord:
     """One try at one upstream. ``fault`` is the id of ``facts/faults.yaml``, or None when it answered as asked.
 
-    The last try of an answered exchange has one where another model answered: the exchange's ``model``.
+    The last try of an answered exchange has one where another model answered: the exchange's ``model``. ``usage`` is
+    only there where several upstreams told one answer: what each of them billed for its part.
     """
 
     upstream: str
@@ -43,6 +44,7 @@ class AttemptRecord:
     elapsed_ms: float
     prompt_version: str | None = None
     cut_off: str | None = None
+    usage: Usage | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -35,6 +35,7 @@ class Midstream(StrEnum):
 
     STOP = "stop"
     HOLD = "hold"
+    CONTINUE = "continue"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,8 @@ CUTS = {"tool": "tool-call-cut", "reasoning": "reasoning-cut"}
 MAX_ERROR_BYTES = 65_536
 MAX_ANSWER_BYTES = 33_554_432
 Artefacts = Callable[[str], bytes]
+# From an upstream to the same in the dialect it is to be asked in, the request, and what had to be left out of it.
+AskWith = Callable[[Upstream], tuple[Upstream, bytes, tuple[str, ...]]]
 
 
 @dataclass(slots=True)
@@ -79,6 +81,14 @@ class Stream:
     answer: Answer
     decoder: FrameDecoder
     translator: StreamTranslator | None
+
+    def feeder(self) -> Callable[[bytes], bytes]:
+        """What each chunk goes through: :meth:`take`, or less where that is the same."""
+        return self.decoder.feed if self.translator is None else self.take
+
+    def used(self) -> Usage | None:
+        """What the caller is told that the answer used."""
+        return self.decoder.usage
 
     def take(self, data: bytes) -> bytes:
         """Frames that may be relayed."""
@@ -176,7 +186,14 @@ def ask(call: Call, upstream: Upstream, body: bytes, cut: CutOff | None, number:
 
 
 async def open_answer(
-    call: Call, attempt: Attempt, upstream: Upstream, answer: Answer, dropped: tuple[str, ...], asked: bytes
+    call: Call,
+    attempt: Attempt,
+    upstream: Upstream,
+    answer: Answer,
+    dropped: tuple[str, ...],
+    asked: bytes,
+    *,
+    may_be_empty: bool = False,
 ) -> Opened:
     """Reads an answer up to its commit point, or to its end where nothing may be relayed before.
 
@@ -191,7 +208,7 @@ async def open_answer(
         raise error
     source = DIALECTS[upstream.dialect]
     if call.peek.stream:
-        return await _open_stream(call, attempt, upstream, answer, source, dropped, asked)
+        return await _open_stream(call, attempt, upstream, answer, source, dropped, asked, may_be_empty)
     body = await answer.whole(MAX_ANSWER_BYTES)
     if body is None:
         raise Malformed("the answer is too big", fault="frame-too-big")
@@ -218,6 +235,7 @@ async def _open_stream(
     source: AnyDialect,
     dropped: tuple[str, ...],
     asked: bytes,
+    may_be_empty: bool,
 ) -> Opened:
     if "text/event-stream" not in answer.headers.get("content-type", ""):
         raise Malformed(f"{upstream.name} sent no event stream", fault="wrong-content-type")
@@ -245,7 +263,7 @@ async def _open_stream(
         ready.append(stream.end())
     except Cut as cut:
         raise stream.named(cut, call) from cut
-    if decoder.is_empty:
+    if decoder.is_empty and (decoder.reasoned or not may_be_empty):
         raise nothing(upstream.name, reasoned=decoder.reasoned)
     body = b"".join(ready)
     if call.peek.needs & FORMED:

@@ -15,7 +15,7 @@ from switchover.errors import BadRequest, NoUpstream, OutOfTime, RateLimited, To
 from switchover.planning import Attempt, Board, BreakerState, Plan, Queues, Timers
 
 from .admit import Call
-from .attempt import Artefacts, Opened, ask, meets, open_answer, render, speaking
+from .attempt import Artefacts, AskWith, Opened, ask, meets, open_answer, render, speaking
 from .guard import OUT_OF_TIME, TICK_S, TOO_SLOW, Guard
 from .identity import FELL_BACK, Identity
 
@@ -96,7 +96,7 @@ class Failover:
                     break
                 last = place == final or len(records) == MAX_ATTEMPTS - 1
                 try:
-                    opened = await self._try(call, attempt, guard, records, last)
+                    opened = await self.try_one(call, attempt, guard, records, last)
                 except BadRequest as error:
                     refused = refused or error
                     break
@@ -132,14 +132,24 @@ class Failover:
         if attempt is None:
             return None
         try:
-            return await self._try(call, attempt, guard, records, last=True)
+            return await self.try_one(call, attempt, guard, records, last=True)
         except UpstreamError as error:
             errors.append(error)
         return None
 
-    async def _try(
-        self, call: Call, attempt: Attempt, guard: Guard, records: list[AttemptRecord], last: bool
+    async def try_one(
+        self,
+        call: Call,
+        attempt: Attempt,
+        guard: Guard,
+        records: list[AttemptRecord],
+        last: bool,
+        ask_with: AskWith | None = None,
     ) -> Opened | None:
+        """One attempt, up to its commit point; None when somebody else probes its upstream just now.
+
+        ``ask_with`` makes another request of it, for the rest of an answer: that may be empty. Raises as :meth:`walk`.
+        """
         spec, clock = attempt.upstream, self._clock
         board, begun = self.board_for(attempt, call.id), clock.monotonic()
         left = call.deadline - begun
@@ -167,10 +177,14 @@ class Failover:
             if spec.kind == "local":
                 self.queues.enter(spec, call.process.criticality)
                 queued = True
-            upstream = speaking(self._upstream(spec), call, attempt)
-            body, dropped = render(call, attempt, upstream.dialect, self._artefacts)
+            if ask_with is None:
+                upstream = speaking(self._upstream(spec), call, attempt)
+                body, dropped = render(call, attempt, upstream.dialect, self._artefacts)
+            else:
+                upstream, body, dropped = ask_with(self._upstream(spec))
             answer = await ask(call, upstream, body, cut, len(records) + 1)
-            made = await open_answer(call, attempt, upstream, answer, dropped, body)
+            rest = ask_with is not None
+            made = await open_answer(call, attempt, upstream, answer, dropped, body, may_be_empty=rest)
             self._identity.check(call, spec, made)
             opened = made
         except UpstreamError as error:

@@ -6,18 +6,20 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from switchover.clock import Clock
 from switchover.domain.exchange import AttemptRecord, Exchange, Outcome
 from switchover.domain.model_name import LONGEST
 from switchover.domain.ports import Upstream
-from switchover.domain.process import UpstreamSpec
+from switchover.domain.process import Midstream, UpstreamSpec
 from switchover.errors import Stalled, SwitchoverError, UpstreamError
 from switchover.planning import Plan
 
 from .admit import LOOPBACK, MAX_BODY_BYTES, AnyDialect, Call, Door, Head, check_route, new_id, read_head, routes_of
 from .attempt import Artefacts, Opened
 from .caller import Caller, line
+from .continuing import GoingOn, Rest
 from .export import Tracer
 from .failover import Failover, OnHeld
 from .guard import Guard, Watch
@@ -103,6 +105,7 @@ class Gateway:
             follow=lambda snapshot: self.plans.follow(snapshot, self.failover),
             moved=self.neighbours.hurry,
         )
+        self.going_on = GoingOn(self.failover, clock, artefacts)
 
     async def handle(self, caller: Caller, dialect: AnyDialect) -> None:
         """One request to a model, from its head to its record."""
@@ -148,12 +151,13 @@ class Gateway:
                 sent.outcome = Outcome.COMPLETE
             else:
                 idle = self.failover.timers.idle(opened.attempt.upstream, len(call.body))
-                upstream = opened.attempt.upstream.name
-                gaps = self.metrics.gaps(call.process.name, upstream, call.dialect.name)
+                go_on = None
+                if call.process.midstream == Midstream.CONTINUE:
+                    go_on = partial(self._go_on, call, opened, sent, attempts, guard)
+                pace = self._pace(call, opened)
                 self.metrics.streams += 1
                 try:
-                    pace = Pace(gaps, self.clock.monotonic)
-                    await send_stream(caller, sent, call, opened, opened.stream, guard, lines, pace, idle)
+                    await send_stream(caller, sent, call, opened, opened.stream, guard, lines, pace, idle, go_on)
                 finally:
                     self.metrics.streams -= 1
         except SwitchoverError as error:
@@ -184,6 +188,33 @@ class Gateway:
         """The plan as things stand now."""
         return self.plans.plan_for(call, self.source.current, self.failover)
 
+    async def _go_on(
+        self,
+        call: Call,
+        opened: Opened,
+        sent: Sent,
+        attempts: list[AttemptRecord],
+        guard: Guard,
+        error: UpstreamError,
+    ) -> tuple[Opened, Pace, float | None] | None:
+        """Whoever tells the rest of an answer that broke off, its pace and how long it may be silent; None: nobody."""
+        # Counted first, so that the plan knows.
+        self._broke(call, opened, sent, attempts, error)
+        silent = (sent.silence or 0.0) if isinstance(error, Stalled) else 0.0
+        try:
+            plan = self._plan(call)
+        except SwitchoverError:
+            return None
+        rest = await self.going_on.rest(call, opened, error, sent.parts, silent, plan, guard, attempts)
+        if rest is None:
+            return None
+        return rest, self._pace(call, rest), self.failover.timers.idle(rest.attempt.upstream, len(call.body))
+
+    def _pace(self, call: Call, opened: Opened) -> Pace:
+        """Counts the gaps of a stream from now on."""
+        upstream = opened.attempt.upstream.name
+        return Pace(self.metrics.gaps(call.process.name, upstream, call.dialect.name), self.clock.monotonic)
+
     def _settle(
         self,
         call: Call,
@@ -195,18 +226,21 @@ class Gateway:
     ) -> None:
         """Counts and records how it ended; stops an upstream that is still sending."""
         model, usage = (opened.model, opened.usage) if opened else (None, None)
+        for one in (opened, sent.rest):
+            if one is not None and one.stream is not None and one.attempt.upstream.kind == "local":
+                self.failover.queues.leave(one.attempt.upstream)
+        opened = sent.rest or opened
         if opened is not None and opened.stream is not None:
-            decoder = opened.stream.decoder
-            if opened.attempt.upstream.kind == "local":
-                self.failover.queues.leave(opened.attempt.upstream)
+            stream, decoder = opened.stream, opened.stream.decoder
             if sent.outcome is not Outcome.COMPLETE:
-                opened.stream.answer.close()
-            model, usage = decoder.model or opened.attempt.upstream.model, decoder.usage
+                stream.answer.close()
+            model, usage = decoder.model or opened.attempt.upstream.model, stream.used()
+            if isinstance(stream, Rest):
+                attempts[-1].usage = stream.own_usage()
             if sent.error is not None:
                 code = sent.error.code
-                self._cut(call, opened, attempts, sent.error)
-                if isinstance(sent.error, Stalled):
-                    self.failover.paused(call, opened, sent.silence)
+                if not sent.counted:
+                    self._broke(call, opened, sent, attempts, sent.error)
             elif sent.outcome is Outcome.COMPLETE:
                 if opened.swapped is None:
                     board = self.failover.board_for(opened.attempt, call.id)
@@ -254,8 +288,13 @@ class Gateway:
             usage=usage,
         )
 
-    def _cut(self, call: Call, opened: Opened, attempts: list[AttemptRecord], error: UpstreamError) -> None:
-        """Notes that the last attempt broke off after the commit point."""
+    def _broke(
+        self, call: Call, opened: Opened, sent: Sent, attempts: list[AttemptRecord], error: UpstreamError
+    ) -> None:
+        """Counts and notes that the last attempt broke off after the commit point."""
+        sent.counted = True
+        if isinstance(error, Stalled):
+            self.failover.paused(call, opened, sent.silence)
         self.failover.failed(opened.attempt, call.id, error)
         last = attempts[-1]
         attempts[-1] = AttemptRecord(
@@ -266,6 +305,7 @@ class Gateway:
             elapsed_ms=(self.clock.monotonic() - call.begun) * 1000,
             prompt_version=last.prompt_version,
             cut_off=last.cut_off,
+            usage=last.usage,
         )
 
     def _headers(self, call: Call, attempts: list[AttemptRecord], opened: Opened | None) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from switchover.dialects.sse import FrameDecoder
@@ -56,7 +56,10 @@ class Pace:
 
 @dataclass(slots=True)
 class Sent:
-    """What reached the caller: the tee, and how it ended. ``silence``: the longest between two content events."""
+    """What reached the caller: the tee, and how it ended. ``silence``: the longest between two content events.
+
+    ``rest``: who went on with an answer that had broken off. ``counted``: the break was counted against its upstream.
+    """
 
     status: int
     outcome: Outcome = Outcome.ABANDONED
@@ -64,6 +67,12 @@ class Sent:
     error: UpstreamError | None = None
     begun: bool = False
     silence: float | None = None
+    rest: Opened | None = None
+    counted: bool = False
+
+
+# The rest of an answer that broke off, and the learned time for which whoever tells it may be silent.
+GoOn = Callable[[UpstreamError], Awaitable[tuple[Opened, Pace, float | None] | None]]
 
 
 def send_whole(caller: Caller, sent: Sent, body: bytes, lines: bytes) -> None:
@@ -94,10 +103,12 @@ async def send_stream(
     lines: bytes,
     pace: Pace,
     idle: float | None = None,
+    go_on: GoOn | None = None,
 ) -> None:
     """Sends a streamed answer that passed the commit point, to its end. Sets ``sent.error`` when it broke off.
 
-    ``pace`` counts the gaps in it; ``idle``: the learned time it may be silent.
+    ``pace`` counts the gaps in it; ``idle``: the learned time it may be silent. ``go_on`` finds whoever tells the rest
+    of an answer that broke off.
     """
     sent.begun = True
     caller.begin(sent.status, lines + EVENTS)
@@ -105,6 +116,14 @@ async def send_stream(
     if not opened.whole:
         flow = Flow(caller, sent.parts, stream, guard, min(idle or IDLE_S, IDLE_S), pace)
         last = await _follow(flow, sent, call, opened.ready, stream, guard)
+        found = await go_on(sent.error) if go_on is not None and sent.error is not None else None
+        if found is not None and found[0].stream is not None:
+            rest, pace, idle = found
+            sent.rest, sent.error, sent.counted = rest, None, False
+            stream, last = found[0].stream, rest.ready
+            if not rest.whole:
+                flow = Flow(caller, sent.parts, stream, guard, min(idle or IDLE_S, IDLE_S), pace)
+                last = await _follow(flow, sent, call, rest.ready, stream, guard)
     if last:
         sent.parts.append(last)
     caller.end(last)
@@ -144,7 +163,7 @@ class Flow:
     ) -> None:
         self._caller, self._parts, self._stream, self._guard = caller, parts, stream, guard
         self._decoder: FrameDecoder = stream.decoder
-        self._feed = stream.decoder.feed if stream.translator is None else stream.take
+        self._feed = stream.feeder()
         self._progressed, self._idle, self._pace = stream.decoder.progressed, idle, pace
         self.over: asyncio.Future[None] = guard.loop.create_future()
         caller.on_room = self._room

@@ -1,8 +1,22 @@
 """Process, health, cut-offs and proofs → attempts."""
 
 from .breaker import Board, BreakerState
+from .continuing import Broken, GoingOn, cannot_continue, may_go_on
 from .plan import Attempt, Plan, Skipped, plan
 from .queues import Queues
 from .timers import Timers
 
-__all__ = ["Attempt", "Board", "BreakerState", "Plan", "Queues", "Skipped", "Timers", "plan"]
+__all__ = [
+    "Attempt",
+    "Board",
+    "BreakerState",
+    "Broken",
+    "GoingOn",
+    "Plan",
+    "Queues",
+    "Skipped",
+    "Timers",
+    "cannot_continue",
+    "may_go_on",
+    "plan",
+]

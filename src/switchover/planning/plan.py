@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from switchover.domain.candidate import PromptVersion, Proof, State, fingerprint, templates_apart
+from switchover.domain.candidate import Continuation, PromptVersion, Proof, State, fingerprint, templates_apart
 from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.process import Process, UpstreamSpec
 from switchover.domain.register import Snapshot
@@ -29,7 +29,8 @@ class Attempt:
 
     ``proof`` is None for the baseline, which needs none. ``held``: the proof has lapsed, but was in date when the
     baseline was lost. ``drill_cut`` wraps the upstream in a fault for its share of the traffic. ``doubt``: why its
-    proofs would be suspended, for a baseline, which serves all the same.
+    proofs would be suspended, for a baseline, which serves all the same. ``continuation`` is how it may be asked to go
+    on with an answer that broke off, None where no proof in date shows that it can.
     """
 
     upstream: UpstreamSpec
@@ -38,6 +39,7 @@ class Attempt:
     drill_cut: CutOff | None = None
     held: bool = False
     doubt: str | None = None
+    continuation: Continuation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,14 @@ def _proven(snapshot: Snapshot, process: Process, spec: UpstreamSpec, now: float
         return None
     best = max(fitting, key=lambda p: (p.expires_at > now, p.made_at, p.id))
     version = snapshot.prompt_versions[best.prompt_version]
-    return replace(attempt, proof=best, prompt_version=version, held=best.expires_at <= now)
+    continues = best.continues_until is not None and now < _held_until(snapshot, process, best.continues_until)
+    return replace(
+        attempt,
+        proof=best,
+        prompt_version=version,
+        held=best.expires_at <= now,
+        continuation=best.continuation if continues else None,
+    )
 
 
 def _fitting(snapshot: Snapshot, process: Process, spec: UpstreamSpec) -> list[Proof]:
@@ -185,12 +194,17 @@ def _serves(snapshot: Snapshot, process: Process, proof: Proof, now: float) -> b
 
 
 def _lapses(snapshot: Snapshot, process: Process, proof: Proof) -> float:
-    """When a proof stops serving: its expiry, or later while the baseline it would be renewed against is lost."""
+    """When a proof stops serving."""
+    return _held_until(snapshot, process, proof.expires_at)
+
+
+def _held_until(snapshot: Snapshot, process: Process, expires_at: float) -> float:
+    """When evidence stops serving: its expiry, or later while the baseline it would be renewed against is lost."""
     lost = snapshot.baseline_lost.get(process.name)
-    if lost is None or lost >= proof.expires_at:
-        return proof.expires_at
+    if lost is None or lost >= expires_at:
+        return expires_at
     hold = process.rehearse.hold if process.rehearse else 0.0
-    return max(proof.expires_at, lost + hold * DAY_S)
+    return max(expires_at, lost + hold * DAY_S)
 
 
 def _unproven(snapshot: Snapshot, process: Process, spec: UpstreamSpec, now: float) -> str:
@@ -222,4 +236,6 @@ def _until(snapshot: Snapshot, process: Process, now: float) -> float:
     for proof in snapshot.proofs:
         if proof.process == process.name:
             moments += [proof.expires_at, _lapses(snapshot, process, proof)]
+            if proof.continues_until is not None:
+                moments.append(_held_until(snapshot, process, proof.continues_until))
     return min((m for m in moments if m > now), default=float("inf"))

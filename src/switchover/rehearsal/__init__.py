@@ -1,5 +1,6 @@
 """A rehearsal: sample → replay → grade → decide → save."""
 
-from .run import Order, Progress, cell_of, rehearse
+from .order import Order, cell_of
+from .run import Progress, rehearse
 
 __all__ = ["Order", "Progress", "cell_of", "rehearse"]

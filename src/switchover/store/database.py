@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
@@ -18,6 +20,7 @@ from switchover.errors import StoreUnavailable
 from .migrations import HEAD
 
 BUSY_SECONDS = 5.0
+LOOKS = 100
 WRITES = "switchover_writes"
 
 MENDS = (
@@ -138,19 +141,28 @@ def _tune(engine: Engine, busy_seconds: float) -> None:
     @event.listens_for(engine, "connect")
     def connected(raw: Any, _record: object) -> None:
         raw.isolation_level = None  # we say BEGIN ourselves, below
-        for pragma in (
-            f"busy_timeout={int(busy_seconds * 1000)}",
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-        ):
-            raw.execute(f"PRAGMA {pragma}")
+        raw.execute(f"PRAGMA busy_timeout={int(busy_seconds * 1000)}")
+        _write_ahead(raw, busy_seconds)
+        raw.execute("PRAGMA synchronous=FULL")
+        raw.execute("PRAGMA foreign_keys=ON")
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
         # A writer that began as a reader could not wait for another writer: SQLite refuses it at once.
         writes = connection.get_execution_options().get(WRITES)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _write_ahead(raw: Any, busy_seconds: float) -> None:
+    """Turns the log on; several that do so at once are refused without being made to wait, whatever the timeout."""
+    for left in reversed(range(LOOKS)):
+        try:
+            raw.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if not left:
+                raise
+            time.sleep(busy_seconds / LOOKS)
 
 
 def _unavailable(name: str, said: str) -> StoreUnavailable:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import msgspec
 from sqlalchemy import select, update
 
-from switchover.domain.candidate import Proof, State, Verdict
+from switchover.domain.candidate import Continuation, Proof, State, Verdict
 
 from . import schema
 from .database import Store, upsert
@@ -53,7 +54,8 @@ def latest_verdict(store: Store, cell_id: str) -> Verdict | None:
 def save_proof(store: Store, proof: Proof) -> None:
     """Saves a proof under its id; one that was revoked stays revoked."""
     with store.write() as connection:
-        upsert(connection, schema.proof, [asdict(proof) | {"state": proof.state.value}])
+        way = proof.continuation.value if proof.continuation else None
+        upsert(connection, schema.proof, [asdict(proof) | {"state": proof.state.value, "continuation": way}])
         bump(connection)
 
 
@@ -69,7 +71,11 @@ def proofs(store: Store, process: str | None = None, *, now: float | None = None
         rows = [dict(row._mapping) for row in connection.execute(wanted)]
     for row in rows:
         del row["revoked_at"]
-    return [Proof(**row | {"state": State(row["state"])}) for row in rows]
+    return [Proof(**row | {"state": State(row["state"]), "continuation": _way(row["continuation"])}) for row in rows]
+
+
+def _way(value: str | None) -> Continuation | None:
+    return Continuation(value) if value is not None else None
 
 
 def revoke_proofs(
@@ -84,20 +90,40 @@ def revoke_proofs(
     epoch: str | None = None,
 ) -> int:
     """Revokes the process's proofs that match every part given, as of ``at``; returns how many that were."""
-    table = schema.proof
-    change = update(table).where(table.c.revoked_at.is_(None), table.c.process == process).values(revoked_at=at)
     parts = {
+        "process": process,
         "upstream": upstream,
         "fingerprint": fingerprint,
         "prompt_version": prompt_version,
         "grader": grader,
         "epoch": epoch,
     }
+    return _change(store, parts, revoked_at=at)
+
+
+def end_continuations(
+    store: Store, *, process: str, upstream: str, fingerprint: str, prompt_version: str, grader: str, epoch: str
+) -> int:
+    """The proofs that match stand, but no longer for going on with answers; returns how many that were."""
+    parts = {
+        "process": process,
+        "upstream": upstream,
+        "fingerprint": fingerprint,
+        "prompt_version": prompt_version,
+        "grader": grader,
+        "epoch": epoch,
+    }
+    return _change(store, parts, continuation=None, continues_until=None)
+
+
+def _change(store: Store, parts: Mapping[str, str | None], **values: object) -> int:
+    table = schema.proof
+    change = update(table).where(table.c.revoked_at.is_(None)).values(**values)
     for name, value in parts.items():
         if value is not None:
             change = change.where(table.c[name] == value)
     with store.write() as connection:
-        revoked = connection.execute(change).rowcount
-        if revoked:
+        changed = connection.execute(change).rowcount
+        if changed:
             bump(connection)
-    return revoked
+    return changed

@@ -128,6 +128,8 @@ proof = Table(
     Column("made_at", Double, nullable=False),
     Column("expires_at", Double, nullable=False),
     Column("revoked_at", Double),
+    Column("continuation", String(16)),
+    Column("continues_until", Double),
     Index(None, "process", "upstream"),
 )
 

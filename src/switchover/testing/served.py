@@ -12,7 +12,7 @@ import uvicorn
 
 from switchover.access.keys import make_key
 from switchover.clock import Clock, SystemClock
-from switchover.domain.candidate import PromptKind, PromptVersion, Proof, State, fingerprint
+from switchover.domain.candidate import Continuation, PromptKind, PromptVersion, Proof, State, fingerprint
 from switchover.domain.exchange import Exchange, Intent
 from switchover.domain.ports import Upstream
 from switchover.domain.process import Process, Provider, UpstreamSpec
@@ -90,10 +90,24 @@ def proof_for(
     return Proof(**{**fields, **more}), version  # type: ignore[arg-type]  # the test names the fields
 
 
-def register(process: Process, upstreams: list[UpstreamSpec], *, proven: tuple[str, ...] = ()) -> tuple[Snapshot, str]:
-    """A snapshot with one process, and the token of a caller key for it."""
+def register(
+    process: Process,
+    upstreams: list[UpstreamSpec],
+    *,
+    proven: tuple[str, ...] = (),
+    continuation: Continuation | None = None,
+) -> tuple[Snapshot, str]:
+    """A snapshot with one process, and the token of a caller key for it.
+
+    The ``proven`` upstreams have proofs in date, with cut-and-continue cases in the way of ``continuation`` if given.
+    """
     key, token = make_key(process.name, PEPPER, 1.0)
-    made = [proof_for(one, process.name) for one in upstreams if one.name in proven]
+    until = None if continuation is None else 4e9
+    made = [
+        proof_for(one, process.name, continuation=continuation, continues_until=until)
+        for one in upstreams
+        if one.name in proven
+    ]
     snapshot = Snapshot(
         version=1,
         made_at=1.0,

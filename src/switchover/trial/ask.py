@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -25,6 +26,17 @@ PAUSES_S = (0.2, 1.0, 3.0)
 MOST_BYTES = 32 << 20
 
 
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The last touch to the request's body, in the upstream's dialect, and the first to the answer's text."""
+
+    body: Callable[[bytes], bytes]
+    text: Callable[[str | None], str | None]
+
+
+AS_IT_IS = Finish(lambda body: body, lambda text: text)
+
+
 def asker(
     upstream: Upstream,
     version: PromptVersion,
@@ -42,26 +54,41 @@ def asker(
     """
 
     async def ask(request: dict[str, Any]) -> Reply:
-        try:
-            body = _rendered(request, version, artefact, upstream)
-        except CallerError as error:
-            return Reply(None, 0.0, str(error))
-        reply = Reply(None)
-        for pause in (*PAUSES_S[: tries - 1], None):
-            begun = clock.monotonic()
-            try:
-                text = await _answer(upstream, body, spec)
-                return Reply(text, clock.monotonic() - begun, None if text else "empty-answer")
-            except UpstreamError as error:
-                too_long = isinstance(error, PromptShortened)
-                said = f"{error.fault}: {error}" if too_long else error.fault
-                reply = Reply(None, clock.monotonic() - begun, said)
-                if error.stops or too_long or pause is None:
-                    break
-            await clock.sleep(pause)
-        return reply
+        return await asked(upstream, version, artefact, clock, request, tries=tries, spec=spec)
 
     return ask
+
+
+async def asked(
+    upstream: Upstream,
+    version: PromptVersion,
+    artefact: bytes | None,
+    clock: Clock,
+    request: dict[str, Any],
+    *,
+    tries: int = 1,
+    spec: UpstreamSpec | None = None,
+    finish: Finish = AS_IT_IS,
+) -> Reply:
+    """One request put to ``upstream``; see :func:`asker`."""
+    try:
+        body = finish.body(_rendered(request, version, artefact, upstream))
+    except CallerError as error:
+        return Reply(None, 0.0, str(error))
+    reply = Reply(None)
+    for pause in (*PAUSES_S[: tries - 1], None):
+        begun = clock.monotonic()
+        try:
+            text = finish.text(await _answer(upstream, body, spec))
+            return Reply(text, clock.monotonic() - begun, None if text else "empty-answer")
+        except UpstreamError as error:
+            too_long = isinstance(error, PromptShortened)
+            said = f"{error.fault}: {error}" if too_long else error.fault
+            reply = Reply(None, clock.monotonic() - begun, said)
+            if error.stops or too_long or pause is None:
+                break
+        await clock.sleep(pause)
+    return reply
 
 
 def _rendered(request: Mapping[str, Any], version: PromptVersion, artefact: bytes | None, upstream: Upstream) -> bytes:

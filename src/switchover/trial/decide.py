@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from switchover.domain.candidate import Evidence, ScoredCase, SliceEvidence, State
+from switchover.domain.candidate import Continuation, Continuing, Evidence, ScoredCase, SliceEvidence, State
 from switchover.domain.process import RehearsalTerms
 from switchover.stats.noninferiority import DAY, Ledger, Terms, Weighed, weigh
 
@@ -16,6 +16,7 @@ COVERED = 0.95
 TRAFFIC_DAYS = 30.0
 FRESH_DAYS = 7.0
 MOST_UNGRADED = 0.05
+WORSE = "worse than the margin allows"
 STANDS_DAYS = 7.0  # a rehearsal goes on until its proof would stand so long without another replay
 
 
@@ -69,6 +70,39 @@ def decide(facts: Facts, terms: RehearsalTerms, now: float) -> Decision:
     return Decision(state, evidence, expires, lasts)
 
 
+def decide_continuing(
+    rows: Sequence[ScoredCase],
+    terms: RehearsalTerms,
+    now: float,
+    *,
+    way: Continuation,
+    calibrated: bool,
+    was_ready: bool,
+) -> Continuing:
+    """Judges cut-and-continue cases as a critical slice is judged, in a verdict of their own.
+
+    Coverage is the overall verdict's affair: without that there is no proof anyway.
+    """
+    weighed = weigh(_ledger(rows), now, _terms(terms, terms.slice_margin))
+    newest = max((row.graded_at for row in rows if row.candidate is not None), default=None)
+    lacking = [] if weighed.passes else [_shows("continuing", weighed)]
+    lacking += _stale(newest, now) + _ungraded(rows)
+    if weighed.fails:
+        return Continuing(state=State.NOT_READY, way=way, evidence=_numbers("continuing", weighed), reason=WORSE)
+    state = State.EXPIRED if was_ready else State.UNPROVEN
+    expires = None
+    if not lacking and newest is not None:
+        state = State.READY if calibrated else State.PROVISIONAL
+        expires = min([newest + FRESH_DAYS * DAY, *([weighed.good_until] if weighed.good_until is not None else [])])
+    return Continuing(
+        state=state,
+        way=way,
+        evidence=_numbers("continuing", weighed),
+        expires_at=expires,
+        reason="; ".join(lacking),
+    )
+
+
 def _state(failing: Sequence[str], lacking: Sequence[str], facts: Facts) -> State:
     if failing:
         return State.NOT_READY
@@ -79,7 +113,7 @@ def _state(failing: Sequence[str], lacking: Sequence[str], facts: Facts) -> Stat
 
 def _reasons(state: State, failing: Sequence[str], lacking: Sequence[str]) -> tuple[str, ...]:
     if state is State.NOT_READY:
-        return tuple(f"{name}: worse than the margin allows" for name in failing)
+        return tuple(f"{name}: {WORSE}" for name in failing)
     return tuple(lacking) if lacking else () if state is State.READY else ("its judge is not rectified by humans",)
 
 
@@ -96,18 +130,29 @@ def _lacking(
     lacking = []
     for name, weighed in {"overall": overall, **slices}.items():
         if not weighed.passes:
-            lacking.append(
-                f"{name}: {weighed.replays} replays show no more than {weighed.lower:+.3f}; "
-                f"wanted above {-weighed.margin:+.3f}"
-            )
+            lacking.append(_shows(name, weighed))
     if covered < COVERED:
         lacking.append(f"replayed topics cover {covered:.0%} of the last 30 days' traffic; wanted {COVERED:.0%}")
-    if newest is None or now - newest > FRESH_DAYS * DAY:
-        lacking.append("the newest replay is older than 7 days" if newest is not None else "nothing was graded yet")
-    ungraded = len(facts.rows) - len(graded)
-    if facts.rows and ungraded / len(facts.rows) > MOST_UNGRADED:
-        lacking.append(f"{ungraded} of {len(facts.rows)} replays could not be graded; at most 5 % may")
-    return lacking
+    return lacking + _stale(newest, now) + _ungraded(facts.rows)
+
+
+def _shows(name: str, weighed: Weighed) -> str:
+    return (
+        f"{name}: {weighed.replays} replays show no more than {weighed.lower:+.3f}; wanted above {-weighed.margin:+.3f}"
+    )
+
+
+def _stale(newest: float | None, now: float) -> list[str]:
+    if newest is None:
+        return ["nothing was graded yet"]
+    return ["the newest replay is older than 7 days"] if now - newest > FRESH_DAYS * DAY else []
+
+
+def _ungraded(rows: Sequence[ScoredCase]) -> list[str]:
+    ungraded = sum(row.candidate is None or row.baseline is None for row in rows)
+    if not rows or ungraded / len(rows) <= MOST_UNGRADED:
+        return []
+    return [f"{ungraded} of {len(rows)} replays could not be graded; at most 5 % may"]
 
 
 def _expires(

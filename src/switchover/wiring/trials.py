@@ -22,12 +22,13 @@ from switchover.egress import Client
 from switchover.errors import NotFound
 from switchover.graders import grader
 from switchover.processes.own import OwnChild, engine_child, healthy, student_child
-from switchover.rehearsal.run import Order, Progress, rehearse
+from switchover.rehearsal import Order, Progress, rehearse
 from switchover.store import Store, artefacts
 from switchover.store import exchanges as exchange_rows
 from switchover.store import prompt_versions as version_rows
 from switchover.store import trials as trial_rows
 from switchover.trial.ask import asker
+from switchover.trial.continuing import Continuer, continuer
 from switchover.trial.replay import Ask
 from switchover.upstreams.local import child_name, read_place
 
@@ -62,6 +63,13 @@ def _ask(settings: Settings, version: PromptVersion, client: Client, *, tries: i
     spec = settings.upstreams[version.upstream]
     data = artefacts.get(settings.data_dir, version.artefact) if version.artefact else None
     return asker(upstream(settings, spec, None, client), version, data, CLOCK, tries=tries, spec=spec)
+
+
+def _continuer(settings: Settings, version: PromptVersion, client: Client) -> Continuer:
+    spec = settings.upstreams[version.upstream]
+    data = artefacts.get(settings.data_dir, version.artefact) if version.artefact else None
+    plain = PromptVersion.make(process=version.process, upstream=spec.name, kind=PromptKind.AS_IS)
+    return continuer(spec, upstream(settings, spec, None, client), version, plain, data, CLOCK)
 
 
 def rehearse_candidate(
@@ -103,6 +111,7 @@ def rehearse_candidate(
                     clock=CLOCK,
                     progress=progress,
                     anchor=_anchor(store, found),
+                    continuer=_continuer(settings, version, client),
                 )
 
     return asyncio.run(run())

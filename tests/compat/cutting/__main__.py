@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import uvloop
-from judge import is_whole
+from judge import is_continued, is_whole
 from play import CLEAN, PATHS, RESET, SILENT, TOOLS, Rig
 
+from switchover.domain.candidate import Continuation
 from switchover.domain.process import Midstream
 from switchover.gateway import failover
 
@@ -28,6 +29,16 @@ LAST = {
     ("messages", "text"): b"event: message_stop", ("messages", "tools"): b"event: message_stop",
     ("responses", "text"): b"event: response.completed", ("responses", "tools"): b"event: response.completed",
 }  # fmt: skip
+# The first words of each recorded text, and others in their place: a rest that repeats nothing.
+OTHERWISE = {"chat": (b"Geachte", b"~~"), "messages": (b"Sehr", b"~~"), "responses": (b"Cover", b"~~")}
+REST = {
+    "chat": '~~ heer, uw schade van €250 wordt beoordeeld 🏠.\n"finish_reason":"stop"',
+    "messages": "~~ geehrte Frau, Ihr Schaden über €250 wird geprüft 🏠.\nevent: error",
+    "responses": '~~ed – für 1.200 €. The field "type":"response.completed"'
+    " and data: [DONE]\n\nare only words. 日本 🙂",
+}
+# How many of the ways to go on there are in each dialect.
+WAYS_KNOWN = {"chat": 3, "messages": 2, "responses": 1}
 # Nearly every place is cut by a clean end, the one that looks most like an answer; the others take turns with it.
 WAYS = (CLEAN, CLEAN, CLEAN, RESET, CLEAN, CLEAN, SILENT)
 
@@ -88,6 +99,32 @@ async def switch(caller, speaks, what, places, more=(), midstream=Midstream.STOP
     return len(places)
 
 
+async def go_on(caller, speaks, what, places):
+    """Cuts where each dialect goes on in turn: one answer with the rest behind what was sent. Returns how often."""
+    whole, ways = recording(speaks, what), (Continuation.QUOTE, Continuation.PREFILL, Continuation.RAW)
+    alone, begun = Rig(speaks), {}
+    rigs = [(own, Rig(speaks, own, Midstream.CONTINUE, way)) for own in PATHS for way in ways[: WAYS_KNOWN[own]]]
+    rests = {own: recording(own, "text").replace(*OTHERWISE[own]) for own in PATHS}
+    for place in places:
+        (speaks_own, rig), way = rigs[place % len(rigs)], WAYS[place % len(WAYS)]
+        vendor, own, came = rig.upstreams["vendor"], rig.upstreams["own"], reads(whole[:place], place)
+        key = (whole[:place].count(b"\n\n"), way)
+        if key not in begun:
+            alone.upstreams["vendor"].script, alone.upstreams["vendor"].way = came, way
+            begun[key] = (await alone.ask(caller))[1]
+        vendor.script, vendor.way = came, way
+        # The rest comes at once, or each frame by itself.
+        own.script = frames(rests[speaks_own]) if place // len(rigs) % 2 else (rests[speaks_own],)
+        asked, answered = vendor.asked, own.asked
+        status, body = await rig.ask(caller)
+        try:
+            gone_on = is_continued(caller, begun[key], body, REST[speaks_own])
+            assert (status, vendor.asked - asked, own.asked - answered) == (200, 1, int(gone_on))
+        except (AssertionError, ValueError) as error:
+            print("wrong:", caller, speaks, what, place, way, speaks_own, repr(error), status, body)
+    return len(places)
+
+
 async def cut_all(caller):
     """Everything for the callers of one dialect. Returns how often it was cut."""
     tried, turn = 0, list(PATHS).index(caller)
@@ -98,6 +135,10 @@ async def cut_all(caller):
         tried += await switch(caller, speaks, what, range(until) if caller == speaks else across)
         # What comes before the first content was cut just now.
         tried += await cut(caller, speaks, what, 0 if caller == speaks else until)
+        # What was sent is gone on with, unless a tool call or its end had begun; in a text, at every byte.
+        whole = recording(speaks, what)
+        ended = len(whole) if what == "error" else after(whole, LAST[speaks, what])
+        tried += await go_on(caller, speaks, what, range(until, ended, 1 if what == "text" else 5))
         if what != "error":
             # Where all is held, the replacement answers to the last byte. The callers take turns.
             places = range(until + turn, after(recording(speaks, what), LAST[speaks, what]), 3)

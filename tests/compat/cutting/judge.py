@@ -77,6 +77,76 @@ def is_whole(caller, status, body, complete):
 
 
 @lru_cache(maxsize=4096)
+def is_continued(caller, begun, body, rest):
+    """True for the beginning in ``begun`` with ``rest`` behind it, False where that may not be gone on with.
+
+    ``begun`` is what the caller got where nothing goes on: the beginning, and an error. Fails for anything else.
+    """
+    *sent, error = frames_of(caller, begun)
+    assert is_error(error)
+    if not may_go_on(sent):
+        assert body == begun
+        return False
+    frames = frames_of(caller, body)
+    assert frames[: len(sent)] == sent
+    assert [is_terminal(frame) or is_error(frame) for frame in frames] == [False] * (len(frames) - 1) + [True]
+    assert is_terminal(frames[-1])
+    # What is begun once is never begun again: the id, the role, the message.
+    assert not any(begins(frame) for frame in frames[len(sent) :])
+    assert len({name for frame in frames if (name := named(frame))}) == 1
+    numbers = [frame["sequence_number"] for frame in frames if "sequence_number" in frame]
+    assert numbers == sorted(set(numbers))
+    text = text_in(sent) + rest
+    assert text_in(frames) == text
+    told = client_says(caller, 200, body)
+    assert told != RAISED
+    assert text_of(caller, told) == text
+    return True
+
+
+def may_go_on(frames):
+    """Whether a beginning is nothing but text that has not ended."""
+    for frame in frames:
+        item = frame.get("content_block") or frame.get("item") or {}
+        if frame.get("type") == "message_delta" or item.get("type") in ("tool_use", "function_call"):
+            return False
+        if any(choice["delta"].get("tool_calls") for choice in frame.get("choices") or ()):
+            return False
+    return True
+
+
+def begins(frame):
+    if frame == "[DONE]":
+        return False
+    if frame.get("type") in ("message_start", "response.created", "response.in_progress"):
+        return True
+    return any(choice["delta"].get("role") for choice in frame.get("choices") or ())
+
+
+def named(frame):
+    """The answer's id, where a frame bears it."""
+    return None if frame == "[DONE]" else (frame.get("message") or frame.get("response") or frame).get("id")
+
+
+def text_in(frames):
+    """The text that frames tell, piece by piece."""
+    said = [frame for frame in frames if frame != "[DONE]"]
+    pieces = [choice["delta"].get("content") for frame in said for choice in frame.get("choices") or ()]
+    pieces += [frame["delta"].get("text") for frame in said if frame.get("type") == "content_block_delta"]
+    pieces += [frame["delta"] for frame in said if frame.get("type") == "response.output_text.delta"]
+    return "".join(filter(None, pieces))
+
+
+def text_of(caller, answer):
+    """The text of an answer that an official client put together."""
+    if caller == "responses":
+        return answer.output_text
+    if caller == "messages":
+        return "".join(block.text for block in answer.content if block.type == "text")
+    return answer.choices[0].message.content
+
+
+@lru_cache(maxsize=4096)
 def client_says(caller, status, body):
     """The answer as the caller's official client puts it together, without its counts; or that it raised."""
     kind = "text/event-stream" if status == 200 else "application/json"

@@ -75,15 +75,18 @@ class Playing:
 
 
 class Rig:
-    """A gateway before one upstream, and another behind it if ``own`` is what that speaks."""
+    """A gateway before one upstream, and another behind it if ``own`` is what that speaks.
 
-    def __init__(self, vendor, own=None, midstream=Midstream.STOP):
+    ``continuation``: how that was proven to go on with an answer.
+    """
+
+    def __init__(self, vendor, own=None, midstream=Midstream.STOP, continuation=None):
         specs = [spec(name, "http://127.0.0.1:1", **kind_of(speaks)) for name, speaks in named(vendor, own)]
         process = Process(
             name="claims", owner="o", criticality=Criticality.CRITICAL, data=DataClass.INTERNAL, baseline="vendor",
             fallbacks=("own",) if own else (), midstream=midstream,
         )  # fmt: skip
-        snapshot, self.token = register(process, specs, proven=("own",) if own else ())
+        snapshot, self.token = register(process, specs, proven=("own",) if own else (), continuation=continuation)
         self.specs, self.board = specs, None
         self.upstreams = {name: Playing(name, speaks, lambda: self.gateway) for name, speaks in named(vendor, own)}
         self.gateway = Gateway(

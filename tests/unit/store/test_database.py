@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from dataclasses import asdict, replace
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -16,12 +17,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 import switchover.store.migrations as migrations
+from switchover.domain.candidate import Continuation
 from switchover.errors import StoreUnavailable
-from switchover.store import Store
+from switchover.store import Store, database
 from switchover.store.exchanges import count_exchanges
 from switchover.store.indexing import save_exchanges
+from switchover.store.proofs import proofs, save_proof
 from switchover.store.schema import metadata
-from switchover.testing.builders import make_exchange
+from switchover.testing.builders import make_exchange, make_proof
 
 
 def url(tmp_path):
@@ -31,6 +34,39 @@ def url(tmp_path):
 def test_migrating_an_empty_database_gives_exactly_the_tables_of_the_schema(tmp_path):
     with Store.open(url(tmp_path)) as store, store.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_a_store_of_the_first_release_is_brought_up_to_date_with_its_proofs(tmp_path, monkeypatch):
+    from switchover.store.migrations import migrate
+
+    for module in (migrations, migrate, database):
+        monkeypatch.setattr(module, "HEAD", "0001")
+    Store.open(url(tmp_path)).close()
+    monkeypatch.undo()
+    fields = asdict(make_proof(id="old")) | {"state": "READY"}
+    old = {name: value for name, value in fields.items() if name not in ("continuation", "continues_until")}
+    raw = sqlite3.connect(tmp_path / "store.sqlite")
+    names = ", ".join(old)
+    raw.execute(f"INSERT INTO proof ({names}) VALUES ({', '.join('?' * len(old))})", list(old.values()))
+    raw.commit()
+    raw.close()
+    with Store.open(url(tmp_path)) as store:
+        with store.read() as connection:
+            assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        [kept] = proofs(store)
+        assert (kept.id, kept.continuation, kept.continues_until) == ("old", None, None)
+        save_proof(store, replace(kept, id="new", continuation=Continuation.QUOTE, continues_until=5.0))
+        assert {proof.id: proof.continuation for proof in proofs(store)} == {"old": None, "new": Continuation.QUOTE}
+
+
+def test_several_that_open_a_store_of_the_first_release_at_once_all_succeed(tmp_path, monkeypatch):
+    from switchover.store.migrations import migrate
+
+    for module in (migrations, migrate, database):
+        monkeypatch.setattr(module, "HEAD", "0001")
+    Store.open(url(tmp_path)).close()
+    monkeypatch.undo()
+    assert errors_of_several(tmp_path) == []
 
 
 def test_the_head_that_opening_looks_for_is_the_newest_revision():
@@ -61,6 +97,10 @@ def test_the_file_is_readable_by_its_owner_only(tmp_path):
 
 
 def test_several_that_open_an_empty_store_at_once_all_succeed(tmp_path):
+    assert errors_of_several(tmp_path) == []
+
+
+def errors_of_several(tmp_path):
     errors = []
 
     def go():
@@ -74,7 +114,7 @@ def test_several_that_open_an_empty_store_at_once_all_succeed(tmp_path):
         thread.start()
     for thread in threads:
         thread.join()
-    assert errors == []
+    return errors
 
 
 def test_concurrent_writers_wait_for_each_other_and_lose_nothing(tmp_path):
