@@ -16,9 +16,11 @@ from switchover.domain.exchange import Exchange
 from switchover.domain.ports import Grader
 from switchover.domain.process import Process, RehearsalTerms, UpstreamSpec
 from switchover.errors import OperatorError
+from switchover.evidence import events
 from switchover.graders import DETERMINISTIC
 from switchover.stats.noninferiority import DAY
 from switchover.store import Store
+from switchover.store import facts as fact_rows
 from switchover.store.exchanges import iter_exchanges
 from switchover.store.proofs import latest_verdict, revoke_proofs, save_proof, save_verdict
 from switchover.store.trials import baseline_samples, save_baseline_sample, save_score, scored_cases
@@ -80,13 +82,14 @@ async def rehearse(
     clock: Clock,
     progress: Callable[[Progress], None] = lambda _: None,
     anchor: Callable[[Exchange], str | None] | None = None,
+    note: events.Note = events.unnoted,
 ) -> Verdict:
     """Replays until READY for a week, NOT READY, out of budget or out of cases; saves the verdict and any proof.
 
     Cancelled, it saves the verdict as it stands and passes the cancellation on. Raises OperatorError for a process
     without terms, StoreUnavailable when the store can't be read or written.
     """
-    trial = _Trial(order, store, grader, clock, ask, baseline_ask, anchor)
+    trial = _Trial(order, store, grader, clock, ask, baseline_ask, anchor, note)
     budget = order.budget_calls or _terms(order).budget_calls
     decision = trial.judge()
     try:
@@ -135,14 +138,16 @@ class _Trial:
         ask: Ask,
         baseline_ask: Ask,
         anchor: Callable[[Exchange], str | None] | None,
+        note: events.Note,
     ) -> None:
         self.order, self.store, self.grader, self.clock = order, store, grader, clock
-        self.ask, self.baseline_ask, self.anchor = ask, baseline_ask, anchor
+        self.ask, self.baseline_ask, self.anchor, self.note = ask, baseline_ask, anchor, note
         self.terms, self.cell = _terms(order), cell_of(order)
         self.rows = scored_cases(store, self.cell.id)
         self.samples = baseline_samples(store, order.process.name, self.cell.epoch)
         last = latest_verdict(store, self.cell.id)
-        self.was_ready = last is not None and last.state in (State.READY, State.PROVISIONAL, State.EXPIRED)
+        self.before = last.state if last is not None else None
+        self.was_ready = self.before in (State.READY, State.PROVISIONAL, State.EXPIRED)
         self.calls = 0
         self._plan()
 
@@ -240,9 +245,10 @@ class _Trial:
             calls=self.calls,
             seconds_per_replay=sum(timed) / len(timed) if timed else None,
         )
-        save_verdict(self.store, verdict)
+        self.note(events.verdict(save_verdict(self.store, verdict), verdict, self.before))
         if decision.expires_at is not None:
-            save_proof(self.store, _proof(verdict, decision.expires_at))
+            proof = _proof(verdict, decision.expires_at)
+            self.note(events.proof(save_proof(self.store, proof), proof))
         if decision.state is State.NOT_READY:
             cell = self.cell
             revoke_proofs(
@@ -255,6 +261,8 @@ class _Trial:
                 grader=cell.grader,
                 epoch=cell.epoch,
             )
+            for fact in fact_rows.ended(self.store, "proof", now):
+                self.note(events.ended(fact))
         return verdict
 
 
