@@ -103,6 +103,8 @@ class Check:
     def __init__(self, folder: Path, key: Key, held: Iterable[Path] = ()) -> None:
         self.folder, self.key = folder, key
         self.wrong: list[str] = []
+        # What can be said of one entry, by its number.
+        self.places: list[tuple[int, str]] = []
         self.remarks: list[str] = []
         self.entries: list[bytes] = []
         own = sorted((p for p in folder.glob("checkpoints/*") if p.name.isdigit()), key=lambda path: int(path.name))
@@ -117,7 +119,7 @@ class Check:
         hashes = [sha256(b"\0" + entry).digest() for entry in self.entries]
         self._tiles(hashes)
         self._roots(hashes)
-        self.wrong += unread
+        self.wrong = [said for _, said in sorted(self.places)] + self.wrong + unread
 
     def _note(self, path: Path, *, elsewhere: bool) -> list[str]:
         """Reads a checkpoint; says what is wrong with it."""
@@ -169,9 +171,12 @@ class Check:
             except (ValueError, KeyError, TypeError):
                 same, number, at = False, place, before
             if not same:
-                self.wrong.append(f"entry {place} does not parse: it is not the canonical JSON that was appended")
+                self.places.append(
+                    (place, f"entry {place} does not parse: it is not the canonical JSON that was appended")
+                )
             if number != place:
-                self.wrong.append(f"entry {place} says that it is number {number}: one was dropped, added or moved")
+                said = f"entry {place} says that it is number {number}: one was dropped, added or moved here"
+                self.places.append((place, said))
                 return
             if at < before:
                 self.remarks.append(f"entry {place} is dated {at}, before the one ahead of it: the clock was set back")
@@ -188,22 +193,24 @@ class Check:
                 kept = [data[at : at + HASH] for at in range(0, HASH * width, HASH)]
                 bad = next((i for i, (a, b) in enumerate(zip(kept, below[begin:], strict=False)) if a != b), None)
                 if bad is not None:
-                    self.wrong.append(self._unlike(level, begin + bad, name))
+                    self._unlike(level, begin + bad, name)
                     return
             level, below = level + 1, [
                 _root(below[begin : begin + TILE]) for begin in range(0, len(below) // TILE * TILE, TILE)
             ]  # fmt: skip
 
-    def _unlike(self, level: int, at: int, name: str) -> str:
+    def _unlike(self, level: int, at: int, name: str) -> None:
+        first, last = at * TILE**level, (at + 1) * TILE**level - 1
         if not name:
-            return f"tile/{level}: the tile with hash {at} is missing"
-        if level == 0:
-            return f"entry {at} is not the one whose hash is in {name}: one of the two was changed: {self._told(at)}"
-        return f"{name} does not fit the tiles below it: one of entries {at * TILE**level} and on was changed"
-
-    def _told(self, place: int) -> str:
-        """What an entry says, for people."""
-        return self.entries[place][:200].decode("utf-8", "replace")
+            self.wrong.append(f"tile/{level}: the tile with the hash of entries {first} to {last} is missing")
+        elif level == 0:
+            told = self.entries[at][:200].decode("utf-8", "replace")
+            said = f"entry {at} is not the one whose hash is in {name}: one of the two was changed: {told}"
+            self.places.append((at, said))
+        else:
+            self.wrong.append(
+                f"{name} does not fit the tiles below it: the first bad entry is one of {first} to {last}"
+            )
 
     def _roots(self, hashes: list[bytes]) -> None:
         """The tree's root at each size of which there is a checkpoint."""
