@@ -12,7 +12,13 @@ from switchover import cli
 from switchover.cli.common import plain, visible
 from switchover.domain.secret import Secret
 
-GROUPS = {"keys": ("create", "list", "revoke"), "exchanges": ("list", "show"), "weights": ("fetch", "check")}
+GROUPS = {
+    "keys": ("create", "list", "revoke"),
+    "exchanges": ("list", "show"),
+    "weights": ("fetch", "check"),
+    "evidence": ("log", "checkpoint", "key", "prove", "verify"),
+    "export": ("evidence",),
+}
 LINES = [(name,) for name in cli.COMMANDS] + [(name, below) for name, all_ in GROUPS.items() for below in all_]
 
 CONFIGURATION = """\
