@@ -68,7 +68,7 @@ def row_sha256(kind: str, row: Mapping[str, Any]) -> str:
 def end_sha256(kind: str, row: Mapping[str, Any]) -> str:
     """The hash of a row's end, with its id."""
     known = KINDS[kind]
-    return _sha256(known.table, {name: row[name] for name in ("id", *known.end)})
+    return _sha256(known.table, {name: row.get(name) for name in ("id", *known.end)})
 
 
 def facts(store: Store) -> Iterator[Fact]:

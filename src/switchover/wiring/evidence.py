@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ from switchover.evidence.checkpoint import Checkpoint, PublicKey
 from switchover.evidence.compare import Noted, differences, late, unnoted
 from switchover.evidence.log import Event
 from switchover.evidence.verify import Check, Key
+from switchover.report.model import Sealed
 from switchover.store import Store
 
 from .parts import CLOCK, open_store
@@ -168,6 +170,17 @@ def _taken(log: EvidenceLog) -> Noted:
             mend="`switchover evidence verify` names it; restore the folder evidence/ from a backup",
         ) from cause
     return noted
+
+
+def sealed(settings: Settings) -> Sealed | None:
+    """What the newest checkpoint covers; None while nothing was signed, or when it can't be read."""
+    try:
+        found = log_of(settings).checkpoint()
+    except StoreUnavailable:
+        return None
+    if found is None:
+        return None
+    return Sealed(size=found.size, root=base64.b64encode(found.root).decode(), origin=found.origin)
 
 
 def entries(settings: Settings, last: int | None) -> list[dict[str, object]]:

@@ -24,7 +24,7 @@ from switchover.store import proofs as proof_rows
 from switchover.store import register as register_rows
 from switchover.store.held import clear_held
 
-from .evidence import noting
+from .evidence import noting, sealed
 from .parts import CLOCK, open_store
 
 
@@ -144,4 +144,5 @@ def proofs(settings: Settings, process: str) -> list[Proof]:
 def report(settings: Settings, *, simulated: Sequence[str] = ()) -> BoardReport:
     """The four answers as of now."""
     with open_store(settings) as store:
-        return assemble(store, settings, snapshot(settings, store), CLOCK.now(), simulated=simulated)
+        known = snapshot(settings, store)
+        return assemble(store, settings, known, CLOCK.now(), simulated=simulated, sealed=sealed(settings))
