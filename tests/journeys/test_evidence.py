@@ -84,6 +84,7 @@ def test_what_happens_while_it_runs_is_in_the_log_in_its_order_and_signed(stage,
 
 
 def test_an_auditor_checks_a_bundle_without_us_and_holds_on_to_a_checkpoint(stage, tmp_path):
+    stage.write()
     held, key = tmp_path / "held", stage.done("evidence", "key").strip()
     held.write_text(stage.done("evidence", "checkpoint"), encoding="utf-8")
     stage.done("keys", "create", "messages")
@@ -183,3 +184,12 @@ def test_there_is_no_log_and_no_such_key_without_a_traceback(alone, tmp_path):
     assert wrong.returncode == 1
     assert "To mend it:" in wrong.stderr
     assert alone.run("evidence", "prove", "99").returncode == 1
+
+
+def test_the_newest_entries_rewritten_where_they_are_appended_are_found(told):
+    (tail,) = (told.data / "evidence" / "tail").iterdir()
+    (cut,) = named(told.told("evidence", "log"), "cut-off placed")
+    tail.write_bytes(tail.read_bytes().replace(cut["id"].encode(), b"cut-0000000000"))
+    found = told.run("evidence", "verify")
+    assert found.returncode == 3
+    assert f"WRONG  entry {cut['n']} in tail/ is not the one in tile/entries/" in found.stdout

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,9 @@ import typer
 from switchover.wiring import evidence
 
 from .common import DEFAULT_CONFIG, Config, Json, counted, print_json, settings, visible
+
+# More than a screen of remarks is read by nobody.
+REMARKS = 20
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 
@@ -75,7 +77,7 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Check entries, tiles, checkpoints and, for the own log, the store's facts. Exit 3 when something is wrong."""
-    known = settings(config) if folder is None or os.path.exists(config) else None
+    known = settings(config) if folder is None else None
     found = evidence.verify(known, folder, checkpoint or (), key, file or ())
     if as_json:
         print_json(found)
@@ -87,8 +89,10 @@ def verify(
 
 def print_verified(found: evidence.Verified, against_elsewhere: bool) -> None:
     """What was found, the first bad place first."""
-    for line in found.remarks:
+    for line in found.remarks[:REMARKS]:
         print(visible(f"note   {line}"))
+    if len(found.remarks) > REMARKS:
+        print(f"note   and {len(found.remarks) - REMARKS} more: --json shows them")
     for line in found.wrong:
         print(visible(f"WRONG  {line}"))
     if found.wrong:

@@ -47,7 +47,7 @@ class Noted:
             self._take(canonical.decode(data))
 
     def _take(self, entry: Event) -> None:
-        event, name = str(entry["event"]), str(entry.get("id", ""))
+        event, name = str(entry.get("event", "")), str(entry.get("id", ""))
         said = Entry(self.size, str(entry.get("sha256", "")), entry.get("state"), bool(entry.get("late")))
         if event in KIND_SAVED:
             self.rows[KIND_SAVED[event], name] = said
@@ -56,11 +56,11 @@ class Noted:
         elif event == "proof expired":
             self.expired.add(name)
         elif event == "failover":
-            self.served_by[str(entry["process"])] = entry["to"]
+            self.served_by[str(entry.get("process", ""))] = entry.get("to")
         elif event == "breaker held":
-            self.held.add(str(entry["upstream"]))
+            self.held.add(str(entry.get("upstream", "")))
         elif event == "breaker restored":
-            self.held.discard(str(entry["upstream"]))
+            self.held.discard(str(entry.get("upstream", "")))
         elif event == "configuration":
             self.configuration = said.sha256
         self.size += 1

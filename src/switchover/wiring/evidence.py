@@ -92,7 +92,7 @@ def verify(
     """
     own = log_of(settings) if settings is not None and folder is None else None
     folder = own.folder if own is not None else Path(folder or ".")
-    if not folder.joinpath("checkpoint").exists() and not folder.joinpath("tile").exists():
+    if not any(folder.joinpath(part).exists() for part in ("checkpoint", "tile", "tail")):
         raise NotFound(f"there is no evidence log in {folder}", mend="name the folder of a log or of its bundle")
     check = _checked(folder, held, key)
     wrong, remarks, entries = list(check.wrong), list(check.remarks), len(check.entries)
@@ -100,9 +100,14 @@ def verify(
         place = check.names(path)
         told = f"entry {place} names {path}" if place is not None else f"{path}: no entry names this file as it is"
         (remarks if place is not None else wrong).append(told)
+    if not check.checkpoints:
+        wrong.append("there is no checkpoint: nothing vouches for the entries; `switchover evidence checkpoint` signs")
     if settings is not None and own is not None:
-        uncovered = own.entries()[len(check.entries) :]
+        there = own.entries()
+        uncovered = there[len(check.entries) :]
         entries += len(uncovered)
+        unlike = (n for n, (a, b) in enumerate(zip(there, check.entries, strict=False)) if a != b)
+        wrong += [f"entry {n} in tail/ is not the one in tile/entries/: one of the two was changed" for n in unlike]
         more, noticed = _against_store(settings, own)
         wrong += more
         remarks += noticed
