@@ -44,24 +44,9 @@ def wrong(log: EvidenceLog, *held: Path) -> list[str]:
     return Check(log.folder, Key((log.folder / "key.pub").read_text()), held).wrong
 
 
-def rewrite(log: EvidenceLog, entries: list[bytes], *, tiles: bool, signed: bool) -> None:
-    """What an administrator would do: the entries; the tiles, too; and with the key, every checkpoint."""
-    size = len(log.entries()) if not signed else len(entries)
-    if signed:
-        shutil.rmtree(log.folder / "tail")
-        for name in ("checkpoints", "tile"):
-            shutil.rmtree(log.folder / name)
-        (log.folder / "checkpoint").unlink()
-        log.tiles.publish(len(entries) % 256, entries[len(entries) // 256 * 256 :]) if len(entries) < 256 else None
-        for index in range(len(entries) // 256):
-            log.tiles.write("entries", index, 256, framed(entries[index * 256 : index * 256 + 256]))
-        tail = entries[len(entries) // 256 * 256 :]
-        log.tiles.publish(len(entries), tail)
-        note = log.key().sign(size, merkle.root([merkle.leaf_hash(entry) for entry in entries])).note
-        (log.folder / "checkpoints").mkdir()
-        for path in (log.folder / "checkpoint", log.folder / f"checkpoints/{size}"):
-            path.write_text(note, encoding="utf-8")
-        return
+def rewrite(log: EvidenceLog, entries: list[bytes], *, tiles: bool) -> None:
+    """What whoever may write the files can do: other entries, and the tiles with their hashes, too."""
+    size = len(log.entries())
     for begin in range(0, size, 256):
         width = min(256, size - begin)
         part = entries[begin : begin + width]
@@ -69,6 +54,20 @@ def rewrite(log: EvidenceLog, entries: list[bytes], *, tiles: bool, signed: bool
         if tiles:
             leaves = b"".join(map(merkle.leaf_hash, part))
             (log.folder / place(0, begin // 256, width)).write_bytes(leaves)
+
+
+def write_anew(log: EvidenceLog, entries: list[bytes]) -> None:
+    """What whoever has the key, too, can do: a whole other history, signed."""
+    for name in ("tail", "checkpoints", "tile"):
+        shutil.rmtree(log.folder / name)
+    size, begin = len(entries), len(entries) // 256 * 256
+    for index in range(begin // 256):
+        log.tiles.write("entries", index, 256, framed(entries[index * 256 : index * 256 + 256]))
+    log.tiles.publish(size, entries[begin:])
+    note = log.key().sign(size, merkle.root([merkle.leaf_hash(entry) for entry in entries])).note
+    (log.folder / "checkpoints").mkdir()
+    for path in (log.folder / "checkpoint", log.folder / f"checkpoints/{size}"):
+        path.write_text(note, encoding="utf-8")
 
 
 def renumbered(entries: list[bytes]) -> list[bytes]:
@@ -111,7 +110,7 @@ def test_tampering_by_whoever_lacks_the_key_is_found_without_help_and_the_place_
         assert wrong(log) == []
         before = log.entries()
         after = way(before, at)
-        rewrite(log, after, tiles=tiles, signed=False)
+        rewrite(log, after, tiles=tiles)
         found = wrong(log)
         first = next(n for n, (a, b) in enumerate(zip([*before, b""], [*after, b"", b""], strict=False)) if a != b)
         assert found
@@ -137,7 +136,7 @@ def test_a_history_written_anew_with_the_key_is_found_by_the_checkpoint_held_els
             after.append(canonical.encode(json.loads(after[-1]) | {"n": len(after)}))
         if after[:size] == log.entries():
             return
-        rewrite(log, after, tiles=True, signed=True)
+        write_anew(log, after)
         assert wrong(log) == []
         (said,) = wrong(log, held)
         assert f"the first {size} entries are not those that this checkpoint kept elsewhere was signed over" in said
@@ -151,7 +150,7 @@ def test_going_back_is_found_and_going_on_is_not_taken_for_it(size: int, data: s
         log.append({"event": "later"})
         log.sign()
         assert wrong(log, held) == []
-        rewrite(log, log.entries()[: size - less], tiles=True, signed=True)
+        write_anew(log, log.entries()[: size - less])
         assert wrong(log) == []
         assert wrong(log, held) == [
             f"{held} covers {size} entries, the log has {size - less}: it was rolled back, or entries removed"

@@ -30,10 +30,17 @@ def log(
         return
     for entry in found:
         rest = {name: value for name, value in entry.items() if name not in ("n", "at", "event", "sha256")}
-        said = "  ".join(f"{name}={value}" for name, value in rest.items())
+        said = "  ".join(f"{name}={_told(value)}" for name, value in rest.items())
         print(visible(f"{entry['n']:>6}  {str(entry['at'])[:19]}Z  {entry['event']:<16}  {said}"))
     if not found:
         print("Nothing was noted yet.")
+
+
+def _told(value: object) -> str:
+    """A value in a line: files by name and the beginning of their hash."""
+    if isinstance(value, list):
+        return ",".join(f"{one['file']}:{one['sha256'][:12]}…" if isinstance(one, dict) else str(one) for one in value)
+    return "nobody" if value is None else str(value)
 
 
 @app.command("checkpoint")
