@@ -13,6 +13,9 @@ import zipfile
 import openai
 import pytest
 
+from switchover.clock import SystemClock
+from switchover.evidence import EvidenceLog
+
 SAY = [{"role": "user", "content": "where is my claim?"}]
 # As on a machine that has never heard of Switchover.
 WITHOUT_US = "import runpy, sys; sys.modules['switchover'] = None; runpy.run_path(sys.argv[0], run_name='__main__')"
@@ -53,7 +56,8 @@ def test_what_happens_while_it_runs_is_in_the_log_in_its_order_and_signed(stage,
         stage.vendor.control("normal")
 
         def known(event, count=1):
-            return len(named(stage.told("evidence", "log"), event)) >= count
+            there = map(json.loads, EvidenceLog(stage.data, SystemClock()).entries())
+            return len(named(there, event)) >= count
 
         helpers.wait_until(lambda: known("breaker held"), 15)
         stage.done("restore", "upstream:vendor")

@@ -64,6 +64,7 @@ class Noting:
         self._seen: tuple[int, int, int] | None = None
         self._look_at = self._catch_up_at = self._unsigned_since = self.clock.monotonic()
         self._signed = 0
+        self._begun = False
 
     def configuration(self, before: Settings | None, now: Settings) -> None:
         """Settings came into force; ``before`` None: at the start, when only the log knows what was in force."""
@@ -129,8 +130,10 @@ class Noting:
 
     def _write(self, late: Sequence[Event], *, at_once: bool = False) -> None:
         own = [event for event in self._waiting if not self._known(event)]
-        if own or late:
+        # The first time with nothing, too: what a crash left half written is cut at the start, not some day.
+        if own or late or not self._begun:
             self.log.append(*own, *late)
+            self._begun = True
         self._waiting.clear()
         self._read()
         due = at_once or self.clock.monotonic() - self._unsigned_since >= SIGN_S

@@ -93,6 +93,15 @@ def test_a_changed_configuration_is_noted_at_the_next_start(desk):
     assert "changed" not in second
 
 
+def test_what_a_crash_left_half_written_is_cut_at_the_next_start(desk):
+    desk.look()
+    with (desk.folder / "evidence/tail/0").open("ab") as file:
+        file.write(b"\x01")
+    desk.start()
+    desk.look()
+    assert [entry["event"] for entry in desk.told()] == ["log began", "configuration", "log recovered"]
+
+
 def test_a_process_that_switches_and_returns_is_noted_twice_with_the_first_exchange(desk):
     desk.answer("vendor", "vendor")
     desk.look()
