@@ -53,14 +53,14 @@ def show(result: Result) -> tuple[str, str]:
 
 def without_cases(row: Row, proved: dict[str, str]) -> tuple[str, str]:
     """The kind of verdict on a row that is not run here, and its line."""
-    if row.owner != "gateway":
-        return "open", line(row, "", "", "", "", f"open ({row.owner})")
-    if row.id in UNBUILT:
-        return "not built", line(row, "", "", UNBUILT[row.id], "", "NOT built")
     if row.id in proved:
         good = proved[row.id] == "passed"
         kind = "as expected" if good else "not as expected"
         return kind, line(row, "", "", f"{ELSEWHERE_SHOWN[row.id]} passes", proved[row.id], kind)
+    if row.owner != "gateway":
+        return "open", line(row, "", "", "", "", f"open ({row.owner})")
+    if row.id in UNBUILT:
+        return "not built", line(row, "", "", UNBUILT[row.id], "", "NOT built")
     return "not run", line(row, "", "", "", "", "not run: this machine lacks what brings it about")
 
 

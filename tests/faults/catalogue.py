@@ -44,6 +44,8 @@ ELSEWHERE_SHOWN = {
     "config-broken": "tests/journeys/test_wrong.py -k wrong_configuration",
     "weights-missing": "tests/journeys/test_wrong.py -k weights",
     "weights-altered": "tests/journeys/test_wrong.py -k weights",
+    "evidence-rewritten": "tests/journeys/test_evidence.py -k rewritten",
+    "evidence-rolled-back": "tests/journeys/test_evidence.py -k rolled_back",
 }
 # Words of `caller` that mean that there is an answer.
 ANSWERS = ("the answer", "the refusal", "the value", "the replacement's answer", "finish_reason", "provider's figures",

@@ -32,6 +32,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cut": ("cut", "Cut off an upstream, a provider or a jurisdiction, really."),
     "restore": ("restore", "Lift a cut-off."),
     "report": ("report", "Answer the board's four questions."),
+    "evidence": ("evidence", "Show, sign and check the log of what happened."),
+    "export": ("export", "Write what others read without Switchover."),
     "weights": ("weights", "Fetch and check the starter weights."),
     "doctor": ("doctor", "Say what is wrong and how to mend it."),
 }

@@ -241,5 +241,11 @@ def _answer(cast: Cast, screen: Screen) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(render_html(report), encoding="utf-8")
     screen.console.print()
+    if report.sealed is not None:
+        screen.say(
+            f"Evidence: {report.sealed.size} entries under a signed checkpoint; keep that elsewhere, and "
+            "[bold]switchover evidence verify[/] finds whatever was changed since",
+            "dim",
+        )
     screen.say(f"The page: {path}")
     return path

@@ -7,7 +7,9 @@ from dataclasses import replace
 from switchover.clock import Clock
 from switchover.domain.cut_off import CutOff, Drill
 from switchover.errors import OperatorError, StoreUnavailable
+from switchover.evidence import events
 from switchover.store import Store
+from switchover.store import facts as fact_rows
 from switchover.store.drills import (
     cut_offs,
     drills,
@@ -27,7 +29,7 @@ LOST_AFTER_S = 5.0
 GRACE_S = 5.0
 
 
-def place(order: DrillOrder, drill: Drill, store: Store, now: float) -> CutOff:
+def place(order: DrillOrder, drill: Drill, store: Store, now: float, note: events.Note = events.unnoted) -> CutOff:
     """Puts the drill's fault in force, until the drill's end at the latest."""
     cut_off = CutOff(
         id=f"{drill.id}-cut",
@@ -42,7 +44,7 @@ def place(order: DrillOrder, drill: Drill, store: Store, now: float) -> CutOff:
         share=order.share,
         processes=(order.process.name,),
     )
-    place_cut_off(store, cut_off)
+    note(events.saved(place_cut_off(store, cut_off)))
     heartbeat(store, cut_off.id, now)
     return cut_off
 
@@ -50,8 +52,8 @@ def place(order: DrillOrder, drill: Drill, store: Store, now: float) -> CutOff:
 class Hold:
     """A cut-off in force: beats, and notices when it was late or when somebody else lifted it."""
 
-    def __init__(self, cut_off: CutOff, store: Store, clock: Clock) -> None:
-        self._cut_off, self._store, self._clock = cut_off, store, clock
+    def __init__(self, cut_off: CutOff, store: Store, clock: Clock, note: events.Note = events.unnoted) -> None:
+        self._cut_off, self._store, self._clock, self._note = cut_off, store, clock, note
         self._beaten = clock.monotonic()
 
     def beat(self) -> str | None:
@@ -74,12 +76,19 @@ class Hold:
         now = self._clock.now()
         try:
             lift_cut_off(self._store, self._cut_off.id, self._cut_off.by, now)
+            note_lifted(self._store, now, self._note)
         except StoreUnavailable:
             return self._cut_off.expires_at or now
         return now
 
 
-def abandon_dead(store: Store, now: float) -> list[Drill]:
+def note_lifted(store: Store, at: float, note: events.Note) -> None:
+    """Notes the cut-offs that were lifted at this moment."""
+    for fact in fact_rows.ended(store, "cut-off", at):
+        note(events.ended(fact))
+
+
+def abandon_dead(store: Store, now: float, note: events.Note = events.unnoted) -> list[Drill]:
     """Records drills whose process is gone as abandoned, and lifts what they left. Returns them.
 
     Raises OperatorError when a drill is alive: there is one at a time.
@@ -97,7 +106,8 @@ def abandon_dead(store: Store, now: float) -> list[Drill]:
             )
         for cut in mine:
             lift_cut_off(store, cut.id, "the next drill", now)
+        note_lifted(store, now, note)
         abandoned = replace(drill, state="abandoned")
-        save_drill(store, abandoned)
+        note(events.drill(save_drill(store, abandoned), abandoned, {}))
         found.append(abandoned)
     return found

@@ -6,12 +6,14 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 from switchover.clock import Clock
 from switchover.domain.candidate import digest
 from switchover.domain.cut_off import CutOff, Drill
 from switchover.errors import StoreUnavailable
+from switchover.evidence import events
 from switchover.store import Store
 from switchover.store.drills import heartbeat, save_drill
 
@@ -32,29 +34,31 @@ def quiet(phase: str, done: float) -> None:
     """Shows nothing."""
 
 
-async def run_drill(order: DrillOrder, *, store: Store, clock: Clock, progress: Progress = quiet) -> Drill:
+async def run_drill(
+    order: DrillOrder, *, store: Store, clock: Clock, progress: Progress = quiet, note: events.Note = events.unnoted
+) -> Drill:
     """Runs one live drill to its end and returns it as saved, with its outcome.
 
     ``state`` is done (see the outcome: passed or failed), stopped, or "not exercised" (it never began, or nobody met
     the fault). The cut-off is lifted on every way out. Raises OperatorError when another drill is alive.
     """
-    abandon_dead(store, clock.now())
+    abandon_dead(store, clock.now(), note)
     drill = _written_down(order, clock.now())
-    save_drill(store, drill)
-    drill, reasons = await _begin(order, drill, store, clock, progress)
+    note(events.drill(save_drill(store, drill), drill, {}))
+    drill, reasons = await _begin(order, drill, store, clock, progress, note)
     if reasons:
-        return _never_begun(order, drill, reasons, store, clock.now())
-    cut_off = place(order, drill, store, clock.now())
+        return _never_begun(order, drill, reasons, store, clock.now(), note)
+    cut_off = place(order, drill, store, clock.now(), note)
     observer = Observer(store, order, cut_off)
     lifted_at: float | None = None
     try:
-        stopped, lifted_at = await _observe(order, cut_off, observer, store, clock, progress)
+        stopped, lifted_at = await _observe(order, cut_off, observer, store, clock, progress, note)
         unsteady = await _steady_again(order, cut_off, store, clock, lifted_at, progress)
     except asyncio.CancelledError:
         interrupted = ["interrupted by the operator"]
-        _finish(order, drill, cut_off, observer, store, lifted_at or clock.now(), interrupted, ())
+        _finish(order, drill, cut_off, observer, store, lifted_at or clock.now(), interrupted, (), note)
         raise
-    return _finish(order, drill, cut_off, observer, store, lifted_at, stopped, unsteady)
+    return _finish(order, drill, cut_off, observer, store, lifted_at, stopped, unsteady, note)
 
 
 def _written_down(order: DrillOrder, now: float) -> Drill:
@@ -80,7 +84,7 @@ def _written_down(order: DrillOrder, now: float) -> Drill:
 
 
 async def _begin(
-    order: DrillOrder, drill: Drill, store: Store, clock: Clock, progress: Progress
+    order: DrillOrder, drill: Drill, store: Store, clock: Clock, progress: Progress, note: events.Note
 ) -> tuple[Drill, tuple[str, ...]]:
     """Watches for the warm-up, then says why the drill may not begin; else it is running from now on."""
     await _wait(order.warm_up, "steady?", clock, progress)
@@ -95,15 +99,21 @@ async def _begin(
     if steady.reasons:
         return drill, steady.reasons
     drill = replace(drill, state="running", begun_at=now)
-    save_drill(store, drill)
+    note(events.drill(save_drill(store, drill), drill, {}))
     return drill, ()
 
 
 async def _observe(
-    order: DrillOrder, cut_off: CutOff, observer: Observer, store: Store, clock: Clock, progress: Progress
+    order: DrillOrder,
+    cut_off: CutOff,
+    observer: Observer,
+    store: Store,
+    clock: Clock,
+    progress: Progress,
+    note: events.Note,
 ) -> tuple[list[str], float]:
     """Until the time is over or a stop condition is met; lifts. Returns the stop reasons and when it was lifted."""
-    hold = Hold(cut_off, store, clock)
+    hold = Hold(cut_off, store, clock, note)
     ends = cut_off.placed_at + order.duration
     stopped: list[str] = []
     try:
@@ -145,6 +155,7 @@ def _finish(
     lifted_at: float,
     stopped: list[str],
     unsteady: tuple[str, ...],
+    note: events.Note,
 ) -> Drill:
     observer.read(lifted_at, whole=True)
     window = Window(
@@ -156,28 +167,38 @@ def _finish(
     )
     outcome = decide(observer.seen, window, stopped=stopped, unsteady=unsteady)
     state = outcome.result if outcome.result in ("stopped", "not exercised") else "done"
-    drill = replace(drill, state=state, outcome=outcome)
-    save_drill(store, drill)
-    _write(order, drill)
-    return drill
+    return _save(order, replace(drill, state=state, outcome=outcome), store, note)
 
 
-def _never_begun(order: DrillOrder, drill: Drill, reasons: tuple[str, ...], store: Store, now: float) -> Drill:
+def _never_begun(
+    order: DrillOrder, drill: Drill, reasons: tuple[str, ...], store: Store, now: float, note: events.Note
+) -> Drill:
     """Nothing was cut off; why not is the result."""
     window = Window(placed_at=now, lifted_at=now, rto_promised=order.process.rto, steady_for=0.0, max_error_share=0.0)
-    drill = replace(drill, state="not exercised", outcome=replace(decide((), window), reasons=reasons))
-    save_drill(store, drill)
-    _write(order, drill)
+    outcome = replace(decide((), window), reasons=reasons)
+    return _save(order, replace(drill, state="not exercised", outcome=outcome), store, note)
+
+
+def _save(order: DrillOrder, drill: Drill, store: Store, note: events.Note) -> Drill:
+    """Saves a drill that is over, writes its report, and notes both."""
+    fact = save_drill(store, drill)
+    note(events.drill(fact, drill, _write(order, drill)))
     return drill
 
 
-def _write(order: DrillOrder, drill: Drill) -> None:
+def _write(order: DrillOrder, drill: Drill) -> dict[str, str]:
+    """Writes the report; returns the SHA-256 of each file by its name."""
     if order.reports is None:
-        return
+        return {}
     folder: Path = order.reports
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{drill.id}.md").write_text(report.markdown(drill, simulated=order.simulated), encoding="utf-8")
-    (folder / f"{drill.id}.html").write_text(report.html(drill, simulated=order.simulated), encoding="utf-8")
+    pages = {
+        f"{drill.id}.md": report.markdown(drill, simulated=order.simulated).encode(),
+        f"{drill.id}.html": report.html(drill, simulated=order.simulated).encode(),
+    }
+    for name, page in pages.items():
+        (folder / name).write_bytes(page)
+    return {name: sha256(page).hexdigest() for name, page in pages.items()}
 
 
 async def _wait(

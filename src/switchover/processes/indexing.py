@@ -6,6 +6,7 @@ Segments are kept once they are indexed. Retention will delete those that lie wh
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,25 +54,33 @@ def workers(spools: Path) -> list[str]:
         return []
 
 
-def index_all(store: Store, spools: Path, now: float) -> tuple[int, list[str]]:
+# Is shown the exchanges of each batch once they are in the store.
+Seen = Callable[[Sequence[Exchange]], None]
+
+
+def index_all(store: Store, spools: Path, now: float, seen: Seen = lambda exchanges: None) -> tuple[int, list[str]]:
     """Indexes what is new in every worker's folder: how many exchanges, and what was missing ("w0: 3 lost: …")."""
     new, missing = 0, list[str]()
     for worker in workers(spools):
-        count, found = index_worker(store, spools, worker, now)
+        count, found = index_worker(store, spools, worker, now, seen)
         new += count
         missing += found
     give_up_intents(store, now - GIVE_UP_SECONDS)
     return new, missing
 
 
-def index_worker(store: Store, spools: Path, worker: str, now: float) -> tuple[int, list[str]]:
+def index_worker(
+    store: Store, spools: Path, worker: str, now: float, seen: Seen = lambda exchanges: None
+) -> tuple[int, list[str]]:
     """Indexes what is new in one worker's folder."""
     new, missing, batch = 0, list[str](), _Batch()
     position = mark = spool_mark(store, worker)
 
     def save() -> int:
         args = (store, worker, position, batch.exchanges, batch.intents, batch.gaps)
-        return save_spooled(*args, restarted=batch.restarted, at=now)
+        saved = save_spooled(*args, restarted=batch.restarted, at=now)
+        seen(batch.exchanges)
+        return saved
 
     for where, record in read_spool(spools / worker, position):
         if isinstance(record, Began):

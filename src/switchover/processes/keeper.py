@@ -31,6 +31,7 @@ from switchover.store.register import (
 
 from .indexing import index_all
 from .lease import STORIES, Lease
+from .noting import Noting
 from .reload import WatchedSettings
 
 POLL_SECONDS = 0.1
@@ -42,8 +43,8 @@ class Keeper:
 
     ``load(path)`` reads the configuration, ``endpoints(settings)`` gives the base URLs of own engines that run now,
     ``as_seen(settings)`` adds what upstreams were seen to be (their chat templates), ``open_store(url)`` opens the
-    store. ``run/keeper.json`` says how it goes: ``store`` and ``configuration`` are "ok" or what is wrong and how to
-    mend it.
+    store. ``run/keeper.json`` says how it goes: ``store``, ``configuration`` and ``evidence`` are "ok" or what is wrong
+    and how to mend it.
     """
 
     def __init__(
@@ -62,6 +63,8 @@ class Keeper:
         self.log, self.say = log, OncePerChange(log)
         self.lease = Lease(STORIES, f"{os.uname().nodename}:{os.getpid()}", clock=clock)
         self.data = Path(settings.data_dir)
+        self.noting = Noting(self.data, clock, self.say)
+        self.noting.configuration(None, settings)
         self.store: Store | None = None
         self.indexed = self.lost = 0
         self._written: tuple[int, Mapping[str, str], Mapping[str, UpstreamSpec]] | None = None
@@ -81,8 +84,9 @@ class Keeper:
         self.close()
 
     def round(self) -> None:
-        """One round: configuration, spools, cut-offs, what is lost, snapshot, status."""
-        before = self.settings.current.upstreams
+        """One round: configuration, spools, cut-offs, what is lost, snapshot, evidence, status."""
+        earlier = self.settings.current
+        before = earlier.upstreams
         if self.settings.changed():
             # Workers let go of a breaker whose upstream changed: neither is its baseline lost any more.
             for name, spec in self.settings.current.upstreams.items():
@@ -90,6 +94,7 @@ class Keeper:
                     clear_held(self.data, name, self.clock.now())
                     self._changed.add(name)
             self.log("configuration in force", source=self.settings.current.source)
+            self.noting.configuration(earlier, self.settings.current)
             self._stale = True
         refused = "configuration refused" if self.settings.trouble else ""
         self.say("configuration", refused, self.settings.trouble, level="error")
@@ -103,7 +108,8 @@ class Keeper:
         self._tell(trouble)
 
     def close(self) -> None:
-        """Gives the lease back and closes the store."""
+        """Signs what was noted, gives the lease back and closes the store."""
+        self.noting.close()
         if self.store is not None:
             try:
                 self.lease.release(self.store)
@@ -131,11 +137,12 @@ class Keeper:
             self.log("proofs suspended", upstream=name, why=why)
         # The snapshot goes first: a cut must not wait for a long batch of records.
         self._refresh(store, now)
-        new, missing = index_all(store, self.data / "spool", now)
+        new, missing = index_all(store, self.data / "spool", now, self.noting.answered)
         self.indexed += new
         self.lost += len(missing)
         for line in missing:
             self.log("records missing", level="error", detail=line)
+        self.noting.round(store)
 
     def _refresh(self, store: Store, now: float) -> None:
         settings = self.as_seen(self.settings.current)
@@ -168,6 +175,7 @@ class Keeper:
                 "pid": os.getpid(),
                 "store": trouble or "ok",
                 "configuration": self.settings.trouble or "ok",
+                "evidence": self.noting.trouble or "ok",
                 "snapshot_version": self._written[0] if self._written else None,
                 "indexed": self.indexed,
                 "missing": self.lost,

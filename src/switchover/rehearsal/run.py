@@ -15,6 +15,7 @@ from switchover.domain.candidate import Verdict
 from switchover.domain.exchange import Exchange
 from switchover.domain.ports import Grader
 from switchover.domain.process import Midstream
+from switchover.evidence import events
 from switchover.store import Store
 from switchover.trial.continuing import Continuer
 from switchover.trial.decide import Decision
@@ -45,6 +46,7 @@ async def rehearse(
     progress: Callable[[Progress], None] = lambda _: None,
     anchor: Callable[[Exchange], str | None] | None = None,
     continuer: Continuer | None = None,
+    note: events.Note = events.unnoted,
 ) -> Verdict:
     """Replays until READY for a week, NOT READY, out of budget or out of cases; saves the verdict and any proof.
 
@@ -52,7 +54,7 @@ async def rehearse(
     ledger is clear as well. Cancelled, it saves the verdict as it stands and passes the cancellation on. Raises
     OperatorError for a process without terms, StoreUnavailable when the store can't be read or written.
     """
-    trial = UnderWay(order, store, grader, clock, ask, baseline_ask, anchor)
+    trial = UnderWay(order, store, grader, clock, ask, baseline_ask, anchor, note)
     budget = order.budget_calls or terms_of(order).budget_calls
     if continuer is not None and order.process.midstream is Midstream.CONTINUE:
         await trial.cut_too(continuer)

@@ -16,9 +16,10 @@ from switchover.domain.candidate import (
 )
 from switchover.domain.exchange import Exchange
 from switchover.domain.ports import Grader
+from switchover.evidence import events
 from switchover.graders import DETERMINISTIC
 from switchover.stats.noninferiority import DAY
-from switchover.store import Store
+from switchover.store import Store, facts
 from switchover.store.exchanges import iter_exchanges
 from switchover.store.proofs import end_continuations, latest_verdict, revoke_proofs, save_proof, save_verdict
 from switchover.store.trials import baseline_samples, save_baseline_sample, save_score, scored_cases
@@ -59,14 +60,16 @@ class UnderWay:
         ask: Ask,
         baseline_ask: Ask,
         anchor: Callable[[Exchange], str | None] | None,
+        note: events.Note,
     ) -> None:
         self.order, self.store, self.grader, self.clock = order, store, grader, clock
-        self.ask, self.baseline_ask, self.anchor = ask, baseline_ask, anchor
+        self.ask, self.baseline_ask, self.anchor, self.note = ask, baseline_ask, anchor, note
         self.terms, self.cell = terms_of(order), cell_of(order)
         self.rows = scored_cases(store, self.cell.id)
         self.samples = baseline_samples(store, order.process.name, self.cell.epoch)
         last = latest_verdict(store, self.cell.id)
-        self.was_ready = last is not None and last.state in (State.READY, State.PROVISIONAL, State.EXPIRED)
+        self.before = last.state if last is not None else None
+        self.was_ready = self.before in (State.READY, State.PROVISIONAL, State.EXPIRED)
         self.last_continuing = last.evidence.continuing if last is not None else None
         self.replays = 0
         self.cuts: CutCases | None = None
@@ -222,11 +225,14 @@ class UnderWay:
             calls=self.calls,
             seconds_per_replay=sum(timed) / len(timed) if timed else None,
         )
-        save_verdict(self.store, verdict)
+        self.note(events.verdict(save_verdict(self.store, verdict), verdict, self.before))
         if decision.expires_at is not None:
-            save_proof(self.store, _proof(verdict, decision.expires_at))
+            proof = _proof(verdict, decision.expires_at)
+            self.note(events.proof(save_proof(self.store, proof), proof))
         if decision.state is State.NOT_READY:
             revoke_proofs(self.store, at=now, **asdict(self.cell))
+            for fact in facts.ended(self.store, "proof", now):
+                self.note(events.ended(fact))
         elif self.continuing is not None and self.continuing.state is State.NOT_READY:
             end_continuations(self.store, **asdict(self.cell))
         return verdict

@@ -16,7 +16,7 @@ from switchover.store.proofs import proofs, verdicts
 
 from .answers import answers
 from .dependence import Losses, concentration
-from .model import BoardReport, Capacity, Permission, Traffic
+from .model import BoardReport, Capacity, Permission, Sealed, Traffic
 from .standing import standing
 from .tally import Tally
 
@@ -30,11 +30,13 @@ def assemble(
     simulated: Sequence[str] = (),
     running: bool = True,
     since: float | None = None,
+    sealed: Sealed | None = None,
 ) -> BoardReport:
     """The four answers as of ``now`` (Unix seconds), from the exchanges recorded ``since`` (None = all).
 
     ``simulated`` names the upstreams that stand in for real ones. With ``running`` False nothing is up at this moment:
     own engines are then taken to start, and the report says so; with it, an engine that is down serves nobody.
+    ``sealed`` is the evidence log's newest checkpoint.
     Raises StoreUnavailable when the store can't be read.
     """
     snapshot = snapshot if running else _with_engines(snapshot)
@@ -63,6 +65,7 @@ def assemble(
         capacity=capacity,
         drills=tuple(drilled),
         cut_offs=tuple(cut_offs(store)),
+        sealed=sealed,
     )
     return replace(report, answers=answers(report))
 

@@ -194,9 +194,19 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """The evidence log's newest checkpoint: so many entries, under this root (base64), in the log of this name."""
+
+    size: int
+    root: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BoardReport:
     """The four answers at one moment, with what they rest on.
 
+    ``sealed`` is None while nothing was signed.
     ``window`` bounds the recorded exchanges, None when there are none. ``supposed`` says that nothing was running, so
     that own engines are taken to start.
     """
@@ -215,3 +225,4 @@ class BoardReport:
     capacity: tuple[Capacity, ...]
     drills: tuple[Drill, ...]
     cut_offs: tuple[CutOff, ...]
+    sealed: Sealed | None = None

@@ -13,6 +13,7 @@ from switchover.errors import OperatorError
 
 from . import schema
 from .database import Store, upsert
+from .facts import Fact, fact
 from .versions import bump
 
 TABLE = schema.cut_off
@@ -23,8 +24,8 @@ _settings = msgspec.json.Decoder(dict[str, float])
 _words = msgspec.json.Decoder(tuple[str, ...])
 
 
-def place_cut_off(store: Store, cut_off: CutOff) -> None:
-    """Puts a cut-off in force."""
+def place_cut_off(store: Store, cut_off: CutOff) -> Fact:
+    """Puts a cut-off in force; returns the row as a fact."""
     row = {
         "id": cut_off.id,
         "target_kind": cut_off.target.kind.value,
@@ -43,6 +44,7 @@ def place_cut_off(store: Store, cut_off: CutOff) -> None:
     with store.write() as connection:
         upsert(connection, TABLE, [row])
         bump(connection)
+    return fact("cut-off", row)
 
 
 def lift_cut_off(store: Store, which: Target | str | None, by: str, at: float) -> int:
@@ -93,8 +95,8 @@ def last_heartbeat(store: Store, cut_off_id: str) -> float | None:
         return connection.scalar(select(TABLE.c.heartbeat_at).where(TABLE.c.id == cut_off_id))
 
 
-def save_drill(store: Store, drill: Drill) -> None:
-    """Saves a drill under its id. Raises OperatorError when it would be the second one running."""
+def save_drill(store: Store, drill: Drill) -> Fact:
+    """Saves a drill under its id; returns the row as a fact. Raises OperatorError when it is the second one running."""
     row = {
         "id": drill.id,
         "process": drill.process,
@@ -110,6 +112,7 @@ def save_drill(store: Store, drill: Drill) -> None:
         raise OperatorError(
             "another drill is running: one at a time", mend="wait until it ends; `switchover drill` shows it"
         ) from cause
+    return fact("drill", row)
 
 
 def drills(store: Store, process: str | None = None) -> list[Drill]:

@@ -12,13 +12,14 @@ from switchover.domain.candidate import Continuation, Proof, State, Verdict
 
 from . import schema
 from .database import Store, upsert
+from .facts import Fact, fact
 from .versions import bump
 
 _verdict = msgspec.msgpack.Decoder(Verdict)
 
 
-def save_verdict(store: Store, verdict: Verdict) -> None:
-    """Saves a verdict under its id."""
+def save_verdict(store: Store, verdict: Verdict) -> Fact:
+    """Saves a verdict under its id; returns the row as a fact."""
     row = {
         "id": verdict.id,
         "cell_id": verdict.cell.id,
@@ -30,6 +31,7 @@ def save_verdict(store: Store, verdict: Verdict) -> None:
     }
     with store.write() as connection:
         upsert(connection, schema.verdict, [row])
+    return fact("verdict", row)
 
 
 def verdicts(store: Store, process: str | None = None) -> list[Verdict]:
@@ -51,12 +53,14 @@ def latest_verdict(store: Store, cell_id: str) -> Verdict | None:
     return _verdict.decode(body) if body is not None else None
 
 
-def save_proof(store: Store, proof: Proof) -> None:
-    """Saves a proof under its id; one that was revoked stays revoked."""
+def save_proof(store: Store, proof: Proof) -> Fact:
+    """Saves a proof under its id; one that was revoked stays revoked. Returns the row as a fact."""
+    way = proof.continuation.value if proof.continuation else None
+    row = asdict(proof) | {"state": proof.state.value, "continuation": way}
     with store.write() as connection:
-        way = proof.continuation.value if proof.continuation else None
-        upsert(connection, schema.proof, [asdict(proof) | {"state": proof.state.value, "continuation": way}])
+        upsert(connection, schema.proof, [row])
         bump(connection)
+    return fact("proof", row)
 
 
 def proofs(store: Store, process: str | None = None, *, now: float | None = None) -> list[Proof]:

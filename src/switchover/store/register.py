@@ -17,6 +17,7 @@ from switchover.errors import StoreUnavailable
 from . import schema
 from .database import Store, upsert
 from .drills import cut_offs
+from .facts import Fact, fact
 from .files import unavailable, write_whole
 from .held import restored_upstreams
 from .prompt_versions import prompt_versions
@@ -41,11 +42,13 @@ __all__ = [
 _snapshot = msgspec.json.Decoder(Snapshot)
 
 
-def save_key(store: Store, key: CallerKey) -> None:
-    """Saves a caller's key under its id."""
+def save_key(store: Store, key: CallerKey) -> Fact:
+    """Saves a caller's key under its id; returns the row as a fact."""
+    row = asdict(key)
     with store.write() as connection:
-        upsert(connection, schema.caller_key, [asdict(key)])
+        upsert(connection, schema.caller_key, [row])
         bump(connection)
+    return fact("key", row)
 
 
 def caller_keys(store: Store) -> list[CallerKey]:

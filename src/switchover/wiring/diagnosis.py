@@ -117,5 +117,5 @@ def _running(settings: Settings) -> Iterator[Finding]:
     except (OSError, ValueError):
         yield Finding("keeper", False, "says nothing; restart `switchover up`")
         return
-    for part in ("store", "configuration"):
+    for part in ("store", "configuration", "evidence"):
         yield Finding(f"keeper, {part}", keeper.get(part) == "ok", str(keeper.get(part)))

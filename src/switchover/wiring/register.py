@@ -12,16 +12,19 @@ from switchover.domain.process import Settings
 from switchover.domain.register import CallerKey, Snapshot, Suspension
 from switchover.domain.secret import Secret
 from switchover.errors import NotFound, OperatorError
+from switchover.evidence import events
 from switchover.planning.plan import Plan, other_template, plan
 from switchover.report.assemble import assemble
 from switchover.report.model import BoardReport
 from switchover.store import Store
 from switchover.store import drills as drill_rows
 from switchover.store import exchanges as exchange_rows
+from switchover.store import facts as fact_rows
 from switchover.store import proofs as proof_rows
 from switchover.store import register as register_rows
 from switchover.store.held import clear_held
 
+from .evidence import noting, sealed
 from .parts import CLOCK, open_store
 from .templates import with_templates
 
@@ -29,8 +32,8 @@ from .templates import with_templates
 def create_key(settings: Settings, process: str) -> tuple[CallerKey, Secret]:
     """A new caller key; the secret is shown this once."""
     key, token = make_key(process, load_pepper(settings.data_dir), CLOCK.now())
-    with open_store(settings) as store:
-        register_rows.save_key(store, key)
+    with open_store(settings) as store, noting(settings) as note:
+        note(events.saved(register_rows.save_key(store, key)))
     return key, token
 
 
@@ -42,9 +45,12 @@ def keys(settings: Settings) -> list[CallerKey]:
 
 def revoke_key(settings: Settings, name: str) -> None:
     """Ends a key. Raises NotFound."""
-    with open_store(settings) as store:
-        if not register_rows.revoke_key(store, name, CLOCK.now()):
+    now = CLOCK.now()
+    with open_store(settings) as store, noting(settings) as note:
+        if not register_rows.revoke_key(store, name, now):
             raise NotFound(f"there is no key {name!r} in use", mend="see `switchover keys list`")
+        for fact in fact_rows.ended(store, "key", now):
+            note(events.ended(fact))
 
 
 def place_cut(settings: Settings, target: Target, *, reason: str, by: str) -> CutOff:
@@ -53,8 +59,8 @@ def place_cut(settings: Settings, target: Target, *, reason: str, by: str) -> Cu
         raise NotFound(f"{target} covers no upstream of the configuration", mend="see `upstreams:` and their hosts")
     now = CLOCK.now()
     cut = CutOff(id=f"cut-{digest([str(target), now], 10)}", target=target, reason=reason, by=by, placed_at=now)
-    with open_store(settings) as store:
-        drill_rows.place_cut_off(store, cut)
+    with open_store(settings) as store, noting(settings) as note:
+        note(events.saved(drill_rows.place_cut_off(store, cut)))
     return cut
 
 
@@ -64,8 +70,9 @@ def lift_cut(settings: Settings, target: Target | None, *, by: str) -> int:
     Raises NotFound for a target that covers no upstream and no cut-off.
     """
     covered = [s for s in settings.upstreams.values() if target is None or target.covers(s, settings.providers)]
-    with open_store(settings) as store:
-        lifted = drill_rows.lift_cut_off(store, target, by, CLOCK.now())
+    now = CLOCK.now()
+    with open_store(settings) as store, noting(settings) as note:
+        lifted = drill_rows.lift_cut_off(store, target, by, now)
         if not lifted and not covered:
             raise NotFound(f"{target} covers no upstream of the configuration", mend="see `upstreams:` and their hosts")
         for spec in covered:
@@ -77,6 +84,8 @@ def lift_cut(settings: Settings, target: Target | None, *, by: str) -> int:
                 register_rows.set_baseline_lost(store, name, None)
         # The restored upstreams lie outside the store: without this the keeper would see nothing new.
         register_rows.bump_register(store)
+        for fact in fact_rows.ended(store, "cut-off", now):
+            note(events.ended(fact))
     return lifted
 
 
@@ -161,4 +170,5 @@ def report(settings: Settings, *, simulated: Sequence[str] = ()) -> BoardReport:
     """The four answers as of now."""
     settings = with_templates(settings, idle=True)
     with open_store(settings) as store:
-        return assemble(store, settings, snapshot(settings, store), CLOCK.now(), simulated=simulated)
+        known = snapshot(settings, store)
+        return assemble(store, settings, known, CLOCK.now(), simulated=simulated, sealed=sealed(settings))

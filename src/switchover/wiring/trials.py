@@ -27,11 +27,13 @@ from switchover.store import Store, artefacts
 from switchover.store import exchanges as exchange_rows
 from switchover.store import prompt_versions as version_rows
 from switchover.store import trials as trial_rows
+from switchover.store.files import write_whole
 from switchover.trial.ask import asker
 from switchover.trial.continuing import Continuer, continuer
 from switchover.trial.replay import Ask
 from switchover.upstreams.local import child_name, read_place
 
+from .evidence import noting
 from .parts import CLOCK, open_store, outbound, upstream
 from .templates import learn_templates, with_templates
 
@@ -87,7 +89,7 @@ def rehearse_candidate(
 
     async def run() -> Verdict:
         client = outbound(settings)
-        with open_store(settings) as store:
+        with open_store(settings) as store, noting(settings) as note:
             version = _version(store, found, spec, prompt_version)
             baseline = settings.upstreams[found.baseline]
             as_it_is = PromptVersion.make(process=process, upstream=baseline.name, kind=PromptKind.AS_IS)
@@ -112,6 +114,7 @@ def rehearse_candidate(
                     progress=progress,
                     anchor=_anchor(store, found),
                     continuer=_continuer(settings, version, client),
+                    note=note,
                 )
 
     return asyncio.run(run())
@@ -224,5 +227,10 @@ async def drill(
         reports=Path(settings.data_dir, "reports"),
         **terms,
     )
-    with open_store(settings) as store:
-        return await run_drill(order, store=store, clock=CLOCK, progress=progress)
+    with open_store(settings) as store, noting(settings) as note:
+        done = await run_drill(order, store=store, clock=CLOCK, progress=progress, note=note)
+        signed = note.sign()
+    if signed is not None and order.reports is not None:
+        # Beside the report, whose hash it covers: what an auditor wants to hold.
+        write_whole(order.reports / f"{done.id}.checkpoint", signed.note.encode())
+    return done

@@ -19,7 +19,13 @@ from switchover.store import Store
 from switchover.store.register import set_suspension
 from switchover.testing.sample_organisation import NOW, fill, sample_settings
 
-GROUPS = {"keys": ("create", "list", "revoke"), "exchanges": ("list", "show"), "weights": ("fetch", "check")}
+GROUPS = {
+    "keys": ("create", "list", "revoke"),
+    "exchanges": ("list", "show"),
+    "weights": ("fetch", "check"),
+    "evidence": ("log", "checkpoint", "key", "prove", "verify"),
+    "export": ("evidence",),
+}
 LINES = [(name,) for name in cli.COMMANDS] + [(name, below) for name, all_ in GROUPS.items() for below in all_]
 
 CONFIGURATION = """\

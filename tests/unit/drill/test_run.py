@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 
@@ -15,6 +16,7 @@ from switchover.drill.cut_off import GRACE_S, LOST_AFTER_S
 from switchover.errors import NotFound, OperatorError
 from switchover.store import Store
 from switchover.store.drills import cut_offs, drills, place_cut_off, save_drill
+from switchover.store.facts import facts
 from switchover.store.indexing import save_exchanges
 from switchover.store.proofs import save_proof
 from switchover.store.register import set_suspension
@@ -45,6 +47,7 @@ class World:
         self.store = Store.open("sqlite://")
         self.clock = ManualClock()
         self.heals_after, self.traffic, self.at = heals_after, traffic, dict(at or {})
+        self.noted = []
         save_proof(self.store, make_proof())
 
     def tick(self):
@@ -71,7 +74,7 @@ class World:
         return replace(plain, upstream="student", attempts=attempts)
 
     async def play(self, wanted, seconds=90.0):
-        running = asyncio.create_task(run_drill(wanted, store=self.store, clock=self.clock))
+        running = asyncio.create_task(run_drill(wanted, store=self.store, clock=self.clock, note=self.noted.append))
         for _ in range(int(seconds / STEP)):
             for _ in range(5):
                 await asyncio.sleep(0)
@@ -242,3 +245,34 @@ def test_an_unknown_process_is_named():
             approver="a",
             operator="b",
         )
+
+
+def test_each_step_is_noted_in_its_order_with_the_hashes_of_row_and_report(tmp_path):
+    made = World()
+    drill = asyncio.run(made.play(order(reports=tmp_path)))
+    steps = [(entry["event"], entry.get("state")) for entry in made.noted]
+    assert steps == [
+        ("drill", "planned"), ("drill", "running"),
+        ("cut-off placed", None), ("cut-off lifted", None), ("drill", "done"),
+    ]  # fmt: skip
+    last = made.noted[-1]
+    for report in last["reports"]:
+        assert sha256((tmp_path / report["file"]).read_bytes()).hexdigest() == report["sha256"]
+    assert [report["file"] for report in last["reports"]] == [f"{drill.id}.html", f"{drill.id}.md"]
+    rows = {(fact.kind, fact.id): fact for fact in facts(made.store)}
+    assert rows["drill", drill.id].sha256 == last["sha256"]
+    assert rows["cut-off", f"{drill.id}-cut"].sha256 == made.noted[2]["sha256"]
+    assert rows["cut-off", f"{drill.id}-cut"].end_sha256 == made.noted[3]["sha256"]
+    assert last["result"] == "passed"
+    made.store.close()
+
+
+def test_one_that_never_began_is_noted_as_that_and_a_dead_one_as_abandoned():
+    made = World(traffic=False)
+    dead = make_drill(begun_at=NOW - LOST_AFTER_S - 1)
+    save_drill(made.store, dead)
+    asyncio.run(made.play(order()))
+    assert [(e["id"] == dead.id, e["state"]) for e in made.noted] == [
+        (True, "abandoned"), (False, "planned"), (False, "not exercised")
+    ]  # fmt: skip
+    made.store.close()

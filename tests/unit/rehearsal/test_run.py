@@ -14,6 +14,7 @@ from switchover.errors import OperatorError, Unreachable
 from switchover.graders import grader
 from switchover.rehearsal import Order, cell_of, rehearse
 from switchover.store import Store
+from switchover.store.facts import facts
 from switchover.store.indexing import save_exchanges
 from switchover.store.proofs import latest_verdict, proofs
 from switchover.store.trials import baseline_samples, scored_cases
@@ -141,11 +142,20 @@ def test_a_flawless_candidate_is_ready_with_a_proof_that_stands_for_a_week(store
 
 def test_a_bad_candidate_is_not_ready_soon_and_its_proofs_end(store):
     save_exchanges(store, record())
-    run(store, Model())
+    noted = []
+    run(store, Model(), note=noted.append)
     clock = ManualClock(NOW + 31 * 86_400)
     save_exchanges(store, [replace(e, id=f"later{e.id}", started_at=clock.now() - 60) for e in record()])
-    verdict = run(store, Model(wrong=0.6), clock=clock)
+    verdict = run(store, Model(wrong=0.6), clock=clock, note=noted.append)
     assert verdict.state is State.NOT_READY
+    assert [(e["event"], e.get("before"), e.get("changed")) for e in noted] == [
+        ("verdict saved", None, None), ("proof given", None, None),
+        ("verdict saved", "READY", True), ("proof revoked", None, None),
+    ]  # fmt: skip
+    rows = {(fact.kind, fact.id): fact for fact in facts(store)}
+    assert [rows["verdict", e["id"]].sha256 for e in noted[::2]] == [e["sha256"] for e in noted[::2]]
+    assert rows["proof", noted[1]["id"]].sha256 == noted[1]["sha256"]
+    assert rows["proof", noted[1]["id"]].end_sha256 == noted[3]["sha256"]
     assert verdict.calls < 100
     assert not proofs(store, "messages")
 

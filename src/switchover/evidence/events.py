@@ -1,0 +1,138 @@
+"""What an entry says, event by event. Names from the configuration, ids, moments, figures and hashes; nobody's words.
+
+Who did something, why, and what was hoped for lie in the store's row, of which the entry has the hash: so nothing
+personal is in a log that can't be changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from switchover.domain.candidate import Proof, State, Verdict
+from switchover.domain.cut_off import Drill
+from switchover.store.facts import Fact
+
+from .canonical import figure, moment, text
+from .log import Event
+
+# Takes an event to the log. It never raises: what happened is not undone because it could not be noted.
+Note = Callable[[Event], object]
+
+SAVED = {
+    "verdict": "verdict saved",
+    "proof": "proof given",
+    "drill": "drill",
+    "cut-off": "cut-off placed",
+    "key": "key created",
+}
+ENDED = {"proof": "proof revoked", "cut-off": "cut-off lifted", "key": "key revoked"}
+PATHS = 100
+
+
+def unnoted(event: Event) -> None:
+    """Notes nothing."""
+
+
+def saved(fact: Fact, *, late: bool = False, **more: Any) -> Event:
+    """A row of the store as it was saved; ``late``: it was found there without an entry."""
+    of_row = {"process": fact.process, "state": fact.state, "target": fact.target, "drill": fact.drill}
+    told = {"id": fact.id, "sha256": fact.sha256, "since": moment(fact.at), **of_row, **more}
+    return _event(SAVED[fact.kind], late=late or None, **told)
+
+
+def ended(fact: Fact, *, late: bool = False) -> Event:
+    """A row's end: a cut-off lifted, a proof or a key revoked."""
+    return _event(
+        ENDED[fact.kind],
+        id=fact.id,
+        sha256=fact.end_sha256,
+        since=moment(fact.ended_at or 0.0),
+        process=fact.process,
+        target=fact.target,
+        drill=fact.drill,
+        lapsed=fact.ended_by == "expiry" or None,
+        late=late or None,
+    )
+
+
+def verdict(fact: Fact, verdict: Verdict, before: State | None) -> Event:
+    """A verdict, with the figures that it rests on and the state of the cell's last one."""
+    overall = verdict.evidence.overall
+    return saved(
+        fact,
+        cell=verdict.cell.id,
+        prompt_version=verdict.cell.prompt_version,
+        before=str(before) if before else None,
+        changed=None if before is None else before is not verdict.state,
+        replays=overall.replays,
+        difference=figure(overall.mean_difference),
+        lower=figure(overall.lower),
+        upper=figure(overall.upper),
+        margin=figure(overall.margin),
+        expires=None if verdict.expires_at is None else moment(verdict.expires_at),
+    )
+
+
+def proof(fact: Fact, proof: Proof) -> Event:
+    """A proof, and until when it holds."""
+    return saved(fact, prompt_version=proof.prompt_version, expires=moment(proof.expires_at))
+
+
+def drill(fact: Fact, drill: Drill, reports: Mapping[str, str]) -> Event:
+    """A drill as it stands; ``reports``: the SHA-256 of each file of its report, by name."""
+    outcome = drill.outcome
+    return saved(
+        fact,
+        target=str(drill.target),
+        fault=drill.fault,
+        share=figure(drill.share),
+        proof=drill.proof,
+        result=outcome.result if outcome else None,
+        requests=outcome.requests if outcome else None,
+        failed=outcome.failed if outcome else None,
+        rto=figure(outcome.rto) if outcome else None,
+        rto_promised=figure(outcome.rto_promised) if outcome else None,
+        reports=[{"file": text(name), "sha256": sha256} for name, sha256 in sorted(reports.items())] or None,
+    )
+
+
+def proof_expired(proof: Proof) -> Event:
+    """A proof that is out of date."""
+    since = moment(proof.expires_at)
+    return _event("proof expired", id=proof.id, since=since, process=proof.process, target=proof.upstream)
+
+
+def switched(process: str, before: str | None, after: str | None, exchange: str, at: float) -> Event:
+    """From ``exchange`` on a process is served by another upstream; None: by nobody."""
+    return {
+        "event": "failover",
+        "process": text(process),
+        "from": None if before is None else text(before),
+        "to": None if after is None else text(after),
+        "exchange": exchange,
+        "since": moment(at),
+    }
+
+
+def held(upstream: str, at: float) -> Event:
+    """A breaker that is held until somebody restores it."""
+    return _event("breaker held", upstream=upstream, since=moment(at))
+
+
+def restored(upstream: str) -> Event:
+    """A held breaker that is let go."""
+    return _event("breaker restored", upstream=upstream)
+
+
+def configuration(sha256: str, changed: Sequence[str] | None) -> Event:
+    """Settings that came into force: the file's hash, and which fields changed, by path; None: not known."""
+    more = None if changed is None or len(changed) <= PATHS else len(changed) - PATHS
+    paths = None if changed is None else [text(path) for path in changed[:PATHS]]
+    return _event("configuration", sha256=sha256, changed=paths, and_more=more)
+
+
+def _event(event: str, **fields: Any) -> Event:
+    """An event without what is not known of it."""
+    plain = {name: text(value) if isinstance(value, str) else value for name, value in fields.items()}
+    return {"event": event} | {name: value for name, value in plain.items() if value is not None}

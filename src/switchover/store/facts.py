@@ -1,0 +1,125 @@
+"""The store's facts by hash: rows of which the evidence log keeps the SHA-256, so that a change to one shows.
+
+A row's hash is that of a JSON object, names sorted and without white space, of its columns: bytes as the SHA-256 of
+what is stored, doubles as the shortest decimal that means the same, "table" as the table's name. What changes later
+(when a cut-off was lifted, a proof or a key revoked) is left out and hashed by itself, as the row's end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Double, LargeBinary, Table, select
+
+from . import schema
+from .database import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One row: its ``kind`` and ``id``, its ``process`` if it has one, when it came to be and what it is called.
+
+    ``ended_at`` and ``end_sha256`` are those of the row's end, None while it has none; ``ended_by`` is "expiry" for a
+    cut-off that lapsed. ``state`` is a verdict's or a drill's.
+    """
+
+    kind: str
+    id: str
+    at: float
+    sha256: str
+    process: str | None = None
+    state: str | None = None
+    target: str | None = None
+    drill: str | None = None
+    ended_at: float | None = None
+    ended_by: str | None = None
+    end_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    table: Table
+    moment: str
+    # The columns of the row's end, the first of which says when; and those that are no fact, or follow from another.
+    end: tuple[str, ...] = ()
+    passing: tuple[str, ...] = ()
+
+
+KINDS = {
+    "verdict": _Kind(schema.verdict, "made_at"),
+    "proof": _Kind(schema.proof, "made_at", ("revoked_at",), ("continuation", "continues_until")),
+    "drill": _Kind(schema.drill, "begun_at"),
+    "cut-off": _Kind(schema.cut_off, "placed_at", ("lifted_at", "lifted_by"), ("heartbeat_at",)),
+    "key": _Kind(schema.caller_key, "made_at", ("revoked_at",)),
+}
+
+
+def row_sha256(kind: str, row: Mapping[str, Any]) -> str:
+    """The hash of a row as it is stored, hex; columns that may change later need not be there."""
+    known = KINDS[kind]
+    leave_out = {*known.end, *known.passing}
+    return _sha256(known.table, {name: value for name, value in row.items() if name not in leave_out})
+
+
+def end_sha256(kind: str, row: Mapping[str, Any]) -> str:
+    """The hash of a row's end, with its id."""
+    known = KINDS[kind]
+    return _sha256(known.table, {name: row.get(name) for name in ("id", *known.end)})
+
+
+def facts(store: Store) -> Iterator[Fact]:
+    """Every row that is a fact, kind by kind, oldest first."""
+    for kind, known in KINDS.items():
+        table = known.table
+        with store.read() as connection:
+            rows = connection.execute(select(table).order_by(table.c[known.moment], table.c.id)).all()
+        for row in rows:
+            yield fact(kind, dict(row._mapping))
+
+
+def ended(store: Store, kind: str, at: float) -> list[Fact]:
+    """The rows that ended at exactly this moment, as an update gave it to them."""
+    known = KINDS[kind]
+    wanted = select(known.table).where(known.table.c[known.end[0]] == at).order_by(known.table.c.id)
+    with store.read() as connection:
+        return [fact(kind, dict(row._mapping)) for row in connection.execute(wanted)]
+
+
+def fact(kind: str, row: Mapping[str, Any]) -> Fact:
+    """A row as a fact."""
+    known = KINDS[kind]
+    ended_at = row.get(known.end[0]) if known.end else None
+    target = f"{row['target_kind']}:{row['target_name']}" if kind == "cut-off" else row.get("upstream")
+    return Fact(
+        kind=kind,
+        id=str(row["id"]),
+        at=float(row[known.moment]),
+        sha256=row_sha256(kind, row),
+        process=row.get("process"),
+        state=str(row["state"]) if "state" in row else None,
+        target=target,
+        drill=row.get("drill"),
+        ended_at=ended_at,
+        ended_by=row.get("lifted_by"),
+        end_sha256=None if ended_at is None else end_sha256(kind, row),
+    )
+
+
+def _sha256(table: Table, row: Mapping[str, Any]) -> str:
+    told = {name: _told(table, name, value) for name, value in row.items()} | {"table": table.name}
+    text = json.dumps(told, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _told(table: Table, name: str, value: Any) -> object:
+    """A value as it comes back from either database: a double may have been handed in as a whole number."""
+    column = table.c[name].type
+    if value is None:
+        return None
+    if isinstance(column, LargeBinary):
+        return hashlib.sha256(value).hexdigest()
+    return repr(float(value)) if isinstance(column, Double) else value
