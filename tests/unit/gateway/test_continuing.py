@@ -32,7 +32,7 @@ def chunk(text="", reason=None, **more):
     )
 
 
-def told(*pieces, reason="stop", usage=(40, 7)):
+def told(*pieces, reason="stop", usage=(140, 7)):
     """A whole answer of the chat's, as a script."""
     counts = {"prompt_tokens": usage[0], "completion_tokens": usage[1]}
     last = b"data: %b\n\n" % json.dumps({"id": "c1", "model": "m", "choices": [], "usage": counts}).encode()
@@ -93,7 +93,7 @@ def test_the_caller_gets_one_answer_and_the_record_has_both_parts():
     )  # fmt: skip
     first, second = found.attempts
     assert (first.upstream, first.fault, first.usage.estimated) == ("vendor", "clean-end-too-soon", True)
-    assert (second.upstream, second.fault, second.usage) == ("own", None, Usage(input=40, output=7))
+    assert (second.upstream, second.fault, second.usage) == ("own", None, Usage(input=140, output=7))
     assert found.switched
     # The caller is told of the prompt once, and of all that was written.
     assert found.usage == Usage(input=first.usage.input, output=first.usage.output + 7, estimated=True)
@@ -146,7 +146,7 @@ def test_the_rest_may_come_from_another_dialect_and_in_each_callers_own():
     whole = [
         (
             "message_start",
-            {"message": {"id": "m1", "model": "claude", "usage": {"input_tokens": 30, "output_tokens": 1}}},
+            {"message": {"id": "m1", "model": "claude", "usage": {"input_tokens": 130, "output_tokens": 1}}},
         ),
         ("content_block_start", {"index": 0, "content_block": {"type": "text", "text": ""}}),
         ("content_block_delta", {"index": 0, "delta": {"type": "text_delta", "text": " experts."}}),
