@@ -22,8 +22,8 @@ SwitchoverError
     ├── RegionRefused              403 naming a region: hold the provider
     ├── LegalBlock                 451: hold the provider
     ├── ModelMissing               404/410: hold the model
-    ├── RateLimited                429: next attempt, breaker untouched
-    ├── NotYet                     503 of an engine that loads or is full: as RateLimited
+    ├── RateLimited                429: leave the credential alone for the time given, next attempt
+    ├── NotYet                     503 of an engine that loads or is full: next attempt, not counted
     ├── Overloaded                 529: next attempt, counted
     ├── OutOfOrder                 502/503/504/52x of an edge, an engine gone: the same
     ├── ServerError                500: once more, then the next attempt, counted
@@ -158,7 +158,8 @@ class UpstreamError(SwitchoverError):
     """One attempt failed.
 
     ``fault`` is the id in ``facts/faults.yaml``; ``http_status`` and ``code`` are what the caller sees when nothing
-    more can be tried; ``seen_status`` is what the upstream said, if anything.
+    more can be tried; ``seen_status`` is what the upstream said, if anything. ``pauses``: nothing is sent
+    with that credential until ``retry_after`` (seconds) is over.
     """
 
     fault: str = "server-error"
@@ -168,6 +169,7 @@ class UpstreamError(SwitchoverError):
     stops: ClassVar[bool] = False
     breaker_scope: ClassVar[Scope] = "upstream"
     breaker_effect: ClassVar[Effect] = "count"
+    pauses: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -226,13 +228,14 @@ class ModelMissing(Denied):
 
 
 class RateLimited(UpstreamError):
-    """Asked to slow down: try the next attempt, leave the breaker alone."""
+    """Asked to slow down: try the next attempt; leave the credential alone for the time given, and the breaker too."""
 
     fault = "rate-limited"
     http_status = 429
     code = "rate_limited"
     breaker_scope = "none"
     breaker_effect = "none"
+    pauses = True
 
 
 class NotYet(RateLimited):
@@ -241,6 +244,7 @@ class NotYet(RateLimited):
     fault = "local-loading"
     http_status = 503
     code = "upstream_unavailable"
+    pauses = False
 
 
 class Overloaded(UpstreamError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wires import PIECES, TEXT, Wire
@@ -20,7 +20,7 @@ class Injection:
     """What an upstream does. ``streams``, ``wholes``: whether the fault exists for such answers.
 
     ``after_deadline``: with no other upstream the caller's own deadline ends it. ``more`` are fields of the request.
-    ``place`` is the upstream's address where that is the fault. ``before``: nothing of a stream had been relayed when
+    ``place`` is the upstream's address where that is the fault. ``pause``: so many seconds the credential is left alone. ``before``: nothing of a stream had been relayed when
     it came.
     """
 
@@ -30,6 +30,7 @@ class Injection:
     after_deadline: bool = False
     place: str = ""
     before: bool = False
+    pause: float = 0.0
     more: dict[str, Any] = field(default_factory=dict)
 
 
@@ -110,7 +111,7 @@ INJECTIONS: dict[str, Injection] = {
     "model-missing": says(404, "The model `vendor-model` does not exist.", kind="not_found_error", code="model_not_found"),
     "model-retired": says(410, "The model vendor-model has been retired.", kind="not_found_error"),
     "legal-block": says(451, "Unavailable for legal reasons.", more="link: <https://authority.example/order>; rel=\"blocked-by\"\r\n"),
-    "rate-limited": says(429, "Rate limit reached.", kind="rate_limit_error", more="retry-after: 7\r\n"),
+    "rate-limited": replace(says(429, "Rate limit reached.", kind="rate_limit_error", more="retry-after: 7\r\n"), pause=7.0),
     "quota-spent": says(429, "You exceeded your current quota.", kind="rate_limit_error", code="insufficient_quota"),
     "spend-limit-as-400": says(400, "Your workspace has reached its spend limit."),
     "bad-request": says(400, "temperature: must be below 2."),
@@ -121,7 +122,7 @@ INJECTIONS: dict[str, Injection] = {
     "edge-error": page(502),
     "overloaded": says(529, "Overloaded", kind="overloaded_error", more="retry-after: 3\r\n"),
     "redirected": Injection(lambda wire, streamed: [reply(b"", status=307, more="location: http://127.0.0.1:9/elsewhere\r\n")]),
-    "absurd-retry-after": says(429, "Rate limit reached.", kind="rate_limit_error", more="retry-after: 3600\r\n"),
+    "absurd-retry-after": replace(says(429, "Rate limit reached.", kind="rate_limit_error", more="retry-after: 3600\r\n"), pause=60.0),
     # -- streams
     "error-in-first-event": Injection(lambda wire, streamed: stream(wire.error_event()), wholes=False),
     "slow-first-token": Injection(lambda wire, streamed: [HANG] if not streamed else stream(*wire.opening(), HANG), after_deadline=True),

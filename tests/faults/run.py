@@ -11,7 +11,8 @@ from stage import DEADLINE_S, OWN, OWN_IN_FORM, Said, Stage, staged
 from wires import WIRES
 
 from switchover.planning import BreakerState
-from switchover.testing.clock import FastClock
+from switchover.testing.clock import FastClock, ManualClock
+from switchover.testing.scripted import Script
 
 # Breakers open at five failures in a row.
 OPENS_AFTER = 5
@@ -37,6 +38,8 @@ def run(row: Row, dialect: str, *, streamed: bool, places: Mapping[str, str]) ->
         _judge_caller(result, said)
         _judge_tries(result, stage, url is None)
         _judge_breaker(result, stage, injection, deadline)
+    if injection.pause:
+        _judge_pause(result, script, injection.pause)
     own_text = OWN_IN_FORM if "schema" in injection.more else OWN
     with staged(dialect, script, backed=True, streamed=streamed, clock=clock, url=url, own_text=own_text) as stage:
         _judge_failover(result, stage, stage.ask(streamed=streamed, **injection.more))
@@ -94,6 +97,20 @@ def _judge_slow(result: Result, stage: Stage, injection: Injection) -> None:
         stage.ask(streamed=result.streamed, retries=0, **injection.more)
     state = stage.breakers()[result.row.scope]
     result.note("breaker", f"{result.row.scope} open after {OPENS_AFTER}", state, state is BreakerState.OPEN)
+
+
+def _judge_pause(result: Result, script: Script, seconds: float) -> None:
+    """With a replacement behind: whom the upstream is asked by before the time it gave is over, and after."""
+    clock = ManualClock()
+    with staged(result.dialect, script, backed=True, streamed=result.streamed, clock=clock) as stage:
+        asked = []
+        for wait in (0.0, seconds - 0.1, 0.2):
+            clock.advance(wait)
+            stage.ask(streamed=result.streamed)
+            asked.append(len(stage.vendor.seen))
+    result.note(
+        "credential", f"left alone for {seconds:g} s", f"calls before, within and after: {asked}", asked == [1, 1, 2]
+    )
 
 
 def _judge_failover(result: Result, stage: Stage, said: Said) -> None:

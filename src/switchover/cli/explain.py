@@ -59,7 +59,7 @@ def explain(
     found = settings(config)
     name = process_named(found, process).name
     lost = tuple(target_from(text) for text in without or ())
-    plan = register.survival(found, lost)[name]
+    plan = register.survival(found, lost, register.pauses(found))[name]
     if as_json:
         print_json(plan)
     else:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from switchover.planning import Pause
 from switchover.planning.breaker import CLOSED, HELD, OPEN, RANK
 
 from .exposition import join, render
 from .handle import Gateway
-from .metrics import Sample
+from .metrics import PAUSED_UNTIL, Sample
 
 AGE = "switchover_figures_age_seconds"
 
@@ -41,13 +43,15 @@ def degraded(gateway: Gateway) -> list[str]:
         state = board.state(spec, now)
         if state in (OPEN, HELD):
             found.append(f"{name}: its breaker is {state} ({board.reasons(spec)})")
-    return found
+    return found + [f"{name}: {pause}" for name, pause in _pauses(gateway)]
 
 
 def _samples(gateway: Gateway) -> Iterator[Sample]:
     snapshot, spool = gateway.source.current, gateway.spool
     yield from gateway.metrics.samples()
     yield from _breakers(gateway)
+    for name, pause in _pauses(gateway):
+        yield Sample(PAUSED_UNTIL, (name,), pause.until)
     # A recorder without a disk has nothing more to make durable than what it has.
     durable: int = getattr(spool, "durable", spool.written)
     yield Sample("switchover_recording_lag_records", (), max(gateway.metrics.recorded - durable, 0))
@@ -56,6 +60,15 @@ def _samples(gateway: Gateway) -> Iterator[Sample]:
     yield Sample("switchover_snapshot_version", (), snapshot.version)
     yield Sample("switchover_snapshot_age_seconds", (), max(gateway.clock.now() - snapshot.made_at, 0.0))
     yield Sample("switchover_register_stale_seconds", (), gateway.neighbours.stale_for)
+
+
+def _pauses(gateway: Gateway) -> Iterator[tuple[str, Pause]]:
+    """The upstreams whose credential is left alone, until which moment in Unix seconds. Drills have their own."""
+    elapsed, now = gateway.clock.monotonic(), gateway.clock.now()
+    for name, spec in gateway.source.current.upstreams.items():
+        pause = gateway.failover.board.pause(spec, elapsed)
+        if pause is not None:
+            yield name, replace(pause, until=pause.until + now - elapsed)
 
 
 def _breakers(gateway: Gateway) -> Iterator[Sample]:

@@ -28,6 +28,7 @@ class Metric:
     says: str
 
 
+PAUSED_UNTIL = "switchover_credential_paused_until_seconds"
 SERVED = ("process", "upstream", "dialect")
 METRICS = {
     metric.name: metric
@@ -70,6 +71,10 @@ METRICS = {
         Metric(
             "switchover_breaker_reason", "gauge", "always 1", ("upstream", "scope", "fault"),
             "The fault that opened a breaker, while it is not closed.",
+        ),
+        Metric(
+            PAUSED_UNTIL, "gauge", "Unix seconds", ("upstream",),
+            "Until when an upstream's credential is left alone, as its provider asked (429); absent while it is not.",
         ),
         Metric(
             "switchover_recording_lag_records", "gauge", "records", (),

@@ -6,18 +6,23 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from switchover.clock import Clock
+from switchover.planning import Pause
+
+from .metrics import PAUSED_UNTIL
 
 EVERY_S = 5.0
 # Six writes missed: that worker is gone.
 FORGET_S = 30.0
 # A keeper that is restarted is back by then.
 STALE_AFTER_S = 10.0
+PAUSED = re.compile(rf'^{PAUSED_UNTIL}\{{.*upstream="([^"]+)"\}} (\S+)$', re.MULTILINE)
 log = logging.getLogger(__name__)
 
 
@@ -70,6 +75,11 @@ class Neighbours:
                 age = max(self._clock.now() - path.stat().st_mtime, 0.0)
                 if path.stem != self.worker and age < FORGET_S:
                     yield path.stem, age, path.read_text(encoding="utf-8")
+
+    def paused(self) -> dict[str, Pause]:
+        """The upstreams whose credential some other worker leaves alone, and until when, as of its last figures."""
+        told = [(float(until), name) for _, _, page in self.others() for name, until in PAUSED.findall(page)]
+        return {name: Pause(until) for until, name in sorted(told) if until > self._clock.now()}
 
     @property
     def stale_for(self) -> float:

@@ -1,7 +1,8 @@
-"""Process, health, cut-offs and proofs → attempts."""
+"""Process, health, pauses, cut-offs and proofs → attempts."""
 
 from .breaker import Board, BreakerState
+from .pauses import Pause
 from .plan import Attempt, Plan, Skipped, plan
 from .timers import Timers
 
-__all__ = ["Attempt", "Board", "BreakerState", "Plan", "Skipped", "Timers", "plan"]
+__all__ = ["Attempt", "Board", "BreakerState", "Pause", "Plan", "Skipped", "Timers", "plan"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from switchover.access import load_pepper, make_key
 from switchover.domain.candidate import Proof, Verdict, digest
@@ -12,6 +13,7 @@ from switchover.domain.process import Settings
 from switchover.domain.register import CallerKey, Snapshot
 from switchover.domain.secret import Secret
 from switchover.errors import NotFound, OperatorError
+from switchover.planning.pauses import Pause
 from switchover.planning.plan import Plan, plan
 from switchover.report.assemble import assemble
 from switchover.report.model import BoardReport
@@ -84,11 +86,21 @@ def snapshot(settings: Settings, store: Store) -> Snapshot:
     return register_rows.build_snapshot(store, settings, endpoints, CLOCK.now())
 
 
-def survival(settings: Settings, without: Sequence[Target]) -> dict[str, Plan]:
-    """The plan of every process, supposing these targets lost."""
+def survival(
+    settings: Settings, without: Sequence[Target], pauses: Mapping[str, Pause] | None = None
+) -> dict[str, Plan]:
+    """The plan of every process, supposing these targets lost; ``pauses`` of credentials by upstream."""
     with open_store(settings) as store:
         known = snapshot(settings, store)
-    return {name: plan(known, name, CLOCK.now(), without=tuple(without)) for name in settings.processes}
+    lost, now = tuple(without), CLOCK.now()
+    return {name: plan(known, name, now, pauses=pauses, without=lost) for name in settings.processes}
+
+
+def pauses(settings: Settings) -> dict[str, Pause]:
+    """The upstreams whose credential a worker leaves alone, as its provider asked, and until when; at most 5 s old."""
+    from switchover.gateway.neighbours import Neighbours  # the gateway with it, which no other command here needs
+
+    return Neighbours("", Path(settings.data_dir, "run"), CLOCK).paused()
 
 
 def exchanges(
