@@ -35,11 +35,13 @@ SwitchoverError
     ├── Reset                      gone after the request was sent
     ├── TooSlow                    no first content in time
     ├── Stalled                    no content in time, midway
+    ├── SlowDrip                   content comes too slowly: a slow call, served on
     ├── Cut                        a stream that ended before its terminal event
     ├── Malformed                  a frame or body that does not parse, or is too big
     ├── EmptyAnswer                an answer with nothing in it
     ├── ReasoningOnly              an answer in which the model only thought: not counted
     ├── OutOfForm                  not the schema or the tools that were asked for: once more
+    ├── RunawayOutput              more tokens than were asked for: stopped as at its limit, not counted
     ├── ModelSwapped               another model answered than was asked
     ├── PromptShortened            an engine of our own read only part of the prompt
     └── Crossed                    the answer to somebody else's request: hold the provider
@@ -331,6 +333,14 @@ class Stalled(UpstreamError):
     code = "upstream_timeout"
 
 
+class SlowDrip(UpstreamError):
+    """Content comes too slowly: counts as a slow call as soon as it is seen, and is served on to its end."""
+
+    fault = "slow-drip"
+    stops = True
+    breaker_effect = "slow"
+
+
 class Cut(UpstreamError):
     """A stream or body that ended before its proper end."""
 
@@ -366,6 +376,16 @@ class OutOfForm(UpstreamError):
     fault = "schema-broken"
     code = "upstream_out_of_form"
     retry = "once"
+    breaker_scope = "none"
+    breaker_effect = "none"
+
+
+class RunawayOutput(UpstreamError):
+    """An answer with more tokens than were asked for: the upstream is stopped, the answer ends as at its limit."""
+
+    fault = "runaway-output"
+    code = "upstream_runaway"
+    stops = True
     breaker_scope = "none"
     breaker_effect = "none"
 

@@ -65,6 +65,7 @@ class AnthropicMessages:
             metadata=plain_metadata(request.metadata),
             holds=holds,
             needs=frozenset(needs),
+            limit=request.max_tokens,
         )
 
     def read_answer(self, body: bytes) -> Whole:

@@ -14,7 +14,7 @@ from ..errors import BadRequest
 from .chat_decoder import ChatDecoder
 from .chat_wire import WireChoice, WireMessage, decode_answer
 from .inner_errors import error_message
-from .shapes import Peek, ToolCall, Whole, check_addressed, plain_metadata, read_request, with_model
+from .shapes import Peek, ToolCall, Whole, check_addressed, limit_of, plain_metadata, read_request, with_model
 
 
 class _StreamOptions(msgspec.Struct):
@@ -40,6 +40,8 @@ class _Request(msgspec.Struct):
     n: int | None = None
     logprobs: bool | None = None
     stream_options: _StreamOptions | None = None
+    max_tokens: Any = None
+    max_completion_tokens: Any = None
 
 
 NO_NEEDS: frozenset[str] = frozenset()
@@ -84,6 +86,7 @@ class OpenAIChat:
             needs=frozenset(needs) if needs else NO_NEEDS,
             n=n,
             include_usage=bool(options and options.include_usage),
+            limit=limit_of(request.max_completion_tokens, request.max_tokens),
         )
 
     def read_answer(self, body: bytes) -> Whole:

@@ -16,7 +16,7 @@ from .inner_errors import error_message
 from .openai_chat import OpenAIChat
 from .responses_decoder import ResponsesDecoder
 from .responses_wire import WireItem, decode_answer
-from .shapes import Peek, ToolCall, Whole, plain_metadata, read_request, with_model
+from .shapes import Peek, ToolCall, Whole, limit_of, plain_metadata, read_request, with_model
 
 # The need of a request that rests on what its provider keeps: earlier answers, conversations, files.
 STATE = "state"
@@ -49,6 +49,7 @@ class _Request(msgspec.Struct):
     previous_response_id: str | None = None
     conversation: Any = None
     prompt: Any = None
+    max_output_tokens: Any = None
 
 
 _REQUEST = msgspec.json.Decoder(_Request)
@@ -91,6 +92,7 @@ class OpenAIResponses:
             metadata=plain_metadata(request.metadata),
             holds=holds,
             needs=frozenset(needs),
+            limit=limit_of(request.max_output_tokens),
         )
 
     def with_model(self, body: bytes, model: str) -> bytes:

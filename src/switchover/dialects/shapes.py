@@ -34,7 +34,7 @@ class Peek(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ``holds``: a partial answer would be useless or dangerous, so nothing may be relayed before the answer is complete.
     ``needs``: of ``tools``, ``json_schema``, ``vision``, ``n``, ``logprobs`` and ``state``, what a provider keeps of
     earlier answers. ``n``: answers asked for at once, which a decoder must be told. ``include_usage``: the caller asked
-    for a usage chunk at the end of the stream.
+    for a usage chunk at the end of the stream. ``limit``: the most tokens that one answer may have, None when not said.
     """
 
     model: str
@@ -44,6 +44,12 @@ class Peek(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     needs: frozenset[str] = frozenset()
     n: int = 1
     include_usage: bool = False
+    limit: int | None = None
+
+
+def limit_of(*given: object) -> int | None:
+    """The first limit that is one; what is not, such as -1 for no limit, is its provider's affair."""
+    return next((one for one in given if isinstance(one, int) and one > 0), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

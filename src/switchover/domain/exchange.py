@@ -31,7 +31,10 @@ class Usage:
 # The three below are made for every request; freezing them would double what that costs.
 @dataclass(slots=True, kw_only=True)
 class AttemptRecord:
-    """One try at one upstream. ``fault`` is the id of ``facts/faults.yaml``, or None when it answered."""
+    """One try at one upstream. ``fault`` is the id of ``facts/faults.yaml``, or None when nothing was amiss.
+
+    Of an answered exchange's last try it says what was wrong with the answer: slow, too long, broken off.
+    """
 
     upstream: str
     model: str

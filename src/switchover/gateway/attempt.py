@@ -11,22 +11,35 @@ import msgspec
 from switchover import prompts
 from switchover.dialects import DIALECTS
 from switchover.dialects.across import StreamTranslator, translate_answer, translate_request
+from switchover.dialects.at_limit import end_at_limit
 from switchover.dialects.sse import FrameDecoder
 from switchover.domain.candidate import PromptKind
 from switchover.domain.cut_off import CutOff
 from switchover.domain.exchange import Usage
 from switchover.domain.ports import Answer, OutboundRequest, Truncated, Upstream
-from switchover.errors import BadRequest, Cut, EmptyAnswer, Malformed, ModelMissing, ReasoningOnly, SwitchoverError
+from switchover.errors import (
+    BadRequest,
+    Cut,
+    EmptyAnswer,
+    Malformed,
+    ModelMissing,
+    ReasoningOnly,
+    RunawayOutput,
+    SwitchoverError,
+)
 from switchover.faults import FAULTS
 from switchover.planning import Attempt
 from switchover.upstreams.classify import classify, classify_failure
 
 from .admit import AnyDialect, Call
+from .amount import Amount
 from .form import FORMED, check_form
 
 CUTS = {"tool": "tool-call-cut", "reasoning": "reasoning-cut"}
 MAX_ERROR_BYTES = 65_536
 MAX_ANSWER_BYTES = 33_554_432
+# Bytes of an answer that is held, to one look at whether it is too long.
+CHECK_EVERY = 4096
 Artefacts = Callable[[str], bytes]
 
 
@@ -35,7 +48,7 @@ class Opened:
     """An answer that passed the commit point, or is whole.
 
     ``ready`` are bytes for the caller, in the caller's dialect; ``whole`` says that nothing follows. Else what follows
-    comes from ``stream.answer``, to be put through :meth:`Stream.take`.
+    comes from ``stream.answer``, to be put through :meth:`Stream.take`. ``stopped``: why its end is ours.
     """
 
     attempt: Attempt
@@ -45,6 +58,7 @@ class Opened:
     usage: Usage | None = None
     stream: Stream | None = None
     whole: bool = False
+    stopped: RunawayOutput | None = None
 
 
 @dataclass(slots=True)
@@ -70,6 +84,12 @@ class Stream:
         """A cut, by what it cut."""
         form = "schema-answer-cut" if "json_schema" in call.peek.needs else cut.fault
         return Cut(str(cut), fault=CUTS.get(self.decoder.inside, form))
+
+    def stop(self, call: Call, relayed: bytes, amount: Amount) -> bytes:
+        """The end of an answer that is too long, after ``relayed``; closes the upstream."""
+        self.answer.close()
+        self.decoder.usage = usage = amount.usage()
+        return end_at_limit(call.dialect.name, relayed, usage, include_usage=call.peek.include_usage)
 
     def end(self) -> bytes:
         """What is still owed after the last byte. Raises Cut when the stream ended before its terminal event."""
@@ -169,6 +189,7 @@ async def _open_stream(
     decoder = source.decoder(choices=call.peek.n)
     stream = Stream(upstream.name, answer, decoder, translator)
     ready: list[bytes] = []
+    amount, due = Amount(call, attempt.upstream, answer, decoder, ready), CHECK_EVERY
     hold = call.peek.holds or call.process.midstream == "hold"
     try:
         async for data in answer.chunks():
@@ -178,7 +199,13 @@ async def _open_stream(
                 break
             if decoder.committed and not hold:
                 return Opened(attempt, dropped, b"".join(ready), stream=stream)
+            if answer.total >= due:
+                due = answer.total + CHECK_EVERY
+                amount.check()
         ready.append(stream.end())
+    except RunawayOutput as stopped:
+        ready.append(stream.stop(call, b"".join(ready), amount))
+        return Opened(attempt, dropped, b"".join(ready), stream=stream, whole=True, stopped=stopped)
     except Cut as cut:
         raise stream.named(cut, call) from cut
     if decoder.is_empty:

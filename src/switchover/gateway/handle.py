@@ -6,15 +6,17 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from switchover.clock import Clock
 from switchover.domain.exchange import AttemptRecord, Exchange, Outcome
 from switchover.domain.ports import Upstream
 from switchover.domain.process import UpstreamSpec
-from switchover.errors import Stalled, SwitchoverError, UpstreamError
+from switchover.errors import RunawayOutput, SlowDrip, Stalled, SwitchoverError, UpstreamError
 from switchover.planning import Plan
 
 from .admit import LOOPBACK, MAX_BODY_BYTES, AnyDialect, Call, Door, Head, check_route, new_id, read_head
+from .amount import is_over
 from .attempt import Artefacts, Opened
 from .caller import Caller, line
 from .failover import Failover, OnHeld
@@ -121,7 +123,8 @@ class Gateway:
                 sent.outcome = Outcome.COMPLETE
             else:
                 idle = self.failover.timers.idle(opened.attempt.upstream, len(call.body))
-                await send_stream(caller, sent, call, opened, opened.stream, guard, lines, idle)
+                on_drip = partial(self._drips, call, opened, attempts, sent)
+                await send_stream(caller, sent, call, opened, opened.stream, guard, lines, on_drip, idle)
         except SwitchoverError as error:
             refused = refusal(error)
             code, sent.status, sent.outcome = refused.code, refused.status, Outcome.FAILED
@@ -168,13 +171,16 @@ class Gateway:
             model, usage = decoder.model or opened.attempt.upstream.model, decoder.usage
             if sent.error is not None:
                 code = sent.error.code
-                self._cut(call, opened, attempts, sent.error)
+                self._cut(call, opened, attempts, sent, sent.error)
                 if isinstance(sent.error, Stalled):
                     self.failover.paused(call, opened, sent.silence)
             elif sent.outcome is Outcome.COMPLETE:
                 board = self.failover.board_for(opened.attempt, call.id)
-                board.answered(opened.attempt.upstream, self.clock.monotonic())
+                if not sent.slow:
+                    board.answered(opened.attempt.upstream, self.clock.monotonic())
                 self.failover.paused(call, opened, sent.silence)
+        if sent.outcome is Outcome.COMPLETE and is_over(call, usage) and attempts:
+            attempts[-1].fault = RunawayOutput.fault
         upstream, elapsed = opened.attempt.upstream.name if opened else None, self.clock.monotonic() - call.begun
         exchange = Exchange(
             id=call.id,
@@ -210,9 +216,16 @@ class Gateway:
             chunks=len(sent.parts),
         )
 
-    def _cut(self, call: Call, opened: Opened, attempts: list[AttemptRecord], error: UpstreamError) -> None:
+    def _drips(self, call: Call, opened: Opened, attempts: list[AttemptRecord], sent: Sent) -> None:
+        """Counts a stream that drips as a slow call while it goes on."""
+        sent.slow, attempts[-1].fault = True, SlowDrip.fault
+        self.failover.failed(opened.attempt, call.id, SlowDrip(f"{opened.attempt.upstream.name} is slow"))
+
+    def _cut(self, call: Call, opened: Opened, attempts: list[AttemptRecord], sent: Sent, error: UpstreamError) -> None:
         """Notes that the last attempt broke off after the commit point."""
-        self.failover.failed(opened.attempt, call.id, error)
+        # A call that is counted as slow already is not counted again.
+        if not sent.slow or error.breaker_effect not in ("count", "slow"):
+            self.failover.failed(opened.attempt, call.id, error)
         last = attempts[-1]
         attempts[-1] = AttemptRecord(
             upstream=last.upstream,

@@ -54,7 +54,8 @@ METRICS = {
         Metric("switchover_attempts_total", "counter", "attempts", SERVED, "Attempts that ended, well or not."),
         Metric(
             "switchover_errors_total", "counter", "attempts", (*SERVED, "fault", "drilled"),
-            "Attempts that failed, by fault; drilled is true for those that met a drill's cut-off.",
+            "Attempts that failed, or answered too slowly or too much, by fault; drilled is true for those that met a "
+            "drill's cut-off.",
         ),
         Metric(
             "switchover_retries_total", "counter", "attempts", SERVED,

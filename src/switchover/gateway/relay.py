@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from switchover.dialects.sse import FrameDecoder
 from switchover.domain.exchange import Outcome
-from switchover.errors import Cut, Stalled, UpstreamError
+from switchover.errors import Cut, RunawayOutput, Stalled, UpstreamError
 
 from .admit import AnyDialect, Call
+from .amount import Amount
 from .attempt import Opened, Stream
 from .caller import Caller, line
 from .guard import CALLER_SLOW, STALLED, Guard
+from .pace import Pace
 from .refuse import Refusal
 
 # faults.yaml, defaults.idle_timeout: the upper clamp, which holds until silences are learned. Pings do not reset it.
@@ -30,7 +33,10 @@ RETRY = line("x-should-retry", "true")
 
 @dataclass(slots=True)
 class Sent:
-    """What reached the caller: the tee, and how it ended. ``silence``: the longest between two content events."""
+    """What reached the caller: the tee, and how it ended.
+
+    ``silence``: the longest between two content events. ``slow``: it was counted as a slow call on its way.
+    """
 
     status: int
     outcome: Outcome = Outcome.ABANDONED
@@ -38,6 +44,7 @@ class Sent:
     error: UpstreamError | None = None
     begun: bool = False
     silence: float | None = None
+    slow: bool = False
 
 
 def send_whole(caller: Caller, sent: Sent, body: bytes, lines: bytes) -> None:
@@ -66,18 +73,22 @@ async def send_stream(
     stream: Stream,
     guard: Guard,
     lines: bytes,
+    on_drip: Callable[[], None],
     idle: float | None = None,
 ) -> None:
     """Sends a streamed answer that passed the commit point, to its end. Sets ``sent.error`` when it broke off.
 
-    ``idle``: the learned time it may be silent.
+    ``on_drip`` is called once it drips. ``idle``: the learned time it may be silent.
     """
     sent.begun = True
+    sent.error = opened.stopped
     caller.begin(sent.status, lines + EVENTS)
     last = opened.ready
     if not opened.whole:
-        flow = Flow(caller, sent.parts, stream, guard, min(idle or IDLE_S, IDLE_S))
-        last = await _follow(flow, sent, call, opened.ready, stream, guard)
+        amount = Amount(call, opened.attempt.upstream, stream.answer, stream.decoder, sent.parts)
+        pace = Pace(stream.decoder, call.dialect.name, sent.parts)
+        flow = Flow(caller, sent.parts, stream, guard, min(idle or IDLE_S, IDLE_S), amount, pace, on_drip)
+        last = await _follow(flow, sent, call, opened.ready, stream, guard, amount)
     if last:
         sent.parts.append(last)
     caller.end(last)
@@ -85,12 +96,20 @@ async def send_stream(
     _leave(stream, guard)
 
 
-async def _follow(flow: Flow, sent: Sent, call: Call, ready: bytes, stream: Stream, guard: Guard) -> bytes:
-    """Relays frame by frame; returns what is owed at the end. A cut ends in the dialect's error frame."""
+async def _follow(
+    flow: Flow, sent: Sent, call: Call, ready: bytes, stream: Stream, guard: Guard, amount: Amount
+) -> bytes:
+    """Relays frame by frame; returns what is owed at the end.
+
+    A cut ends in the dialect's error frame, an answer that is too long as one at its limit.
+    """
     try:
         flow.begin(ready)
         await flow.over
         return stream.end()
+    except RunawayOutput as error:
+        sent.error = error
+        return stream.stop(call, b"".join(sent.parts), amount)
     except UpstreamError as error:
         return _after_break(sent, stream, call, error)
     except asyncio.CancelledError:
@@ -110,10 +129,35 @@ class Flow:
     stops the upstream from being read.
     """
 
-    __slots__ = ("_caller", "_decoder", "_feed", "_guard", "_idle", "_parts", "_progressed", "_stream", "over")
+    __slots__ = (
+        "_amount",
+        "_caller",
+        "_decoder",
+        "_feed",
+        "_guard",
+        "_idle",
+        "_on_drip",
+        "_pace",
+        "_parts",
+        "_progressed",
+        "_stream",
+        "over",
+    )
 
-    def __init__(self, caller: Caller, parts: list[bytes], stream: Stream, guard: Guard, idle: float) -> None:
+    def __init__(
+        self,
+        caller: Caller,
+        parts: list[bytes],
+        stream: Stream,
+        guard: Guard,
+        idle: float,
+        amount: Amount,
+        pace: Pace,
+        on_drip: Callable[[], None],
+    ) -> None:
         self._caller, self._parts, self._stream, self._guard = caller, parts, stream, guard
+        self._amount, self._on_drip = amount, on_drip
+        self._pace: Pace | None = pace
         self._decoder: FrameDecoder = stream.decoder
         self._feed = stream.decoder.feed if stream.translator is None else stream.take
         self._progressed, self._idle = 0, idle
@@ -127,11 +171,12 @@ class Flow:
         if ready:
             self._parts.append(ready)
             self._caller.write(ready)
+        self._guard.look = self._look
         self._stream.answer.pour(self._take, self._end)
 
     def stop(self) -> None:
         """Nothing more is taken."""
-        self._caller.on_room = None
+        self._caller.on_room = self._guard.look = None
         if not self.over.done():
             self.over.cancel()
 
@@ -144,6 +189,7 @@ class Flow:
             caller.write(frames)
             if caller.is_full:
                 self._stream.answer.pause()
+                self._forget_pace()
                 self._guard.arm(UNREAD_S, CALLER_SLOW)
         if decoder.progressed != self._progressed:
             self._progressed = decoder.progressed
@@ -159,7 +205,25 @@ class Flow:
         else:
             self.over.set_exception(error)
 
+    def _look(self) -> None:
+        """Once a second: is it too long, does it drip?"""
+        if self.over.done():
+            return
+        try:
+            self._amount.check()
+        except RunawayOutput as error:
+            self.over.set_exception(error)
+            return
+        if self._pace is not None and not self._caller.is_full and self._pace.is_dripping():
+            self._pace = None
+            self._on_drip()
+
+    def _forget_pace(self) -> None:
+        if self._pace is not None:
+            self._pace.forget()
+
     def _room(self) -> None:
+        self._forget_pace()
         self._guard.arm(self._idle, STALLED)
         self._stream.answer.resume()
 
