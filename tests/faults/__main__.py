@@ -21,7 +21,7 @@ from shown import shown
 from wires import WIRES
 
 from switchover.domain.ports import OutboundRequest
-from switchover.gateway import relay
+from switchover.gateway import guard, relay
 
 # Beyond these an upstream is silent: seconds instead of most of a minute.
 IDLE_S = 0.5
@@ -88,6 +88,8 @@ def all_lines(wanted: list[Row]) -> Iterable[tuple[str, str]]:
 def main(only: list[str]) -> int:
     """Runs and prints; the exit status."""
     relay.IDLE_S = IDLE_S
+    # Twenty looks at a stream take one second.
+    guard.LOOK_EVERY = 1
     OutboundRequest.__init__.__kwdefaults__["connect_timeout"] = CONNECT_S
     counts: Counter[str] = Counter()
     print("| layer | fault | dialect | answer | expected | seen | verdict |\n|-|-|-|-|-|-|-|")

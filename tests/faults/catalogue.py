@@ -31,8 +31,6 @@ DIFFERS: dict[str, dict[str, str]] = {
 }  # fmt: skip
 # What the row wants and the gateway does not do yet.
 UNBUILT = {
-    "slow-drip": "count a stream below 2 tokens a second as slow",
-    "runaway-output": "stop at the reserved number of tokens",
     "provider-fell-back": "record both models of an answer in which the provider fell back",
     "model-swapped": "suspend the proof of an upstream whose answers name another model",
     "answer-crossed": "tell an answer to another request by its id",

@@ -20,8 +20,9 @@ class Injection:
     """What an upstream does. ``streams``, ``wholes``: whether the fault exists for such answers.
 
     ``after_deadline``: with no other upstream the caller's own deadline ends it. ``more`` are fields of the request.
-    ``place`` is the upstream's address where that is the fault. ``pause``: so many seconds the credential is left alone. ``before``: nothing of a stream had been relayed when
-    it came.
+    ``place`` is the upstream's address where that is the fault. ``before``: nothing of a stream had been relayed when
+    it came. ``pause``: so many seconds the credential is left alone. ``ends``: the finish reason of a stream, in the
+    chat's words.
     """
 
     script: Callable[[Wire, bool], Script]
@@ -31,6 +32,7 @@ class Injection:
     place: str = ""
     before: bool = False
     pause: float = 0.0
+    ends: str = ""
     more: dict[str, Any] = field(default_factory=dict)
 
 
@@ -94,6 +96,11 @@ def split(wire: Wire, streamed: bool) -> Script:
     return stream(*[data[at : at + 3] for at in range(0, len(data), 3)])
 
 
+def drip(wire: Wire, streamed: bool) -> Script:
+    """Two letters every 0.1 s, for longer than the run takes for twenty seconds."""
+    return stream(*wire.opening(), *[step for _ in range(14) for step in (wire.content("a "), 0.1)], *wire.ending())
+
+
 def nobody(wire: Wire, streamed: bool) -> Script:
     """The upstream is not reached."""
     return []
@@ -131,6 +138,7 @@ INJECTIONS: dict[str, Injection] = {
         wholes=False, after_deadline=True,
     ),
     "stall-midway": Injection(breaks(begun, only(HANG)), wholes=False),
+    "slow-drip": Injection(drip, wholes=False),
     "clean-end-too-soon": Injection(breaks(begun, end=True), wholes=False),
     "end-after-terminal-cut": Injection(
         lambda wire, streamed: [*stream(*begun(wire), *wire.ending(), end=False), RESET], wholes=False
@@ -180,6 +188,11 @@ INJECTIONS: dict[str, Injection] = {
     ), more=SCHEMA),
     "tool-arguments-broken": Injection(
         lambda wire, streamed: stream(*wire.tool('{"at": '), *wire.ending("tool_calls")), wholes=False, more=TOOLS
+    ),
+    "runaway-output": Injection(
+        lambda wire, streamed: stream(*wire.opening(), *[wire.content("again and again ")] * 40, HANG) if streamed
+        else [reply(wire.body(usage={"prompt_tokens": 9, "completion_tokens": 40, "input_tokens": 9, "output_tokens": 40}))],
+        ends="length", more={"limit": 5},
     ),
     "usage-missing": Injection(whole(lambda wire: wire.body(usage=None), lambda wire: [*begun(wire), *wire.ending()])),
     # -- our own engines

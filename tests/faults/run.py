@@ -61,6 +61,11 @@ def _judge_caller(result: Result, said: Said) -> None:
         waits = not wanted.retry_after or 0 < int(said.headers.get("retry-after", "0")) <= 60
         good = named and waits and wanted.code in (None, said.code) and bool(said.code)
     result.note("caller", wanted, said, good and "crashed" not in said.code)
+    ends = INJECTIONS[result.row.id].ends
+    if ends:
+        # What came whole is not made to look cut.
+        ends = ends if result.streamed else "stop"
+        result.note("finish reason", ends, said.reason or "none", said.reason == ends)
 
 
 def _judge_tries(result: Result, stage: Stage, reaches: bool) -> None:
@@ -71,7 +76,7 @@ def _judge_tries(result: Result, stage: Stage, reaches: bool) -> None:
         got = len(stage.vendor.seen)
         result.note("calls", 1 if midway else wanted, got, got == (1 if midway else wanted))
     faults = sorted(set(stage.faults()))
-    if row.effect != "none" or row.retry != "none":
+    if row.effect != "none" or row.retry != "none" or INJECTIONS[row.id].ends:
         name = SAME.get(row.id, row.id)
         result.note("recorded as", name, ", ".join(faults) or "no fault", faults == [name])
 

@@ -47,9 +47,11 @@ class Peek(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     limit: int | None = None
 
 
-def limit_of(*given: object) -> int | None:
+def limit_of(first: object, second: object = None) -> int | None:
     """The first limit that is one; what is not, such as -1 for no limit, is its provider's affair."""
-    return next((one for one in given if isinstance(one, int) and one > 0), None)
+    if isinstance(first, int) and first > 0:
+        return first
+    return second if isinstance(second, int) and second > 0 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,8 +74,9 @@ METRICS = {
             "The fault that opened a breaker, while it is not closed.",
         ),
         Metric(
-            PAUSED_UNTIL, "gauge", "Unix seconds", ("upstream",),
-            "Until when an upstream's credential is left alone, as its provider asked (429); absent while it is not.",
+            PAUSED_UNTIL, "gauge", "seconds", ("upstream",),
+            "Until when, in Unix time, an upstream's credential is left alone, as its provider asked (429); absent while "
+            "it is not.",
         ),
         Metric(
             "switchover_recording_lag_records", "gauge", "records", (),

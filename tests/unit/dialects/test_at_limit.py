@@ -126,9 +126,10 @@ def test_arguments_and_reasoning_count_and_what_can_not_be_read_does_not():
             b'{"tool_calls":[{"index":0,"function":{"arguments":"{\\"a\\": 1}"}}]}',
             b'{"content":5}',
             b'{"audio":{"data":"AAAA"}}',
+            b'{"content":"see![](data:image/png;base64,AAAA"}',
         )
     )
-    assert said(CHAT, frames + b"data: [DONE]\n\n: ping\n\n") == 4 + 8
+    assert said(CHAT, frames + b"data: [DONE]\n\n: ping\n\n") == 4 + 8 + len("see![](data:image/png")
     delta = b'{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"four"}}'
     ping = b'event: ping\ndata: {"type":"ping"}\n\n'
     assert said(MESSAGES, b"event: content_block_delta\ndata: " + delta + b"\n\n" + ping) == 4
