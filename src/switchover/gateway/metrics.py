@@ -75,8 +75,8 @@ METRICS = {
         ),
         Metric(
             PAUSED_UNTIL, "gauge", "seconds", ("upstream",),
-            "Until when, in Unix time, an upstream's credential is left alone, as its provider asked (429); absent while "
-            "it is not.",
+            "Until when, in Unix time, an upstream's credential is left alone, as its provider asked (429); "
+            "absent while it is not.",
         ),
         Metric(
             "switchover_recording_lag_records", "gauge", "records", (),
