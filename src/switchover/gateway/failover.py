@@ -88,7 +88,13 @@ class Failover:
         errors: list[UpstreamError] = []
         refused: BadRequest | None = None
         final = len(plan.attempts) - 1
+        paused = {one.upstream: one.pause for one in plan.skipped if one.pause is not None}
         for place, attempt in enumerate(plan.attempts):
+            # What failed just now may have been asked to wait, and share its credential.
+            pause = self._paused(attempt, call) if errors else None
+            if pause is not None:
+                paused[attempt.upstream.name] = pause
+                continue
             for again in (False, True):
                 if len(records) >= MAX_ATTEMPTS or (again and not await self._may_retry(attempt.upstream.name, errors)):
                     break
@@ -106,7 +112,6 @@ class Failover:
                 if opened is not None:
                     return opened
                 break
-        paused = {one.upstream: one.pause for one in plan.skipped if one.pause is not None}
         if refused is not None and not errors and not paused:
             raise refused
         opened = await self._after_wait(call, paused, guard, records, errors, replan)
@@ -116,6 +121,11 @@ class Failover:
         tried = {one.upstream for one in records}
         asked = [self._busy(name, pause) for name, pause in paused.items() if name not in tried]
         raise (NotPermitted if barred and not asked else Spent)(why(plan, call, errors), [*errors, *asked])
+
+    def _paused(self, attempt: Attempt, call: Call) -> Pause | None:
+        elapsed = self._clock.monotonic()
+        pause = self.board_for(attempt, call.id).pause(attempt.upstream, elapsed)
+        return None if pause is None else pause.shifted(self._clock.now() - elapsed)
 
     def _busy(self, name: str, pause: Pause) -> RateLimited:
         """What an upstream that was not asked, as its credential is to be left alone, would say."""

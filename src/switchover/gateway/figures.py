@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from switchover.planning import Pause
 from switchover.planning.breaker import CLOSED, HELD, OPEN, RANK
@@ -68,7 +67,7 @@ def _pauses(gateway: Gateway) -> Iterator[tuple[str, Pause]]:
     for name, spec in gateway.source.current.upstreams.items():
         pause = gateway.failover.board.pause(spec, elapsed)
         if pause is not None:
-            yield name, replace(pause, until=pause.until + now - elapsed)
+            yield name, pause.shifted(now - elapsed)
 
 
 def _breakers(gateway: Gateway) -> Iterator[Sample]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 
 from switchover.clock import Clock
 from switchover.domain.ports import Upstream
@@ -85,7 +84,7 @@ class Plans:
                 states[name] = board.state(attempt.upstream, elapsed)
                 pause = board.pause(attempt.upstream, elapsed)
                 if pause is not None:
-                    pauses[name] = replace(pause, until=pause.until + now - elapsed)
+                    pauses[name] = pause.shifted(now - elapsed)
         return plan(snapshot, key[0], now, breakers=states, pauses=pauses, needs=key[1])
 
     def _states(self, snapshot: Snapshot, process: str, board: Board, elapsed: float) -> dict[str, BreakerState]:
@@ -94,8 +93,7 @@ class Plans:
 
     def _pauses(self, snapshot: Snapshot, process: str, board: Board, elapsed: float, now: float) -> dict[str, Pause]:
         found = {name: board.pause(snapshot.upstreams[name], elapsed) for name in snapshot.processes[process].upstreams}
-        shift = now - elapsed
-        return {name: replace(one, until=one.until + shift) for name, one in found.items() if one is not None}
+        return {name: pause.shifted(now - elapsed) for name, pause in found.items() if pause is not None}
 
     def _swap(self, snapshot: Snapshot, failover: Failover) -> None:
         """A new snapshot: forget plans; clear breakers whose upstream changed or was restored."""

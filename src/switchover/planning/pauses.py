@@ -16,6 +16,10 @@ class Pause:
     until: float
     capped: bool = False
 
+    def shifted(self, seconds: float) -> Pause:
+        """The same pause, told by another clock."""
+        return Pause(self.until + seconds, self.capped)
+
     def __str__(self) -> str:
         """As a reason, with the moment as Unix seconds told in UTC."""
         seconds = int(self.until) % 86_400

@@ -69,8 +69,8 @@ def test_what_shares_the_credential_is_not_asked_until_the_time_given():
             tried.append(call(served, token)[2]["x-switchover-attempts"])
             clock.advance(0.2)
             tried.append(call(served, token)[2]["x-switchover-attempts"])
-    assert tried == ["vendor:rate-limited, twin:ok", "own:ok", "own:ok", "own:ok", "vendor:ok"]
-    assert (len(vendor.seen), len(twin.seen), len(own.seen)) == (2, 1, 3)
+    assert tried == ["vendor:rate-limited, own:ok", "own:ok", "own:ok", "own:ok", "vendor:ok"]
+    assert (len(vendor.seen), len(twin.seen), len(own.seen)) == (2, 0, 4)
 
 
 @pytest.mark.parametrize("said", ["soon", "-3", "Wed, 21 Oct 2015 07:28:00 GMT"])
@@ -113,6 +113,16 @@ def test_a_caller_who_can_not_wait_is_told_how_much_is_left():
     assert json.loads(body)["error"]["code"] == "rate_limited"
     assert "its credential is asked to wait until" in json.loads(body)["error"]["message"]
     assert len(vendor.seen) == 1
+
+
+def test_when_all_share_the_credential_the_caller_is_told_to_wait():
+    with ScriptedServer(busy(20)) as vendor, ScriptedServer(FINE) as twin:
+        upstreams = [spec("vendor", vendor.url, **KEY), spec("twin", twin.url, **KEY)]
+        served, token = serve(upstreams, ManualClock(), proven=("twin",))
+        with served:
+            status, _, headers = call(served, token, x_switchover_deadline="5")
+    assert (status, headers["retry-after"], headers["x-should-retry"]) == (429, "20", "true")
+    assert (len(vendor.seen), len(twin.seen)) == (1, 0)
 
 
 def test_an_absurd_time_is_never_waited_for_and_never_told_in_full():
