@@ -22,8 +22,8 @@ SwitchoverError
     ├── RegionRefused              403 naming a region: hold the provider
     ├── LegalBlock                 451: hold the provider
     ├── ModelMissing               404/410: hold the model
-    ├── RateLimited                429: next attempt, breaker untouched
-    ├── NotYet                     503 of an engine that loads or is full: as RateLimited
+    ├── RateLimited                429: leave the credential alone for the time given, next attempt
+    ├── NotYet                     503 of an engine that loads or is full: next attempt, not counted
     ├── Overloaded                 529: next attempt, counted
     ├── OutOfOrder                 502/503/504/52x of an edge, an engine gone: the same
     ├── ServerError                500: once more, then the next attempt, counted
@@ -37,11 +37,13 @@ SwitchoverError
     ├── Reset                      gone after the request was sent
     ├── TooSlow                    no first content in time
     ├── Stalled                    no content in time, midway
+    ├── SlowDrip                   content comes too slowly: a slow call, served on
     ├── Cut                        a stream that ended before its terminal event
     ├── Malformed                  a frame or body that does not parse, or is too big
     ├── EmptyAnswer                an answer with nothing in it
     ├── ReasoningOnly              an answer in which the model only thought: not counted
     ├── OutOfForm                  not the schema or the tools that were asked for: once more
+    ├── RunawayOutput              more tokens than were asked for: stopped as at its limit, not counted
     ├── ModelSwapped               another model answered than was asked
     ├── PromptShortened            a server of our own read only part of the prompt
     │   └── PromptTooLong          the prompt does not fit a server of our own: not sent
@@ -161,7 +163,8 @@ class UpstreamError(SwitchoverError):
     """One attempt failed.
 
     ``fault`` is the id in ``facts/faults.yaml``; ``http_status`` and ``code`` are what the caller sees when nothing
-    more can be tried; ``seen_status`` is what the upstream said, if anything.
+    more can be tried; ``seen_status`` is what the upstream said, if anything. ``pauses``: nothing is sent
+    with that credential until ``retry_after`` (seconds) is over.
     """
 
     fault: str = "server-error"
@@ -171,6 +174,7 @@ class UpstreamError(SwitchoverError):
     stops: ClassVar[bool] = False
     breaker_scope: ClassVar[Scope] = "upstream"
     breaker_effect: ClassVar[Effect] = "count"
+    pauses: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -229,13 +233,14 @@ class ModelMissing(Denied):
 
 
 class RateLimited(UpstreamError):
-    """Asked to slow down: try the next attempt, leave the breaker alone."""
+    """Asked to slow down: try the next attempt; leave the credential alone for the time given, and the breaker too."""
 
     fault = "rate-limited"
     http_status = 429
     code = "rate_limited"
     breaker_scope = "none"
     breaker_effect = "none"
+    pauses = True
 
 
 class NotYet(RateLimited):
@@ -244,6 +249,7 @@ class NotYet(RateLimited):
     fault = "local-loading"
     http_status = 503
     code = "upstream_unavailable"
+    pauses = False
 
 
 class Overloaded(UpstreamError):
@@ -338,6 +344,14 @@ class Stalled(UpstreamError):
     code = "upstream_timeout"
 
 
+class SlowDrip(UpstreamError):
+    """Content comes too slowly: counts as a slow call as soon as it is seen, and is served on to its end."""
+
+    fault = "slow-drip"
+    stops = True
+    breaker_effect = "slow"
+
+
 class Cut(UpstreamError):
     """A stream or body that ended before its proper end."""
 
@@ -373,6 +387,16 @@ class OutOfForm(UpstreamError):
     fault = "schema-broken"
     code = "upstream_out_of_form"
     retry = "once"
+    breaker_scope = "none"
+    breaker_effect = "none"
+
+
+class RunawayOutput(UpstreamError):
+    """An answer with more tokens than were asked for: the upstream is stopped, the answer ends as at its limit."""
+
+    fault = "runaway-output"
+    code = "upstream_runaway"
+    stops = True
     breaker_scope = "none"
     breaker_effect = "none"
 

@@ -15,12 +15,12 @@ ENV = {**os.environ, "STRICT": "1", "PYTHONPATH": os.pathsep.join([str(FOLDER), 
 # One of each kind: held, counted and tried again, waited for, cut midway, told in its own way.
 SOME = ("key-revoked", "server-error", "local-loading", "reset-midway", "tool-call-cut", "stale-pooled-connection")
 PLACES = """
-from catalogue import DIFFERS, ELSEWHERE_SHOWN, SAME, UNBUILT, rows
+from catalogue import DIFFERS, ELSEWHERE_SHOWN, SAME, rows
 from injectors import INJECTIONS
 from particular import PARTICULAR
 known = [row.id for row in rows()]
 ours = {row.id for row in rows() if row.owner == "gateway" or row.id in ELSEWHERE_SHOWN}
-run = [*(INJECTIONS.keys() - UNBUILT.keys()), *PARTICULAR, *ELSEWHERE_SHOWN, *UNBUILT]
+run = [*INJECTIONS, *PARTICULAR, *ELSEWHERE_SHOWN]
 assert len(known) == len(set(known)) == 99, len(known)
 assert sorted(run) == sorted(ours), (ours ^ set(run), len(run))
 assert DIFFERS.keys() | SAME.keys() <= ours

@@ -29,11 +29,6 @@ DIFFERS: dict[str, dict[str, str]] = {
     "empty-answer": {"caller": "an error, since both SDKs take an empty answer for an answer"},
     "reasoning-only": {"caller": "an error, since both SDKs take an empty answer for an answer"},
 }  # fmt: skip
-# What the row wants and the gateway does not do yet.
-UNBUILT = {
-    "slow-drip": "count a stream below 2 tokens a second as slow",
-    "runaway-output": "stop at the reserved number of tokens",
-}
 # Tests that show a row.
 ELSEWHERE_SHOWN = {
     "caller-left": "tests/compat/test_leaving.py",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wires import PIECES, TEXT, Wire
@@ -24,6 +24,8 @@ class Injection:
     ``after_deadline``: with no other upstream the caller's own deadline ends it. ``more`` are fields of the request.
     ``place`` is the upstream's address where that is the fault. ``before``: nothing of a stream had been relayed when
     it came. ``model`` is the one that the upstream is asked for, ``process`` what the process is configured with.
+    it came. ``pause``: so many seconds the credential is left alone. ``ends``: the finish reason of a stream, in the
+    chat's words.
     """
 
     script: Callable[[Wire, bool], Script]
@@ -32,6 +34,8 @@ class Injection:
     after_deadline: bool = False
     place: str = ""
     before: bool = False
+    pause: float = 0.0
+    ends: str = ""
     more: dict[str, Any] = field(default_factory=dict)
     model: str = "vendor-model"
     process: dict[str, Any] = field(default_factory=dict)
@@ -97,6 +101,11 @@ def split(wire: Wire, streamed: bool) -> Script:
     return stream(*[data[at : at + 3] for at in range(0, len(data), 3)])
 
 
+def drip(wire: Wire, streamed: bool) -> Script:
+    """Two letters every 0.1 s, for longer than the run takes for twenty seconds."""
+    return stream(*wire.opening(), *[step for _ in range(14) for step in (wire.content("a "), 0.1)], *wire.ending())
+
+
 def nobody(wire: Wire, streamed: bool) -> Script:
     """The upstream is not reached."""
     return []
@@ -140,7 +149,7 @@ INJECTIONS: dict[str, Injection] = {
     "model-missing": says(404, "The model `vendor-model` does not exist.", kind="not_found_error", code="model_not_found"),
     "model-retired": says(410, "The model vendor-model has been retired.", kind="not_found_error"),
     "legal-block": says(451, "Unavailable for legal reasons.", more="link: <https://authority.example/order>; rel=\"blocked-by\"\r\n"),
-    "rate-limited": says(429, "Rate limit reached.", kind="rate_limit_error", more="retry-after: 7\r\n"),
+    "rate-limited": replace(says(429, "Rate limit reached.", kind="rate_limit_error", more="retry-after: 7\r\n"), pause=7.0),
     "quota-spent": says(429, "You exceeded your current quota.", kind="rate_limit_error", code="insufficient_quota"),
     "spend-limit-as-400": says(400, "Your workspace has reached its spend limit."),
     "bad-request": says(400, "temperature: must be below 2."),
@@ -151,7 +160,7 @@ INJECTIONS: dict[str, Injection] = {
     "edge-error": page(502),
     "overloaded": says(529, "Overloaded", kind="overloaded_error", more="retry-after: 3\r\n"),
     "redirected": Injection(lambda wire, streamed: [reply(b"", status=307, more="location: http://127.0.0.1:9/elsewhere\r\n")]),
-    "absurd-retry-after": says(429, "Rate limit reached.", kind="rate_limit_error", more="retry-after: 3600\r\n"),
+    "absurd-retry-after": replace(says(429, "Rate limit reached.", kind="rate_limit_error", more="retry-after: 3600\r\n"), pause=60.0),
     # -- streams
     "error-in-first-event": Injection(lambda wire, streamed: stream(wire.error_event()), wholes=False),
     "slow-first-token": Injection(lambda wire, streamed: [HANG] if not streamed else stream(*wire.opening(), HANG), after_deadline=True),
@@ -160,6 +169,7 @@ INJECTIONS: dict[str, Injection] = {
         wholes=False, after_deadline=True,
     ),
     "stall-midway": Injection(breaks(begun, only(HANG)), wholes=False),
+    "slow-drip": Injection(drip, wholes=False),
     "clean-end-too-soon": Injection(breaks(begun, end=True), wholes=False),
     "end-after-terminal-cut": Injection(
         lambda wire, streamed: [*stream(*begun(wire), *wire.ending(), end=False), RESET], wholes=False
@@ -208,6 +218,11 @@ INJECTIONS: dict[str, Injection] = {
     ), more=SCHEMA),
     "tool-arguments-broken": Injection(
         lambda wire, streamed: stream(*wire.tool('{"at": '), *wire.ending("tool_calls")), wholes=False, more=TOOLS
+    ),
+    "runaway-output": Injection(
+        lambda wire, streamed: stream(*wire.opening(), *[wire.content("again and again ")] * 40, HANG) if streamed
+        else [reply(wire.body(usage={"prompt_tokens": 9, "completion_tokens": 40, "input_tokens": 9, "output_tokens": 40}))],
+        ends="length", more={"limit": 5},
     ),
     "usage-missing": Injection(whole(lambda wire: wire.body(usage=None), lambda wire: [*begun(wire), *wire.ending()])),
     # -- our own engines

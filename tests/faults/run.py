@@ -15,7 +15,8 @@ from wires import WIRES
 from switchover.domain.candidate import Continuation
 from switchover.domain.process import Midstream
 from switchover.planning import BreakerState
-from switchover.testing.clock import FastClock
+from switchover.testing.clock import FastClock, ManualClock
+from switchover.testing.scripted import Script
 
 # What came out of order came after the answer's finish reason: there is no rest.
 NOT_CONTINUED = frozenset([("events-out-of-order", "chat")])
@@ -44,6 +45,8 @@ def run(row: Row, dialect: str, *, streamed: bool, places: Mapping[str, str]) ->
         _judge_caller(result, said)
         _judge_tries(result, stage, url is None)
         _judge_breaker(result, stage, injection, deadline)
+    if injection.pause:
+        _judge_pause(result, script, injection.pause)
     own_text = OWN_IN_FORM if "schema" in injection.more else OWN
     with staged(dialect, script, backed=True, streamed=streamed, own_text=own_text, **as_it_is) as stage:
         _judge_failover(result, stage, stage.ask(streamed=streamed, **injection.more))
@@ -84,6 +87,11 @@ def _judge_caller(result: Result, said: Said) -> None:
         waits = not wanted.retry_after or 0 < int(said.headers.get("retry-after", "0")) <= 60
         good = named and waits and wanted.code in (None, said.code) and bool(said.code)
     result.note("caller", wanted, said, good and "crashed" not in said.code)
+    ends = INJECTIONS[result.row.id].ends
+    if ends:
+        # What came whole is not made to look cut.
+        ends = ends if result.streamed else "stop"
+        result.note("finish reason", ends, said.reason or "none", said.reason == ends)
 
 
 def _judge_tries(result: Result, stage: Stage, reaches: bool) -> None:
@@ -94,7 +102,7 @@ def _judge_tries(result: Result, stage: Stage, reaches: bool) -> None:
         got = len(stage.vendor.seen)
         result.note("calls", 1 if midway else wanted, got, got == (1 if midway else wanted))
     faults = sorted(set(stage.faults()))
-    if row.effect != "none" or row.retry != "none":
+    if row.effect != "none" or row.retry != "none" or INJECTIONS[row.id].ends:
         name = SAME.get(row.id, row.id)
         result.note("recorded as", name, ", ".join(faults) or "no fault", faults == [name])
 
@@ -120,6 +128,20 @@ def _judge_slow(result: Result, stage: Stage, injection: Injection) -> None:
         stage.ask(streamed=result.streamed, retries=0, **injection.more)
     state = stage.breakers()[result.row.scope]
     result.note("breaker", f"{result.row.scope} open after {OPENS_AFTER}", state, state is BreakerState.OPEN)
+
+
+def _judge_pause(result: Result, script: Script, seconds: float) -> None:
+    """With a replacement behind: whom the upstream is asked by before the time it gave is over, and after."""
+    clock = ManualClock()
+    with staged(result.dialect, script, backed=True, streamed=result.streamed, clock=clock) as stage:
+        asked = []
+        for wait in (0.0, seconds - 0.1, 0.2):
+            clock.advance(wait)
+            stage.ask(streamed=result.streamed)
+            asked.append(len(stage.vendor.seen))
+    result.note(
+        "credential", f"left alone for {seconds:g} s", f"calls before, within and after: {asked}", asked == [1, 1, 2]
+    )
 
 
 def _judge_failover(result: Result, stage: Stage, said: Said) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import anthropic
 import openai
 from injectors import good
-from wires import WIRES, Wire
+from wires import REASONS, WIRES, Wire
 
 from switchover.clock import Clock
 from switchover.domain.candidate import Continuation
@@ -54,6 +54,7 @@ class Said:
     status: int = 0
     code: str = ""
     text: str = ""
+    reason: str = ""
     in_band: bool = False
     why: str = ""
     headers: dict[str, str] = field(default_factory=dict)
@@ -85,6 +86,9 @@ class Stage:
         self.asked += 1
         said = [{"role": "user", "content": more.pop("text")}] if "text" in more else SAY
         fields = {"model": "p", "messages": said, "stream": streamed}
+        fields = {"model": "p", "messages": SAY, "stream": streamed}
+        if "limit" in more or self.wire.name == "messages":
+            fields["max_tokens"] = more.pop("limit", 50)
         if more.pop("tools", None):
             fields |= TOOLS[self.wire.name]
         if more.pop("schema", None):
@@ -98,7 +102,7 @@ class Stage:
                 return _told(lambda: client.chat.completions.with_raw_response.create(**fields), openai, streamed)
         with anthropic.Anthropic(base_url=self.served.url, api_key=self.token, max_retries=retries) as messages:
             create = messages.messages.with_raw_response.create
-            return _told(lambda: create(max_tokens=50, **fields), anthropic, streamed)
+            return _told(lambda: create(**fields), anthropic, streamed)
 
     def breakers(self, name: str = "vendor") -> dict[str, BreakerState]:
         """The state of each breaker an upstream hangs on, by scope, once all that was asked is counted."""
@@ -156,8 +160,9 @@ def _told(create: Any, sdk: Any, streamed: bool) -> Said:
         if streamed:
             for event in answer:
                 said.text += _piece(event)
+                said.reason = _reason(event) or said.reason
         else:
-            said.text = _whole(answer)
+            said.text, said.reason = _whole(answer), _reason(answer)
     except sdk.APIError as error:
         said.in_band = said.status == 200
         response = getattr(error, "response", None)
@@ -179,6 +184,14 @@ def _piece(event: Any) -> str:
     if hasattr(event, "choices"):
         return "".join(choice.delta.content or "" for choice in event.choices if choice.delta is not None)
     return getattr(getattr(event, "delta", None), "text", "") or ""
+
+
+def _reason(told: Any) -> str:
+    """The finish reason that an answer or an event bears, in the chat's words."""
+    ends = [one.finish_reason for one in getattr(told, "choices", None) or ()]
+    ends += [getattr(one, "stop_reason", None) for one in (told, getattr(told, "delta", None))]
+    found = next((one for one in ends if one), "")
+    return next((chat for chat, own in REASONS.items() if own == found), found)
 
 
 def _whole(answer: Any) -> str:

@@ -99,7 +99,8 @@ def resident(stage):
 
 def ask(stage, say, *, streamed=True):
     connection = http.client.HTTPConnection(stage.url.removeprefix("http://"), timeout=20)
-    body = json.dumps({"model": "messages", "messages": say, "stream": streamed})
+    # As long as no model answers by itself: without a limit of its own it would be stopped.
+    body = json.dumps({"model": "messages", "messages": say, "stream": streamed, "max_tokens": 1_000_000})
     connection.request("POST", "/v1/chat/completions", body, {"authorization": f"Bearer {stage.token}"})
     return connection, connection.getresponse()
 

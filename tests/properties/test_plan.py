@@ -11,7 +11,7 @@ from switchover.domain.candidate import PromptKind, PromptVersion, State, finger
 from switchover.domain.cut_off import CutOff, Target, TargetKind
 from switchover.domain.process import Criticality, DataClass, Process
 from switchover.domain.register import Suspension
-from switchover.planning import BreakerState, plan
+from switchover.planning import BreakerState, Pause, plan
 from switchover.testing.served import proof_for, register, spec
 
 NOW = 1_000.0
@@ -60,6 +60,7 @@ def registers(draw):
 
 
 breakers = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(list(BreakerState)))
+pauses = st.dictionaries(st.sampled_from(NAMES), st.builds(Pause, st.floats(0, 2 * NOW)))
 
 
 @given(registers(), breakers)
@@ -130,9 +131,20 @@ def test_supposing_an_upstream_lost_takes_it_out_and_adds_nothing(snapshot, name
     assert after == before - {name}
 
 
-@given(registers())
-def test_nothing_changes_before_the_moment_a_plan_names(snapshot):
-    made = plan(snapshot, "p", NOW)
+@given(registers(), breakers, pauses)
+def test_a_pause_takes_out_whom_it_concerns_until_it_is_over_and_adds_nothing(snapshot, states, kept):
+    before = {a.upstream.name for a in plan(snapshot, "p", NOW, breakers=states).attempts}
+    made = plan(snapshot, "p", NOW, breakers=states, pauses=kept)
+    resting = {name for name, pause in kept.items() if pause.until > NOW}
+    assert not {a.upstream.name for a in made.attempts} & resting
+    opened = {name for name, state in states.items() if state is BreakerState.OPEN}
+    assert before - resting <= {a.upstream.name for a in made.attempts} <= (before | opened) - resting
+    assert {one.upstream for one in made.skipped if one.pause is not None} <= resting
+
+
+@given(registers(), pauses)
+def test_nothing_changes_before_the_moment_a_plan_names(snapshot, kept):
+    made = plan(snapshot, "p", NOW, pauses=kept)
     if made.until != float("inf"):
-        later = plan(snapshot, "p", NOW + (made.until - NOW) * 0.999)
+        later = plan(snapshot, "p", NOW + (made.until - NOW) * 0.999, pauses=kept)
         assert (later.attempts, later.skipped) == (made.attempts, made.skipped)

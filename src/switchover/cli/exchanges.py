@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from switchover.domain.exchange import Exchange
+from switchover.domain.exchange import Exchange, Outcome
 from switchover.wiring import register
 
 from .common import DEFAULT_CONFIG, Config, Json, moment, print_json, settings, visible
@@ -57,8 +57,9 @@ def show(
     for position, attempt in enumerate(found.attempts, 1):
         version = f", prompt version {attempt.prompt_version}" if attempt.prompt_version else ""
         ended = f"failed: {attempt.fault}" if attempt.fault else "answered"
-        if found.fault is not None and position == len(found.attempts):
-            ended = f"answered as {visible(found.model or '?')}: {found.fault}"
+        if position == len(found.attempts) and found.outcome is Outcome.COMPLETE and attempt.fault is not None:
+            named = f" as {visible(found.model or '?')}" if found.by_other else ""
+            ended = f"answered{named}: {attempt.fault}"
         print(f"  {position}. {attempt.upstream} ({attempt.model}{version}) {ended}, {attempt.elapsed_ms:.0f} ms")
     if found.usage:
         print(f"tokens: {found.usage.input} in, {found.usage.output} out")

@@ -55,7 +55,7 @@ def price_exchange(exchange: Exchange, upstreams: Mapping[str, UpstreamSpec]) ->
     asked = next((a.model for a in reversed(exchange.attempts) if a.upstream == spec.name), spec.model)
     if asked != spec.model:
         return Priced(None, "", gap=_other_model(spec, asked))
-    if exchange.fault is not None:
+    if exchange.by_other is not None:
         return Priced(None, "", gap=f"{spec.name} answered with another model than {asked}, whose price is not known")
     if spec.is_own:
         return Priced(None, "", gap=_own(spec))

@@ -69,6 +69,7 @@ class AnthropicMessages:
             holds=holds,
             needs=frozenset(needs),
             substitutes=substitutes(request.models, request.fallbacks),
+            limit=request.max_tokens,
         )
 
     def read_answer(self, body: bytes) -> Whole:

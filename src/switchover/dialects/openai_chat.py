@@ -15,7 +15,7 @@ from .chat_decoder import ChatDecoder
 from .chat_wire import WireChoice, WireMessage, decode_answer
 from .inner_errors import error_message
 from .provider_fallback import Field, substitutes
-from .shapes import Peek, ToolCall, Whole, check_addressed, plain_metadata, read_request, with_model
+from .shapes import Peek, ToolCall, Whole, check_addressed, limit_of, plain_metadata, read_request, with_model
 
 
 class _StreamOptions(msgspec.Struct):
@@ -43,6 +43,8 @@ class _Request(msgspec.Struct):
     stream_options: _StreamOptions | None = None
     models: Field = msgspec.UNSET
     fallbacks: Field = msgspec.UNSET
+    max_tokens: Any = None
+    max_completion_tokens: Any = None
 
 
 NO_NEEDS: frozenset[str] = frozenset()
@@ -88,6 +90,7 @@ class OpenAIChat:
             n=n,
             include_usage=bool(options and options.include_usage),
             substitutes=substitutes(request.models, request.fallbacks),
+            limit=limit_of(request.max_completion_tokens, request.max_tokens),
         )
 
     def read_answer(self, body: bytes) -> Whole:

@@ -17,7 +17,7 @@ from .openai_chat import OpenAIChat
 from .provider_fallback import Field, substitutes
 from .responses_decoder import ResponsesDecoder
 from .responses_wire import WireItem, decode_answer
-from .shapes import Peek, ToolCall, Whole, plain_metadata, read_request, with_model
+from .shapes import Peek, ToolCall, Whole, limit_of, plain_metadata, read_request, with_model
 
 # The need of a request that rests on what its provider keeps: earlier answers, conversations, files.
 STATE = "state"
@@ -52,6 +52,7 @@ class _Request(msgspec.Struct):
     prompt: Any = None
     models: Field = msgspec.UNSET
     fallbacks: Field = msgspec.UNSET
+    max_output_tokens: Any = None
 
 
 _REQUEST = msgspec.json.Decoder(_Request)
@@ -95,6 +96,7 @@ class OpenAIResponses:
             holds=holds,
             needs=frozenset(needs),
             substitutes=substitutes(request.models, request.fallbacks),
+            limit=limit_of(request.max_output_tokens),
         )
 
     def with_model(self, body: bytes, model: str) -> bytes:

@@ -35,6 +35,7 @@ class Peek(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ``needs``: of ``tools``, ``json_schema``, ``vision``, ``n``, ``logprobs`` and ``state``, what a provider keeps of
     earlier answers. ``n``: answers asked for at once, which a decoder must be told. ``include_usage``: the caller asked
     for a usage chunk at the end of the stream. ``substitutes``: fields that let the provider answer with another model.
+    ``limit``: the most tokens that one answer may have, None when not said.
     """
 
     model: str
@@ -45,6 +46,14 @@ class Peek(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     n: int = 1
     include_usage: bool = False
     substitutes: tuple[str, ...] = ()
+    limit: int | None = None
+
+
+def limit_of(first: object, second: object = None) -> int | None:
+    """The first limit that is one; what is not, such as -1 for no limit, is its provider's affair."""
+    if isinstance(first, int) and first > 0:
+        return first
+    return second if isinstance(second, int) and second > 0 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,12 +28,17 @@ class Usage:
     estimated: bool = False
 
 
+# Faults of an answer that say nothing of the model that was asked.
+BY_OTHERS = ("model-swapped", "provider-fell-back")
+
+
 # The three below are made for every request; freezing them would double what that costs.
 @dataclass(slots=True, kw_only=True)
 class AttemptRecord:
-    """One try at one upstream. ``fault`` is the id of ``facts/faults.yaml``, or None when it answered as asked.
+    """One try at one upstream. ``fault`` is the id of ``facts/faults.yaml``, or None when nothing was amiss.
 
-    The last try of an answered exchange has one where another model answered: the exchange's ``model``. ``usage`` is
+    Of an answered exchange's last try it says what was wrong with the answer: slow, too long, by another model (the
+    exchange's ``model``). ``usage`` is
     only there where several upstreams told one answer: what each of them billed for its part.
     """
 
@@ -87,11 +92,12 @@ class Exchange:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def fault(self) -> str | None:
-        """What is wrong with an answer that was served all the same: ``model-swapped``, ``provider-fell-back``."""
+    def by_other(self) -> str | None:
+        """Why another model answered than was asked: ``model-swapped``, ``provider-fell-back``; None: none did."""
         last = self.attempts[-1] if self.attempts else None
-        served = last is not None and self.outcome is Outcome.COMPLETE and last.upstream == self.upstream
-        return last.fault if last is not None and served else None
+        if last is None or self.outcome is not Outcome.COMPLETE or last.upstream != self.upstream:
+            return None
+        return last.fault if last.fault in BY_OTHERS else None
 
     @property
     def switched(self) -> bool:

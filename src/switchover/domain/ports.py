@@ -35,6 +35,11 @@ class Answer(Protocol):
     status: int
 
     @property
+    def total(self) -> int:
+        """How many bytes of the body have come."""
+        ...
+
+    @property
     def headers(self) -> Mapping[str, str]:
         """The response's headers; names are in lower case."""
         ...

@@ -51,6 +51,11 @@ class CannedAnswer:
     body: bytes = b""
 
     @property
+    def total(self) -> int:
+        """The body's length."""
+        return len(self.body)
+
+    @property
     def complete(self) -> bool:
         """From the start."""
         return True

@@ -31,6 +31,10 @@ class _Broken:
         self.headers: Mapping[str, str] = {k: v for k, v in whole.headers.items() if k.lower() != "content-length"}
         self._whole, self._name, self._left = whole, name, left
 
+    @property
+    def total(self) -> int:
+        return self._whole.total
+
     async def chunks(self) -> AsyncIterator[bytes]:
         async for chunk in self._whole.chunks():
             kept = self._kept(chunk)

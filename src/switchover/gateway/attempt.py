@@ -12,6 +12,7 @@ import msgspec
 from switchover import prompts
 from switchover.dialects import DIALECTS
 from switchover.dialects.across import StreamTranslator, translate_answer, translate_request
+from switchover.dialects.at_limit import end_at_limit
 from switchover.dialects.provider_fallback import (
     frames_without_abandoned,
     without_abandoned,
@@ -32,6 +33,7 @@ from switchover.errors import (
     ModelSwapped,
     PromptTooLong,
     ReasoningOnly,
+    RunawayOutput,
     SwitchoverError,
 )
 from switchover.faults import FAULTS
@@ -40,11 +42,14 @@ from switchover.upstreams.classify import classify, classify_failure
 from switchover.upstreams.prompt_size import check_read, shortened
 
 from .admit import AnyDialect, Call
+from .amount import Amount
 from .form import FORMED, check_form
 
 CUTS = {"tool": "tool-call-cut", "reasoning": "reasoning-cut"}
 MAX_ERROR_BYTES = 65_536
 MAX_ANSWER_BYTES = 33_554_432
+# Bytes of an answer that is held, to one look at whether it is too long.
+CHECK_EVERY = 4096
 Artefacts = Callable[[str], bytes]
 # From an upstream to the same in the dialect it is to be asked in, the request, and what had to be left out of it.
 AskWith = Callable[[Upstream], tuple[Upstream, bytes, tuple[str, ...]]]
@@ -57,7 +62,7 @@ class Opened:
     ``ready`` are bytes for the caller, in the caller's dialect; ``whole`` says that nothing follows. Else what follows
     comes from ``stream.answer``, to be put through :meth:`Stream.take`. ``id`` is the provider's; ``fell_back``: it
     went over to ``model`` by itself. ``fault`` is what is wrong with an answer that is served all the same, and
-    ``swapped`` what that counts as.
+    ``swapped`` what that counts as. ``stopped``: why its end is ours.
     """
 
     attempt: Attempt
@@ -71,6 +76,7 @@ class Opened:
     fell_back: bool = False
     fault: str | None = None
     swapped: ModelSwapped | None = None
+    stopped: RunawayOutput | None = None
 
 
 @dataclass(slots=True)
@@ -110,6 +116,12 @@ class Stream:
         """A cut, by what it cut."""
         form = "schema-answer-cut" if "json_schema" in call.peek.needs else cut.fault
         return Cut(str(cut), fault=CUTS.get(self.decoder.inside, form))
+
+    def stop(self, call: Call, relayed: bytes, amount: Amount) -> bytes:
+        """The end of an answer that is too long, after ``relayed``; closes the upstream."""
+        self.answer.close()
+        self.decoder.usage = usage = amount.usage()
+        return end_at_limit(call.dialect.name, relayed, usage, include_usage=call.peek.include_usage)
 
     def end(self) -> bytes:
         """What is still owed after the last byte. Raises Cut when the stream ended before its terminal event."""
@@ -249,6 +261,8 @@ async def _open_stream(
     stream = Stream(upstream.name, answer, decoder, translator)
     ready: list[bytes] = []
     hold = call.peek.holds or call.process.midstream == "hold"
+    spoken = source.name if hold else call.dialect.name
+    amount, due = Amount(call, attempt.upstream, answer, decoder, ready, spoken), CHECK_EVERY
     take = decoder.feed if hold else stream.take
     try:
         async for data in answer.chunks():
@@ -258,9 +272,16 @@ async def _open_stream(
                 break
             if decoder.committed and not hold:
                 return opened_stream(attempt, dropped, b"".join(ready), stream)
+            if answer.total >= due:
+                due = answer.total + CHECK_EVERY
+                amount.check()
         if hold:
             ready = [stream.held(b"".join(ready))]
         ready.append(stream.end())
+    except RunawayOutput as stopped:
+        told = stream.held(b"".join(ready)) if hold else b"".join(ready)
+        told += stream.stop(call, told, amount)
+        return opened_stream(attempt, dropped, told, stream, whole=True, stopped=stopped)
     except Cut as cut:
         raise stream.named(cut, call) from cut
     if decoder.is_empty and (decoder.reasoned or not may_be_empty):
@@ -272,13 +293,19 @@ async def _open_stream(
 
 
 def opened_stream(
-    attempt: Attempt, dropped: tuple[str, ...], ready: bytes, stream: Stream, *, whole: bool = False
+    attempt: Attempt,
+    dropped: tuple[str, ...],
+    ready: bytes,
+    stream: Stream,
+    *,
+    whole: bool = False,
+    stopped: RunawayOutput | None = None,
 ) -> Opened:
     """A stream that is to be relayed, with what its first frames say of it."""
     decoder = stream.decoder
-    return Opened(
-        attempt, dropped, ready, decoder.model, stream=stream, whole=whole, id=decoder.id, fell_back=decoder.fell_back
-    )
+    opened = Opened(attempt, dropped, ready, decoder.model, stream=stream, whole=whole, stopped=stopped)
+    opened.id, opened.fell_back = decoder.id, decoder.fell_back
+    return opened
 
 
 def nothing(name: str, *, reasoned: bool) -> EmptyAnswer:

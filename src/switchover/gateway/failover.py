@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from switchover.clock import Clock
 from switchover.domain.exchange import AttemptRecord
 from switchover.domain.ports import Answer, Upstream
 from switchover.domain.process import UpstreamSpec
 from switchover.errors import BadRequest, NoUpstream, OutOfTime, RateLimited, TooSlow, UpstreamError
-from switchover.planning import Attempt, Board, BreakerState, Plan, Queues, Timers
+from switchover.planning import Attempt, Board, BreakerState, Pause, Plan, Queues, Timers
 
 from .admit import Call
 from .attempt import Artefacts, AskWith, Opened, ask, meets, open_answer, render, speaking
@@ -27,6 +27,8 @@ RETRIES_AT_ONCE = 3
 # The longest Retry-After that is waited for.
 LONGEST_WAIT_S = 60.0
 LEAST_JITTER_S = 0.05
+# The least Retry-After that a caller is told.
+LEAST_TOLD_S = 1.0
 LONGEST_JITTER_S = 0.15
 
 OnHeld = Callable[[str, str, str], None]
@@ -90,7 +92,13 @@ class Failover:
         errors: list[UpstreamError] = []
         refused: BadRequest | None = None
         final = len(plan.attempts) - 1
+        paused = {one.upstream: one.pause for one in plan.skipped if one.pause is not None}
         for place, attempt in enumerate(plan.attempts):
+            # What failed just now may have been asked to wait, and share its credential.
+            pause = self._paused(attempt, call) if errors else None
+            if pause is not None:
+                paused[attempt.upstream.name] = pause
+                continue
             for again in (False, True):
                 if len(records) >= MAX_ATTEMPTS or (again and not await self._may_retry(attempt.upstream.name, errors)):
                     break
@@ -108,20 +116,42 @@ class Failover:
                 if opened is not None:
                     return opened
                 break
-        if refused is not None and not errors:
+        if refused is not None and not errors and not paused:
             raise refused
-        opened = await self._after_wait(call, guard, records, errors, replan)
+        opened = await self._after_wait(call, paused, guard, records, errors, replan)
         if opened is not None:
             return opened
         barred = not plan.attempts and any(one.by_policy for one in plan.skipped)
-        raise (NotPermitted if barred else Spent)(why(plan, call, errors), errors)
+        tried = {one.upstream for one in records}
+        asked = [self._busy(name, pause) for name, pause in paused.items() if name not in tried]
+        raise (NotPermitted if barred and not asked else Spent)(why(plan, call, errors), [*errors, *asked])
+
+    def _paused(self, attempt: Attempt, call: Call) -> Pause | None:
+        elapsed = self._clock.monotonic()
+        pause = self.board_for(attempt, call.id).pause(attempt.upstream, elapsed)
+        return None if pause is None else pause.shifted(self._clock.now() - elapsed)
+
+    def _busy(self, name: str, pause: Pause) -> RateLimited:
+        """What an upstream that was not asked, as its credential is to be left alone, would say."""
+        return RateLimited(f"{name}: {pause}", retry_after=max(pause.until - self._clock.now(), LEAST_TOLD_S))
 
     async def _after_wait(
-        self, call: Call, guard: Guard, records: list[AttemptRecord], errors: list[UpstreamError], replan: Replan
+        self,
+        call: Call,
+        paused: Mapping[str, Pause],
+        guard: Guard,
+        records: list[AttemptRecord],
+        errors: list[UpstreamError],
+        replan: Replan,
     ) -> Opened | None:
-        """One more try of the busy upstream that is back first, once no other is left; None when that is of no use."""
+        """One more try of the busy upstream that is back first, once no other is left; None when that is of no use.
+
+        Busy is who said so to this request, or whose credential is left alone as it said so to an earlier one.
+        """
+        now = self._clock.now()
+        waits = {name: None if pause.capped else max(pause.until - now, 0.0) for name, pause in paused.items()}
         failed = zip([one.upstream for one in records], errors, strict=True)
-        waits = {name: error.retry_after for name, error in failed if isinstance(error, RateLimited)}
+        waits |= {name: error.retry_after for name, error in failed if isinstance(error, RateLimited)}
         wait, name = min(((wait, name) for name, wait in waits.items() if wait is not None), default=(math.inf, ""))
         left = call.deadline - self._clock.monotonic()
         if len(records) >= MAX_ATTEMPTS or wait > LONGEST_WAIT_S or wait + LONGEST_JITTER_S >= left:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from switchover.domain.register import Snapshot
-from switchover.planning import plan
+from switchover.planning import Pause, plan
 from switchover.planning.breaker import CLOSED, HELD, OPEN, RANK
 from switchover.planning.plan import TEMPLATE_CHANGED
 
 from .exposition import join, render
 from .handle import Gateway
+from .metric_table import PAUSED_UNTIL
 from .metrics import Sample
 
 AGE = "switchover_figures_age_seconds"
@@ -45,6 +46,7 @@ def degraded(gateway: Gateway) -> list[str]:
         state = board.state(spec, now)
         if state in (OPEN, HELD):
             found.append(f"{name}: its breaker is {state} ({board.reasons(spec)})")
+    found += [f"{name}: {pause}" for name, pause in _pauses(gateway)]
     return found + list(_lost_engines(snapshot, gateway.clock.now()))
 
 
@@ -74,6 +76,8 @@ def _samples(gateway: Gateway) -> Iterator[Sample]:
     yield from _breakers(gateway)
     for name in snapshot.suspended:
         yield Sample("switchover_proofs_suspended", (name,), 1)
+    for name, pause in _pauses(gateway):
+        yield Sample(PAUSED_UNTIL, (name,), pause.until)
     # A recorder without a disk has nothing more to make durable than what it has.
     durable: int = getattr(spool, "durable", spool.written)
     yield Sample("switchover_recording_lag_records", (), max(gateway.metrics.recorded - durable, 0))
@@ -87,6 +91,15 @@ def _samples(gateway: Gateway) -> Iterator[Sample]:
         yield Sample("switchover_log_lines_dropped_total", (), gateway.teller.dropped())
     if gateway.tracer is not None:
         yield Sample("switchover_spans_dropped_total", (), gateway.tracer.dropped)
+
+
+def _pauses(gateway: Gateway) -> Iterator[tuple[str, Pause]]:
+    """The upstreams whose credential is left alone, until which moment in Unix seconds. Drills have their own."""
+    elapsed, now = gateway.clock.monotonic(), gateway.clock.now()
+    for name, spec in gateway.source.current.upstreams.items():
+        pause = gateway.failover.board.pause(spec, elapsed)
+        if pause is not None:
+            yield name, pause.shifted(now - elapsed)
 
 
 def _breakers(gateway: Gateway) -> Iterator[Sample]:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
+from collections.abc import Callable
 
 from .caller import Caller
 
 TICK_S = 0.05
+# Looks at deadlines to one at how a stream goes on.
+LOOK_EVERY = 20
 
 CALLER_LEFT = "caller-left"
 CALLER_SLOW = "caller-slow"
 TOO_SLOW = "slow-first-token"
 OUT_OF_TIME = "caller-deadline"
 STALLED = "stall-midway"
+
+log = logging.getLogger(__name__)
 
 
 class Watch:
@@ -22,6 +28,7 @@ class Watch:
     def __init__(self) -> None:
         self.guards: set[Guard] = set()
         self._ticking = False
+        self._ticks = 0
 
     def add(self, guard: Guard) -> None:
         """Watches a guard until it is closed."""
@@ -46,6 +53,15 @@ class Watch:
                 overdue.append(guard)
         for guard in overdue:
             guard.ring()
+        self._ticks += 1
+        if self._ticks >= LOOK_EVERY:
+            self._ticks = 0
+            for look in [guard.look for guard in self.guards if guard.look is not None]:
+                try:
+                    look()
+                except Exception:
+                    # One stream's trouble is not that of the others, whose deadlines hang on this timer.
+                    log.exception("a stream can't be looked at")
         self._ticking = bool(self.guards)
         if self._ticking:
             loop.call_later(TICK_S, self._tick, loop)
@@ -55,10 +71,10 @@ class Guard:
     """Cancels the request's task when a deadline passes or the caller leaves; ``fired`` says why.
 
     Whoever sets ``moved`` puts the deadline off: it counts anew from the next look. ``longest`` is how long it had
-    counted before it was put off, at most; it is known to the look.
+    counted before it was put off, at most; it is known to the look. ``look`` is called once a second while it is set.
     """
 
-    __slots__ = ("_task", "_watch", "_why", "deadline", "fired", "longest", "loop", "moved", "seconds")
+    __slots__ = ("_task", "_watch", "_why", "deadline", "fired", "longest", "look", "loop", "moved", "seconds")
 
     def __init__(self, watch: Watch, caller: Caller) -> None:
         task = asyncio.current_task()
@@ -69,6 +85,7 @@ class Guard:
         self.deadline = self.seconds = math.inf
         self.moved = False
         self.longest = 0.0
+        self.look: Callable[[], None] | None = None
         self._why = ""
         self.fired: str | None = None
         self._watch = watch

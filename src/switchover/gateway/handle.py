@@ -13,10 +13,11 @@ from switchover.domain.exchange import AttemptRecord, Exchange, Outcome
 from switchover.domain.model_name import LONGEST
 from switchover.domain.ports import Upstream
 from switchover.domain.process import Midstream, UpstreamSpec
-from switchover.errors import Stalled, SwitchoverError, UpstreamError
+from switchover.errors import RunawayOutput, SlowDrip, Stalled, SwitchoverError, UpstreamError
 from switchover.planning import Plan
 
 from .admit import LOOPBACK, MAX_BODY_BYTES, AnyDialect, Call, Door, Head, check_route, new_id, read_head, routes_of
+from .amount import is_over
 from .attempt import Artefacts, Opened
 from .caller import Caller, line
 from .continuing import GoingOn, Rest
@@ -24,13 +25,13 @@ from .export import Tracer
 from .failover import Failover, OnHeld
 from .guard import Guard, Watch
 from .identity import FELL_BACK, Identity, OnSuspended
-from .metrics import Metrics
+from .metrics import Gaps, Metrics
 from .neighbours import Neighbours
 from .plans import Plans
 from .pulse import Pulse
 from .record import INTENT_WAIT_S, Recorder, begin
 from .refuse import refusal
-from .relay import JSON, Pace, Sent, send_error, send_stream, send_whole
+from .relay import JSON, Sent, Watched, send_error, send_stream, send_whole
 from .snapshot import SnapshotSource
 from .tell import Teller
 
@@ -150,14 +151,13 @@ class Gateway:
                 send_whole(caller, sent, opened.ready, lines + JSON)
                 sent.outcome = Outcome.COMPLETE
             else:
-                idle = self.failover.timers.idle(opened.attempt.upstream, len(call.body))
                 go_on = None
                 if call.process.midstream == Midstream.CONTINUE:
                     go_on = partial(self._go_on, call, opened, sent, attempts, guard)
-                pace = self._pace(call, opened)
+                watched = self._watched(call, opened, attempts, sent)
                 self.metrics.streams += 1
                 try:
-                    await send_stream(caller, sent, call, opened, opened.stream, guard, lines, pace, idle, go_on)
+                    await send_stream(caller, sent, call, opened, opened.stream, guard, lines, watched, go_on)
                 finally:
                     self.metrics.streams -= 1
         except SwitchoverError as error:
@@ -196,8 +196,8 @@ class Gateway:
         attempts: list[AttemptRecord],
         guard: Guard,
         error: UpstreamError,
-    ) -> tuple[Opened, Pace, float | None] | None:
-        """Whoever tells the rest of an answer that broke off, its pace and how long it may be silent; None: nobody."""
+    ) -> tuple[Opened, Watched] | None:
+        """Whoever tells the rest of an answer that broke off, and how that is watched; None: nobody does."""
         # Counted first, so that the plan knows.
         self._broke(call, opened, sent, attempts, error)
         silent = (sent.silence or 0.0) if isinstance(error, Stalled) else 0.0
@@ -206,14 +206,17 @@ class Gateway:
         except SwitchoverError:
             return None
         rest = await self.going_on.rest(call, opened, error, sent.parts, silent, plan, guard, attempts)
-        if rest is None:
-            return None
-        return rest, self._pace(call, rest), self.failover.timers.idle(rest.attempt.upstream, len(call.body))
+        return None if rest is None else (rest, self._watched(call, rest, attempts, sent))
 
-    def _pace(self, call: Call, opened: Opened) -> Pace:
-        """Counts the gaps of a stream from now on."""
-        upstream = opened.attempt.upstream.name
-        return Pace(self.metrics.gaps(call.process.name, upstream, call.dialect.name), self.clock.monotonic)
+    def _watched(self, call: Call, opened: Opened, attempts: list[AttemptRecord], sent: Sent) -> Watched:
+        """How a stream is watched from now on."""
+        spec = opened.attempt.upstream
+        gaps = self.metrics.gaps(call.process.name, spec.name, call.dialect.name)
+        return Watched(
+            Gaps(gaps, self.clock.monotonic),
+            partial(self._drips, call, opened, attempts, sent),
+            self.failover.timers.idle(spec, len(call.body)),
+        )
 
     def _settle(
         self,
@@ -242,13 +245,15 @@ class Gateway:
                 if not sent.counted:
                     self._broke(call, opened, sent, attempts, sent.error)
             elif sent.outcome is Outcome.COMPLETE:
-                if opened.swapped is None:
+                if opened.swapped is None and not sent.slow:
                     board = self.failover.board_for(opened.attempt, call.id)
                     board.answered(opened.attempt.upstream, self.clock.monotonic())
                 if decoder.fell_back and opened.fault is None:
                     # Only told after the commit point.
                     attempts[-1].fault = FELL_BACK
                 self.failover.paused(call, opened, sent.silence)
+        if sent.outcome is Outcome.COMPLETE and attempts and attempts[-1].fault is None and is_over(call, usage):
+            attempts[-1].fault = RunawayOutput.fault
         upstream, elapsed = opened.attempt.upstream.name if opened else None, self.clock.monotonic() - call.begun
         exchange = Exchange(
             id=call.id,
@@ -288,6 +293,11 @@ class Gateway:
             usage=usage,
         )
 
+    def _drips(self, call: Call, opened: Opened, attempts: list[AttemptRecord], sent: Sent) -> None:
+        """Counts a stream that drips as a slow call while it goes on."""
+        sent.slow, attempts[-1].fault = True, attempts[-1].fault or SlowDrip.fault
+        self.failover.failed(opened.attempt, call.id, SlowDrip(f"{opened.attempt.upstream.name} is slow"))
+
     def _broke(
         self, call: Call, opened: Opened, sent: Sent, attempts: list[AttemptRecord], error: UpstreamError
     ) -> None:
@@ -295,7 +305,9 @@ class Gateway:
         sent.counted = True
         if isinstance(error, Stalled):
             self.failover.paused(call, opened, sent.silence)
-        self.failover.failed(opened.attempt, call.id, error)
+        # A call that is counted as slow already is not counted again.
+        if not sent.slow or error.breaker_effect not in ("count", "slow"):
+            self.failover.failed(opened.attempt, call.id, error)
         last = attempts[-1]
         attempts[-1] = AttemptRecord(
             upstream=last.upstream,

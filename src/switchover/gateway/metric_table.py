@@ -26,6 +26,7 @@ class Metric:
     bounds: tuple[float, ...] = BOUNDS_S
 
 
+PAUSED_UNTIL = "switchover_credential_paused_until_seconds"
 SERVED = ("process", "upstream", "dialect")
 METRICS = {
     metric.name: metric
@@ -80,8 +81,8 @@ METRICS = {
         ),
         Metric(
             "switchover_errors_total", "counter", "attempts", (*SERVED, "fault", "drilled"),
-            "Attempts that failed, or answered with another model, by fault; drilled is true for those that met a "
-            "drill's cut-off.",
+            "Attempts that failed, or answered too slowly, too much or with another model, by fault; drilled is true "
+            "for those that met a drill's cut-off.",
             "An upstream's share of failed attempts above 5 % for 5 minutes, drills left out.",
         ),
         Metric(
@@ -113,6 +114,12 @@ METRICS = {
             "switchover_breaker_reason", "gauge", "always 1", ("upstream", "scope", "fault"),
             "The fault that opened a breaker, while it is not closed.",
             "It names what the alert on the state is about.",
+        ),
+        Metric(
+            PAUSED_UNTIL, "gauge", "seconds", ("upstream",),
+            "Until when, in Unix time, an upstream's credential is left alone, as its provider asked (429); "
+            "absent while it is not.",
+            "It is there again and again: the credential's quota is too small for its traffic.",
         ),
         Metric(
             "switchover_recording_lag_records", "gauge", "records", (),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from switchover.domain.exchange import AttemptRecord, Outcome, Usage
@@ -29,6 +29,28 @@ class Histogram:
         """Counts one value."""
         self.counts[bisect_left(self.bounds, seconds)] += 1
         self.total += seconds
+
+
+class Gaps:
+    """Counts the gaps between the reads of one stream that brought content, into a histogram of GAP_BOUNDS_S."""
+
+    __slots__ = ("_at", "_elapsed", "_gaps")
+
+    def __init__(self, gaps: Histogram, elapsed: Callable[[], float]) -> None:
+        self._gaps, self._elapsed, self._at = gaps, elapsed, elapsed()
+
+    def step(self) -> None:
+        """Content has come."""
+        now = self._elapsed()
+        gap, self._at = now - self._at, now
+        # As Histogram.add, without the call: this is the one thing that a chunk pays for being measured.
+        gaps = self._gaps
+        gaps.counts[bisect_left(GAP_BOUNDS_S, gap)] += 1
+        gaps.total += gap
+
+    def restart(self) -> None:
+        """The next gap counts from here: what lies before was not the upstream's doing."""
+        self._at = self._elapsed()
 
 
 class Sample(NamedTuple):

@@ -10,7 +10,7 @@ from switchover.domain.ports import Upstream
 from switchover.domain.process import UpstreamSpec
 from switchover.domain.register import Snapshot
 from switchover.errors import ConfigError, Denied, NoUpstream, SwitchoverError, UpstreamError
-from switchover.planning import Board, BreakerState, Plan, plan
+from switchover.planning import Board, BreakerState, Pause, Plan, plan
 
 from .admit import Call
 from .attempt import meets
@@ -77,21 +77,31 @@ class Plans:
             raise NoUpstream(f"{key[0]} is configured no more; ask whoever runs this gateway")
         elapsed = self._clock.monotonic()
         states = self._states(snapshot, key[0], board, elapsed)
-        made = plan(snapshot, key[0], now, breakers=states, needs=key[1])
+        pauses = self._pauses(snapshot, key[0], board, elapsed, now)
+        made = plan(snapshot, key[0], now, breakers=states, pauses=pauses, needs=key[1])
         until = min(made.until, now + max(board.next_change() - elapsed, 0.0))
         return board.version, until, made
 
     def _drilled(self, snapshot: Snapshot, key: Key, failover: Failover, made: Plan, call: Call, now: float) -> Plan:
         elapsed = self._clock.monotonic()
         states = self._states(snapshot, key[0], failover.board, elapsed)
+        pauses = self._pauses(snapshot, key[0], failover.board, elapsed, now)
         for attempt in made.attempts:
             if meets(attempt.drill_cut, call.id):
-                states[attempt.upstream.name] = failover.board_for(attempt, call.id).state(attempt.upstream, elapsed)
-        return plan(snapshot, key[0], now, breakers=states, needs=key[1])
+                name, board = attempt.upstream.name, failover.board_for(attempt, call.id)
+                states[name] = board.state(attempt.upstream, elapsed)
+                pause = board.pause(attempt.upstream, elapsed)
+                if pause is not None:
+                    pauses[name] = pause.shifted(now - elapsed)
+        return plan(snapshot, key[0], now, breakers=states, pauses=pauses, needs=key[1])
 
     def _states(self, snapshot: Snapshot, process: str, board: Board, elapsed: float) -> dict[str, BreakerState]:
         names = snapshot.processes[process].upstreams
         return {name: board.state(snapshot.upstreams[name], elapsed) for name in names}
+
+    def _pauses(self, snapshot: Snapshot, process: str, board: Board, elapsed: float, now: float) -> dict[str, Pause]:
+        found = {name: board.pause(snapshot.upstreams[name], elapsed) for name in snapshot.processes[process].upstreams}
+        return {name: pause.shifted(now - elapsed) for name, pause in found.items() if pause is not None}
 
     def _swap(self, snapshot: Snapshot, failover: Failover) -> None:
         """A new snapshot: forget plans; clear breakers whose upstream changed or was restored."""

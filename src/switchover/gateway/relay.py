@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from switchover.dialects.sse import FrameDecoder
 from switchover.domain.exchange import Outcome
-from switchover.errors import Cut, Stalled, UpstreamError
+from switchover.errors import Cut, RunawayOutput, Stalled, UpstreamError
 
 from .admit import AnyDialect, Call
+from .amount import Amount
 from .attempt import Opened, Stream
 from .caller import Caller, line
 from .guard import CALLER_SLOW, STALLED, Guard
-from .metric_table import GAP_BOUNDS_S
-from .metrics import Histogram
+from .metrics import Gaps
+from .pace import Pace
 from .refuse import Refusal
 
 # faults.yaml, defaults.idle_timeout: the upper clamp, which holds until silences are learned. Pings do not reset it.
@@ -32,33 +32,12 @@ NO_RETRY = line("x-should-retry", "false")
 RETRY = line("x-should-retry", "true")
 
 
-class Pace:
-    """Counts the gaps between the reads of one stream that brought content, into a histogram of GAP_BOUNDS_S."""
-
-    __slots__ = ("_at", "_elapsed", "_gaps")
-
-    def __init__(self, gaps: Histogram, elapsed: Callable[[], float]) -> None:
-        self._gaps, self._elapsed, self._at = gaps, elapsed, elapsed()
-
-    def step(self) -> None:
-        """Content has come."""
-        now = self._elapsed()
-        gap, self._at = now - self._at, now
-        # As Histogram.add, without the call: this is the one thing that a chunk pays for being measured.
-        gaps = self._gaps
-        gaps.counts[bisect_left(GAP_BOUNDS_S, gap)] += 1
-        gaps.total += gap
-
-    def restart(self) -> None:
-        """The next gap counts from here: what lies before was not the upstream's doing."""
-        self._at = self._elapsed()
-
-
 @dataclass(slots=True)
 class Sent:
     """What reached the caller: the tee, and how it ended. ``silence``: the longest between two content events.
 
-    ``rest``: who went on with an answer that had broken off. ``counted``: the break was counted against its upstream.
+    ``slow``: it was counted as a slow call on its way. ``rest``: who went on with an answer that had broken off.
+    ``counted``: the break was counted against its upstream.
     """
 
     status: int
@@ -67,12 +46,24 @@ class Sent:
     error: UpstreamError | None = None
     begun: bool = False
     silence: float | None = None
+    slow: bool = False
     rest: Opened | None = None
     counted: bool = False
 
 
-# The rest of an answer that broke off, and the learned time for which whoever tells it may be silent.
-GoOn = Callable[[UpstreamError], Awaitable[tuple[Opened, Pace, float | None] | None]]
+@dataclass(slots=True)
+class Watched:
+    """How a stream is watched: ``gaps`` counts those in it, ``on_drip`` is called once it drips, ``idle`` is the
+    learned time for which it may be silent.
+    """
+
+    gaps: Gaps
+    on_drip: Callable[[], None]
+    idle: float | None = None
+
+
+# The rest of an answer that broke off, and how that is watched.
+GoOn = Callable[[UpstreamError], Awaitable[tuple[Opened, Watched] | None]]
 
 
 def send_whole(caller: Caller, sent: Sent, body: bytes, lines: bytes) -> None:
@@ -101,29 +92,26 @@ async def send_stream(
     stream: Stream,
     guard: Guard,
     lines: bytes,
-    pace: Pace,
-    idle: float | None = None,
+    watched: Watched,
     go_on: GoOn | None = None,
 ) -> None:
     """Sends a streamed answer that passed the commit point, to its end. Sets ``sent.error`` when it broke off.
 
-    ``pace`` counts the gaps in it; ``idle``: the learned time it may be silent. ``go_on`` finds whoever tells the rest
-    of an answer that broke off.
+    ``go_on`` finds whoever tells the rest of an answer that broke off.
     """
     sent.begun = True
+    sent.error = opened.stopped
     caller.begin(sent.status, lines + EVENTS)
     last = opened.ready
     if not opened.whole:
-        flow = Flow(caller, sent.parts, stream, guard, min(idle or IDLE_S, IDLE_S), pace)
-        last = await _follow(flow, sent, call, opened.ready, stream, guard)
+        last = await _follow(caller, sent, call, opened, stream, guard, watched)
         found = await go_on(sent.error) if go_on is not None and sent.error is not None else None
         if found is not None and found[0].stream is not None:
-            rest, pace, idle = found
-            sent.rest, sent.error, sent.counted = rest, None, False
+            rest, watched = found
+            sent.rest, sent.error, sent.counted, sent.slow = rest, None, False, False
             stream, last = found[0].stream, rest.ready
             if not rest.whole:
-                flow = Flow(caller, sent.parts, stream, guard, min(idle or IDLE_S, IDLE_S), pace)
-                last = await _follow(flow, sent, call, rest.ready, stream, guard)
+                last = await _follow(caller, sent, call, rest, stream, guard, watched)
     if last:
         sent.parts.append(last)
     caller.end(last)
@@ -131,12 +119,23 @@ async def send_stream(
     _leave(stream, guard)
 
 
-async def _follow(flow: Flow, sent: Sent, call: Call, ready: bytes, stream: Stream, guard: Guard) -> bytes:
-    """Relays frame by frame; returns what is owed at the end. A cut ends in the dialect's error frame."""
+async def _follow(
+    caller: Caller, sent: Sent, call: Call, opened: Opened, stream: Stream, guard: Guard, watched: Watched
+) -> bytes:
+    """Relays frame by frame; returns what is owed at the end.
+
+    A cut ends in the dialect's error frame, an answer that is too long as one at its limit.
+    """
+    spoken, spec = call.dialect.name, opened.attempt.upstream
+    amount = Amount(call, spec, stream.answer, stream.decoder, sent.parts, spoken)
+    flow = Flow(caller, sent.parts, stream, guard, watched, amount, Pace(stream.decoder, spoken, sent.parts))
     try:
-        flow.begin(ready)
+        flow.begin(opened.ready)
         await flow.over
         return stream.end()
+    except RunawayOutput as error:
+        sent.error = error
+        return stream.stop(call, b"".join(sent.parts), amount)
     except UpstreamError as error:
         return _after_break(sent, stream, call, error)
     except asyncio.CancelledError:
@@ -156,15 +155,39 @@ class Flow:
     stops the upstream from being read.
     """
 
-    __slots__ = ("_caller", "_decoder", "_feed", "_guard", "_idle", "_pace", "_parts", "_progressed", "_stream", "over")
+    __slots__ = (
+        "_amount",
+        "_caller",
+        "_decoder",
+        "_feed",
+        "_gaps",
+        "_guard",
+        "_idle",
+        "_on_drip",
+        "_pace",
+        "_parts",
+        "_progressed",
+        "_stream",
+        "over",
+    )
 
     def __init__(
-        self, caller: Caller, parts: list[bytes], stream: Stream, guard: Guard, idle: float, pace: Pace
+        self,
+        caller: Caller,
+        parts: list[bytes],
+        stream: Stream,
+        guard: Guard,
+        watched: Watched,
+        amount: Amount,
+        pace: Pace,
     ) -> None:
         self._caller, self._parts, self._stream, self._guard = caller, parts, stream, guard
+        self._gaps, self._on_drip, self._amount = watched.gaps, watched.on_drip, amount
+        self._idle = min(watched.idle or IDLE_S, IDLE_S)
+        self._pace: Pace | None = pace
         self._decoder: FrameDecoder = stream.decoder
         self._feed = stream.feeder()
-        self._progressed, self._idle, self._pace = stream.decoder.progressed, idle, pace
+        self._progressed = stream.decoder.progressed
         self.over: asyncio.Future[None] = guard.loop.create_future()
         caller.on_room = self._room
 
@@ -175,11 +198,12 @@ class Flow:
         if ready:
             self._parts.append(ready)
             self._caller.write(ready)
+        self._guard.look = self._look
         self._stream.answer.pour(self._take, self._end)
 
     def stop(self) -> None:
         """Nothing more is taken."""
-        self._caller.on_room = None
+        self._caller.on_room = self._guard.look = None
         if not self.over.done():
             self.over.cancel()
 
@@ -192,11 +216,12 @@ class Flow:
             caller.write(frames)
             if caller.is_full:
                 self._stream.answer.pause()
+                self._forget_pace()
                 self._guard.arm(UNREAD_S, CALLER_SLOW)
         if decoder.progressed != self._progressed:
             self._progressed = decoder.progressed
             self._guard.moved = not caller.is_full
-            self._pace.step()
+            self._gaps.step()
         if decoder.finished or decoder.failure is not None:
             self.over.set_result(None)
 
@@ -208,9 +233,27 @@ class Flow:
         else:
             self.over.set_exception(error)
 
+    def _look(self) -> None:
+        """Once a second: is it too long, does it drip?"""
+        if self.over.done():
+            return
+        try:
+            self._amount.check()
+        except RunawayOutput as error:
+            self.over.set_exception(error)
+            return
+        if self._pace is not None and not self._caller.is_full and self._pace.is_dripping():
+            self._pace = None
+            self._on_drip()
+
+    def _forget_pace(self) -> None:
+        if self._pace is not None:
+            self._pace.forget()
+
     def _room(self) -> None:
+        self._forget_pace()
         self._guard.arm(self._idle, STALLED)
-        self._pace.restart()
+        self._gaps.restart()
         self._stream.answer.resume()
 
 

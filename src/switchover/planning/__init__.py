@@ -1,7 +1,8 @@
-"""Process, health, cut-offs and proofs → attempts."""
+"""Process, health, pauses, cut-offs and proofs → attempts."""
 
 from .breaker import Board, BreakerState
 from .continuing import Broken, GoingOn, cannot_continue, may_go_on
+from .pauses import Pause
 from .plan import Attempt, Plan, Skipped, plan
 from .queues import Queues
 from .timers import Timers
@@ -12,6 +13,7 @@ __all__ = [
     "BreakerState",
     "Broken",
     "GoingOn",
+    "Pause",
     "Plan",
     "Queues",
     "Skipped",

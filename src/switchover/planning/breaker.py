@@ -9,6 +9,8 @@ from enum import StrEnum
 from switchover.domain.process import UpstreamSpec
 from switchover.errors import UpstreamError
 
+from .pauses import Pause, Pauses
+
 # faults.yaml, defaults.breaker
 WINDOW_S = 60.0
 BUCKET_S = 5.0
@@ -138,10 +140,14 @@ def scopes(spec: UpstreamSpec) -> dict[str, Key]:
 
 
 class Board:
-    """Every breaker of a worker. ``version`` rises with each change, so that plans may be kept while it stands."""
+    """Every breaker of a worker, and every credential it leaves alone.
+
+    ``version`` rises with each change, so that plans may be kept while it stands.
+    """
 
     def __init__(self) -> None:
         self.version = 0
+        self._pauses = Pauses()
         self._breakers: dict[Key, Breaker] = {}
         self._keys: dict[str, tuple[UpstreamSpec, tuple[Key, ...]]] = {}
         # What an upstream hangs on, by its name, where all of it was closed at that version.
@@ -178,6 +184,10 @@ class Board:
                 self.version += 1
             yield scope, breaker.state, breaker.reason
 
+    def pause(self, spec: UpstreamSpec, now: float) -> Pause | None:
+        """The pause of an upstream's credential, or None."""
+        return self._pauses.of(scopes(spec)["credential"], now)
+
     def next_change(self) -> float:
         """When the next open breaker half-opens; inf when none is open."""
         return min((b.opened_at + b.cooldown for b in self._breakers.values() if b.state is OPEN), default=float("inf"))
@@ -194,6 +204,8 @@ class Board:
 
     def failed(self, spec: UpstreamSpec, error: UpstreamError, now: float) -> Key | None:
         """A call failed, with the effect its class names. Returns the breaker that is held from now on, if one is."""
+        if error.pauses and error.retry_after is not None:
+            self.version += self._pauses.begin(scopes(spec)["credential"], error.retry_after, now)
         scope, effect = error.breaker_scope, error.breaker_effect
         if scope == "none" or effect == "none":
             return None
@@ -209,7 +221,8 @@ class Board:
         return key if changed and effect == "hold" else None
 
     def clear(self, spec: UpstreamSpec, now: float) -> None:
-        """Closes every breaker an upstream hangs on: a person restored it, or its setting changed."""
+        """Closes every breaker an upstream hangs on, ends its pause: a person restored it, or its setting changed."""
+        self.version += self._pauses.end(scopes(spec)["credential"])
         for key in self._of(spec):
             if key in self._breakers and self._breakers[key].move(Event.CLEARED, now):
                 self.version += 1

@@ -11,6 +11,7 @@ from switchover.domain.process import Process, UpstreamSpec
 from switchover.domain.register import Snapshot
 
 from .breaker import BreakerState
+from .pauses import Pause
 
 DAY_S = 86_400.0
 # The need of a request that rests on what its provider keeps: only the baseline can be expected to have that.
@@ -46,12 +47,13 @@ class Attempt:
 class Skipped:
     """An upstream passed over, and why, in words that follow its name ("cut off", "no proof in date").
 
-    ``by_policy``: the data policy keeps the process's data from it.
+    ``by_policy``: the data policy keeps the process's data from it. ``pause``: it serves again once that is over.
     """
 
     upstream: str
     reason: str
     by_policy: bool = False
+    pause: Pause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +84,15 @@ def plan(
     now: float,
     *,
     breakers: Mapping[str, BreakerState] | None = None,
+    pauses: Mapping[str, Pause] | None = None,
     without: tuple[Target, ...] = (),
     needs: frozenset[str] = frozenset(),
 ) -> Plan:
     """The attempts for one request: the baseline, then the fallbacks in configured order that hold a proof.
 
-    ``breakers`` is by upstream name (absent = closed); ``without`` supposes targets lost; ``needs`` says what the
-    request asks of a model ("tools", "json_schema", "vision", "n", "logprobs", "state"). Raises KeyError for
-    an unknown process.
+    ``breakers`` is by upstream name (absent = closed), ``pauses`` of their credentials too, in Unix seconds;
+    ``without`` supposes targets lost; ``needs`` says what the request asks of a model ("tools", "json_schema",
+    "vision", "n", "logprobs", "state"). Raises KeyError for an unknown process.
     """
     process = snapshot.processes[process_name]
     attempts: list[Attempt] = []
@@ -104,8 +107,11 @@ def plan(
             skipped.append(Skipped(name, reason or _unproven(snapshot, process, spec, now), by_policy))
             continue
         state = (breakers or {}).get(name, BreakerState.CLOSED)
+        pause = (pauses or {}).get(name)
         if state is BreakerState.HELD:
             skipped.append(Skipped(name, "it turned us away, and is held until someone restores it"))
+        elif pause is not None and pause.until > now:
+            skipped.append(Skipped(name, str(pause), pause=pause))
         elif state is BreakerState.OPEN:
             cooling.append((len(skipped), attempt))
             skipped.append(Skipped(name, "it failed too often just now"))
@@ -116,7 +122,8 @@ def plan(
         place, attempt = cooling[0]
         attempts.append(attempt)
         del skipped[place]
-    return Plan(process_name, tuple(attempts), tuple(skipped), _until(snapshot, process, now))
+    until = min([_until(snapshot, process, now), *[one.pause.until for one in skipped if one.pause is not None]])
+    return Plan(process_name, tuple(attempts), tuple(skipped), until)
 
 
 def _barred(

@@ -73,7 +73,7 @@ def iter_exchanges(
     An answer by another model than the one asked is not among them: it says nothing of either's quality.
     """
     for exchange in each_exchange(store, process=process, since=since, until=until, outcome=Outcome.COMPLETE):
-        if 200 <= exchange.status < 300 and exchange.fault is None:
+        if 200 <= exchange.status < 300 and exchange.by_other is None:
             yield exchange
 
 

@@ -132,7 +132,7 @@ class ScriptedServer:
         playing = asyncio.ensure_future(self._play(script, writer))
         watching = asyncio.ensure_future(reader.read(1))
         done, _ = await asyncio.wait({playing, watching}, return_when=asyncio.FIRST_COMPLETED)
-        if playing not in done:
+        if playing not in done or isinstance(playing.exception(), ConnectionError):
             playing.cancel()
             self.departures += 1
             self.departed.set()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 
 import msgspec
 
@@ -52,7 +53,7 @@ NO_MEMORY = re.compile(r"out of memory|runner (?:process )?(?:has )?terminated",
 def classify(status: int, headers: Mapping[str, str], body: bytes, name: str) -> UpstreamError:
     """What an answer that is not a 2xx means. ``name`` is our own name of the upstream; keys are redacted."""
     said, clues = told(body)
-    wait = retry_after(headers.get("retry-after"))
+    wait = retry_after(headers.get("retry-after"), headers.get("date"))
     return _of(status, said, clues, name, wait)
 
 
@@ -153,10 +154,21 @@ def redact(text: str) -> str:
     return SECRETS.sub("***", text)
 
 
-def retry_after(value: str | None) -> float | None:
-    """Seconds to wait, as many as were asked for; None for a date, text or nothing."""
+def retry_after(value: str | None, date: str | None = None) -> float | None:
+    """Seconds to wait, as many as were asked for; None for text, a past date or nothing.
+
+    A date is told by the clock of whoever sent it (RFC 9110, section 10.2.3): ``date`` is when the answer was sent.
+    """
     try:
         seconds = float(value) if value else math.nan
     except ValueError:
-        return None
+        seconds = _until(value or "", date or "")
     return max(seconds, 0.0) if math.isfinite(seconds) else None
+
+
+def _until(moment: str, sent: str) -> float:
+    try:
+        seconds = (parsedate_to_datetime(moment) - parsedate_to_datetime(sent)).total_seconds()
+    except (ValueError, TypeError):
+        return math.nan
+    return seconds if seconds > 0 else math.nan

@@ -9,8 +9,9 @@ from pathlib import Path
 from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.process import Settings
 from switchover.gateway.exposition import read
+from switchover.gateway.metric_table import PAUSED_UNTIL
 from switchover.gateway.neighbours import Neighbours
-from switchover.planning import BreakerState, Plan, plan
+from switchover.planning import BreakerState, Pause, Plan, plan
 from switchover.planning.breaker import CLOSED, RANK
 
 from .parts import CLOCK, open_store
@@ -71,8 +72,10 @@ def explain(settings: Settings, name: str, without: Sequence[Target], needs: fro
         if any(cut.target.covers(spec, known.providers) for spec in specs)
         and (not cut.processes or name in cut.processes)
     ]
+    paused = sorted((until, labels["upstream"]) for _, _, page in pages for labels, until in read(page, PAUSED_UNTIL))
+    pauses = {upstream: Pause(until) for until, upstream in paused if until > now}
     return Explanation(
-        plan=plan(known, name, now, breakers=states, without=tuple(without), needs=needs),
+        plan=plan(known, name, now, breakers=states, pauses=pauses, without=tuple(without), needs=needs),
         running=running,
         workers=tuple(worker for worker, _, _ in pages),
         told_ago=max((age for _, age, _ in pages), default=0.0),

@@ -105,6 +105,19 @@ def test_an_error_of_ours_is_one_message_that_says_how_to_mend_it_and_exit_1(
     )
 
 
+def test_explain_names_the_pause_that_a_worker_keeps_to(
+    configured: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("switchover.wiring.explanation.runs", lambda settings: True)
+    told = 'switchover_credential_paused_until_seconds{{worker="worker-{}",upstream="vendor"}} {}\n'
+    folder = configured / "switchover-data" / "run" / "metrics"
+    folder.mkdir(parents=True)
+    for worker, until in enumerate((1.0, 4_000_000_000.0, 3_999_999_000.0)):
+        (folder / f"worker-{worker}.prom").write_text(told.format(worker, until), encoding="utf-8")
+    assert exit_code("explain", "claims") == 3
+    assert "vendor: its credential is asked to wait until 07:06:40 UTC\n" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("words", [("nonsense",), ("check", "--nonsense"), ("explain",), ("cut", "provider:acme")])
 def test_a_wrong_command_line_is_exit_2(words: tuple[str, ...], configured: Path) -> None:
     assert exit_code(*words) == 2

@@ -175,7 +175,7 @@ def test_retry_after_is_waited_for_once():
 
 def test_a_wait_counts_among_the_retries(monkeypatch):
     monkeypatch.setattr(failover, "RETRIES_AT_ONCE", 0)
-    with ScriptedServer(busy(0.1)) as vendor:
+    with ScriptedServer(busy(0)) as vendor:
         served, token = serve(vendor)
         with served:
             assert [ask(served, token)[0] for _ in range(2)] == [429, 429]

@@ -48,3 +48,11 @@ def test_a_rejection_bears_the_providers_reason_without_the_key():
 )
 def test_retry_after_is_seconds_and_text_is_nothing(text, seconds):
     assert retry_after(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("date", "seconds"),
+    [("Wed, 21 Oct 2015 07:27:30 GMT", 30.0), ("Wed, 21 Oct 2015 07:28:30 GMT", None), ("noon", None), (None, None)],
+)
+def test_a_date_is_told_by_the_clock_of_whoever_sent_it(date, seconds):
+    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT", date) == seconds
