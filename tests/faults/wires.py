@@ -21,7 +21,7 @@ class Chat:
         said = {"role": "assistant", "content": text, **message}
         answer = {"id": "c1", "object": "chat.completion", "created": 1, "model": "vendor-model",
                   "choices": [{"index": 0, "message": said, "finish_reason": reason}]}  # fmt: skip
-        counted = {"prompt_tokens": 9, "completion_tokens": 6, "total_tokens": 15} if usage is ... else usage
+        counted = {"prompt_tokens": 90, "completion_tokens": 6, "total_tokens": 96} if usage is ... else usage
         return json.dumps({**answer, **({"usage": counted} if counted is not None else {})}).encode()
 
     def frame(self, delta: dict[str, Any], reason: str | None = None, **more: Any) -> bytes:
@@ -78,7 +78,7 @@ class Messages:
         answer = {"id": "m1", "type": "message", "role": "assistant", "model": "vendor-model",
                   "content": more.pop("content", content), "stop_reason": REASONS.get(reason, reason),
                   "stop_sequence": None, **more}  # fmt: skip
-        counted = {"input_tokens": 9, "output_tokens": 6} if usage is ... else usage
+        counted = {"input_tokens": 90, "output_tokens": 6} if usage is ... else usage
         return json.dumps({**answer, **({"usage": counted} if counted is not None else {})}).encode()
 
     def frame(self, kind: str, **fields: Any) -> bytes:

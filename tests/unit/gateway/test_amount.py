@@ -46,7 +46,7 @@ def asked(limit=None, n=1):
 def measured(limit, texts, *, every=1):
     """What a stream of these texts is taken for, looked at after every so many."""
     decoder, parts, answer = CHAT.decoder(), [], SimpleNamespace(total=0)
-    amount = Amount(asked(limit), VENDOR, answer, decoder, parts)
+    amount = Amount(asked(limit), VENDOR, answer, decoder, parts, CHAT.name)
     for number, text in enumerate(texts, 1):
         frame = chunk(text)
         answer.total += len(frame)

@@ -13,8 +13,7 @@ from prometheus_client import parser
 from switchover.domain.exchange import AttemptRecord, Outcome, Usage
 from switchover.gateway.exposition import escape, join, render
 from switchover.gateway.metric_table import BOUNDS_S, GAP_BOUNDS_S, METRICS
-from switchover.gateway.metrics import Metrics, Sample
-from switchover.gateway.relay import Pace
+from switchover.gateway.metrics import Gaps, Metrics, Sample
 from switchover.testing.clock import ManualClock
 
 LINE = re.compile(r'(?P<name>[a-z_]+)\{(?P<labels>(?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)*)\} (?P<value>\S+)')
@@ -114,7 +113,7 @@ def test_only_a_stream_has_a_first_content_and_gaps():
 
 def test_every_gap_of_a_stream_is_counted_but_what_passed_while_the_caller_did_not_read():
     metrics, clock = Metrics(), ManualClock()
-    pace = Pace(metrics.gaps("p", "a", "openai_chat"), clock.monotonic)
+    pace = Gaps(metrics.gaps("p", "a", "openai_chat"), clock.monotonic)
     for gap in (0.004, 0.03, 7.0):
         clock.advance(gap)
         pace.step()

@@ -7,10 +7,10 @@ import os
 from dataclasses import replace
 
 import pytest
-from switchover.processes.log import OncePerChange
 
 from switchover.domain.exchange import AttemptRecord, Outcome
 from switchover.evidence.verify import Check, Key
+from switchover.log import OncePerChange
 from switchover.processes.noting import CATCH_UP_S, SIGN_S, Noting
 from switchover.store import Store
 from switchover.store.drills import place_cut_off
