@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
 
 from switchover.domain.cut_off import Target
 from switchover.errors import OperatorError
-from switchover.planning.plan import Attempt, Plan
+from switchover.planning import NEEDS, Attempt, Plan
 from switchover.wiring import register
 
 from .common import DEFAULT_CONFIG, Config, Json, moment, print_json, process_named, settings
@@ -25,6 +25,13 @@ def target_from(text: str) -> Target:
         raise OperatorError(str(cause), mend="for example provider:acme") from cause
 
 
+def needs_from(names: Sequence[str]) -> frozenset[str]:
+    """What a request needs, as typed."""
+    if unknown := sorted(set(names) - NEEDS):
+        raise OperatorError(f"no request needs {', '.join(unknown)}", mend=f"use of {', '.join(sorted(NEEDS))}")
+    return frozenset(names)
+
+
 def print_survival(plans: Mapping[str, Plan]) -> None:
     """One line per process: who serves it now, or that it stops."""
     for name, plan in plans.items():
@@ -37,6 +44,8 @@ def print_survival(plans: Mapping[str, Plan]) -> None:
 
 def why(attempt: Attempt) -> str:
     """Why an upstream may serve, in a few words."""
+    if attempt.same_as is not None:
+        return f"the same model as {attempt.same_as}, so that vectors can be compared"
     if attempt.proof is None:
         return "the baseline"
     held = (
@@ -52,6 +61,14 @@ def explain(
         list[str] | None,
         typer.Option("--without", help="Suppose that this is lost: provider:x, jurisdiction:XX or upstream:x."),
     ] = None,
+    needs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--needs",
+            help="What the request needs: tools, json_schema, vision, files, n, logprobs, state, or that it asks for "
+            "embeddings or count_tokens. Without it: an answer in plain text.",
+        ),
+    ] = None,
     config: Config = DEFAULT_CONFIG,
     as_json: Json = False,
 ) -> None:
@@ -59,11 +76,12 @@ def explain(
     found = settings(config)
     name = process_named(found, process).name
     lost = tuple(target_from(text) for text in without or ())
-    plan = register.survival(found, lost)[name]
+    plan = register.survival(found, lost, needs_from(needs or ()))[name]
     if as_json:
         print_json(plan)
     else:
-        supposed = f" without {' and '.join(map(str, lost))}" if lost else ""
+        supposed = f" for {' and '.join(needs)}" if needs else ""
+        supposed += f" without {' and '.join(map(str, lost))}" if lost else ""
         print(f"{name}{supposed}:")
         for position, attempt in enumerate(plan.attempts, 1):
             print(f"  {position}. {attempt.upstream.name} ({attempt.upstream.model}): {why(attempt)}")

@@ -16,10 +16,8 @@ from .inner_errors import error_message
 from .openai_chat import OpenAIChat
 from .responses_decoder import ResponsesDecoder
 from .responses_wire import WireItem, decode_answer
-from .shapes import Peek, ToolCall, Whole, plain_metadata, read_request, with_model
+from .shapes import STATE, Peek, ToolCall, Whole, plain_metadata, read_request, with_model
 
-# The need of a request that rests on what its provider keeps: earlier answers, conversations, files.
-STATE = "state"
 # Begins the id of an answer that no provider keeps, as it was told from another dialect.
 UNKEPT = "resp_unkept_"
 
@@ -52,6 +50,8 @@ class _Request(msgspec.Struct):
 
 
 _REQUEST = msgspec.json.Decoder(_Request)
+# Parts that not every model can look at.
+SHOWN = {"input_image": "vision", "input_file": "files"}
 _CHAT = OpenAIChat()
 
 
@@ -60,6 +60,7 @@ class OpenAIResponses:
 
     name = "openai_responses"
     path = "/v1/responses"
+    written = name
 
     def peek(self, body: bytes) -> Peek:
         """What planning needs of a request; raises :class:`BadRequest` with the place that is wrong."""
@@ -83,8 +84,8 @@ class OpenAIResponses:
         holds = bool(needs)
         if needs_state:
             needs.add(STATE)
-        if b'"input_image"' in body and any(part.get("type") == "input_image" for part in _parts(request)):
-            needs.add("vision")
+        if b'"input_image"' in body or b'"input_file"' in body:
+            needs |= {SHOWN[kind] for part in _parts(request) if (kind := part.get("type")) in SHOWN}
         return Peek(
             model=request.model,
             stream=bool(request.stream),

@@ -14,6 +14,9 @@ from ..errors import BadRequest, Malformed
 
 T = TypeVar("T")
 
+# The need of a request that rests on what its provider keeps: earlier answers, conversations, files.
+STATE = "state"
+
 # Reasons under which an answer without content is still the answer: asking again repeats them.
 ENDS_WITHOUT_CONTENT = frozenset(
     {
@@ -32,9 +35,9 @@ class Peek(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What planning needs of a request, read in one pass.
 
     ``holds``: a partial answer would be useless or dangerous, so nothing may be relayed before the answer is complete.
-    ``needs``: of ``tools``, ``json_schema``, ``vision``, ``n``, ``logprobs`` and ``state``, what a provider keeps of
-    earlier answers. ``n``: answers asked for at once, which a decoder must be told. ``include_usage``: the caller asked
-    for a usage chunk at the end of the stream.
+    ``needs``: of ``tools``, ``json_schema``, ``vision``, ``files``, ``n``, ``logprobs`` and ``state``, what a provider
+    keeps of earlier answers; or, of a side request, ``embeddings`` or ``count_tokens``. ``n``: answers asked for at
+    once, which a decoder must be told. ``include_usage``: the caller asked for a usage chunk at the end of the stream.
     """
 
     model: str

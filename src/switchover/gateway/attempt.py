@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import msgspec
 
 from switchover import prompts
-from switchover.dialects import DIALECTS
 from switchover.dialects.across import StreamTranslator, translate_answer, translate_request
+from switchover.dialects.side import SIDE
 from switchover.dialects.sse import FrameDecoder
 from switchover.domain.candidate import PromptKind
 from switchover.domain.cut_off import CutOff
@@ -21,7 +21,7 @@ from switchover.faults import FAULTS
 from switchover.planning import Attempt
 from switchover.upstreams.classify import classify, classify_failure
 
-from .admit import AnyDialect, Call
+from .admit import FORMATS, AnyDialect, Call
 from .form import FORMED, check_form
 
 CUTS = {"tool": "tool-call-cut", "reasoning": "reasoning-cut"}
@@ -85,6 +85,9 @@ class Stream:
 
 def speaking(upstream: Upstream, call: Call, attempt: Attempt) -> Upstream:
     """The upstream in the caller's dialect if it speaks that, and no prompt version has to be applied in the chat's."""
+    if call.dialect.name in SIDE:
+        # Never asked in words instead: planning names only who can.
+        return upstream.others[call.dialect.name]
     version = attempt.prompt_version
     if version is not None and version.kind is not PromptKind.AS_IS:
         return upstream
@@ -93,7 +96,8 @@ def speaking(upstream: Upstream, call: Call, attempt: Attempt) -> Upstream:
 
 def render(call: Call, attempt: Attempt, dialect: str, artefacts: Artefacts) -> tuple[bytes, tuple[str, ...]]:
     """The request as the upstream takes it, and what had to be left out of it. Raises BadRequest when it can't be."""
-    model, source = attempt.upstream.model, call.dialect.name
+    # What is only counted is written as what would be answered.
+    model, source, dialect = attempt.upstream.model, call.dialect.written, FORMATS[dialect].written
     version = attempt.prompt_version
     if version is None or version.kind is PromptKind.AS_IS:
         if source == dialect:
@@ -140,7 +144,7 @@ async def open_answer(
     """
     if not 200 <= answer.status < 300:
         raise classify(answer.status, answer.headers, await _some(answer, MAX_ERROR_BYTES), upstream.name)
-    source = DIALECTS[upstream.dialect]
+    source = FORMATS[upstream.dialect]
     if call.peek.stream:
         return await _open_stream(call, attempt, upstream, answer, source, dropped)
     body = await answer.whole(MAX_ANSWER_BYTES)

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Iterable
 
 from switchover.clock import Clock
-from switchover.domain.exchange import AttemptRecord, Exchange, Outcome
+from switchover.domain.exchange import SIDE_DIALECTS, AttemptRecord, Exchange, Outcome
 from switchover.domain.ports import Upstream
 from switchover.domain.process import UpstreamSpec
 from switchover.errors import Stalled, SwitchoverError, UpstreamError
@@ -17,7 +17,7 @@ from switchover.planning import Plan
 from .admit import LOOPBACK, MAX_BODY_BYTES, AnyDialect, Call, Door, Head, check_route, new_id, read_head
 from .attempt import Artefacts, Opened
 from .caller import Caller, line
-from .failover import Failover, OnHeld
+from .failover import Failover, OnHeld, first_choice
 from .guard import Guard, Watch
 from .metrics import Metrics
 from .neighbours import Neighbours
@@ -34,6 +34,10 @@ MOST_SAID = 1000
 
 def _nobody(scope: str, upstream: str, reason: str) -> None:
     """Nobody asked to be told."""
+
+
+def _log_held(scope: str, upstream: str, fault: str) -> None:
+    log.warning("%s is held for side requests (%s: %s) until it is restored", upstream, scope, fault)
 
 
 class Gateway:
@@ -71,13 +75,15 @@ class Gateway:
         # Nearly all answers carry one of a few sets of headers beside their id.
         self._said: dict[tuple[str, str, str, str, tuple[str, ...]], bytes] = {}
         self.plans = Plans(upstream_factory, clock)
-        self.failover = Failover(
-            upstream=self.plans.upstream,
-            clock=clock,
-            artefacts=artefacts,
-            rng=rng or random.Random(),  # noqa: S311  # jitter, not a secret
-            on_held=on_held,
-        )
+        rng = rng or random.Random()  # noqa: S311  # jitter, not a secret
+
+        def failover(told: OnHeld) -> Failover:
+            return Failover(upstream=self.plans.upstream, clock=clock, artefacts=artefacts, rng=rng, on_held=told)
+
+        self.failover = failover(on_held)
+        # Side requests have breakers and timers of their own: who makes no embeddings may well answer in words.
+        self.aside = {name: failover(_log_held) for name in SIDE_DIALECTS}
+        self.plans.failovers = (self.failover, *self.aside.values())
 
     async def handle(self, caller: Caller, dialect: AnyDialect) -> None:
         """One request to a model, from its head to its record."""
@@ -113,7 +119,7 @@ class Gateway:
             plan = self._plan(call)
             if self.spool.written < number:
                 await self.spool.wait_written(number, INTENT_WAIT_S)
-            opened = await self.failover.walk(call, plan, guard, attempts, self._plan)
+            opened = await self._failover(call).walk(call, plan, guard, attempts, self._plan)
             first = self.clock.monotonic() - call.begun
             lines = self._headers(call, attempts, opened)
             if opened.stream is None:
@@ -148,7 +154,10 @@ class Gateway:
 
     def _plan(self, call: Call) -> Plan:
         """The plan as things stand now."""
-        return self.plans.plan_for(call, self.source.current, self.failover)
+        return self.plans.plan_for(call, self.source.current, self._failover(call))
+
+    def _failover(self, call: Call) -> Failover:
+        return self.aside.get(call.dialect.name, self.failover)
 
     def _settle(
         self,
@@ -205,7 +214,7 @@ class Gateway:
             sent.outcome,
             elapsed,
             attempts,
-            switched=upstream is not None and upstream != call.process.baseline,
+            switched=upstream is not None and upstream != first_choice(call),
             first=first if call.peek.stream else None,
             chunks=len(sent.parts),
         )
@@ -231,10 +240,10 @@ class Gateway:
             tried = f"{by}:ok"
         else:
             tried = ", ".join([f"{one.upstream}:{one.fault or 'ok'}" for one in attempts])
-        key = (call.peek.model, tried, by, call.process.baseline, dropped)
+        key = (call.peek.model, tried, by, first_choice(call), dropped)
         lines = self._said.get(key)
         if lines is None:
-            switched = bool(by) and (len(attempts) > 1 or by != call.process.baseline)
+            switched = bool(by) and (len(attempts) > 1 or by != key[3])
             lines = line("x-switchover-route", call.peek.model) + line("x-switchover-attempts", tried)
             lines += line("x-switchover-switched", "true" if switched else "false")
             lines += line("x-switchover-upstream", by) if by else b""

@@ -2,6 +2,7 @@
 
 from .breaker import Board, BreakerState
 from .plan import Attempt, Plan, Skipped, plan
+from .side import NEEDS, plan_request
 from .timers import Timers
 
-__all__ = ["Attempt", "Board", "BreakerState", "Plan", "Skipped", "Timers", "plan"]
+__all__ = ["NEEDS", "Attempt", "Board", "BreakerState", "Plan", "Skipped", "Timers", "plan", "plan_request"]

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row, Select, func, select
 
-from switchover.domain.exchange import AttemptRecord, Exchange, Outcome, Usage
+from switchover.domain.exchange import SIDE_DIALECTS, AttemptRecord, Exchange, Outcome, Usage
 from switchover.errors import NotFound
 
 from . import schema
@@ -68,8 +68,12 @@ def count_exchanges(
 def iter_exchanges(
     store: Store, process: str, *, since: float | None = None, until: float | None = None
 ) -> Iterator[Exchange]:
-    """A process's complete exchanges with a 2xx status, oldest first: what a trial may replay."""
-    for exchange in each_exchange(store, process=process, since=since, until=until, outcome=Outcome.COMPLETE):
+    """A process's complete exchanges with a 2xx status, oldest first: what a trial may replay.
+
+    Side requests have no answer in words, so no case is made of them.
+    """
+    whole = Outcome.COMPLETE
+    for exchange in each_exchange(store, process=process, since=since, until=until, outcome=whole, side=False):
         if 200 <= exchange.status < 300:
             yield exchange
 
@@ -81,9 +85,15 @@ def each_exchange(
     since: float | None = None,
     until: float | None = None,
     outcome: Outcome | str | None = None,
+    side: bool = True,
 ) -> Iterator[Exchange]:
-    """Every exchange that meets the conditions, oldest first, read page by page so that the record need not fit."""
+    """Every exchange that meets the conditions, oldest first, read page by page so that the record need not fit.
+
+    ``side``: with embeddings and counts of tokens.
+    """
     wanted = _where(select(TABLE), process, since, until, outcome)
+    if not side:
+        wanted = wanted.where(TABLE.c.dialect.not_in(SIDE_DIALECTS))
     wanted = wanted.order_by(TABLE.c.started_at, TABLE.c.id).limit(PAGE)
     last: tuple[float, str] | None = None
     while True:

@@ -12,7 +12,7 @@ from switchover.domain.process import Settings
 from switchover.domain.register import CallerKey, Snapshot
 from switchover.domain.secret import Secret
 from switchover.errors import NotFound, OperatorError
-from switchover.planning.plan import Plan, plan
+from switchover.planning import Plan, plan_request
 from switchover.report.assemble import assemble
 from switchover.report.model import BoardReport
 from switchover.store import Store
@@ -84,11 +84,12 @@ def snapshot(settings: Settings, store: Store) -> Snapshot:
     return register_rows.build_snapshot(store, settings, endpoints, CLOCK.now())
 
 
-def survival(settings: Settings, without: Sequence[Target]) -> dict[str, Plan]:
-    """The plan of every process, supposing these targets lost."""
+def survival(settings: Settings, without: Sequence[Target], needs: frozenset[str] = frozenset()) -> dict[str, Plan]:
+    """The plan of every process for a request with these needs, supposing these targets lost."""
     with open_store(settings) as store:
         known = snapshot(settings, store)
-    return {name: plan(known, name, CLOCK.now(), without=tuple(without)) for name in settings.processes}
+    now = CLOCK.now()
+    return {name: plan_request(known, name, now, without=tuple(without), needs=needs) for name in settings.processes}
 
 
 def exchanges(
