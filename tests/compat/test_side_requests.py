@@ -210,9 +210,11 @@ def test_an_answer_without_vectors_is_no_answer():
 
 def test_tokens_are_counted_by_whoever_would_answer(vendor):
     served, token = serve([spec("vendor", vendor.url, "anthropic")])
+    look = {"name": "look", "input_schema": {"type": "object", "properties": {}}}
+    asked = {"messages": SAY, "system": "Be brief.", "tools": [look]}
     with served, anthropic_of(served, token) as client:
-        raw = client.messages.with_raw_response.count_tokens(model="claims", messages=SAY, system="Be brief.")
-        answer = client.messages.create(model="claims", messages=SAY, system="Be brief.", max_tokens=9)
+        raw = client.messages.with_raw_response.count_tokens(model="claims", **asked)
+        answer = client.messages.create(model="claims", max_tokens=9, **asked)
         counted, _ = recorded(served, 2)
     assert raw.parse().input_tokens == answer.usage.input_tokens > 1
     assert raw.headers["x-switchover-upstream"] == "vendor"

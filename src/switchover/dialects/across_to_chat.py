@@ -55,7 +55,7 @@ class _Choice(msgspec.Struct):
 
 class _MessagesRequest(msgspec.Struct):
     messages: list[_Turn]
-    max_tokens: int
+    max_tokens: int | None = None
     system: str | list[_Block] | None = None
     temperature: float | None = None
     top_p: float | None = None
@@ -86,7 +86,10 @@ def to_chat(body: bytes, model: str) -> tuple[bytes, tuple[str, ...]]:
         messages.append({"role": "system", "content": _joined(request.system)})
     for turn in request.messages:
         messages += _chat_messages(turn, dropped)
-    out: dict[str, Any] = {"model": model, "messages": messages, limit_name(model): request.max_tokens}
+    out: dict[str, Any] = {"model": model, "messages": messages}
+    # A request whose tokens are only counted has no limit.
+    if request.max_tokens is not None:
+        out[limit_name(model)] = request.max_tokens
     for key, value in (("temperature", request.temperature), ("top_p", request.top_p)):
         if value is not None:
             out[key] = value

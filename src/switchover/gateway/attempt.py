@@ -153,7 +153,7 @@ async def open_answer(
     whole = source.read_answer(body)
     if whole.is_empty:
         raise nothing(upstream.name, reasoned=whole.reasoned)
-    if call.peek.needs & FORMED:
+    if call.peek.needs & FORMED and call.dialect.name not in SIDE:
         check_form(call, source.name, False, body, upstream.name)
     model = whole.model or attempt.upstream.model
     if source is not call.dialect:
