@@ -41,7 +41,7 @@ def translate_request(body: bytes, source: str, target: str, model: str) -> tupl
         raise ValueError(f"nothing to translate within {source}")
     dropped: tuple[str, ...] = ()
     if source != CHAT:
-        body, dropped = _REQUEST_TO_CHAT[source](body, model)
+        body, dropped = _REQUEST_TO_CHAT[source](body, model, target)
     if target != CHAT:
         body, more = _REQUEST_OF_CHAT[target](body, model)
         dropped += more
