@@ -18,7 +18,7 @@ import msgspec
 from ..errors import BadRequest
 
 _IMAGE = re.compile(r"data:(image/[\w.+-]+);base64,(.*)", re.DOTALL)
-_FILE = re.compile(r"data:([\w./+-]+)(?:;[\w=-]+)*;base64,(.*)", re.DOTALL)
+_FILE = re.compile(r"data:([\w./+-]+)(?:;[^;,]+)*;base64,(.*)", re.DOTALL)
 PDF = "application/pdf"
 # How every PDF begins ("%PDF-"), in base64: some callers send the data without saying what it is.
 _PDF_BEGINS = "JVBERi"

@@ -105,7 +105,8 @@ def responses_to_chat(body: bytes, model: str, target: str) -> tuple[bytes, tupl
         out |= {"stream": True, "stream_options": {"include_usage": True}}
     if request.tools:
         out |= _tools(request, request.tools)
-    out |= _format(request.text, dropped) | _effort(request.reasoning, is_hub or takes_effort(model), dropped)
+    takes = is_hub or takes_effort(model)
+    out |= _format(request.text, takes, dropped) | _effort(request.reasoning, takes, dropped)
     if request.store:
         dropped.append("store")
     return msgspec.json.encode(out), tuple(dict.fromkeys(dropped))
@@ -225,20 +226,23 @@ def _tool(tool: _Tool) -> dict[str, Any]:
     return {"type": "function", "function": {key: value for key, value in told.items() if value is not None}}
 
 
-def _format(text: _Text | None, dropped: list[str]) -> dict[str, Any]:
+def _format(text: _Text | None, takes: bool, dropped: list[str]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
     if text is None:
-        return {}
-    if text.verbosity is not None:
+        return out
+    if text.verbosity is not None and takes:
+        out["verbosity"] = text.verbosity
+    elif text.verbosity is not None:
         dropped.append("text.verbosity")
     wanted = text.format or {"type": "text"}
     if wanted.get("type") == "text":
-        return {}
+        return out
     if wanted.get("type") == "json_object":
-        return {"response_format": wanted}
+        return {**out, "response_format": wanted}
     if wanted.get("type") != "json_schema":
         raise BadRequest("This `text.format` can't be carried to this upstream.")
     schema = {key: value for key, value in wanted.items() if key != "type" and value is not None}
-    return {"response_format": {"type": "json_schema", "json_schema": schema}}
+    return {**out, "response_format": {"type": "json_schema", "json_schema": schema}}
 
 
 def _effort(reasoning: dict[str, Any] | None, takes: bool, dropped: list[str]) -> dict[str, Any]:

@@ -61,7 +61,7 @@ _CARRIED = frozenset(_MessagesRequest.__struct_fields__) | {
 # Where data may be processed is no hint: without it a request would go where it may not.
 _REFUSED = ("mcp_servers", "container", "inference_geo")
 _TOOL = frozenset(_MessagesTool.__struct_fields__) | {"cache_control"}
-_BLOCK = frozenset(Block.__struct_fields__) | {"cache_control", "thinking", "signature"}
+_BLOCK = frozenset(Block.__struct_fields__) | {"cache_control", "thinking", "signature", "data"}
 
 
 def to_chat(body: bytes, model: str, target: str) -> tuple[bytes, tuple[str, ...]]:

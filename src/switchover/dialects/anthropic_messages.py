@@ -82,6 +82,7 @@ class AnthropicMessages:
         """A whole answer; raises :class:`Malformed` when it is none."""
         answer = decode_answer(body)
         blocks = answer.content or []
+        thought = any(block.type in ("thinking", "redacted_thinking") for block in blocks)
         calls = [
             ToolCall(
                 id=block.id or "", name=block.name or "", arguments=msgspec.json.encode(block.input or {}).decode()
@@ -95,7 +96,8 @@ class AnthropicMessages:
             reason=answer.stop_reason,
             usage=answer.usage.read() if answer.usage else None,
             model=answer.model,
-            reasoned=any(block.type in ("thinking", "redacted_thinking") for block in blocks),
+            reasoned=thought,
+            thought=thought,
         )
 
     def error_body(self, *, code: str, message: str, status: int, exchange: str | None) -> bytes:

@@ -92,6 +92,7 @@ class OpenAIChat:
         answer = decode_answer(body)
         choice = (answer.choices or [WireChoice()])[0]
         message = choice.message or WireMessage()
+        thought = bool(message.reasoning_content or message.reasoning)
         calls = [
             ToolCall(id=call.id or "", name=call.function.name or "", arguments=call.function.arguments or "")
             for call in message.tool_calls or ()
@@ -103,7 +104,8 @@ class OpenAIChat:
             reason=choice.finish_reason,
             usage=answer.usage.read() if answer.usage else None,
             model=answer.model,
-            reasoned=bool(message.reasoning_content or message.reasoning),
+            reasoned=thought,
+            thought=thought,
         )
 
     def error_body(self, *, code: str, message: str, status: int, exchange: str | None) -> bytes:

@@ -109,6 +109,7 @@ class OpenAIResponses:
             reason=answer.reason,
             usage=answer.usage.read() if answer.usage else None,
             model=answer.model,
+            thought=any(item.type == "reasoning" for item in items),
             # Beside an item that is an answer by itself, such as an image, reasoning makes no answer empty.
             reasoned=any(item.type == "reasoning" for item in items) and all(item.is_silent for item in items),
         )

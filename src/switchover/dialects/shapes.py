@@ -59,7 +59,10 @@ class ToolCall:
 
 
 class Whole(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer that was not streamed; of several choices, the first. ``text`` None means that there is none."""
+    """An answer that was not streamed; of several choices, the first. ``text`` None means that there is none.
+
+    ``thought``: there is reasoning in it. ``reasoned``: and nothing that would be an answer without words.
+    """
 
     text: str | None
     tool_calls: tuple[ToolCall, ...]
@@ -67,6 +70,7 @@ class Whole(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage | None
     model: str | None
     reasoned: bool = False
+    thought: bool = False
 
     @property
     def is_empty(self) -> bool:

@@ -25,6 +25,7 @@ from .admit import FORMATS, AnyDialect, Call
 from .form import FORMED, check_form
 
 CUTS = {"tool": "tool-call-cut", "reasoning": "reasoning-cut"}
+LOST_REASONING = ("answer.reasoning",)
 MAX_ERROR_BYTES = 65_536
 MAX_ANSWER_BYTES = 33_554_432
 Artefacts = Callable[[str], bytes]
@@ -158,6 +159,7 @@ async def open_answer(
     model = whole.model or attempt.upstream.model
     if source is not call.dialect:
         body = translate_answer(body, source.name, call.dialect.name, model=model)
+        dropped += LOST_REASONING if whole.thought else ()
     return Opened(attempt, dropped, body, model, whole.usage, whole=True)
 
 
@@ -181,7 +183,7 @@ async def _open_stream(
             if decoder.finished:
                 break
             if decoder.committed and not hold:
-                return Opened(attempt, dropped, b"".join(ready), stream=stream)
+                return Opened(attempt, dropped + _lost(stream), b"".join(ready), stream=stream)
         ready.append(stream.end())
     except Cut as cut:
         raise stream.named(cut, call) from cut
@@ -190,7 +192,12 @@ async def _open_stream(
     body = b"".join(ready)
     if call.peek.needs & FORMED:
         check_form(call, call.dialect.name, True, body, upstream.name)
-    return Opened(attempt, dropped, body, stream=stream, whole=True)
+    return Opened(attempt, dropped + _lost(stream), body, stream=stream, whole=True)
+
+
+def _lost(stream: Stream) -> tuple[str, ...]:
+    """What of an answer its translation leaves out: reasoning, which comes before anything is sent on."""
+    return LOST_REASONING if stream.translator is not None and stream.decoder.reasoned else ()
 
 
 def nothing(name: str, *, reasoned: bool) -> EmptyAnswer:
