@@ -75,7 +75,7 @@ def test_a_file_is_known_by_its_data_url_or_by_how_it_begins(data, source):
     "file", [{"file_data": "AAAA"}, {"file_data": "data:text/plain;base64,/w=="}, {"file_id": "f"}, {}]
 )
 def test_any_other_file_is_refused_with_what_to_send(file):
-    with pytest.raises(BadRequest, match="send|no text"):
+    with pytest.raises(BadRequest, match=r"send|no text"):
         told(CHAT, MESSAGES, messages=said({"type": "file", "file": file}))
 
 
