@@ -6,6 +6,7 @@ import base64
 import json
 import struct
 import time
+import urllib.request
 from dataclasses import replace
 
 import anthropic
@@ -179,6 +180,9 @@ def test_a_model_that_makes_no_embeddings_is_not_lost_for_answers():
                 with pytest.raises(openai.APIStatusError):
                     client.embeddings.create(model="claims", input="x")
             assert client.chat.completions.create(model="claims", messages=SAY).choices[0].message.content == "yes"
+            with urllib.request.urlopen(f"{served.url}/readyz") as ready:
+                degraded = json.loads(ready.read())["degraded"]
+            assert degraded == ["vendor: not asked for openai_embeddings (permission-denied)"]
             # Nobody is told that the baseline is lost, and what turned us away for embeddings is asked once.
             assert served.held == []
             assert sum("embeddings" in seen.line for seen in scripted.seen) == 1
@@ -260,3 +264,35 @@ def test_a_count_of_another_model_is_not_given(vendor, other):
         assert client.messages.create(model="claims", messages=SAY, max_tokens=9).model == "own-model"
     assert caught.value.status_code == 503
     assert "own: it counts otherwise than vendor, which answers" in caught.value.body["error"]["message"]
+
+
+def test_what_is_held_for_embeddings_is_lifted_when_it_is_restored(vendor):
+    def choose(number, seen):
+        return [reply(b"{}", status=401)] if number == 0 else [reply(VECTORS)]
+
+    VECTORS = json.dumps({"data": [{"embedding": [0.5], "index": 0}], "model": "embed-3"}).encode()
+    with ScriptedServer(choose) as scripted:
+        served, token = serve([spec("vendor", scripted.url, **EMBEDDER)])
+        with served, openai_of(served, token) as client:
+            for words in ("refuses our key", "held until someone restores it"):
+                with pytest.raises(openai.APIStatusError, match=words):
+                    client.embeddings.create(model="claims", input="x")
+            restored = replace(served.source.current, version=2, restored={"vendor": 9e9})
+            served.source.current = restored
+            assert client.embeddings.create(model="claims", input="x", encoding_format="float").data[0].embedding == [
+                0.5
+            ]
+
+
+def test_a_drill_that_takes_the_upstream_away_moves_embeddings_to_the_same_model(vendor, other):
+    drill = CutOff(
+        id="d", target=Target(TargetKind.UPSTREAM, "vendor"), reason="drill", by="t", placed_at=1.0, fault="denied",
+        processes=("claims",), expires_at=9e9,
+    )  # fmt: skip
+    upstreams = [spec("vendor", vendor.url, **EMBEDDER), spec("twin", other.url, **EMBEDDER)]
+    served, token = serve(upstreams, fallbacks=("twin",), cut_offs=[drill])
+    with served, openai_of(served, token) as client:
+        raw = client.embeddings.with_raw_response.create(model="claims", input="x")
+        met = recorded(served)[0]
+    assert raw.headers["x-switchover-attempts"] == "vendor:key-revoked, twin:ok"
+    assert met.attempts[0].cut_off == "d"

@@ -41,6 +41,9 @@ def degraded(gateway: Gateway) -> list[str]:
         state = board.state(spec, now)
         if state in (OPEN, HELD):
             found.append(f"{name}: its breaker is {state} ({board.reasons(spec)})")
+        for dialect, failover in gateway.aside.items():
+            if failover.board.state(spec, now) in (OPEN, HELD):
+                found.append(f"{name}: not asked for {dialect} ({failover.board.reasons(spec)})")
     return found
 
 
