@@ -241,6 +241,9 @@ FEATURES: dict[str, dict[str, tuple[dict[str, Any], tuple[str, ...]]]] = {
         RESPONSES: ({"max_output_tokens": 77}, (":77",)),
     },
     "temperature, top p": {name: ({"temperature": 0.5, "top_p": 0.75}, (":0.75",)) for name in TITLES},
+    "the same, towards models that reason": {
+        name: ({"temperature": 0.5, "top_p": 0.75}, (":0.75",)) for name in TITLES
+    },
     "temperature above 1": {name: ({"temperature": 1.5}, (":1.5",)) for name in (CHAT, RESPONSES)},
     "stop sequences": {
         CHAT: ({"stop": ["END"]}, ("END",)),
@@ -302,7 +305,12 @@ FEATURES: dict[str, dict[str, tuple[dict[str, Any], tuple[str, ...]]]] = {
         RESPONSES: (responses_say({"type": "future"}), ()),
     },
 }  # fmt: skip
-TOWARDS = {"effort, towards models without": OLD, "effort, towards models with a budget": BUDGETED}
+TOWARDS = {
+    "effort, towards models without": OLD,
+    "effort, towards models with a budget": BUDGETED,
+    "temperature, top p": OLD,
+    "temperature above 1": OLD,
+}
 
 
 def tried(feature: str, source: str, target: str) -> str:

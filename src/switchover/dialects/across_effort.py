@@ -1,7 +1,8 @@
-"""How much a model is to reason, told in the other dialect: OpenAI's effort, Anthropic's effort or budget.
+"""How much a model is to reason, and how it is to sample, told in the other dialect.
 
 Sources: platform.openai.com/docs/guides/reasoning, platform.claude.com/docs/en/build-with-claude/effort and
-/extended-thinking. A model that does not know the field rejects the request, so it is told only to those that do.
+/extended-thinking, platform.claude.com/docs/en/about-claude/models/migration-guide. A model that does not know a field
+rejects the request, so it is told only to those that do.
 """
 
 from __future__ import annotations
@@ -12,6 +13,10 @@ from typing import Any
 # Models that take `output_config.effort`, in OpenAI's own words.
 _EFFORT = re.compile(r"claude-(?:opus-4-5|[a-z]+-(?:4-[6-9]|[5-9]))(?!\d)")
 _EFFORTS = frozenset({"low", "medium", "high", "xhigh", "max"})
+# Those after Opus 4.6 know every effort, and no temperature, top p or top k.
+_NEWEST = re.compile(r"claude-(?:[a-z]+-(?:4-[7-9]|[5-9]))(?!\d)")
+# Models of OpenAI's that reason take no temperature and no top p; those for chatting do.
+_REASONS = re.compile(r"(?:o\d|gpt-[5-9])(?!.*chat)")
 # Older ones that reason within a budget of tokens. Below the first, Anthropic takes none.
 _BUDGET = re.compile(r"claude-(?:3-7-sonnet|(?:opus|sonnet|haiku)-4)(?!\d)")
 LEAST_BUDGET = 1024
@@ -27,6 +32,7 @@ def to_messages_effort(effort: Any, model: str, out: dict[str, Any]) -> bool:
     if effort not in _EFFORTS:
         return False
     if _EFFORT.match(model):
+        effort = effort if _NEWEST.match(model) or effort in _BUDGETS else "high"
         out["output_config"] = {**out.get("output_config", {}), "effort": effort}
         return True
     budget = _BUDGETS.get(effort, _BUDGETS["high"])
@@ -50,6 +56,11 @@ def _may_think(out: dict[str, Any]) -> bool:
         for block in turn["content"]
     )
     return "temperature" not in out and "top_p" not in out and choice in ("auto", "none") and not called
+
+
+def takes_sampling(model: str) -> bool:
+    """Whether a model can be told a temperature or top p."""
+    return not (_NEWEST.match(model) or _REASONS.match(model))
 
 
 def chat_effort(thinking: Any, config: Any) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from ..errors import BadRequest
-from .across_effort import chat_effort
+from .across_effort import chat_effort, takes_sampling
 from .across_fields import left_out, limit_name, listed, refuse, takes_effort, unknown
 from .across_parts import Block, parts_of, settled
 from .across_schema import is_closed, to_chat_format
@@ -85,8 +85,10 @@ def to_chat(body: bytes, model: str, target: str) -> tuple[bytes, tuple[str, ...
     if request.max_tokens is not None:
         out[limit_name(model)] = request.max_tokens
     for key, value in (("temperature", request.temperature), ("top_p", request.top_p)):
-        if value is not None:
+        if value is not None and takes_sampling(model):
             out[key] = value
+        elif value is not None:
+            dropped.append(key)
     if request.stop_sequences:
         out["stop"] = request.stop_sequences
     if request.stream:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from ..errors import BadRequest
-from .across_effort import to_messages_effort
+from .across_effort import takes_sampling, to_messages_effort
 from .across_fields import chat_unknown, left_out, refuse
 from .across_parts import file_block, image_block
 from .across_schema import to_messages_format
@@ -105,13 +105,16 @@ def to_messages(body: bytes, model: str) -> tuple[bytes, tuple[str, ...]]:
     if system:
         out["system"] = system
     out["messages"] = _turns(request.messages)
-    if request.temperature is not None:
-        # Anthropic's scale ends at 1, OpenAI's at 2.
-        out["temperature"] = min(request.temperature, 1.0)
-        if request.temperature > 1:
-            dropped.append("temperature>1")
-    if request.top_p is not None:
-        out["top_p"] = request.top_p
+    if not takes_sampling(model):
+        dropped += [name for name in ("temperature", "top_p") if fields.get(name) is not None]
+    else:
+        if request.temperature is not None:
+            # Anthropic's scale ends at 1, OpenAI's at 2.
+            out["temperature"] = min(request.temperature, 1.0)
+            if request.temperature > 1:
+                dropped.append("temperature>1")
+        if request.top_p is not None:
+            out["top_p"] = request.top_p
     if request.stop:
         out["stop_sequences"] = [request.stop] if isinstance(request.stop, str) else request.stop
     if request.stream:

@@ -148,6 +148,8 @@ def test_a_message_that_rests_on_more_than_its_words_is_refused(field):
     [
         ("claude-opus-5-5", "xhigh", {"output_config": {"effort": "xhigh"}}),
         ("claude-opus-4-5-20251101", "low", {"output_config": {"effort": "low"}}),
+        ("claude-opus-4-6", "xhigh", {"output_config": {"effort": "high"}}),
+        ("claude-opus-4-8", "max", {"output_config": {"effort": "max"}}),
         ("claude-sonnet-4-5", "medium", {"thinking": {"type": "enabled", "budget_tokens": 8192}}),
         ("claude-3-7-sonnet-latest", "max", {"thinking": {"type": "enabled", "budget_tokens": 10_000}}),
         ("claude-sonnet-4-20250514", "low", {"thinking": {"type": "enabled", "budget_tokens": 2048}}),
@@ -184,6 +186,27 @@ def test_no_budget_is_set_where_anthropic_would_refuse_it(fields):
     there, dropped = told(CHAT, MESSAGES, "claude-sonnet-4-5", **asked)
     assert "thinking" not in there
     assert dropped == ("reasoning_effort",)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "model", "takes"),
+    [
+        (CHAT, MESSAGES, "claude-opus-4-6", True),
+        (CHAT, MESSAGES, "claude-sonnet-4-5-20250929", True),
+        (CHAT, MESSAGES, "claude-3-5-haiku-latest", True),
+        (CHAT, MESSAGES, "claude-opus-4-7", False),
+        (CHAT, MESSAGES, "claude-haiku-5-5", False),
+        (MESSAGES, CHAT, "gpt-4.1", True),
+        (MESSAGES, CHAT, "gpt-5-chat-latest", True),
+        (MESSAGES, RESPONSES, "gpt-5-mini", False),
+        (MESSAGES, CHAT, "o3", False),
+    ],
+)
+def test_sampling_is_told_only_to_models_that_take_it(source, target, model, takes):
+    hello = said({"type": "text", "text": "?"})
+    there, dropped = told(source, target, model, max_tokens=9, messages=hello, temperature=0.5, top_p=0.75)
+    assert ("temperature" in there, "top_p" in there) == (takes, takes)
+    assert dropped == (() if takes else ("temperature", "top_p"))
 
 
 @pytest.mark.parametrize(
