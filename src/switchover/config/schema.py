@@ -237,6 +237,11 @@ class ProcessSection(Section):
     rto: Duration = Field(default=300.0, description="Longest time it may be without answers.")
     baseline: str = Field(description="The upstream that serves today.")
     fallbacks: tuple[str, ...] = Field(default=(), description="Tried in order, each only with a proof in date.")
+    embeddings: tuple[str, ...] = Field(
+        default=(),
+        description="Upstreams that make its embeddings, in order; after the first, those with the same model of the "
+        "same developer may stand in. Default: the baseline and the fallbacks.",
+    )
     midstream: Literal["stop", "hold"] = Field(default="stop", description="What to do when an answer breaks midway.")
     accept_provisional: bool = Field(default=False, description="Also fail over to a PROVISIONAL replacement.")
     first_content_timeout: Duration = Field(default=30.0, description="Longest wait for the first content.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from switchover.domain.candidate import PromptVersion, Proof, State, fingerprint, templates_apart
@@ -18,8 +18,8 @@ STATE = "state"
 TEMPLATE_CHANGED = "its chat template has changed since its proof"
 # What our own kinds of engine can't do, whatever a proof says.
 CANNOT = {
-    "student": frozenset(["tools", "json_schema", "vision", "n", "logprobs"]),
-    "local": frozenset(["vision", "n", "logprobs"]),
+    "student": frozenset(["tools", "json_schema", "vision", "files", "n", "logprobs"]),
+    "local": frozenset(["vision", "files", "n", "logprobs"]),
 }
 
 
@@ -29,7 +29,8 @@ class Attempt:
 
     ``proof`` is None for the baseline, which needs none. ``held``: the proof has lapsed, but was in date when the
     baseline was lost. ``drill_cut`` wraps the upstream in a fault for its share of the traffic. ``doubt``: why its
-    proofs would be suspended, for a baseline, which serves all the same.
+    proofs would be suspended, for a baseline, which serves all the same. ``same_as``: it makes embeddings in that
+    upstream's stead, with the same model.
     """
 
     upstream: UpstreamSpec
@@ -38,18 +39,20 @@ class Attempt:
     drill_cut: CutOff | None = None
     held: bool = False
     doubt: str | None = None
+    same_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
     """An upstream passed over, and why, in words that follow its name ("cut off", "no proof in date").
 
-    ``by_policy``: the data policy keeps the process's data from it.
+    ``by_policy``: the data policy keeps the process's data from it. ``unable``: nobody of its kind does what was asked.
     """
 
     upstream: str
     reason: str
     by_policy: bool = False
+    unable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +89,36 @@ def plan(
     """The attempts for one request: the baseline, then the fallbacks in configured order that hold a proof.
 
     ``breakers`` is by upstream name (absent = closed); ``without`` supposes targets lost; ``needs`` says what the
-    request asks of a model ("tools", "json_schema", "vision", "n", "logprobs", "state"). Raises KeyError for
-    an unknown process.
+    request asks of a model ("tools", "json_schema", "vision", "files", "n", "logprobs", "state"); a side request is
+    planned by :func:`~switchover.planning.side.plan_request`. Raises KeyError for an unknown process.
     """
     process = snapshot.processes[process_name]
+
+    def standing(spec: UpstreamSpec) -> Attempt | Skipped:
+        reason = barred(snapshot, process, spec, now, without, needs)
+        attempt = None if reason else _proven(snapshot, process, spec, now)
+        if attempt is not None:
+            return attempt
+        by_policy = not process.may_see(spec, snapshot.providers)
+        return Skipped(spec.name, reason or _unproven(snapshot, process, spec, now), by_policy)
+
+    found = [standing(snapshot.upstreams[name]) for name in process.upstreams]
+    return in_order(process_name, found, breakers or {}, until(snapshot, process, now))
+
+
+def in_order(
+    process: str, found: Sequence[Attempt | Skipped], breakers: Mapping[str, BreakerState], until: float
+) -> Plan:
+    """The plan of what was found of each upstream in turn, as its breaker lets it through."""
     attempts: list[Attempt] = []
     skipped: list[Skipped] = []
     cooling: list[tuple[int, Attempt]] = []
-    for name in process.upstreams:
-        spec = snapshot.upstreams[name]
-        reason = _barred(snapshot, process, spec, now, without, needs)
-        attempt = None if reason else _proven(snapshot, process, spec, now)
-        if attempt is None:
-            by_policy = not process.may_see(spec, snapshot.providers)
-            skipped.append(Skipped(name, reason or _unproven(snapshot, process, spec, now), by_policy))
+    for one in found:
+        if isinstance(one, Skipped):
+            skipped.append(one)
             continue
-        state = (breakers or {}).get(name, BreakerState.CLOSED)
+        attempt, name = one, one.upstream.name
+        state = breakers.get(name, BreakerState.CLOSED)
         if state is BreakerState.HELD:
             skipped.append(Skipped(name, "it turned us away, and is held until someone restores it"))
         elif state is BreakerState.OPEN:
@@ -114,10 +131,10 @@ def plan(
         place, attempt = cooling[0]
         attempts.append(attempt)
         del skipped[place]
-    return Plan(process_name, tuple(attempts), tuple(skipped), _until(snapshot, process, now))
+    return Plan(process, tuple(attempts), tuple(skipped), until)
 
 
-def _barred(
+def barred(
     snapshot: Snapshot,
     process: Process,
     spec: UpstreamSpec,
@@ -149,10 +166,16 @@ def _concerns(cut: CutOff, process: Process, spec: UpstreamSpec, snapshot: Snaps
     return not limited and cut.in_force(now) and cut.target.covers(spec, snapshot.providers)
 
 
+def drilled(snapshot: Snapshot, process: Process, spec: UpstreamSpec, now: float) -> CutOff | None:
+    """The drill that wraps this upstream in a fault."""
+    found = (c for c in snapshot.cut_offs if c.fault is not None and _concerns(c, process, spec, snapshot, now))
+    return next(found, None)
+
+
 def _proven(snapshot: Snapshot, process: Process, spec: UpstreamSpec, now: float) -> Attempt | None:
-    drilled = (c for c in snapshot.cut_offs if c.fault is not None and _concerns(c, process, spec, snapshot, now))
     suspended = snapshot.suspended.get(spec.name)
-    attempt = Attempt(upstream=spec, drill_cut=next(drilled, None), doubt=suspended.why if suspended else None)
+    cut, doubt = drilled(snapshot, process, spec, now), suspended.why if suspended else None
+    attempt = Attempt(upstream=spec, drill_cut=cut, doubt=doubt)
     if spec.name == process.baseline:
         return attempt
     if suspended is not None:
@@ -217,7 +240,8 @@ def other_template(before: str, now: str) -> str:
     return f"{TEMPLATE_CHANGED} (was {before}, is {now}); put the old one back, or rehearse it again"
 
 
-def _until(snapshot: Snapshot, process: Process, now: float) -> float:
+def until(snapshot: Snapshot, process: Process, now: float) -> float:
+    """The first moment at which time alone would change a plan of this process."""
     moments = [c.expires_at for c in snapshot.cut_offs if c.expires_at is not None]
     for proof in snapshot.proofs:
         if proof.process == process.name:
