@@ -39,7 +39,10 @@ def test_the_plan_for_embeddings_is_explained_apart(running):
     assert "1. vectors (big-2): the baseline" in said
     assert "2. twin (big-2): the same model as vectors, so that vectors can be compared" in said
     assert "else: its vectors can't be compared with those of big-2 (acme): it has big-1 (acme)" in said
-    assert running.done("explain", "messages").splitlines()[1:] == ["  1. vendor (big-1): the baseline"]
+    assert running.done("explain", "messages").splitlines()[1:] == [
+        "  1. vendor (big-1): the baseline",
+        "No breaker, cut-off or drill acts on it.",
+    ]
     lost = running.done("explain", "messages", "--needs", "embeddings", "--without", "provider:acme")
     assert "1. twin" in lost
     refused = running.run("explain", "messages", "--needs", "count_tokens")

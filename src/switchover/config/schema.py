@@ -248,7 +248,7 @@ class ProcessSection(Section):
     exact: bool = Field(
         default=False,
         description="An answer that names another model than the one asked is a failed attempt; "
-        "else it is served, marked and reported.",
+        "else it is served, marked and reported. Embeddings always count as exact.",
     )
     provider_fallback: bool = Field(
         default=False, description="Let callers ask a provider to answer with another model of its own."
