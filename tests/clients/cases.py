@@ -9,7 +9,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-from upstream import ANSWER, CLAIM, ENDS, MODEL, USAGE, WEATHER
+from upstream import ANSWER, CLAIM, ENDS, MODEL, USAGE, VECTORS, WEATHER
 
 ROUTE = "claims"
 STRING = {"type": "string"}
@@ -38,7 +38,15 @@ def png() -> bytes:
 
 
 PNG = png()
-GIVEN = {"png": base64.b64encode(PNG).decode(), "weather": WEATHER, "city": CITY, "schema": SCHEMA}
+PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+GIVEN = {
+    "png": base64.b64encode(PNG).decode(),
+    "pdf": base64.b64encode(PDF).decode(),
+    "weather": WEATHER,
+    "city": CITY,
+    "schema": SCHEMA,
+    "texts": list(VECTORS),
+}
 
 
 @dataclass(frozen=True)
@@ -60,13 +68,27 @@ CASES = (
     Case("tools streamed", "stream_tools", ("tools",)),
     Case("schema", "schema", ("schema",)),
     Case("image", "image"),
+    Case("file", "file"),
     Case("no route", "ask", model="elsewhere"),
     Case("wrong key", "ask", wrong_key=True),
     Case("refused", "ask", refused=True),
     Case("cut", "stream", tuple(ENDS)),
     Case("cancel", "cancel", ("cancel",)),
     Case("responses", "responses"),
+    Case("embeddings", "embeddings"),
+    Case("count tokens", "count"),
 )
+# Who has a call for these. `ai` knows counts of no provider's.
+CALLS = {
+    "responses": ("openai", "ai/openai"),
+    "embeddings": ("openai", "ai/openai"),
+    "count": ("anthropic",),
+}
+# What no upstream of the other dialect has: the status and the words with which its caller is told.
+ONLY_SAME = {
+    "embeddings": (400, "Anthropic's interface has no embeddings"),
+    "count tokens": (400, "it speaks no Anthropic messages"),
+}
 
 
 @dataclass(frozen=True)
@@ -80,9 +102,13 @@ class Cell:
     reason: str = ""
 
 
-def judge(case: Case, client: str, told: dict[str, Any]) -> tuple[str, str]:
+def judge(case: Case, client: str, told: dict[str, Any], way: str = "same") -> tuple[str, str]:
     """State and reason of what one act told; ``left_s`` and ``asked`` are the driver's own counts."""
     error = told.get("error")
+    if way == "cross" and case.name in ONLY_SAME:
+        status, words = ONLY_SAME[case.name]
+        state, reason = _judge_error(status, words, client, told)
+        return (NONE, f"the other dialect has no such call: {status}, {words}") if state == PASS else (state, reason)
     if case.name in WANTED_ERRORS:
         return _judge_error(*WANTED_ERRORS[case.name], client, told)
     if error:
@@ -134,8 +160,12 @@ def expected(case: Case, client: str) -> dict[str, Any]:
         return {**answer, "text": text, "calls": calls, "first": called}
     if case.name == "schema":
         return {"object": CLAIM, "usage": list(USAGE), "model": MODEL}
-    if case.name == "image":
-        return {**answer, "text": hashlib.sha256(PNG).hexdigest()}
+    if case.name in ("image", "file"):
+        return {**answer, "text": hashlib.sha256(PNG if case.name == "image" else PDF).hexdigest()}
+    if case.name == "embeddings":
+        return {"vectors": list(VECTORS.values()), "tokens": USAGE[0]}
+    if case.name == "count tokens":
+        return {"tokens": USAGE[0]}
     return {"text": answer["text"]} if case.name == "responses" else answer
 
 

@@ -3,7 +3,7 @@ import { createInterface } from "node:readline";
 import { createAnthropic } from "@ai-sdk/anthropic";
 import { createOpenAI } from "@ai-sdk/openai";
 import Anthropic from "@anthropic-ai/sdk";
-import { generateText, isStepCount, jsonSchema, Output, streamText, tool } from "ai";
+import { embedMany, generateText, isStepCount, jsonSchema, Output, streamText, tool } from "ai";
 import OpenAI from "openai";
 
 // Its warnings go to standard error and are no part of what a caller sees.
@@ -55,6 +55,15 @@ function openai(job) {
       for await (const chunk of await ask({ stream: true })) if (chunk.choices[0]?.delta.content) break;
       return { left: true };
     },
+    file: async () => {
+      const file = { filename: "policy.pdf", file_data: `data:application/pdf;base64,${job.pdf}` };
+      return told(await ask({ messages: [{ role: "user", content: [{ type: "text", text: "file" }, { type: "file", file }] }] }));
+    },
+    embeddings: async () => {
+      const client = new OpenAI({ baseURL: `${job.url}/v1`, apiKey: job.key });
+      const answer = await client.embeddings.create({ model: job.model, input: job.texts });
+      return { vectors: answer.data.map((one) => [...one.embedding]), tokens: answer.usage.prompt_tokens };
+    },
     responses: async () => {
       const client = new OpenAI({ baseURL: `${job.url}/v1`, apiKey: job.key });
       return { text: (await client.responses.create({ model: job.model, input: job.prompt })).output_text };
@@ -100,6 +109,14 @@ function anthropic(job) {
       const content = [{ type: "image", source }, { type: "text", text: "image" }];
       return told(await messages.create({ ...common, messages: [{ role: "user", content }] }));
     },
+    file: async () => {
+      const source = { type: "base64", media_type: "application/pdf", data: job.pdf };
+      const content = [{ type: "document", source, title: "policy.pdf" }, { type: "text", text: "file" }];
+      return told(await messages.create({ ...common, messages: [{ role: "user", content }] }));
+    },
+    count: async () => ({
+      tokens: (await messages.countTokens({ model: job.model, messages: said(job) })).input_tokens,
+    }),
     cancel: async () => {
       for await (const event of await messages.create({ ...common, stream: true }))
         if (event.type === "content_block_delta") break;
@@ -154,6 +171,15 @@ function ai(provider, model) {
         const content = [{ type: "text", text: "image" }, picture];
         const { model } = common;
         return told(await generateText({ model, messages: [{ role: "user", content }] }));
+      },
+      file: async () => {
+        const paper = { type: "file", mediaType: "application/pdf", data: job.pdf, filename: "policy.pdf" };
+        const content = [{ type: "text", text: "file" }, paper];
+        return told(await generateText({ model: common.model, messages: [{ role: "user", content }] }));
+      },
+      embeddings: async () => {
+        const answer = await embedMany({ model: provider(job).embedding(job.model), values: job.texts });
+        return { vectors: answer.embeddings, tokens: answer.usage.tokens };
       },
       cancel: async () => {
         const leaving = new AbortController();

@@ -18,7 +18,7 @@ from dataclasses import asdict
 from typing import Any
 
 import python_clients
-from cases import CASES, FAIL, GIVEN, LEAVING_S, NONE, PASS, ROUTE, Case, Cell, judge
+from cases import CALLS, CASES, FAIL, GIVEN, LEAVING_S, NONE, PASS, ROUTE, Case, Cell, judge
 from node_runner import Node, lacking, node_version, version_of
 from upstream import answer
 
@@ -74,18 +74,18 @@ def _row(language: str, client: str, way: str, act: Act) -> Iterator[Cell]:
         (snapshot, token), (dead, dead_token) = _register(vendor.url, kind), _register(closed, kind)
         with ServedGateway(snapshot) as gateway, ServedGateway(dead) as cut_off:
             for case in CASES:
-                if case.act == "responses" and own != "openai":
+                if client not in CALLS.get(case.act, SPEAKS):
                     yield Cell(name, case.name, way, NONE, "this client has no such call")
                     continue
                 served, key = (cut_off, dead_token) if case.refused else (gateway, token)
                 job = {"client": client, "act": case.act, "url": served.url, "key": key, "model": case.model, **GIVEN}
                 if case.wrong_key:
                     job["key"] = "sw_aaaaaaaa_" + "a" * 43
-                yield Cell(name, case.name, way, *_worst(case, client, job, act, served, vendor))
+                yield Cell(name, case.name, way, *_worst(case, client, job, act, served, vendor, way))
 
 
 def _worst(
-    case: Case, client: str, job: dict[str, Any], act: Act, served: ServedGateway, vendor: ScriptedServer
+    case: Case, client: str, job: dict[str, Any], act: Act, served: ServedGateway, vendor: ScriptedServer, way: str
 ) -> tuple[str, str]:
     """The first prompt of a case that does not come out right speaks for it."""
     state, reason = PASS, ""
@@ -96,7 +96,7 @@ def _worst(
             told["asked"] = _asked(served, asked)
         if case.act == "cancel":
             told["left_s"] = _left(vendor, left)
-        state, reason = judge(case, client, told)
+        state, reason = judge(case, client, told, way)
         if state != PASS:
             break
     return state, f"{prompt}: {reason}" if reason and len(case.prompts) > 1 else reason

@@ -102,6 +102,18 @@ class OpenAI:
                     break
         return {"left": True}
 
+    def file(self) -> Told:
+        """A question with a PDF."""
+        held = {"filename": "policy.pdf", "file_data": f"data:application/pdf;base64,{self.job['pdf']}"}
+        return self.ask(
+            [{"role": "user", "content": [{"type": "text", "text": "file"}, {"type": "file", "file": held}]}]
+        )
+
+    def embeddings(self) -> Told:
+        """A vector for each text, in the form that the client asks for by itself."""
+        answer = self.sdk.embeddings.create(model=self.job["model"], input=self.job["texts"])
+        return {"vectors": [one.embedding for one in answer.data], "tokens": answer.usage.prompt_tokens}
+
     def responses(self) -> Told:
         """The Responses API."""
         answer = self.sdk.responses.create(model=self.job["model"], input=self.job["prompt"])
@@ -173,6 +185,17 @@ class Anthropic:
         source = {"type": "base64", "media_type": "image/png", "data": self.job["png"]}
         blocks = [{"type": "image", "source": source}, {"type": "text", "text": "image"}]
         return self.ask([{"role": "user", "content": blocks}])
+
+    def file(self) -> Told:
+        """A question with a PDF."""
+        source = {"type": "base64", "media_type": "application/pdf", "data": self.job["pdf"]}
+        document = {"type": "document", "source": source, "title": "policy.pdf"}
+        return self.ask([{"role": "user", "content": [document, {"type": "text", "text": "file"}]}])
+
+    def count(self) -> Told:
+        """How many tokens a question has."""
+        said = [{"role": "user", "content": self.job["prompt"]}]
+        return {"tokens": self.sdk.messages.count_tokens(model=self.job["model"], messages=said).input_tokens}
 
     def cancel(self) -> Told:
         """Leaves after the first piece."""

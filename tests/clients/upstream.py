@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import struct
 from typing import Any
 
 from switchover.testing.scripted import CLOSE, HANG, RESET, Script, Seen, reply, stream
@@ -14,6 +15,8 @@ WEATHER = {"Oslo": "7 degrees", "Bergen": "9 degrees"}
 CLAIM = {"item": "bike", "amount": 250}
 MODEL = "real-model"
 USAGE = (31, 9)
+# Numbers that 32 bits hold exactly, one vector for each text.
+VECTORS = {"roof": [0.25, -0.5, 1.0], "bike": [1.5, 0.0, -2.0]}
 ENDS = {"cut: end": "end", "cut: close": CLOSE, "cut: reset": RESET}
 
 
@@ -23,9 +26,11 @@ class Wrong(Exception):
 
 def answer(number: int, seen: Seen) -> Script:
     """The script for one request, whichever wire it is in."""
-    wire = Messages() if seen.line.split()[1] == "/v1/messages" else Chat()
-    body = json.loads(seen.body)
+    path, body = seen.line.split()[1], json.loads(seen.body)
+    wire = Messages() if path.startswith("/v1/messages") else Chat()
     try:
+        if path in ASIDE:
+            return [reply(json.dumps(ASIDE[path](body)).encode())]
         said, calls = _say(wire, body)
     except Wrong as error:
         return [reply(wire.error(str(error)), status=400)]
@@ -59,9 +64,38 @@ def _say(wire: Chat | Messages, body: dict[str, Any]) -> tuple[tuple[str, ...], 
         if set(wire.schema(body).get("properties", ())) != set(CLAIM):
             raise Wrong("a JSON schema with item and amount is wanted")
         return (json.dumps(CLAIM),), []
+    if prompt == "file":
+        return (hashlib.sha256(base64.b64decode(wire.file(body), validate=True)).hexdigest(),), []
     if prompt == "image":
         return (hashlib.sha256(base64.b64decode(wire.image(body), validate=True)).hexdigest(),), []
     return ANSWER, []
+
+
+def _embeddings(body: dict[str, Any]) -> dict[str, Any]:
+    """A vector for each text, in the form that is asked for."""
+    given = body["input"] if isinstance(body["input"], list) else [body["input"]]
+    if not set(given) <= set(VECTORS):
+        raise Wrong(f"one of {sorted(VECTORS)} is wanted, not {given}")
+    form = body.get("encoding_format", "float")
+    packed = {text: base64.b64encode(struct.pack("<3f", *vector)).decode() for text, vector in VECTORS.items()}
+    said = {"float": VECTORS, "base64": packed}[form]
+    data = [{"object": "embedding", "index": n, "embedding": said[text]} for n, text in enumerate(given)]
+    return {
+        "object": "list",
+        "data": data,
+        "model": MODEL,
+        "usage": dict.fromkeys(("prompt_tokens", "total_tokens"), 31),
+    }
+
+
+def _count(body: dict[str, Any]) -> dict[str, Any]:
+    """How many tokens; a limit is for answers alone."""
+    if "max_tokens" in body or not body["messages"]:
+        raise Wrong("max_tokens: Extra inputs are not permitted")
+    return {"input_tokens": USAGE[0]}
+
+
+ASIDE = {"/v1/embeddings": _embeddings, "/v1/messages/count_tokens": _count}
 
 
 def _checked(calls: dict[str, dict[str, Any]], results: dict[str, str]) -> list[tuple[str, str]]:
@@ -115,6 +149,15 @@ class Chat:
                 if head == "data:image/png;base64":
                     return str(data)
         raise Wrong("a PNG as a data URL is wanted")
+
+    def file(self, body: dict[str, Any]) -> str:
+        """The PDF in base64."""
+        for part in body["messages"][-1]["content"]:
+            if part["type"] == "file" and part["file"]["filename"] == "policy.pdf":
+                head, _, data = part["file"]["file_data"].partition(",")
+                if head == "data:application/pdf;base64":
+                    return str(data)
+        raise Wrong("policy.pdf as a data URL is wanted")
 
     def error(self, message: str) -> bytes:
         """A 400's body."""
@@ -211,6 +254,14 @@ class Messages:
             if block["type"] == "image" and block["source"].get("media_type") == "image/png":
                 return str(block["source"]["data"])
         raise Wrong("a PNG in base64 is wanted")
+
+    def file(self, body: dict[str, Any]) -> str:
+        """The PDF in base64."""
+        for block in self._blocks(body["messages"][-1]):
+            is_pdf = block["type"] == "document" and block["source"].get("media_type") == "application/pdf"
+            if is_pdf and block.get("title") == "policy.pdf":
+                return str(block["source"]["data"])
+        raise Wrong("policy.pdf in base64 is wanted")
 
     def error(self, message: str) -> bytes:
         """A 400's body."""

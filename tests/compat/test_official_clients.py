@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import anthropic
@@ -280,3 +281,38 @@ def raw(url, path, token, body):
     got = (response.status, response.read(), dict(response.getheaders()))
     connection.close()
     return got
+
+
+THOUGHT = {"type": "thinking", "thinking": "hm", "signature": "s"}
+THINKING = [
+    ("message_start", {"message": {**json.loads(ANTHROPIC_ANSWER), "content": [], "stop_reason": None}}),
+    ("content_block_start", {"index": 0, "content_block": {**THOUGHT, "thinking": ""}}),
+    ("content_block_delta", {"index": 0, "delta": {"type": "thinking_delta", "thinking": "hm"}}),
+    ("content_block_stop", {"index": 0}),
+    ("content_block_start", {"index": 1, "content_block": {"type": "text", "text": ""}}),
+    ("content_block_delta", {"index": 1, "delta": {"type": "text_delta", "text": "forty-two"}}),
+    ("content_block_stop", {"index": 1}),
+    ("message_delta", {"delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}}),
+    ("message_stop", {}),
+]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_reasoning_that_a_translation_leaves_out_is_named(streamed):
+    answer = json.loads(ANTHROPIC_ANSWER)
+    answer["content"].insert(0, THOUGHT)
+    frames = [f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n".encode() for kind, fields in THINKING]
+    script = stream(*frames) if streamed else [reply(json.dumps(answer).encode())]
+    with ScriptedServer(script) as vendor:
+        gateway, token = serve(vendor.url, "anthropic")
+        with gateway, openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=token) as client:
+            raw = client.chat.completions.with_raw_response.create(
+                model="claims", messages=SAY, stream=streamed, seed=1
+            )
+            raw.http_response.read()
+            assert raw.headers["x-switchover-dropped"] == "seed, answer.reasoning"
+            until = time.monotonic() + 5
+            while not gateway.spool.exchanges and time.monotonic() < until:
+                time.sleep(0.01)
+            assert gateway.spool.exchanges[0].dropped == ("seed", "answer.reasoning")
+            assert b"hm" not in gateway.spool.exchanges[0].answer

@@ -30,11 +30,12 @@ def vendor():
         yield running
 
 
-def ask(stage, token):
+def ask(stage, token, path="/v1/chat/completions"):
     """One call that fails."""
-    body = json.dumps({"model": "messages", "messages": [{"role": "user", "content": "?"}]}).encode()
+    given = {"input": "?"} if "embeddings" in path else {"messages": [{"role": "user", "content": "?"}]}
+    body = json.dumps({"model": "messages", **given}).encode()
     headers = {"authorization": f"Bearer {token}"}
-    request = urllib.request.Request(f"{stage.url}/v1/chat/completions", body, headers)
+    request = urllib.request.Request(f"{stage.url}{path}", body, headers)
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request, timeout=10)
     refused.value.close()
@@ -58,6 +59,13 @@ def test_it_says_who_answers_why_nobody_else_does_and_what_acts_on_it(alone, ven
 
     alone.up("worker-0", "worker-1", "keeper")
     token = alone.key()
+    # What turns us away for embeddings may well answer.
+    ask(alone, token, "/v1/embeddings")
+    alone.until(lambda: any("breaker" in line for line in explained_whatever(alone, "--needs", "embeddings")), 30)
+    assert "nothing would answer" in explained(alone, "--needs", "embeddings", code=3)
+    said = explained(alone)
+    assert "  1. vendor (big-1): the baseline" in said
+    assert "No breaker" in said
     ask(alone, token)
     told = []
 
@@ -97,6 +105,6 @@ def test_it_says_who_answers_why_nobody_else_does_and_what_acts_on_it(alone, ven
     assert alone.down() == 0
 
 
-def explained_whatever(stage):
+def explained_whatever(stage, *words):
     """The lines, whether or not anybody would answer."""
-    return stage.run("explain", "messages").stdout.splitlines()
+    return stage.run("explain", "messages", *words).stdout.splitlines()

@@ -74,6 +74,7 @@ def _row(exchange: Exchange) -> dict[str, object]:
         "id": exchange.id,
         "process": exchange.process,
         "route": exchange.route,
+        "dialect": exchange.dialect,
         "started_at": exchange.started_at,
         "status": exchange.status,
         "outcome": str(exchange.outcome),

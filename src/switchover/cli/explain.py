@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -11,7 +10,7 @@ import typer
 from switchover.domain.cut_off import Target
 from switchover.domain.process import Midstream
 from switchover.errors import OperatorError
-from switchover.planning import cannot_continue
+from switchover.planning import NEEDS, cannot_continue
 from switchover.planning.breaker import BreakerState
 from switchover.planning.plan import Attempt, Plan
 from switchover.wiring import explanation
@@ -33,23 +32,19 @@ from .common import (
 app = typer.Typer(rich_markup_mode=None)
 
 
-class Need(StrEnum):
-    """What a request may need of a model, or of the provider that keeps its earlier answers (``state``)."""
-
-    TOOLS = "tools"
-    JSON_SCHEMA = "json_schema"
-    VISION = "vision"
-    N = "n"
-    LOGPROBS = "logprobs"
-    STATE = "state"
-
-
 def target_from(text: str) -> Target:
     """A target as typed."""
     try:
         return Target.parse(text)
     except ValueError as cause:
         raise OperatorError(str(cause), mend="for example provider:acme") from cause
+
+
+def needs_from(names: Sequence[str]) -> frozenset[str]:
+    """What a request needs, as typed."""
+    if unknown := sorted(set(names) - NEEDS):
+        raise OperatorError(f"no request needs {', '.join(unknown)}", mend=f"use of {', '.join(sorted(NEEDS))}")
+    return frozenset(names)
 
 
 def print_survival(plans: Mapping[str, Plan]) -> None:
@@ -64,6 +59,8 @@ def print_survival(plans: Mapping[str, Plan]) -> None:
 
 def why(attempt: Attempt) -> str:
     """Why an upstream may serve, in a few words."""
+    if attempt.same_as is not None:
+        return f"the same model as {attempt.same_as}, so that vectors can be compared"
     if attempt.proof is None:
         return f"the baseline, in doubt: {attempt.doubt}" if attempt.doubt else "the baseline"
     held = (
@@ -72,9 +69,10 @@ def why(attempt: Attempt) -> str:
     return f"proof {attempt.proof.id} with prompt version {attempt.proof.prompt_version}, {held}"
 
 
-def standing(found: Explanation, lost: Sequence[Target]) -> str:
+def standing(found: Explanation, lost: Sequence[Target], needs: Sequence[str]) -> str:
     """What the plan rests on."""
-    supposed = f" without {' and '.join(map(str, lost))}" if lost else ""
+    supposed = f" for {' and '.join(needs)}" if needs else ""
+    supposed += f" without {' and '.join(map(str, lost))}" if lost else ""
     if not found.running:
         return f"{supposed} (no gateway runs on this data folder: breakers count as closed, own engines as running)"
     if not found.workers:
@@ -122,7 +120,12 @@ def explain(
         typer.Option("--without", help="Suppose that this is lost: provider:x, jurisdiction:XX or upstream:x."),
     ] = None,
     needs: Annotated[
-        list[Need] | None, typer.Option("--needs", help="Suppose a request that needs this of a model.")
+        list[str] | None,
+        typer.Option(
+            "--needs",
+            help="What the request needs: tools, json_schema, vision, files, n, logprobs, state, or that it asks for "
+            "embeddings or count_tokens. Without it: an answer in plain text.",
+        ),
     ] = None,
     config: Config = DEFAULT_CONFIG,
     as_json: Json = False,
@@ -135,13 +138,13 @@ def explain(
     process_of = process_named(found, process)
     name = process_of.name
     lost = tuple(target_from(text) for text in without or ())
-    explained = explanation.explain(found, name, lost, frozenset(need.value for need in needs or ()))
+    explained = explanation.explain(found, name, lost, needs_from(needs or ()))
     plan = explained.plan
     if as_json:
         told = plain(explained)
         print_json({**told.pop("plan"), **told, "without": [str(target) for target in lost]})
     else:
-        print(f"{name}{standing(explained, lost)}:")
+        print(f"{name}{standing(explained, lost, needs or ())}:")
         for position, attempt in enumerate(plan.attempts, 1):
             print(f"  {position}. {attempt.upstream.name} ({attempt.upstream.model}): {why(attempt)}")
             if process_of.midstream is Midstream.CONTINUE and attempt.proof is not None:

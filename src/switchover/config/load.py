@@ -233,6 +233,11 @@ def _process(document: Document, name: str, section: ProcessSection, upstreams: 
     if section.exact and section.provider_fallback:
         want = "false where exact is true: an answer by another model would fail"
         raise document.error((*at, "provider_fallback"), got="true", want=want)
+    for position, embedder in enumerate(section.embeddings):
+        if embedder not in upstreams:
+            raise document.error((*at, "embeddings", position), got=embedder, want=known)
+        if embedder in section.embeddings[:position]:
+            raise document.error((*at, "embeddings", position), got=f"{embedder} again", want="each upstream once")
     return Process(
         name=name,
         owner=section.owner,
@@ -240,6 +245,7 @@ def _process(document: Document, name: str, section: ProcessSection, upstreams: 
         data=DataClass(section.data),
         baseline=section.baseline,
         fallbacks=section.fallbacks,
+        embeddings=section.embeddings,
         routes=section.routes or (name,),
         allow={
             DataClass(level): tuple(_permission(document, (*at, "allow", level), entry, upstreams) for entry in entries)

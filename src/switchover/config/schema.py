@@ -237,6 +237,11 @@ class ProcessSection(Section):
     rto: Duration = Field(default=300.0, description="Longest time it may be without answers.")
     baseline: str = Field(description="The upstream that serves today.")
     fallbacks: tuple[str, ...] = Field(default=(), description="Tried in order, each only with a proof in date.")
+    embeddings: tuple[str, ...] = Field(
+        default=(),
+        description="Upstreams that make its embeddings, in order; after the first, those with the same model of the "
+        "same developer may stand in. Default: the baseline and the fallbacks.",
+    )
     midstream: Literal["stop", "hold", "continue"] = Field(
         default="stop",
         description="What to do when an answer breaks midway: `stop` ends it with an error, `hold` sends nothing "
@@ -248,7 +253,7 @@ class ProcessSection(Section):
     exact: bool = Field(
         default=False,
         description="An answer that names another model than the one asked is a failed attempt; "
-        "else it is served, marked and reported.",
+        "else it is served, marked and reported. Embeddings always count as exact.",
     )
     provider_fallback: bool = Field(
         default=False, description="Let callers ask a provider to answer with another model of its own."

@@ -107,7 +107,10 @@ def price_call(spec: UpstreamSpec, usage: Usage, at: float) -> Priced:
     try:
         found = genai_prices.calc_price(
             genai_prices.Usage(
-                input_tokens=usage.input, cache_read_tokens=usage.cached_input, output_tokens=usage.output
+                input_tokens=usage.input,
+                cache_read_tokens=usage.cached_input,
+                cache_write_tokens=usage.written_input,
+                output_tokens=usage.output,
             ),
             model_ref=model,
             provider_id=provider,

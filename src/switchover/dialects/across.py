@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from ..domain.exchange import TOKEN_COUNT
 from ..errors import Malformed
 from . import DIALECTS, across_answers, across_responses_answers, chat_wire, messages_wire, responses_wire
 from .across_chat_to_responses import chat_to_responses
@@ -11,6 +12,7 @@ from .across_responses_to_chat import responses_to_chat
 from .across_streams import StreamTranslator
 from .across_to_chat import to_chat
 from .across_to_messages import DEFAULT_MAX_TOKENS, to_messages
+from .side import count_answer
 from .sse import events
 
 __all__ = ["DEFAULT_MAX_TOKENS", "StreamTranslator", "text_of_answer", "translate_answer", "translate_request"]
@@ -39,7 +41,7 @@ def translate_request(body: bytes, source: str, target: str, model: str) -> tupl
         raise ValueError(f"nothing to translate within {source}")
     dropped: tuple[str, ...] = ()
     if source != CHAT:
-        body, dropped = _REQUEST_TO_CHAT[source](body, model)
+        body, dropped = _REQUEST_TO_CHAT[source](body, model, target)
     if target != CHAT:
         body, more = _REQUEST_OF_CHAT[target](body, model)
         dropped += more
@@ -54,6 +56,8 @@ def translate_answer(body: bytes, source: str, target: str, *, model: str) -> by
     """
     if source == target:
         return body
+    if target == TOKEN_COUNT:
+        return count_answer(body)
     if source != CHAT:
         body = _ANSWER_TO_CHAT[source](body, model)
     return body if target == CHAT else _ANSWER_OF_CHAT[target](body, model)

@@ -24,7 +24,8 @@ TO_STOP_REASON = {
 TO_FINISH_REASON = {
     "end_turn": "stop",
     "stop_sequence": "stop",
-    "pause_turn": "stop",
+    # The turn is not over: an application must not take it for whole.
+    "pause_turn": "length",
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
     "tool_use": "tool_calls",
@@ -37,8 +38,9 @@ def to_message(body: bytes, model: str) -> bytes:
 
     Raises :class:`Malformed` when ``body`` is no answer, or has a tool call whose arguments are not a JSON object.
     """
-    whole = OpenAIChat().read_answer(body)
-    return _to_message(whole, chat_wire.decode_answer(body).id, model)
+    whole, answer = OpenAIChat().read_answer(body), chat_wire.decode_answer(body)
+    said = (answer.choices or [chat_wire.WireChoice()])[0].message
+    return _to_message(whole, answer.id, model, refused=said is not None and bool(said.refusal))
 
 
 def to_completion(body: bytes, model: str) -> bytes:
@@ -47,7 +49,12 @@ def to_completion(body: bytes, model: str) -> bytes:
     return _to_completion(whole, messages_wire.decode_answer(body).id, model)
 
 
-def _to_message(whole: Whole, id_: str | None, model: str) -> bytes:
+def stop_reason(reason: str | None, *, refused: bool) -> str | None:
+    """Anthropic's reason for a chat's. A model that declines in so many words ends as if it were done."""
+    return "refusal" if refused and reason == "stop" else TO_STOP_REASON.get(reason or "", reason)
+
+
+def _to_message(whole: Whole, id_: str | None, model: str, *, refused: bool) -> bytes:
     content: list[dict[str, Any]] = [{"type": "text", "text": whole.text}] if whole.text else []
     for call in whole.tool_calls:
         content.append({"type": "tool_use", "id": call.id, "name": call.name, "input": _input(call)})
@@ -57,7 +64,7 @@ def _to_message(whole: Whole, id_: str | None, model: str) -> bytes:
         "role": "assistant",
         "model": whole.model or model,
         "content": content,
-        "stop_reason": TO_STOP_REASON.get(whole.reason or "", whole.reason),
+        "stop_reason": stop_reason(whole.reason, refused=refused),
         "stop_sequence": None,
         "usage": messages_usage(whole.usage),
     }
@@ -95,22 +102,31 @@ def _input(call: ToolCall) -> dict[str, Any]:
     return value
 
 
-def messages_usage(usage: Usage | None) -> dict[str, int]:
+def messages_usage(usage: Usage | None) -> dict[str, Any]:
     """Usage as Anthropic tells it: cached input is counted apart. Unknown is zero, as the field is required."""
     usage = usage or Usage()
-    return {
-        "input_tokens": usage.input - usage.cached_input,
+    told: dict[str, Any] = {
+        "input_tokens": usage.input - usage.cached_input - usage.written_input,
         "output_tokens": usage.output,
         "cache_read_input_tokens": usage.cached_input,
-        "cache_creation_input_tokens": 0,
+        "cache_creation_input_tokens": usage.written_input,
     }
+    if usage.reasoning:
+        told["output_tokens_details"] = {"thinking_tokens": usage.reasoning}
+    return told
 
 
 def chat_usage(usage: Usage) -> dict[str, Any]:
     """Usage as OpenAI tells it: cached input is counted within."""
-    return {
+    read: dict[str, Any] = {"cached_tokens": usage.cached_input}
+    if usage.written_input:
+        read["cache_write_tokens"] = usage.written_input
+    told: dict[str, Any] = {
         "prompt_tokens": usage.input,
         "completion_tokens": usage.output,
         "total_tokens": usage.input + usage.output,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_input},
+        "prompt_tokens_details": read,
     }
+    if usage.reasoning:
+        told["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning}
+    return told

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from ..errors import BadRequest
-from .across_fields import left_out, refuse
+from .across_fields import chat_unknown, left_out, refuse
 from .shapes import read_request
 
 
@@ -33,6 +33,7 @@ class _Message(msgspec.Struct):
     refusal: str | None = None
     tool_calls: list[_Call] | None = None
     tool_call_id: str | None = None
+    name: str | None = None
 
 
 class _Tool(msgspec.Struct):
@@ -97,14 +98,17 @@ def chat_to_responses(body: bytes, model: str) -> tuple[bytes, tuple[str, ...]]:
         out["text"] = text
     if request.reasoning_effort is not None:
         out["reasoning"] = {"effort": request.reasoning_effort}
-    return msgspec.json.encode(out), tuple(left_out(fields, _CARRIED))
+    dropped = left_out(fields, _CARRIED) + chat_unknown(fields)
+    if any(message.name for message in request.messages):
+        dropped.append("messages.name")
+    return msgspec.json.encode(out), tuple(dropped)
 
 
 def _items(message: _Message) -> list[dict[str, Any]]:
     if message.role == "tool":
         if message.tool_call_id is None:
             raise BadRequest("A message of role `tool` has no `tool_call_id`.")
-        return [{"type": "function_call_output", "call_id": message.tool_call_id, "output": _plain(message)}]
+        return [{"type": "function_call_output", "call_id": message.tool_call_id, "output": _output(message)}]
     if message.role == "assistant":
         said = _plain(message) or message.refusal
         items: list[dict[str, Any]] = [{"role": "assistant", "content": said}] if said else []
@@ -119,6 +123,13 @@ def _items(message: _Message) -> list[dict[str, Any]]:
     if not isinstance(message.content, list):
         return [{"role": message.role, "content": message.content or ""}]
     return [{"role": message.role, "content": [_part(part) for part in message.content]}]
+
+
+def _output(message: _Message) -> str | list[dict[str, Any]]:
+    """What a tool returned: text where there is nothing else."""
+    if isinstance(message.content, list) and any(part.get("type") != "text" for part in message.content):
+        return [_part(part) for part in message.content]
+    return _plain(message)
 
 
 def _plain(message: _Message) -> str:

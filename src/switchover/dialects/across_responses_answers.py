@@ -108,9 +108,9 @@ def responses_usage(usage: Usage) -> dict[str, Any]:
     """Usage as a response tells it: cached input is counted within."""
     return {
         "input_tokens": usage.input,
-        "input_tokens_details": {"cached_tokens": usage.cached_input, "cache_write_tokens": 0},
+        "input_tokens_details": {"cached_tokens": usage.cached_input, "cache_write_tokens": usage.written_input},
         "output_tokens": usage.output,
-        "output_tokens_details": {"reasoning_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning},
         "total_tokens": usage.input + usage.output,
     }
 

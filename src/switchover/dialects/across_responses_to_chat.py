@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from ..errors import BadRequest
-from .across_fields import left_out, limit_name, refuse, takes_effort
+from .across_fields import left_out, limit_name, listed, refuse, takes_effort, unknown
+from .across_parts import settled
 from .shapes import read_request
 
 
@@ -21,6 +22,7 @@ class _Part(msgspec.Struct):
     image_url: str | None = None
     detail: str | None = None
     file_data: str | None = None
+    file_url: str | None = None
     filename: str | None = None
 
 
@@ -66,13 +68,20 @@ _FIELDS = msgspec.json.Decoder(dict[str, Any])
 _REQUEST = msgspec.json.Decoder(_Request)
 
 _CARRIED = frozenset(_Request.__struct_fields__) | {"model"}
+# What an answer of responses bears and no question needs.
+_ITEM = frozenset(_Item.__struct_fields__) | {"id", "status"}
+_PART = frozenset(_Part.__struct_fields__) | {"annotations", "logprobs"}
+_TOOL = frozenset(_Tool.__struct_fields__)
 _REFUSED = ("background", "moderation")
 _KEPT = ("previous_response_id", "conversation", "prompt")
 _INSTEAD = "send the whole input, with `store: false`"
 
 
-def responses_to_chat(body: bytes, model: str) -> tuple[bytes, tuple[str, ...]]:
-    """The chat's body for ``model``, and what was left out; raises :class:`BadRequest`."""
+def responses_to_chat(body: bytes, model: str, target: str) -> tuple[bytes, tuple[str, ...]]:
+    """The chat's body for ``model``, and what was left out; raises :class:`BadRequest`.
+
+    For another ``target`` than the chat it is the hub's, which says more; see :mod:`.across_parts`.
+    """
     fields = read_request(body, _FIELDS)
     refuse(fields, _REFUSED)
     for name in _KEPT:
@@ -81,9 +90,11 @@ def responses_to_chat(body: bytes, model: str) -> tuple[bytes, tuple[str, ...]]:
                 f"`{name}` names what a provider of responses keeps, and this upstream is none; {_INSTEAD}."
             )
     request = read_request(body, _REQUEST)
-    dropped = left_out(fields, _CARRIED)
+    dropped = left_out(fields, _CARRIED) + _unknown(fields)
     messages = [{"role": "system", "content": request.instructions}] if request.instructions else []
-    out: dict[str, Any] = {"model": model, "messages": messages + _messages(request.input, dropped)}
+    messages += _messages(request.input, dropped)
+    is_hub = target != "openai_chat"
+    out: dict[str, Any] = {"model": model, "messages": messages if is_hub else settled(messages)}
     if request.max_output_tokens is not None:
         out[limit_name(model)] = request.max_output_tokens
     for key, value in (("temperature", request.temperature), ("top_p", request.top_p)):
@@ -94,10 +105,22 @@ def responses_to_chat(body: bytes, model: str) -> tuple[bytes, tuple[str, ...]]:
         out |= {"stream": True, "stream_options": {"include_usage": True}}
     if request.tools:
         out |= _tools(request, request.tools)
-    out |= _format(request.text, dropped) | _effort(request.reasoning, model, dropped)
+    takes = is_hub or takes_effort(model)
+    out |= _format(request.text, takes, dropped) | _effort(request.reasoning, takes, dropped)
     if request.store:
         dropped.append("store")
     return msgspec.json.encode(out), tuple(dict.fromkeys(dropped))
+
+
+def _unknown(fields: dict[str, Any]) -> list[str]:
+    """What of items, parts and tools nobody else would understand."""
+    items = [item for item in listed(fields.get("input")) if isinstance(item, dict) and item.get("type") != "reasoning"]
+    parts = [part for item in items for name in ("content", "output") for part in listed(item.get(name))]
+    return [
+        *unknown("input", items, _ITEM),
+        *unknown("input.content", parts, _PART),
+        *unknown("tools", listed(fields.get("tools")), _TOOL),
+    ]
 
 
 def _messages(given: str | list[_Item], dropped: list[str]) -> list[dict[str, Any]]:
@@ -111,8 +134,6 @@ def _messages(given: str | list[_Item], dropped: list[str]) -> list[dict[str, An
             _add_call(messages, item)
         elif item.type == "function_call_output":
             told = _content(item.output)
-            if not isinstance(told, str):
-                raise BadRequest("A `function_call_output` may hold nothing but text here.")
             messages.append({"role": "tool", "tool_call_id": _named(item.call_id, "call_id"), "content": told})
         elif item.type == "reasoning":
             # Its provider alone can read it.
@@ -164,6 +185,9 @@ def _part(part: _Part) -> dict[str, Any]:
         return {"type": "image_url", "image_url": image}
     if part.type == "input_file" and part.file_data:
         return {"type": "file", "file": {"filename": part.filename or "file", "file_data": part.file_data}}
+    if part.type == "input_file" and part.file_url:
+        named = {"filename": part.filename} if part.filename else {}
+        return {"type": "file", "file": {**named, "file_url": part.file_url}}
     raise BadRequest(
         f"Message parts of type `{part.type}` can't be carried to this upstream unless they hold the data."
     )
@@ -202,24 +226,27 @@ def _tool(tool: _Tool) -> dict[str, Any]:
     return {"type": "function", "function": {key: value for key, value in told.items() if value is not None}}
 
 
-def _format(text: _Text | None, dropped: list[str]) -> dict[str, Any]:
+def _format(text: _Text | None, takes: bool, dropped: list[str]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
     if text is None:
-        return {}
-    if text.verbosity is not None:
+        return out
+    if text.verbosity is not None and takes:
+        out["verbosity"] = text.verbosity
+    elif text.verbosity is not None:
         dropped.append("text.verbosity")
     wanted = text.format or {"type": "text"}
     if wanted.get("type") == "text":
-        return {}
+        return out
     if wanted.get("type") == "json_object":
-        return {"response_format": wanted}
+        return {**out, "response_format": wanted}
     if wanted.get("type") != "json_schema":
         raise BadRequest("This `text.format` can't be carried to this upstream.")
     schema = {key: value for key, value in wanted.items() if key != "type" and value is not None}
-    return {"response_format": {"type": "json_schema", "json_schema": schema}}
+    return {**out, "response_format": {"type": "json_schema", "json_schema": schema}}
 
 
-def _effort(reasoning: dict[str, Any] | None, model: str, dropped: list[str]) -> dict[str, Any]:
+def _effort(reasoning: dict[str, Any] | None, takes: bool, dropped: list[str]) -> dict[str, Any]:
     asked = {key: value for key, value in (reasoning or {}).items() if value is not None}
-    effort = asked.pop("effort", None) if takes_effort(model) else None
+    effort = asked.pop("effort", None) if takes else None
     dropped += [f"reasoning.{key}" for key in sorted(asked)]
     return {} if effort is None else {"reasoning_effort": effort}

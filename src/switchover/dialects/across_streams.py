@@ -8,7 +8,7 @@ import msgspec
 
 from ..domain.exchange import Usage
 from . import chat_wire, messages_wire
-from .across_answers import TO_FINISH_REASON, TO_STOP_REASON, chat_usage, messages_usage
+from .across_answers import TO_FINISH_REASON, chat_usage, messages_usage, stop_reason
 from .across_chat_to_events import AsResponseEvents
 from .across_events_to_chat import ChunksOfResponse
 from .provider_fallback import BLOCK, handed_to
@@ -74,6 +74,7 @@ class _AsMessages:
         # OpenAI's index of a tool call → index of its block. They stay open till the end: their pieces may interleave.
         self._tools: dict[int, int] = {}
         self._reason: str | None = None
+        self._refused = False
         self._usage: Usage | None = None
 
     def take(self, data: bytes) -> bytes:
@@ -96,7 +97,7 @@ class _AsMessages:
         self._ended = True
         still_open = [*([self._text] if self._text is not None else []), *self._tools.values()]
         out = [_event("content_block_stop", index=index) for index in still_open]
-        delta = {"stop_reason": TO_STOP_REASON.get(self._reason, self._reason), "stop_sequence": None}
+        delta = {"stop_reason": stop_reason(self._reason, refused=self._refused), "stop_sequence": None}
         out.append(_event("message_delta", delta=delta, usage=messages_usage(self._usage)))
         out.append(_event("message_stop"))
         return b"".join(out)
@@ -120,6 +121,7 @@ class _AsMessages:
             return []
         out: list[bytes] = []
         text = delta.text() or delta.refusal
+        self._refused = self._refused or bool(delta.refusal)
         if text:
             if self._text is None:
                 self._text = self._open(out, {"type": "text", "text": ""})

@@ -10,33 +10,16 @@ from typing import Any
 import msgspec
 
 from ..errors import BadRequest
-from .across_fields import left_out, limit_name, refuse
+from .across_effort import chat_effort, takes_sampling
+from .across_fields import left_out, limit_name, listed, refuse, takes_effort, unknown
+from .across_parts import Block, parts_of, settled
 from .across_schema import is_closed, to_chat_format
 from .shapes import read_request
 
 
-class _Source(msgspec.Struct):
-    type: str
-    media_type: str | None = None
-    data: str | None = None
-    url: str | None = None
-
-
-class _Block(msgspec.Struct):
-    type: str
-    text: str | None = None
-    source: _Source | None = None
-    id: str | None = None
-    name: str | None = None
-    input: Any = None
-    tool_use_id: str | None = None
-    content: str | list[_Block] | None = None
-    is_error: bool | None = None
-
-
 class _Turn(msgspec.Struct):
     role: str
-    content: str | list[_Block]
+    content: str | list[Block]
 
 
 class _MessagesTool(msgspec.Struct):
@@ -55,8 +38,8 @@ class _Choice(msgspec.Struct):
 
 class _MessagesRequest(msgspec.Struct):
     messages: list[_Turn]
-    max_tokens: int
-    system: str | list[_Block] | None = None
+    max_tokens: int | None = None
+    system: str | list[Block] | None = None
     temperature: float | None = None
     top_p: float | None = None
     stop_sequences: list[str] | None = None
@@ -68,28 +51,44 @@ class _MessagesRequest(msgspec.Struct):
 _FIELDS = msgspec.json.Decoder(dict[str, Any])
 _MESSAGES = msgspec.json.Decoder(_MessagesRequest)
 
-_CARRIED = frozenset(_MessagesRequest.__struct_fields__) | {"model", "output_config"}
-_REFUSED = ("output_format", "mcp_servers", "container")
+_CARRIED = frozenset(_MessagesRequest.__struct_fields__) | {
+    "model",
+    "output_config",
+    "output_format",
+    "thinking",
+    "cache_control",
+}
+# Where data may be processed is no hint: without it a request would go where it may not.
+_REFUSED = ("mcp_servers", "container", "inference_geo")
+_TOOL = frozenset(_MessagesTool.__struct_fields__) | {"cache_control"}
+_BLOCK = frozenset(Block.__struct_fields__) | {"cache_control", "thinking", "signature", "data"}
 
 
-def to_chat(body: bytes, model: str) -> tuple[bytes, tuple[str, ...]]:
-    """OpenAI's body for ``model``, and what was left out; raises :class:`BadRequest`."""
+def to_chat(body: bytes, model: str, target: str) -> tuple[bytes, tuple[str, ...]]:
+    """OpenAI's body for ``model``, and what was left out; raises :class:`BadRequest`.
+
+    For another ``target`` than the chat it is the hub's, which says more; see :mod:`.across_parts`.
+    """
     fields, request = read_request(body, _FIELDS), read_request(body, _MESSAGES)
     refuse(fields, _REFUSED)
     config = fields.get("output_config")
-    wanted = to_chat_format(config)
-    dropped = left_out(fields, _CARRIED)
-    if isinstance(config, dict):
-        dropped += sorted(f"output_config.{name}" for name in config if name != "format")
+    wanted = to_chat_format(config) or to_chat_format({"format": fields.get("output_format")})
+    dropped = left_out(fields, _CARRIED) + _unknown(fields)
     messages: list[dict[str, Any]] = []
     if request.system:
-        messages.append({"role": "system", "content": _joined(request.system)})
+        messages.append({"role": "system", "content": _joined(request.system, dropped)})
     for turn in request.messages:
         messages += _chat_messages(turn, dropped)
-    out: dict[str, Any] = {"model": model, "messages": messages, limit_name(model): request.max_tokens}
+    out: dict[str, Any] = {"model": model, "messages": settled(messages) if target == "openai_chat" else messages}
+    out |= _effort(fields, model, dropped)
+    # A request whose tokens are only counted has no limit.
+    if request.max_tokens is not None:
+        out[limit_name(model)] = request.max_tokens
     for key, value in (("temperature", request.temperature), ("top_p", request.top_p)):
-        if value is not None:
+        if value is not None and takes_sampling(model):
             out[key] = value
+        elif value is not None:
+            dropped.append(key)
     if request.stop_sequences:
         out["stop"] = request.stop_sequences
     if request.stream:
@@ -108,6 +107,25 @@ def to_chat(body: bytes, model: str) -> tuple[bytes, tuple[str, ...]]:
     return msgspec.json.encode(out), tuple(dict.fromkeys(dropped))
 
 
+def _unknown(fields: dict[str, Any]) -> list[str]:
+    """What of blocks and tools nobody else would understand."""
+    messages = [message for message in listed(fields.get("messages")) if isinstance(message, dict)]
+    blocks = [block for message in messages for block in listed(message.get("content"))]
+    return unknown("messages.content", blocks, _BLOCK) + unknown("tools", listed(fields.get("tools")), _TOOL)
+
+
+def _effort(fields: dict[str, Any], model: str, dropped: list[str]) -> dict[str, Any]:
+    thinking, config = fields.get("thinking"), fields.get("output_config")
+    effort = chat_effort(thinking, config) if takes_effort(model) else None
+    asked = {f"output_config.{name}" for name in config if name != "format"} if isinstance(config, dict) else set()
+    if effort is not None:
+        asked.discard("output_config.effort")
+    elif thinking:
+        asked.add("thinking")
+    dropped += sorted(asked)
+    return {} if effort is None else {"reasoning_effort": effort}
+
+
 def _chat_messages(turn: _Turn, dropped: list[str]) -> list[dict[str, Any]]:
     if isinstance(turn.content, str):
         return [{"role": turn.role, "content": turn.content}]
@@ -115,46 +133,48 @@ def _chat_messages(turn: _Turn, dropped: list[str]) -> list[dict[str, Any]]:
     parts: list[dict[str, Any]] = []
     calls: list[dict[str, Any]] = []
     for block in turn.content:
-        if block.type == "text":
-            parts.append({"type": "text", "text": block.text or ""})
-        elif block.type == "image" and block.source is not None:
-            parts.append({"type": "image_url", "image_url": {"url": _image_url(block.source)}})
-        elif block.type == "tool_use":
+        if block.type == "tool_use":
             function = {"name": block.name, "arguments": msgspec.json.encode(block.input or {}).decode()}
             calls.append({"id": block.id, "type": "function", "function": function})
         elif block.type == "tool_result":
-            told = _joined(block.content or "")
-            results.append({"role": "tool", "tool_call_id": block.tool_use_id, "content": told})
-            if block.is_error:
-                dropped.append("tool_result.is_error")
+            results.append({"role": "tool", "tool_call_id": block.tool_use_id, "content": _result(block, dropped)})
         elif block.type in ("thinking", "redacted_thinking"):
             # Signed reasoning can't be moved to another provider.
             dropped.append("thinking")
         else:
-            raise BadRequest(f"Content blocks of type `{block.type}` can't be carried to this upstream.")
-    plain = all(part["type"] == "text" for part in parts)
-    content: Any = ("".join(part["text"] for part in parts) or None) if plain else parts
+            parts += parts_of(block, dropped)
+    content = _plain(parts, "") or None
     message: dict[str, Any] = {"role": turn.role, "content": content}
     if calls:
         message["tool_calls"] = calls
     return [*results, message] if content is not None or calls else results
 
 
-def _joined(content: str | list[_Block]) -> str:
+def _result(block: Block, dropped: list[str]) -> str | list[dict[str, Any]]:
+    """What a tool returned. The chat has no mark for a failure, so that it is said in words."""
+    content = block.content or ""
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else []
+    if not isinstance(content, str):
+        parts = [part for one in content for part in parts_of(one, dropped)]
+    if block.is_error:
+        parts.insert(0, {"type": "text", "text": "The tool failed."})
+        parts = [part for part in parts if part != {"type": "text", "text": ""}]
+    return _plain(parts, "\n\n")
+
+
+def _plain(parts: list[dict[str, Any]], between: str) -> str | list[dict[str, Any]]:
+    """The text where there is nothing else, as more servers take it so."""
+    return between.join(part["text"] for part in parts) if all(part["type"] == "text" for part in parts) else parts
+
+
+def _joined(content: str | list[Block], dropped: list[str]) -> str:
     if isinstance(content, str):
         return content
-    for block in content:
-        if block.type != "text":
-            raise BadRequest(f"Blocks of type `{block.type}` can't be carried here; send text.")
-    return "\n\n".join(block.text or "" for block in content)
-
-
-def _image_url(source: _Source) -> str:
-    if source.type == "base64" and source.media_type and source.data:
-        return f"data:{source.media_type};base64,{source.data}"
-    if source.type == "url" and source.url:
-        return source.url
-    raise BadRequest(f"Images from a `{source.type}` can't be carried to this upstream.")
+    parts = [part for block in content for part in parts_of(block, dropped)]
+    said = _plain(parts, "\n\n")
+    if not isinstance(said, str):
+        raise BadRequest("A system prompt may hold nothing but text here.")
+    return said
 
 
 def _chat_tool(tool: _MessagesTool) -> dict[str, Any]:

@@ -5,20 +5,19 @@ Sources: platform.openai.com/docs/api-reference/chat/create, docs.claude.com/en/
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import msgspec
 
 from ..errors import BadRequest
-from .across_fields import left_out, refuse
+from .across_effort import takes_sampling, to_messages_effort
+from .across_fields import chat_unknown, left_out, refuse
+from .across_parts import file_block, image_block
 from .across_schema import to_messages_format
 from .shapes import read_request
 
 # Anthropic requires `max_tokens`, OpenAI doesn't. 4096 is the most that every model of Anthropic's still served allows.
 DEFAULT_MAX_TOKENS = 4096
-
-_DATA_URL = re.compile(r"data:(image/[\w.+-]+);base64,(.*)", re.DOTALL)
 
 
 class _ImageUrl(msgspec.Struct):
@@ -31,6 +30,7 @@ class _Part(msgspec.Struct):
     text: str | None = None
     refusal: str | None = None
     image_url: _ImageUrl | None = None
+    file: dict[str, Any] | None = None
 
 
 class _CalledFunction(msgspec.Struct):
@@ -46,6 +46,7 @@ class _Call(msgspec.Struct):
 class _ChatMessage(msgspec.Struct):
     role: str
     content: str | list[_Part] | None = None
+    refusal: str | None = None
     tool_calls: list[_Call] | None = None
     tool_call_id: str | None = None
     name: str | None = None
@@ -80,7 +81,13 @@ _FIELDS = msgspec.json.Decoder(dict[str, Any])
 _CHAT = msgspec.json.Decoder(_ChatRequest)
 _JSON = msgspec.json.Decoder()
 
-_CARRIED = frozenset(_ChatRequest.__struct_fields__) | {"model", "stream_options", "n", "response_format"}
+_CARRIED = frozenset(_ChatRequest.__struct_fields__) | {
+    "model",
+    "stream_options",
+    "n",
+    "response_format",
+    "reasoning_effort",
+}
 _REFUSED = ("functions", "function_call", "audio", "prediction", "web_search_options")
 
 
@@ -91,20 +98,23 @@ def to_messages(body: bytes, model: str) -> tuple[bytes, tuple[str, ...]]:
     if fields.get("n") not in (None, 1):
         raise BadRequest("`n` above 1 can't be carried to this upstream; ask once per answer.")
     wanted = to_messages_format(fields.get("response_format"))
-    dropped = left_out(fields, _CARRIED) + _unnamed(request.messages)
+    dropped = left_out(fields, _CARRIED) + _unnamed(request.messages) + chat_unknown(fields)
     limit = request.max_completion_tokens or request.max_tokens or DEFAULT_MAX_TOKENS
     out: dict[str, Any] = {"model": model, "max_tokens": limit}
     system = "\n\n".join(_plain(m) for m in request.messages if m.role in ("system", "developer"))
     if system:
         out["system"] = system
     out["messages"] = _turns(request.messages)
-    if request.temperature is not None:
-        # Anthropic's scale ends at 1, OpenAI's at 2.
-        out["temperature"] = min(request.temperature, 1.0)
-        if request.temperature > 1:
-            dropped.append("temperature>1")
-    if request.top_p is not None:
-        out["top_p"] = request.top_p
+    if not takes_sampling(model):
+        dropped += [name for name in ("temperature", "top_p") if fields.get(name) is not None]
+    else:
+        if request.temperature is not None:
+            # Anthropic's scale ends at 1, OpenAI's at 2.
+            out["temperature"] = min(request.temperature, 1.0)
+            if request.temperature > 1:
+                dropped.append("temperature>1")
+        if request.top_p is not None:
+            out["top_p"] = request.top_p
     if request.stop:
         out["stop_sequences"] = [request.stop] if isinstance(request.stop, str) else request.stop
     if request.stream:
@@ -116,6 +126,9 @@ def to_messages(body: bytes, model: str) -> tuple[bytes, tuple[str, ...]]:
         choice = _messages_choice(request)
         if choice is not None:
             out["tool_choice"] = choice
+    effort = fields.get("reasoning_effort")
+    if effort is not None and not to_messages_effort(effort, model, out):
+        dropped.append("reasoning_effort")
     return msgspec.json.encode(out), tuple(dropped)
 
 
@@ -150,7 +163,7 @@ def _blocks(message: _ChatMessage) -> tuple[str, list[dict[str, Any]]]:
     if message.role == "tool":
         if message.tool_call_id is None:
             raise BadRequest("A message of role `tool` has no `tool_call_id`.")
-        result = {"type": "tool_result", "tool_use_id": message.tool_call_id, "content": _plain(message)}
+        result = {"type": "tool_result", "tool_use_id": message.tool_call_id, "content": _result(message)}
         return "user", [result]
     if message.role not in ("user", "assistant"):
         raise BadRequest(f"Messages of role `{message.role}` can't be carried to this upstream.")
@@ -166,14 +179,17 @@ def _blocks(message: _ChatMessage) -> tuple[str, list[dict[str, Any]]]:
 def _parts(message: _ChatMessage) -> list[dict[str, Any]]:
     # Anthropic rejects empty text blocks.
     if not isinstance(message.content, list):
-        return [{"type": "text", "text": message.content}] if message.content else []
+        text = message.content or message.refusal
+        return [{"type": "text", "text": text}] if text else []
     blocks: list[dict[str, Any]] = []
     for part in message.content:
         if part.type in ("text", "refusal"):
             text = part.text or part.refusal
             blocks += [{"type": "text", "text": text}] if text else []
         elif part.type == "image_url" and part.image_url is not None:
-            blocks.append({"type": "image", "source": _image_source(part.image_url.url)})
+            blocks.append(image_block(part.image_url.url))
+        elif part.type == "file" and part.file is not None:
+            blocks.append(file_block(part.file))
         else:
             raise BadRequest(f"Message parts of type `{part.type}` can't be carried to this upstream.")
     return blocks
@@ -186,13 +202,10 @@ def _plain(message: _ChatMessage) -> str:
     return "".join(block["text"] for block in blocks)
 
 
-def _image_source(url: str) -> dict[str, str]:
-    inline = _DATA_URL.fullmatch(url)
-    if inline:
-        return {"type": "base64", "media_type": inline[1], "data": inline[2]}
-    if url.startswith(("https://", "http://")):
-        return {"type": "url", "url": url}
-    raise BadRequest("An image's `url` must be a base64 data URL or an https URL.")
+def _result(message: _ChatMessage) -> str | list[dict[str, Any]]:
+    """What a tool returned: text where there is nothing else."""
+    blocks = _parts(message)
+    return _plain(message) if all(block["type"] == "text" for block in blocks) else blocks
 
 
 def _arguments(text: str) -> dict[str, Any]:

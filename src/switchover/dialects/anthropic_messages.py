@@ -5,7 +5,7 @@ Source: docs.claude.com/en/api/messages and docs.claude.com/en/docs/build-with-c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -15,27 +15,45 @@ from .inner_errors import error_message
 from .messages_decoder import MessagesDecoder
 from .messages_wire import WireAnswer, decode_answer
 from .provider_fallback import BLOCK, Field, handed_to, served_by, substitutes
-from .shapes import Peek, ToolCall, Whole, check_addressed, plain_metadata, read_request, with_model
+from .shapes import STATE, Peek, ToolCall, Whole, check_addressed, plain_metadata, read_request, with_model
 
 
 class _Head(msgspec.Struct):
     role: str
 
 
-class _Request(msgspec.Struct):
+class Asking(msgspec.Struct):
+    """What a request says of whom it needs, whether it is to be answered or only counted."""
+
     model: str
     messages: list[_Head]
-    max_tokens: int
-    stream: bool | None = None
-    metadata: dict[str, Any] | None = None
     tools: list[msgspec.Raw] | None = None
     output_format: msgspec.Raw = msgspec.Raw(b"null")
     output_config: dict[str, Any] | None = None
     models: Field = msgspec.UNSET
     fallbacks: Field = msgspec.UNSET
 
+    def needs(self, body: bytes) -> set[str]:
+        """As :class:`Peek` names them."""
+        needs = {"tools"} if self.tools else set()
+        config = self.output_config
+        if bytes(self.output_format) != b"null" or (config and config.get("format")):
+            needs.add("json_schema")
+        # These bytes can't occur inside a JSON string that says more, so this rarely parses in vain.
+        if b'"image"' in body or b'"document"' in body:
+            needs |= _shown(body)
+        return needs
+
+
+class _Request(Asking, kw_only=True):
+    max_tokens: int
+    stream: bool | None = None
+    metadata: dict[str, Any] | None = None
+
 
 _REQUEST = msgspec.json.Decoder(_Request)
+# Needs for which a partial answer would be of no use.
+FORMED = frozenset(["tools", "json_schema"])
 _BODY = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -44,6 +62,7 @@ class AnthropicMessages:
 
     name = "anthropic_messages"
     path = "/v1/messages"
+    written = name
     with_model = staticmethod(with_model)
     error_message = staticmethod(error_message)
 
@@ -53,20 +72,12 @@ class AnthropicMessages:
         check_addressed(request.model, request.messages)
         if request.max_tokens < 1:
             raise BadRequest(f"`max_tokens` is {request.max_tokens}; send at least 1.")
-        needs = set()
-        if request.tools:
-            needs.add("tools")
-        config = request.output_config
-        if bytes(request.output_format) != b"null" or (config and config.get("format")):
-            needs.add("json_schema")
-        holds = bool(needs)
-        if b'"image"' in body and _shows_images(body):
-            needs.add("vision")
+        needs = request.needs(body)
         return Peek(
             model=request.model,
             stream=bool(request.stream),
             metadata=plain_metadata(request.metadata),
-            holds=holds,
+            holds=not FORMED.isdisjoint(needs),
             needs=frozenset(needs),
             substitutes=substitutes(request.models, request.fallbacks),
             limit=request.max_tokens,
@@ -78,6 +89,7 @@ class AnthropicMessages:
         blocks = answer.content or []
         hop = next((at for at in range(len(blocks) - 1, -1, -1) if blocks[at].type == BLOCK), None)
         served = _served(answer, hop)
+        thought = any(block.type in ("thinking", "redacted_thinking") for block in blocks)
         calls = [
             ToolCall(
                 id=block.id or "", name=block.name or "", arguments=msgspec.json.encode(block.input or {}).decode()
@@ -93,7 +105,8 @@ class AnthropicMessages:
             model=served or answer.model,
             id=answer.id,
             fell_back=hop is not None or served is not None,
-            reasoned=any(block.type in ("thinking", "redacted_thinking") for block in blocks),
+            reasoned=thought,
+            thought=thought,
         )
 
     def error_body(self, *, code: str, message: str, status: int, exchange: str | None) -> bytes:
@@ -141,8 +154,27 @@ def _type_of(status: int) -> str:
     return known.get(status, "api_error" if status >= 500 else "invalid_request_error")
 
 
-def _shows_images(body: bytes) -> bool:
-    messages = _BODY.decode(body)["messages"]
-    contents = [message.get("content") for message in messages]
-    parts = [part for content in contents if isinstance(content, list) for part in content]
-    return any(isinstance(part, dict) and part.get("type") == "image" for part in parts)
+def _shown(body: bytes) -> set[str]:
+    """What blocks need of a model: to see images, to read files, to have been given a file before."""
+    needs = set()
+    for block in (block for message in _BODY.decode(body)["messages"] for block in _blocks(message)):
+        source = block.get("source")
+        kind = source.get("type") if isinstance(source, dict) else None
+        if block.get("type") == "image":
+            needs.add("vision")
+        # A document of plain text is text.
+        elif block.get("type") == "document" and kind not in ("text", "content"):
+            needs.add("files")
+        if kind == "file":
+            needs.add(STATE)
+    return needs
+
+
+def _blocks(holder: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The blocks in a message, and those in a tool's result or in a document made of blocks."""
+    for place in (holder, holder.get("source")):
+        content = place.get("content") if isinstance(place, dict) else None
+        for block in content if isinstance(content, list) else ():
+            if isinstance(block, dict):
+                yield block
+                yield from _blocks(block)

@@ -16,6 +16,11 @@ DONE = b"data: [DONE]\n\n"
 
 class _CachedTokens(msgspec.Struct):
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class _Reasoned(msgspec.Struct):
+    reasoning_tokens: int | None = None
 
 
 class WireUsage(msgspec.Struct):
@@ -24,14 +29,17 @@ class WireUsage(msgspec.Struct):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     prompt_tokens_details: _CachedTokens | None = None
+    completion_tokens_details: _Reasoned | None = None
 
     def read(self) -> Usage:
         """As the domain counts: ``input`` is all input tokens, cached ones among them."""
-        details = self.prompt_tokens_details
+        details, reasoned = self.prompt_tokens_details, self.completion_tokens_details
         return Usage(
             input=self.prompt_tokens or 0,
             output=self.completion_tokens or 0,
             cached_input=(details.cached_tokens or 0) if details else 0,
+            written_input=(details.cache_write_tokens or 0) if details else 0,
+            reasoning=(reasoned.reasoning_tokens or 0) if reasoned else 0,
         )
 
 

@@ -12,6 +12,10 @@ from .inner_errors import classify
 from .shapes import read_answer
 
 
+class _OutputDetails(msgspec.Struct):
+    thinking_tokens: int | None = None
+
+
 class WireUsage(msgspec.Struct):
     """``input_tokens`` counts only what was neither read from nor written to the cache."""
 
@@ -20,17 +24,25 @@ class WireUsage(msgspec.Struct):
     cache_read_input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
     iterations: Any = None
+    output_tokens_details: _OutputDetails | None = None
 
     def read(self, earlier: Usage | None = None) -> Usage:
         """As the domain counts: ``input`` is all input tokens, cached ones among them.
 
         The last event of a stream may repeat the input counts or leave them out; then those of ``earlier`` hold.
         """
-        cached = self.cache_read_input_tokens or 0
-        total = (self.input_tokens or 0) + cached + (self.cache_creation_input_tokens or 0)
+        cached, written = self.cache_read_input_tokens or 0, self.cache_creation_input_tokens or 0
+        total = (self.input_tokens or 0) + cached + written
         if earlier is not None and total < earlier.input:
-            total, cached = earlier.input, earlier.cached_input
-        return Usage(input=total, output=self.output_tokens or 0, cached_input=cached)
+            total, cached, written = earlier.input, earlier.cached_input, earlier.written_input
+        details = self.output_tokens_details
+        return Usage(
+            input=total,
+            output=self.output_tokens or 0,
+            cached_input=cached,
+            written_input=written,
+            reasoning=(details.thinking_tokens or 0) if details else 0,
+        )
 
 
 class WireBlock(msgspec.Struct):

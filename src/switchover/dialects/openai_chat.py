@@ -15,7 +15,7 @@ from .chat_decoder import ChatDecoder
 from .chat_wire import WireChoice, WireMessage, decode_answer
 from .inner_errors import error_message
 from .provider_fallback import Field, substitutes
-from .shapes import Peek, ToolCall, Whole, check_addressed, limit_of, plain_metadata, read_request, with_model
+from .shapes import STATE, Peek, ToolCall, Whole, check_addressed, limit_of, plain_metadata, read_request, with_model
 
 
 class _StreamOptions(msgspec.Struct):
@@ -57,6 +57,7 @@ class OpenAIChat:
 
     name = "openai_chat"
     path = "/v1/chat/completions"
+    written = name
     with_model = staticmethod(with_model)
     error_message = staticmethod(error_message)
 
@@ -77,9 +78,9 @@ class OpenAIChat:
         if request.logprobs:
             needs.add("logprobs")
         holds = bool(needs)
-        # The bytes `"image_url"` can't occur inside a JSON string that says more, so this rarely parses in vain.
-        if b'"image_url"' in body and _shows_images(body):
-            needs.add("vision")
+        # These bytes can't occur inside a JSON string that says more, so this rarely parses in vain.
+        if b'"image_url"' in body or b'"file"' in body:
+            needs |= _shown(body)
         options = request.stream_options
         return Peek(
             model=request.model,
@@ -98,6 +99,7 @@ class OpenAIChat:
         answer = decode_answer(body)
         choice = (answer.choices or [WireChoice()])[0]
         message = choice.message or WireMessage()
+        thought = bool(message.reasoning_content or message.reasoning)
         calls = [
             ToolCall(id=call.id or "", name=call.function.name or "", arguments=call.function.arguments or "")
             for call in message.tool_calls or ()
@@ -110,7 +112,8 @@ class OpenAIChat:
             usage=answer.usage.read() if answer.usage else None,
             model=answer.model,
             id=answer.id,
-            reasoned=bool(message.reasoning_content or message.reasoning),
+            reasoned=thought,
+            thought=thought,
         )
 
     def error_body(self, *, code: str, message: str, status: int, exchange: str | None) -> bytes:
@@ -140,10 +143,19 @@ def _type_of(status: int) -> str:
     return known.get(status, "server_error" if status >= 500 else "invalid_request_error")
 
 
-def _shows_images(body: bytes) -> bool:
+def _shown(body: bytes) -> set[str]:
+    """What the parts of messages need of a model: to see images, to read files, to have been given a file before."""
+    needs = set()
     messages = _PARTS.decode(body)["messages"]
-    parts = (part for message in messages for part in _listed(message.get("content")))
-    return any(isinstance(part, dict) and part.get("type") == "image_url" for part in parts)
+    for part in (part for message in messages for part in _listed(message.get("content")) if isinstance(part, dict)):
+        if part.get("type") == "image_url":
+            needs.add("vision")
+        elif part.get("type") == "file":
+            needs.add("files")
+            file = part.get("file")
+            if isinstance(file, dict) and file.get("file_id"):
+                needs.add(STATE)
+    return needs
 
 
 def _listed(content: Any) -> list[Any]:

@@ -17,10 +17,8 @@ from .openai_chat import OpenAIChat
 from .provider_fallback import Field, substitutes
 from .responses_decoder import ResponsesDecoder
 from .responses_wire import WireItem, decode_answer
-from .shapes import Peek, ToolCall, Whole, limit_of, plain_metadata, read_request, with_model
+from .shapes import STATE, Peek, ToolCall, Whole, limit_of, plain_metadata, read_request, with_model
 
-# The need of a request that rests on what its provider keeps: earlier answers, conversations, files.
-STATE = "state"
 # Begins the id of an answer that no provider keeps, as it was told from another dialect.
 UNKEPT = "resp_unkept_"
 
@@ -56,6 +54,8 @@ class _Request(msgspec.Struct):
 
 
 _REQUEST = msgspec.json.Decoder(_Request)
+# Parts that not every model can look at.
+SHOWN = {"input_image": "vision", "input_file": "files"}
 _CHAT = OpenAIChat()
 
 
@@ -64,6 +64,7 @@ class OpenAIResponses:
 
     name = "openai_responses"
     path = "/v1/responses"
+    written = name
 
     def peek(self, body: bytes) -> Peek:
         """What planning needs of a request; raises :class:`BadRequest` with the place that is wrong."""
@@ -87,8 +88,8 @@ class OpenAIResponses:
         holds = bool(needs)
         if needs_state:
             needs.add(STATE)
-        if b'"input_image"' in body and any(part.get("type") == "input_image" for part in _parts(request)):
-            needs.add("vision")
+        if b'"input_image"' in body or b'"input_file"' in body:
+            needs |= {SHOWN[kind] for part in _parts(request) if (kind := part.get("type")) in SHOWN}
         return Peek(
             model=request.model,
             stream=bool(request.stream),
@@ -115,6 +116,7 @@ class OpenAIResponses:
             usage=answer.usage.read() if answer.usage else None,
             model=answer.model,
             id=answer.id,
+            thought=any(item.type == "reasoning" for item in items),
             # Beside an item that is an answer by itself, such as an image, reasoning makes no answer empty.
             reasoned=any(item.type == "reasoning" for item in items) and all(item.is_silent for item in items),
         )

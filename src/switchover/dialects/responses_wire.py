@@ -17,6 +17,11 @@ from .shapes import read_answer
 
 class _InputDetails(msgspec.Struct):
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class _OutputDetails(msgspec.Struct):
+    reasoning_tokens: int | None = None
 
 
 class WireUsage(msgspec.Struct):
@@ -25,14 +30,17 @@ class WireUsage(msgspec.Struct):
     input_tokens: int | None = None
     output_tokens: int | None = None
     input_tokens_details: _InputDetails | None = None
+    output_tokens_details: _OutputDetails | None = None
 
     def read(self) -> Usage:
         """As the domain counts: ``input`` is all input tokens, cached ones among them."""
-        details = self.input_tokens_details
+        details, reasoned = self.input_tokens_details, self.output_tokens_details
         return Usage(
             input=self.input_tokens or 0,
             output=self.output_tokens or 0,
             cached_input=(details.cached_tokens or 0) if details else 0,
+            written_input=(details.cache_write_tokens or 0) if details else 0,
+            reasoning=(reasoned.reasoning_tokens or 0) if reasoned else 0,
         )
 
 

@@ -14,6 +14,9 @@ from ..errors import BadRequest, Malformed
 
 T = TypeVar("T")
 
+# The need of a request that rests on what its provider keeps: earlier answers, conversations, files.
+STATE = "state"
+
 # Reasons under which an answer without content is still the answer: asking again repeats them.
 ENDS_WITHOUT_CONTENT = frozenset(
     {
@@ -32,10 +35,11 @@ class Peek(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What planning needs of a request, read in one pass.
 
     ``holds``: a partial answer would be useless or dangerous, so nothing may be relayed before the answer is complete.
-    ``needs``: of ``tools``, ``json_schema``, ``vision``, ``n``, ``logprobs`` and ``state``, what a provider keeps of
-    earlier answers. ``n``: answers asked for at once, which a decoder must be told. ``include_usage``: the caller asked
-    for a usage chunk at the end of the stream. ``substitutes``: fields that let the provider answer with another model.
-    ``limit``: the most tokens that one answer may have, None when not said.
+    ``needs``: of ``tools``, ``json_schema``, ``vision``, ``files``, ``n``, ``logprobs`` and ``state``, what a provider
+    keeps of earlier answers; or, of a side request, ``embeddings`` or ``count_tokens``. ``n``: answers asked for at
+    once, which a decoder must be told. ``include_usage``: the caller asked for a usage chunk at the end of the stream.
+    ``substitutes``: fields that let the provider answer with another model. ``limit``: the most tokens that one answer
+    may have, None when not said.
     """
 
     model: str
@@ -68,7 +72,8 @@ class ToolCall:
 class Whole(msgspec.Struct, frozen=True, kw_only=True):
     """An answer that was not streamed; of several choices, the first. ``text`` None means that there is none.
 
-    ``id`` is the provider's. ``fell_back``: the provider went over to ``model`` by itself, within this answer.
+    ``thought``: there is reasoning in it. ``reasoned``: and nothing that would be an answer without words. ``id`` is
+    the provider's. ``fell_back``: the provider went over to ``model`` by itself, within this answer.
     """
 
     text: str | None
@@ -79,6 +84,7 @@ class Whole(msgspec.Struct, frozen=True, kw_only=True):
     reasoned: bool = False
     id: str | None = None
     fell_back: bool = False
+    thought: bool = False
 
     @property
     def is_empty(self) -> bool:

@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+# Side requests: no model answers them in words, so they are recorded and never replayed.
+EMBEDDINGS = "openai_embeddings"
+TOKEN_COUNT = "anthropic_count_tokens"  # noqa: S105  # a dialect, not a password
+SIDE_DIALECTS = (EMBEDDINGS, TOKEN_COUNT)
+
 
 class Outcome(StrEnum):
     """How an exchange ended, as the caller saw it."""
@@ -20,11 +25,17 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens as the upstream billed them. ``estimated`` when we had to count ourselves."""
+    """Tokens as the upstream billed them. ``estimated`` when we had to count ourselves.
+
+    ``cached_input`` (read from its cache) and ``written_input`` (written to it) are among ``input``, ``reasoning`` is
+    among ``output``.
+    """
 
     input: int = 0
     output: int = 0
     cached_input: int = 0
+    written_input: int = 0
+    reasoning: int = 0
     estimated: bool = False
 
 

@@ -161,10 +161,11 @@ class Decoder(Protocol):
 
 
 class Dialect(Protocol):
-    """One wire format: bytes ↔ domain, without I/O."""
+    """One wire format: bytes ↔ domain, without I/O. ``written`` names the dialect that its requests are written in."""
 
     name: str
     path: str
+    written: str
 
     def error_body(self, *, code: str, message: str, status: int, exchange: str | None) -> bytes:
         """The body of an error answer."""

@@ -153,7 +153,8 @@ class Process:
     """A business activity that relies on AI answers. ``routes`` are the model names its callers ask for.
 
     ``exact``: an answer by another model than the one asked is a failed attempt. ``provider_fallback``: a provider may
-    be asked to let another model of its own answer.
+    be asked to let another model of its own answer. ``embeddings`` names the upstreams that make its embeddings, in
+    order; none: those that answer it.
     """
 
     name: str
@@ -162,6 +163,7 @@ class Process:
     data: DataClass
     baseline: str
     fallbacks: tuple[str, ...] = ()
+    embeddings: tuple[str, ...] = ()
     routes: tuple[str, ...] = ()
     allow: Mapping[DataClass, tuple[str, ...]] = field(default_factory=dict)
     rto: float = 300.0
@@ -176,6 +178,11 @@ class Process:
     def upstreams(self) -> tuple[str, ...]:
         """Baseline first, then the fallbacks in order."""
         return (self.baseline, *self.fallbacks)
+
+    @property
+    def embedders(self) -> tuple[str, ...]:
+        """The upstreams that may make embeddings: the one that does, then those that may stand in, in order."""
+        return self.embeddings or self.upstreams
 
     def may_see(self, spec: UpstreamSpec, providers: Mapping[str, Provider]) -> bool:
         """True when the policy lets this upstream see the process's data. No entry for its class allows all."""

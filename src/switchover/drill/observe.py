@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from switchover.domain.cut_off import CutOff
-from switchover.domain.exchange import Exchange, Outcome
+from switchover.domain.exchange import TOKEN_COUNT, Exchange, Outcome
 from switchover.store import Store
 from switchover.store.exchanges import each_exchange
 
@@ -59,9 +59,9 @@ class Observer:
 
 
 def counts(exchange: Exchange) -> bool:
-    """False for the caller's own mistakes and for callers who left: they say nothing of the upstreams."""
+    """False for callers' own mistakes, for callers who left and for counts: they say nothing of upstreams' answers."""
     mistaken = exchange.outcome is Outcome.REJECTED and exchange.status < 500
-    return not mistaken and exchange.outcome is not Outcome.ABANDONED
+    return not mistaken and exchange.outcome is not Outcome.ABANDONED and exchange.dialect != TOKEN_COUNT
 
 
 def see(exchange: Exchange, lost: frozenset[str], cut_off: CutOff | None) -> Seen:

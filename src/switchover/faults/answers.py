@@ -33,7 +33,7 @@ SHAPES: Mapping[str, tuple[int, str, str | None, str, str]] = {
 def error_answer(fault: str, dialect: str) -> CannedAnswer:
     """The answer with which a provider of this dialect shows a fault of :data:`SHAPES`."""
     status, kind, code, anthropic_kind, message = SHAPES[fault]
-    if dialect == "anthropic_messages":
+    if dialect.startswith("anthropic"):
         body: dict[str, object] = {"type": "error", "error": {"type": anthropic_kind, "message": message}}
     else:
         body = {"error": {"message": message, "type": kind, "param": None, "code": code}}

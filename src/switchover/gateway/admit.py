@@ -11,6 +11,7 @@ from time import time_ns
 
 from switchover.access.keys import check_key
 from switchover.dialects import DIALECTS, AnthropicMessages, OpenAIChat, OpenAIResponses, Peek
+from switchover.dialects.side import SIDE
 from switchover.domain.process import Process
 from switchover.domain.register import Snapshot
 from switchover.errors import BadRequest, CallerError, Unauthenticated, UnknownRoute
@@ -199,4 +200,6 @@ def dialect_at(path: str) -> AnyDialect | None:
     return BY_PATH.get(path)
 
 
-BY_PATH: Mapping[str, AnyDialect] = {dialect.path: dialect for dialect in DIALECTS.values()}
+# Every wire format, by its name.
+FORMATS: Mapping[str, AnyDialect] = {**DIALECTS, **SIDE}
+BY_PATH: Mapping[str, AnyDialect] = {dialect.path: dialect for dialect in FORMATS.values() if dialect.path}

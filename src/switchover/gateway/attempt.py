@@ -10,7 +10,6 @@ from functools import partial
 import msgspec
 
 from switchover import prompts
-from switchover.dialects import DIALECTS
 from switchover.dialects.across import StreamTranslator, translate_answer, translate_request
 from switchover.dialects.at_limit import end_at_limit
 from switchover.dialects.provider_fallback import (
@@ -19,6 +18,7 @@ from switchover.dialects.provider_fallback import (
     without_asking,
     without_fields,
 )
+from switchover.dialects.side import NEEDS_VECTORS, SIDE
 from switchover.dialects.sse import FrameDecoder
 from switchover.domain.candidate import PromptKind
 from switchover.domain.cut_off import CutOff
@@ -41,11 +41,12 @@ from switchover.planning import Attempt
 from switchover.upstreams.classify import classify, classify_failure
 from switchover.upstreams.prompt_size import check_read, shortened
 
-from .admit import AnyDialect, Call
+from .admit import FORMATS, AnyDialect, Call
 from .amount import Amount
 from .form import FORMED, check_form
 
 CUTS = {"tool": "tool-call-cut", "reasoning": "reasoning-cut"}
+LOST_REASONING = ("answer.reasoning",)
 MAX_ERROR_BYTES = 65_536
 MAX_ANSWER_BYTES = 33_554_432
 # Bytes of an answer that is held, to one look at whether it is too long.
@@ -137,6 +138,9 @@ class Stream:
 
 def speaking(upstream: Upstream, call: Call, attempt: Attempt) -> Upstream:
     """The upstream in the caller's dialect if it speaks that, and no prompt version has to be applied in the chat's."""
+    if call.dialect.name in SIDE:
+        # Never asked in words instead: planning names only who can.
+        return upstream.others[call.dialect.name]
     version = attempt.prompt_version
     if version is not None and version.kind is not PromptKind.AS_IS:
         return upstream
@@ -145,7 +149,8 @@ def speaking(upstream: Upstream, call: Call, attempt: Attempt) -> Upstream:
 
 def render(call: Call, attempt: Attempt, dialect: str, artefacts: Artefacts) -> tuple[bytes, tuple[str, ...]]:
     """The request as the upstream takes it, and what had to be left out of it. Raises BadRequest when it can't be."""
-    model, source = attempt.upstream.model, call.dialect.name
+    # What is only counted is written as what would be answered.
+    model, source, dialect = attempt.upstream.model, call.dialect.written, FORMATS[dialect].written
     version = attempt.prompt_version
     body, dropped = _plain(call)
     if version is None or version.kind is PromptKind.AS_IS:
@@ -171,8 +176,11 @@ def render(call: Call, attempt: Attempt, dialect: str, artefacts: Artefacts) -> 
 
 
 def _plain(call: Call) -> tuple[bytes, tuple[str, ...]]:
-    """The request without what would let its provider answer with another model, unless the route allows that."""
-    if call.process.provider_fallback:
+    """The request without what would let its provider answer with another model, unless the route allows that.
+
+    Vectors of another model are of no use to any route.
+    """
+    if call.process.provider_fallback and NEEDS_VECTORS not in call.peek.needs:
         return call.body, ()
     names = call.peek.substitutes
     body = without_fields(call.body, names) if names else call.body
@@ -218,7 +226,7 @@ async def open_answer(
             # A server of our own may have less context than a replacement: no fault of the request's.
             raise PromptTooLong(f"{upstream.name}: {error}", seen_status=answer.status) from error
         raise error
-    source = DIALECTS[upstream.dialect]
+    source = FORMATS[upstream.dialect]
     if call.peek.stream:
         return await _open_stream(call, attempt, upstream, answer, source, dropped, asked, may_be_empty)
     body = await answer.whole(MAX_ANSWER_BYTES)
@@ -231,11 +239,12 @@ async def open_answer(
         body = without_abandoned(body)
     if attempt.upstream.is_self_hosted:
         check_read(attempt.upstream, asked, whole.usage)
-    if call.peek.needs & FORMED:
+    if call.peek.needs & FORMED and call.dialect.name not in SIDE:
         check_form(call, source.name, False, body, upstream.name)
     model = whole.model or attempt.upstream.model
     if source is not call.dialect:
         body = translate_answer(body, source.name, call.dialect.name, model=model)
+        dropped += LOST_REASONING if whole.thought else ()
     return Opened(attempt, dropped, body, model, whole.usage, whole=True, id=whole.id, fell_back=whole.fell_back)
 
 
@@ -303,9 +312,15 @@ def opened_stream(
 ) -> Opened:
     """A stream that is to be relayed, with what its first frames say of it."""
     decoder = stream.decoder
+    dropped += _lost(stream)
     opened = Opened(attempt, dropped, ready, decoder.model, stream=stream, whole=whole, stopped=stopped)
     opened.id, opened.fell_back = decoder.id, decoder.fell_back
     return opened
+
+
+def _lost(stream: Stream) -> tuple[str, ...]:
+    """What of an answer its translation leaves out: reasoning, which comes before anything is sent on."""
+    return LOST_REASONING if stream.translator is not None and stream.decoder.reasoned else ()
 
 
 def nothing(name: str, *, reasoned: bool) -> EmptyAnswer:

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Mapping
 
 from switchover.clock import Clock
+from switchover.dialects.side import NEEDS_COUNT, NEEDS_VECTORS
 from switchover.domain.exchange import AttemptRecord
 from switchover.domain.ports import Answer, Upstream
 from switchover.domain.process import UpstreamSpec
@@ -19,6 +20,7 @@ from .attempt import Artefacts, AskWith, Opened, ask, meets, open_answer, render
 from .guard import OUT_OF_TIME, TICK_S, TOO_SLOW, Guard
 from .identity import FELL_BACK, Identity
 
+SIDE_NEEDS = frozenset([NEEDS_VECTORS, NEEDS_COUNT])
 MAX_ATTEMPTS = 3
 LAST_ATTEMPT_S = 600.0
 # SRE book, "Handling Overload": retries at most a tenth of the requests; Envoy: at least three at once.
@@ -47,6 +49,20 @@ class NotPermitted(Spent):
     """What is left may not see the process's data."""
 
     code = "policy_no_permitted_upstream"
+
+
+class NoVectors(Spent):
+    """Nobody who may serve the process makes embeddings."""
+
+    http_status = 400
+    code = "embeddings_unsupported"
+
+
+class NoCount(Spent):
+    """Nobody who would answer counts tokens."""
+
+    http_status = 400
+    code = "count_tokens_unsupported"
 
 
 class Failover:
@@ -121,10 +137,10 @@ class Failover:
         opened = await self._after_wait(call, paused, guard, records, errors, replan)
         if opened is not None:
             return opened
-        barred = not plan.attempts and any(one.by_policy for one in plan.skipped)
         tried = {one.upstream for one in records}
         asked = [self._busy(name, pause) for name, pause in paused.items() if name not in tried]
-        raise (NotPermitted if barred and not asked else Spent)(why(plan, call, errors), [*errors, *asked])
+        kind = Spent if asked else _kind(plan, call)
+        raise kind(why(plan, call, errors), [*errors, *asked])
 
     def _paused(self, attempt: Attempt, call: Call) -> Pause | None:
         elapsed = self._clock.monotonic()
@@ -303,14 +319,41 @@ class Failover:
             self.timers.paused(opened.attempt.upstream, len(call.body), silence)
 
 
+def first_choice(call: Call) -> str:
+    """The upstream that serves such calls while nothing is lost."""
+    process = call.process
+    return process.embeddings[0] if process.embeddings and NEEDS_VECTORS in call.peek.needs else process.baseline
+
+
+def _kind(plan: Plan, call: Call) -> type[Spent]:
+    """What it is that nothing is left."""
+    if not plan.attempts and any(one.unable for one in plan.skipped):
+        return NoVectors if NEEDS_VECTORS in call.peek.needs else NoCount
+    if not plan.attempts and any(one.by_policy for one in plan.skipped):
+        return NotPermitted
+    return Spent
+
+
 def why(plan: Plan, call: Call, errors: list[UpstreamError]) -> str:
-    """One plain sentence: what was tried, and why nothing else could be."""
-    baseline = call.process.baseline
+    """One plain sentence: what was tried, and why nothing else could be; for what nobody does, what to do about it."""
+    kind = _kind(plan, call)
+    said = _why(plan, call, errors)
+    if kind is NoVectors:
+        return f"{said} Name an upstream with an embedding model under processes.{call.process.name}.embeddings."
+    if kind is NoCount:
+        return f"{said} Leave the count out, or estimate it; an upstream of kind anthropic or local would count."
+    return said
+
+
+def _why(plan: Plan, call: Call, errors: list[UpstreamError]) -> str:
+    baseline = first_choice(call)
     tried = [str(error) for error in errors]
     passed = [f"{one.upstream}: {one.reason}" for one in plan.skipped if one.upstream != baseline]
     lost = [f"baseline {baseline}: {one.reason}" for one in plan.skipped if one.upstream == baseline]
     if passed:
-        rest = f"no {'other ' if tried else ''}replacement with a proof in date may serve ({'; '.join(passed)})"
+        side = not SIDE_NEEDS.isdisjoint(call.peek.needs)
+        other = "upstream with the same model" if side else "replacement with a proof in date"
+        rest = f"no {'other ' if tried else ''}{other} may serve ({'; '.join(passed)})"
     elif len(plan.attempts) <= 1 and not call.process.fallbacks:
         rest = "no replacement is configured"
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from switchover.domain.register import Snapshot
-from switchover.planning import Pause, plan
+from switchover.planning import ANSWERS, Pause, plan
 from switchover.planning.breaker import CLOSED, HELD, OPEN, RANK
 from switchover.planning.plan import TEMPLATE_CHANGED
 
@@ -46,6 +46,9 @@ def degraded(gateway: Gateway) -> list[str]:
         state = board.state(spec, now)
         if state in (OPEN, HELD):
             found.append(f"{name}: its breaker is {state} ({board.reasons(spec)})")
+        for asked, side in gateway.boards.items():
+            if side is not board and side.state(spec, now) in (OPEN, HELD):
+                found.append(f"{name}: not asked for {asked} ({side.reasons(spec)})")
     found += [f"{name}: {pause}" for name, pause in _pauses(gateway)]
     return found + list(_lost_engines(snapshot, gateway.clock.now()))
 
@@ -104,9 +107,11 @@ def _pauses(gateway: Gateway) -> Iterator[tuple[str, Pause]]:
 
 def _breakers(gateway: Gateway) -> Iterator[Sample]:
     """By upstream, as the breaker of a credential is named after its reference, which may tell where the key lies."""
-    board, now = gateway.failover.board, gateway.clock.monotonic()
-    for name, spec in gateway.source.current.upstreams.items():
-        for scope, state, reason in board.breakers(spec, now):
-            yield Sample("switchover_breaker_state", (name, scope), RANK[state])
-            if state is not CLOSED:
-                yield Sample("switchover_breaker_reason", (name, scope, reason), 1)
+    now = gateway.clock.monotonic()
+    for asked, board in gateway.boards.items():
+        for name, spec in gateway.source.current.upstreams.items():
+            for scope, state, reason in board.breakers(spec, now):
+                if state is not CLOSED or asked == ANSWERS:
+                    yield Sample("switchover_breaker_state", (name, scope, asked), RANK[state])
+                if state is not CLOSED:
+                    yield Sample("switchover_breaker_reason", (name, scope, asked, reason), 1)

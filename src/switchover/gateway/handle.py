@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from switchover.clock import Clock
+from switchover.dialects.side import NEED
 from switchover.domain.exchange import AttemptRecord, Exchange, Outcome
 from switchover.domain.model_name import LONGEST
 from switchover.domain.ports import Upstream
 from switchover.domain.process import Midstream, UpstreamSpec
 from switchover.errors import RunawayOutput, SlowDrip, Stalled, SwitchoverError, UpstreamError
-from switchover.planning import Plan
+from switchover.planning import ANSWERS, Plan
 
 from .admit import LOOPBACK, MAX_BODY_BYTES, AnyDialect, Call, Door, Head, check_route, new_id, read_head, routes_of
 from .amount import is_over
@@ -22,7 +23,7 @@ from .attempt import Artefacts, Opened
 from .caller import Caller, line
 from .continuing import GoingOn, Rest
 from .export import Tracer
-from .failover import Failover, OnHeld
+from .failover import Failover, OnHeld, first_choice
 from .guard import Guard, Watch
 from .identity import FELL_BACK, Identity, OnSuspended
 from .metrics import Gaps, Metrics
@@ -87,23 +88,32 @@ class Gateway:
         # Nearly all answers carry one of a few sets of headers beside their id.
         self._said: dict[tuple[str, str, str, str, tuple[str, ...], str | None], bytes] = {}
         self.plans = Plans(upstream_factory, clock)
-        self.failover = Failover(
-            upstream=self.plans.upstream,
-            clock=clock,
-            artefacts=artefacts,
-            rng=rng or random.Random(),  # noqa: S311  # jitter, not a secret
-            on_held=on_held,
-            identity=Identity(lambda: self.source.current, on_suspended, self.metrics),
-            workers=workers,
-        )
-        log = teller.log if teller is not None else None
+        rng = rng or random.Random()  # noqa: S311  # jitter, not a secret
+
+        def failover(on_held: OnHeld, on_suspended: OnSuspended) -> Failover:
+            return Failover(
+                upstream=self.plans.upstream,
+                clock=clock,
+                artefacts=artefacts,
+                rng=rng,
+                on_held=on_held,
+                identity=Identity(lambda: self.source.current, on_suspended, self.metrics),
+                workers=workers,
+            )
+
+        self.failover = failover(on_held, on_suspended)
+        # Side requests have breakers and timers of their own: who makes no embeddings may well answer in words. Proofs
+        # are of answers in words, so that no vector can cast doubt on one.
+        self.aside = {dialect: failover(_nobody, _nobody) for dialect in NEED}
+        self.plans.failovers = (self.failover, *self.aside.values())
+        self.boards = {ANSWERS: self.failover.board, **{NEED[name]: one.board for name, one in self.aside.items()}}
         self.pulse = Pulse(
             snapshot_source,
-            self.failover.board,
+            self.boards,
             self.metrics.lag,
             clock,
-            log,
-            follow=lambda snapshot: self.plans.follow(snapshot, self.failover),
+            teller.log if teller is not None else None,
+            follow=self.plans.follow,
             moved=self.neighbours.hurry,
         )
         self.going_on = GoingOn(self.failover, clock, artefacts)
@@ -144,7 +154,7 @@ class Gateway:
             plan = self._plan(call)
             if self.spool.written < number:
                 await self.spool.wait_written(number, INTENT_WAIT_S)
-            opened = await self.failover.walk(call, plan, guard, attempts, self._plan)
+            opened = await self._failover(call).walk(call, plan, guard, attempts, self._plan)
             first = self.clock.monotonic() - call.begun
             lines = self._headers(call, attempts, opened)
             if opened.stream is None:
@@ -186,7 +196,10 @@ class Gateway:
 
     def _plan(self, call: Call) -> Plan:
         """The plan as things stand now."""
-        return self.plans.plan_for(call, self.source.current, self.failover)
+        return self.plans.plan_for(call, self.source.current, self._failover(call))
+
+    def _failover(self, call: Call) -> Failover:
+        return self.aside.get(call.dialect.name, self.failover)
 
     async def _go_on(
         self,
@@ -288,7 +301,7 @@ class Gateway:
             sent.outcome,
             elapsed,
             attempts,
-            switched=upstream is not None and upstream != call.process.baseline,
+            switched=upstream is not None and upstream != first_choice(call),
             first=first if call.peek.stream else None,
             usage=usage,
         )
@@ -328,10 +341,10 @@ class Gateway:
             tried = f"{by}:ok"
         else:
             tried = ", ".join([f"{one.upstream}:{one.fault or 'ok'}" for one in attempts])
-        key = (call.peek.model, tried, by, call.process.baseline, dropped, named)
+        key = (call.peek.model, tried, by, first_choice(call), dropped, named)
         lines = self._said.get(key)
         if lines is None:
-            switched = bool(by) and (len(attempts) > 1 or by != call.process.baseline)
+            switched = bool(by) and (len(attempts) > 1 or by != key[3])
             lines = line("x-switchover-route", call.peek.model) + line("x-switchover-attempts", tried)
             lines += line("x-switchover-switched", "true" if switched else "false")
             lines += line("x-switchover-upstream", by) if by else b""

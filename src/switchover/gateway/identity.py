@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from switchover.dialects.side import NEEDS_VECTORS
 from switchover.domain.model_name import LONGEST
 from switchover.domain.process import UpstreamSpec
 from switchover.domain.register import Snapshot
@@ -53,17 +54,19 @@ class Identity:
                 ids = self._ids[spec.host] = AnswerIds()
             if ids.is_repeated(opened.id, call):
                 raise Crossed(f"{spec.name} sent an answer that it had sent to another request")
+        # Vectors of two models can't be compared, and nobody would see it.
+        strict = NEEDS_VECTORS in call.peek.needs
         if opened.fell_back:
             opened.fault = FELL_BACK
         elif opened.model is not None and not spec.answers_to(opened.model):
             # Whoever asks a router for any of several models gets one of them.
-            asked_for = call.process.provider_fallback and call.peek.substitutes
+            asked_for = call.process.provider_fallback and call.peek.substitutes and not strict
             opened.fault = FELL_BACK if asked_for else ModelSwapped.fault
         if opened.fault is None:
             return
         named = (opened.model or "")[:LONGEST]
         swapped = ModelSwapped(f"{spec.name} answered as {named!r}, not as {spec.model}", fault=opened.fault)
-        if call.process.exact:
+        if call.process.exact or strict:
             raise swapped
         opened.swapped = None if opened.fault == FELL_BACK else swapped
 

@@ -66,7 +66,8 @@ METRICS = {
         ),
         Metric(
             "switchover_tokens_total", "counter", "tokens", (*SERVED, "kind"),
-            "Tokens as the upstream billed them; kind is input, output or cached_input, the last a part of the first.",
+            "Tokens as the upstream billed them, by kind: input and, of it, cached_input (read from the provider's "
+            "cache) and written_input (written to it); output and, of it, reasoning.",
             "A process uses a multiple of its usual: a loop in an application, or a prompt that grew.",
         ),
         Metric(
@@ -102,16 +103,18 @@ METRICS = {
         ),
         Metric(
             "switchover_failovers_total", "counter", "requests", SERVED,
-            "Requests answered by another upstream than the process's baseline.",
+            "Requests answered by another upstream than the process's baseline, or, of embeddings, than the first that "
+            "makes them.",
             "Any that nobody planned: a replacement serves.",
         ),
         Metric(
-            "switchover_breaker_state", "gauge", "state", ("upstream", "scope"),
-            "The breaker an upstream hangs on, by scope: 0 closed, 1 half-open, 2 open, 3 held. Drills have their own.",
+            "switchover_breaker_state", "gauge", "state", ("upstream", "scope", "asked_for"),
+            "The breaker an upstream hangs on, by scope: 0 closed, 1 half-open, 2 open, 3 held. Drills have their own. "
+            "asked_for is answers, or embeddings or count_tokens, which have a value only while not closed.",
             "3: a key, model or provider turned us away, until `switchover restore`. 2 for 5 minutes.",
         ),
         Metric(
-            "switchover_breaker_reason", "gauge", "always 1", ("upstream", "scope", "fault"),
+            "switchover_breaker_reason", "gauge", "always 1", ("upstream", "scope", "asked_for", "fault"),
             "The fault that opened a breaker, while it is not closed.",
             "It names what the alert on the state is about.",
         ),

@@ -75,15 +75,17 @@ class Served:
         "input",
         "outcomes",
         "output",
+        "reasoning",
         "retries",
         "tries",
+        "written",
     )
 
     def __init__(self) -> None:
         self.outcomes: defaultdict[Outcome, int] = defaultdict(int)
         self.errors: defaultdict[tuple[str, bool], int] = defaultdict(int)
         self.attempts = self.retries = self.failovers = 0
-        self.input = self.output = self.cached = 0
+        self.input = self.output = self.cached = self.written = self.reasoning = 0
         self.duration, self.first, self.tries = Histogram(), Histogram(), Histogram()
         self.gaps = Histogram(GAP_BOUNDS_S)
 
@@ -139,6 +141,8 @@ class Metrics:
             served.input += usage.input
             served.output += usage.output
             served.cached += usage.cached_input
+            served.written += usage.written_input
+            served.reasoning += usage.reasoning
         if switched:
             served.failovers += 1
         before = ""
@@ -176,7 +180,13 @@ class Metrics:
             ):
                 if any(histogram.counts):
                     yield Sample(name, key, histogram)
-            for kind, tokens in (("input", served.input), ("output", served.output), ("cached_input", served.cached)):
+            for kind, tokens in (
+                ("input", served.input),
+                ("cached_input", served.cached),
+                ("written_input", served.written),
+                ("output", served.output),
+                ("reasoning", served.reasoning),
+            ):
                 if tokens:
                     yield Sample("switchover_tokens_total", (*key, kind), tokens)
             if key[1]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from switchover.clock import Clock
 from switchover.domain.ports import Upstream
 from switchover.domain.process import UpstreamSpec
 from switchover.domain.register import Snapshot
 from switchover.errors import ConfigError, Denied, NoUpstream, SwitchoverError, UpstreamError
-from switchover.planning import Board, BreakerState, Pause, Plan, plan
+from switchover.planning import Board, BreakerState, Pause, Plan, plan_request
 
 from .admit import Call
 from .attempt import meets
@@ -27,6 +27,8 @@ class Plans:
 
     def __init__(self, factory: Factory, clock: Clock) -> None:
         self._factory, self._clock = factory, clock
+        # Those whose boards of breakers follow the snapshot.
+        self.failovers: Iterable[Failover] = ()
         self._snapshot: Snapshot | None = None
         self._kept: dict[Key, tuple[int, float, Plan]] = {}
         self._upstreams: dict[str, tuple[UpstreamSpec, str | None, Upstream]] = {}
@@ -35,9 +37,10 @@ class Plans:
     def plan_for(self, call: Call, snapshot: Snapshot, failover: Failover) -> Plan:
         """The plan of one call; a drill in whose share it falls shows it that drill's own breakers.
 
-        Raises NoUpstream for a process that was removed since it was asked.
+        ``failover`` is the one that tries calls with such needs. Raises NoUpstream for a process that was removed since
+        it was asked.
         """
-        self.follow(snapshot, failover)
+        self.follow(snapshot)
         board, key, now = failover.board, (call.process.name, call.peek.needs), self._clock.now()
         kept = self._kept.get(key)
         if kept is None or kept[0] != board.version or now >= kept[1]:
@@ -47,10 +50,10 @@ class Plans:
             return self._drilled(snapshot, key, failover, made, call, now)
         return made
 
-    def follow(self, snapshot: Snapshot, failover: Failover) -> None:
+    def follow(self, snapshot: Snapshot) -> None:
         """Goes by this snapshot from now on: what it restores or changes is let go, with or without a request."""
         if snapshot is not self._snapshot:
-            self._swap(snapshot, failover)
+            self._swap(snapshot)
 
     def upstream(self, spec: UpstreamSpec) -> Upstream:
         """The upstream of a spec. Raises Denied when it can't be made, as when its key can't be read."""
@@ -78,7 +81,7 @@ class Plans:
         elapsed = self._clock.monotonic()
         states = self._states(snapshot, key[0], board, elapsed)
         pauses = self._pauses(snapshot, key[0], board, elapsed, now)
-        made = plan(snapshot, key[0], now, breakers=states, pauses=pauses, needs=key[1])
+        made = plan_request(snapshot, key[0], now, breakers=states, pauses=pauses, needs=key[1])
         until = min(made.until, now + max(board.next_change() - elapsed, 0.0))
         return board.version, until, made
 
@@ -93,35 +96,44 @@ class Plans:
                 pause = board.pause(attempt.upstream, elapsed)
                 if pause is not None:
                     pauses[name] = pause.shifted(now - elapsed)
-        return plan(snapshot, key[0], now, breakers=states, pauses=pauses, needs=key[1])
+        return plan_request(snapshot, key[0], now, breakers=states, pauses=pauses, needs=key[1])
 
     def _states(self, snapshot: Snapshot, process: str, board: Board, elapsed: float) -> dict[str, BreakerState]:
-        names = snapshot.processes[process].upstreams
-        return {name: board.state(snapshot.upstreams[name], elapsed) for name in names}
+        return {name: board.state(snapshot.upstreams[name], elapsed) for name in _all(snapshot, process)}
 
     def _pauses(self, snapshot: Snapshot, process: str, board: Board, elapsed: float, now: float) -> dict[str, Pause]:
-        found = {name: board.pause(snapshot.upstreams[name], elapsed) for name in snapshot.processes[process].upstreams}
+        found = {name: board.pause(snapshot.upstreams[name], elapsed) for name in _all(snapshot, process)}
         return {name: pause.shifted(now - elapsed) for name, pause in found.items() if pause is not None}
 
-    def _swap(self, snapshot: Snapshot, failover: Failover) -> None:
+    def _swap(self, snapshot: Snapshot) -> None:
         """A new snapshot: forget plans; clear breakers whose upstream changed or was restored."""
         old, self._snapshot = self._snapshot, snapshot
         self._kept.clear()
         self._checked.clear()
         in_force = {cut.id for cut in snapshot.cut_offs}
-        for lapsed in [drill for drill in failover.drills if drill not in in_force]:
-            del failover.drills[lapsed]
+        for failover in self.failovers:
+            for lapsed in [drill for drill in failover.drills if drill not in in_force]:
+                del failover.drills[lapsed]
         if old is None:
             return
         now = self._clock.monotonic()
         for name, spec in old.upstreams.items():
             if snapshot.upstreams.get(name) != spec:
-                failover.board.clear(spec, now)
+                self._clear(spec, now)
         for name, at in snapshot.restored.items():
             if at > old.restored.get(name, 0.0) and name in snapshot.upstreams:
-                failover.board.clear(snapshot.upstreams[name], now)
+                self._clear(snapshot.upstreams[name], now)
                 # Made anew, so that a credential replaced behind the same reference is read.
                 self._upstreams.pop(name, None)
         for process in set(old.baseline_lost) - set(snapshot.baseline_lost):
             if process in old.processes:
-                failover.board.clear(old.upstreams[old.processes[process].baseline], now)
+                self._clear(old.upstreams[old.processes[process].baseline], now)
+
+    def _clear(self, spec: UpstreamSpec, now: float) -> None:
+        for failover in self.failovers:
+            failover.board.clear(spec, now)
+
+
+def _all(snapshot: Snapshot, process: str) -> set[str]:
+    """Every upstream that a process may use, for answers or for embeddings."""
+    return {*snapshot.processes[process].upstreams, *snapshot.processes[process].embeddings}

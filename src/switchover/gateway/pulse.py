@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import product
 
 from switchover.clock import Clock
 from switchover.domain.register import Snapshot
@@ -22,14 +23,15 @@ LEVELS: dict[BreakerState, Level] = {OPEN: "warning", HELD: "error"}
 class Pulse:
     """Measures the loop's lag into ``lag``; tells ``log`` of breakers that moved and of registers that came into force.
 
-    ``follow(snapshot)`` is called at each look, so that a register is gone by without waiting for a request;
-    ``moved()`` when a breaker did. One that moved there and back between two looks is not told.
+    ``boards`` of breakers are by what is asked for. ``follow(snapshot)`` is called at each look, so that a register is
+    gone by without waiting for a request; ``moved()`` when a breaker did. One that moved there and back between two
+    looks is not told.
     """
 
     def __init__(
         self,
         source: SnapshotSource,
-        board: Board,
+        boards: Mapping[str, Board],
         lag: Histogram,
         clock: Clock,
         log: Log | None,
@@ -37,9 +39,9 @@ class Pulse:
         follow: Callable[[Snapshot], None],
         moved: Callable[[], None],
     ) -> None:
-        self._source, self._board, self._lag, self._clock = source, board, lag, clock
+        self._source, self._boards, self._lag, self._clock = source, boards, lag, clock
         self._log, self._follow, self._moved = log if log is not None else _unheard, follow, moved
-        self._states: dict[tuple[str, str], BreakerState] = {}
+        self._states: dict[tuple[str, str, str], BreakerState] = {}
         self._snapshot: Snapshot | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -62,22 +64,22 @@ class Pulse:
         if snapshot is not self._snapshot:
             self._snapshot = snapshot
             log("register in force", version=snapshot.version, cut_offs=[cut.id for cut in snapshot.cut_offs])
-        for name, spec in snapshot.upstreams.items():
-            for scope, state, reason in self._board.breakers(spec, now):
-                before = self._states.get((name, scope), CLOSED)
+        for (asked, board), (name, spec) in product(self._boards.items(), snapshot.upstreams.items()):
+            for scope, state, reason in board.breakers(spec, now):
+                before = self._states.get((asked, name, scope), CLOSED)
                 if state is before:
                     continue
-                self._states[name, scope] = state
+                self._states[asked, name, scope] = state
                 is_moved = True
                 log(
                     f"breaker {state.value}",
                     level=LEVELS.get(state, "info"),
                     upstream=name,
                     scope=scope,
+                    asked_for=asked,
                     before=before.value,
                     fault=None if state is CLOSED else reason,
                 )
-
         if is_moved:
             self._moved()
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from switchover import __version__
-from switchover.domain.exchange import Exchange, Outcome
+from switchover.domain.exchange import EMBEDDINGS, TOKEN_COUNT, Exchange, Outcome
 from switchover.domain.process import UpstreamSpec
 
 from .tell import name_of
@@ -30,7 +30,8 @@ PROVIDERS = {
     "mistral": "mistral_ai",
     "x-ai": "x_ai",
 }
-OPERATIONS = {"openai_embeddings": "embeddings"}
+# OpenTelemetry has no name for a count; a value of our own is allowed.
+OPERATIONS = {EMBEDDINGS: "embeddings", TOKEN_COUNT: "count_tokens"}
 BROKEN = (Outcome.FAILED, Outcome.TRUNCATED)
 
 
@@ -122,7 +123,9 @@ def _answer(exchange: Exchange, waited: float) -> dict[str, Value]:
         "gen_ai.response.time_to_first_chunk": first / 1000 - waited if exchange.stream and first is not None else None,
         "gen_ai.usage.input_tokens": usage.input if usage else None,
         "gen_ai.usage.output_tokens": usage.output if usage else None,
-        "gen_ai.usage.cache_read.input_tokens": usage.cached_input if usage and usage.cached_input else None,
+        "gen_ai.usage.cache_read.input_tokens": (usage.cached_input or None) if usage else None,
+        "gen_ai.usage.cache_creation.input_tokens": (usage.written_input or None) if usage else None,
+        "gen_ai.usage.reasoning.output_tokens": (usage.reasoning or None) if usage else None,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from switchover.domain.candidate import Continuation, PromptVersion, Proof, State, fingerprint, templates_apart
@@ -19,8 +19,8 @@ STATE = "state"
 TEMPLATE_CHANGED = "its chat template has changed since its proof"
 # What our own kinds of engine can't do, whatever a proof says.
 CANNOT = {
-    "student": frozenset(["tools", "json_schema", "vision", "n", "logprobs"]),
-    "local": frozenset(["vision", "n", "logprobs"]),
+    "student": frozenset(["tools", "json_schema", "vision", "files", "n", "logprobs"]),
+    "local": frozenset(["vision", "files", "n", "logprobs"]),
 }
 
 
@@ -32,6 +32,7 @@ class Attempt:
     baseline was lost. ``drill_cut`` wraps the upstream in a fault for its share of the traffic. ``doubt``: why its
     proofs would be suspended, for a baseline, which serves all the same. ``continuation`` is how it may be asked to go
     on with an answer that broke off, None where no proof in date shows that it can.
+    ``same_as``: it makes embeddings in that upstream's stead, with the same model.
     """
 
     upstream: UpstreamSpec
@@ -41,6 +42,7 @@ class Attempt:
     held: bool = False
     doubt: str | None = None
     continuation: Continuation | None = None
+    same_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,14 @@ class Skipped:
     """An upstream passed over, and why, in words that follow its name ("cut off", "no proof in date").
 
     ``by_policy``: the data policy keeps the process's data from it. ``pause``: it serves again once that is over.
+    ``unable``: nobody of its kind does what was asked.
     """
 
     upstream: str
     reason: str
     by_policy: bool = False
     pause: Pause | None = None
+    unable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +96,41 @@ def plan(
 
     ``breakers`` is by upstream name (absent = closed), ``pauses`` of their credentials too, in Unix seconds;
     ``without`` supposes targets lost; ``needs`` says what the request asks of a model ("tools", "json_schema",
-    "vision", "n", "logprobs", "state"). Raises KeyError for an unknown process.
+    "vision", "files", "n", "logprobs", "state"); a side request is planned by
+    :func:`~switchover.planning.side.plan_request`. Raises KeyError for an unknown process.
     """
     process = snapshot.processes[process_name]
+
+    def standing(spec: UpstreamSpec) -> Attempt | Skipped:
+        reason = barred(snapshot, process, spec, now, without, needs)
+        attempt = None if reason else _proven(snapshot, process, spec, now)
+        if attempt is not None:
+            return attempt
+        by_policy = not process.may_see(spec, snapshot.providers)
+        return Skipped(spec.name, reason or _unproven(snapshot, process, spec, now), by_policy)
+
+    found = [standing(snapshot.upstreams[name]) for name in process.upstreams]
+    return in_order(process_name, found, now, breakers or {}, pauses or {}, until(snapshot, process, now))
+
+
+def in_order(
+    process: str,
+    found: Sequence[Attempt | Skipped],
+    now: float,
+    breakers: Mapping[str, BreakerState],
+    pauses: Mapping[str, Pause],
+    until: float,
+) -> Plan:
+    """The plan of what was found of each upstream in turn, as its breaker and its credential let it through."""
     attempts: list[Attempt] = []
     skipped: list[Skipped] = []
     cooling: list[tuple[int, Attempt]] = []
-    for name in process.upstreams:
-        spec = snapshot.upstreams[name]
-        reason = _barred(snapshot, process, spec, now, without, needs)
-        attempt = None if reason else _proven(snapshot, process, spec, now)
-        if attempt is None:
-            by_policy = not process.may_see(spec, snapshot.providers)
-            skipped.append(Skipped(name, reason or _unproven(snapshot, process, spec, now), by_policy))
+    for one in found:
+        if isinstance(one, Skipped):
+            skipped.append(one)
             continue
-        state = (breakers or {}).get(name, BreakerState.CLOSED)
-        pause = (pauses or {}).get(name)
+        attempt, name = one, one.upstream.name
+        state, pause = breakers.get(name, BreakerState.CLOSED), pauses.get(name)
         if state is BreakerState.HELD:
             skipped.append(Skipped(name, "it turned us away, and is held until someone restores it"))
         elif pause is not None and pause.until > now:
@@ -122,11 +145,11 @@ def plan(
         place, attempt = cooling[0]
         attempts.append(attempt)
         del skipped[place]
-    until = min([_until(snapshot, process, now), *[one.pause.until for one in skipped if one.pause is not None]])
-    return Plan(process_name, tuple(attempts), tuple(skipped), until)
+    until = min([until, *[one.pause.until for one in skipped if one.pause is not None]])
+    return Plan(process, tuple(attempts), tuple(skipped), until)
 
 
-def _barred(
+def barred(
     snapshot: Snapshot,
     process: Process,
     spec: UpstreamSpec,
@@ -158,10 +181,16 @@ def _concerns(cut: CutOff, process: Process, spec: UpstreamSpec, snapshot: Snaps
     return not limited and cut.in_force(now) and cut.target.covers(spec, snapshot.providers)
 
 
+def drilled(snapshot: Snapshot, process: Process, spec: UpstreamSpec, now: float) -> CutOff | None:
+    """The drill that wraps this upstream in a fault."""
+    found = (c for c in snapshot.cut_offs if c.fault is not None and _concerns(c, process, spec, snapshot, now))
+    return next(found, None)
+
+
 def _proven(snapshot: Snapshot, process: Process, spec: UpstreamSpec, now: float) -> Attempt | None:
-    drilled = (c for c in snapshot.cut_offs if c.fault is not None and _concerns(c, process, spec, snapshot, now))
     suspended = snapshot.suspended.get(spec.name)
-    attempt = Attempt(upstream=spec, drill_cut=next(drilled, None), doubt=suspended.why if suspended else None)
+    cut, doubt = drilled(snapshot, process, spec, now), suspended.why if suspended else None
+    attempt = Attempt(upstream=spec, drill_cut=cut, doubt=doubt)
     if spec.name == process.baseline:
         return attempt
     if suspended is not None:
@@ -238,7 +267,8 @@ def other_template(before: str, now: str) -> str:
     return f"{TEMPLATE_CHANGED} (was {before}, is {now}); put the old one back, or rehearse it again"
 
 
-def _until(snapshot: Snapshot, process: Process, now: float) -> float:
+def until(snapshot: Snapshot, process: Process, now: float) -> float:
+    """The first moment at which time alone would change a plan of this process."""
     moments = [c.expires_at for c in snapshot.cut_offs if c.expires_at is not None]
     for proof in snapshot.proofs:
         if proof.process == process.name:

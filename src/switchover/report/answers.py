@@ -73,7 +73,9 @@ def _cost(report: BoardReport) -> Answer:
 
 def _ourselves(report: BoardReport) -> Answer:
     """Of the critical processes' busiest minutes together, what proven models on own machines carry."""
-    peaks = {s.process.name: s.traffic.peak_minute for s in report.standings if s.traffic and _critical(s.process)}
+    critical = [s for s in report.standings if s.traffic and _critical(s.process)]
+    # A process that asks for embeddings alone has no such minute.
+    peaks = {s.process.name: s.traffic.peak_minute for s in critical if s.traffic and s.traffic.peak_minute}
     if not peaks:
         return _unknown(4, "nothing critical has been recorded to measure against", "answer-4")
     carried = dict.fromkeys(peaks, 0.0)

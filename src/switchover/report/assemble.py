@@ -98,7 +98,7 @@ def _permissions(settings: Settings, traffic: Mapping[str, Traffic]) -> Iterable
     for process in settings.processes.values():
         found = traffic.get(process.name)
         answered, asked = (found.by_upstream, found.asked) if found else ({}, {})
-        for name in dict.fromkeys((*process.upstreams, *asked)):
+        for name in dict.fromkeys((*process.upstreams, *process.embeddings, *asked)):
             spec = settings.upstreams.get(name)
             provider = settings.providers.get(spec.host) if spec else None
             yield Permission(

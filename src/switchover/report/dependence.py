@@ -21,7 +21,8 @@ def targets(snapshot: Snapshot) -> list[Target]:
     A provider is the organisation in control: two with one parent are lost together, and count once, under its name.
     A jurisdiction is the home of a host or of its parent; the EU is one where two of its members are.
     """
-    used = {name for process in snapshot.processes.values() for name in process.upstreams}
+    processes = snapshot.processes.values()
+    used = {name for process in processes for name in (*process.upstreams, *process.embeddings)}
     hosts = {snapshot.upstreams[name].host for name in used if not snapshot.upstreams[name].is_own}
     homes = {
         home
@@ -105,7 +106,8 @@ class Losses:
             return ProcessFate(
                 process=process.name,
                 critical=process.criticality is Criticality.CRITICAL,
-                exchanges=recorded.exchanges if recorded else 0,
+                # A replacement is proven for answers in words; embeddings have none but the same model.
+                exchanges=recorded.exchanges - recorded.embeddings if recorded else 0,
                 fate=what,
                 shown=part,
                 served_by=after.attempts[0].upstream.name if after.attempts else None,

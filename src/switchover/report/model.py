@@ -38,8 +38,9 @@ class Fate(StrEnum):
 class Traffic:
     """What one process was asked in the window; ``peak_minute`` is its busiest minute's count.
 
-    ``first`` and ``last`` are moments; ``by_upstream`` counts answers and ``asked`` the exchanges sent to each;
-    ``examples`` are exchange ids to look at, one for each upstream that answered and one that had no whole answer.
+    ``embeddings`` of its ``exchanges`` were no answers in words; ``first`` and ``last`` are moments; ``by_upstream``
+    counts answers and ``asked`` the exchanges sent to each; ``examples`` are exchange ids to look at, one for each
+    upstream that answered and one that had no whole answer.
     """
 
     process: str
@@ -52,6 +53,7 @@ class Traffic:
     by_upstream: dict[str, int]
     asked: dict[str, int]
     examples: tuple[str, ...]
+    embeddings: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from decimal import Decimal
 from switchover.capacity.size import load_of
 from switchover.costs.prices import price_exchange
 from switchover.costs.project import per_month, project
-from switchover.domain.exchange import Exchange, Outcome
+from switchover.domain.exchange import EMBEDDINGS, TOKEN_COUNT, Exchange, Outcome
 from switchover.domain.process import Process, Settings
 
 from .model import Spend, Traffic
@@ -25,6 +25,8 @@ class Tally:
         self.process, self.settings = process, settings
         self.failed = self.priced = 0
         self.moments: list[float] = []
+        # Those that a model answers in words: what a replacement with a proof, or our own engine, would carry.
+        self.worded: list[float] = []
         self.answered: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()
         self.examples: dict[str | None, str] = {}
@@ -40,12 +42,17 @@ class Tally:
     @property
     def touched(self) -> set[str]:
         """Upstreams that the process may use or was seen to use."""
-        return {*self.process.upstreams, *self.asked}
+        return {*self.process.upstreams, *self.process.embeddings, *self.asked}
 
     def take(self, exchanges: Iterable[Exchange]) -> None:
         """Counts and prices each exchange."""
         for exchange in exchanges:
+            # A count of tokens costs nothing, and no answer is lost with it.
+            if exchange.dialect == TOKEN_COUNT:
+                continue
             self.moments.append(exchange.started_at)
+            if exchange.dialect != EMBEDDINGS:
+                self.worded.append(exchange.started_at)
             whole = exchange.outcome is Outcome.COMPLETE
             self.failed += not whole
             if exchange.upstream is not None:
@@ -67,10 +74,11 @@ class Tally:
 
     def traffic(self) -> Traffic:
         """What was asked. Needs at least one exchange."""
-        load = load_of(self.moments)
+        load = load_of(self.worded)
         return Traffic(
             process=self.process.name,
             exchanges=self.count,
+            embeddings=self.count - len(self.worded),
             failed=self.failed,
             first=min(self.moments),
             last=max(self.moments),

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row, Select, func, select
 
-from switchover.domain.exchange import AttemptRecord, Exchange, Outcome, Usage
+from switchover.domain.exchange import SIDE_DIALECTS, AttemptRecord, Exchange, Outcome, Usage
 from switchover.errors import NotFound
 
 from . import schema
@@ -70,9 +70,11 @@ def iter_exchanges(
 ) -> Iterator[Exchange]:
     """A process's complete exchanges with a 2xx status, oldest first: what a trial may replay, or a student learn.
 
-    An answer by another model than the one asked is not among them: it says nothing of either's quality.
+    An answer by another model than the one asked is not among them: it says nothing of either's quality. Nor are side
+    requests, which have no answer in words.
     """
-    for exchange in each_exchange(store, process=process, since=since, until=until, outcome=Outcome.COMPLETE):
+    whole = Outcome.COMPLETE
+    for exchange in each_exchange(store, process=process, since=since, until=until, outcome=whole, side=False):
         if 200 <= exchange.status < 300 and exchange.by_other is None:
             yield exchange
 
@@ -84,9 +86,15 @@ def each_exchange(
     since: float | None = None,
     until: float | None = None,
     outcome: Outcome | str | None = None,
+    side: bool = True,
 ) -> Iterator[Exchange]:
-    """Every exchange that meets the conditions, oldest first, read page by page so that the record need not fit."""
+    """Every exchange that meets the conditions, oldest first, read page by page so that the record need not fit.
+
+    ``side``: with embeddings and counts of tokens.
+    """
     wanted = _where(select(TABLE), process, since, until, outcome)
+    if not side:
+        wanted = wanted.where(TABLE.c.dialect.not_in(SIDE_DIALECTS))
     wanted = wanted.order_by(TABLE.c.started_at, TABLE.c.id).limit(PAGE)
     last: tuple[float, str] | None = None
     while True:

@@ -16,6 +16,7 @@ import msgspec
 from switchover.faults.answers import error_answer
 
 from .fake_answers import Oracle
+from .fake_side import EMBEDDINGS_PATH, TOKEN_COUNT_PATH, count, embed
 from .fake_wire import CHAT, MESSAGES, PATHS, Ask, Rejected, frames, models_page, read_request, say, whole
 
 Scope = MutableMapping[str, Any]
@@ -32,6 +33,7 @@ ANSWERED = {
     "failing": "server-error",
 }
 MODES = frozenset({*ANSWERED, "slow", "cut", "refused", "normal"})
+SIDE = {EMBEDDINGS_PATH: embed, TOKEN_COUNT_PATH: count}
 FAILURES = {500: "server-error", 529: "overloaded"}
 
 
@@ -67,6 +69,7 @@ class VendorApp:
         path, method = scope["path"], scope["method"]
         headers = dict(scope["headers"])
         dialect = PATHS.get(path) or (MESSAGES if b"anthropic-version" in headers else CHAT)
+        side = SIDE.get(path)
         body = await _body(receive)
         if not self._knows(headers, dialect):
             await self._fail("key-revoked", dialect, send)
@@ -76,6 +79,8 @@ class VendorApp:
             await self._fail(ANSWERED[self.control.mode], dialect, send)
         elif path == "/v1/models" and method == "GET":
             await _send(send, 200, models_page(self._models, dialect == MESSAGES))
+        elif side is not None and method == "POST":
+            await self._aside(side, dialect, body, receive, send)
         elif path in PATHS and method == "POST":
             await self._answer(dialect, headers, body, scope, receive, send)
         else:
@@ -107,6 +112,25 @@ class VendorApp:
             return
         self.served["wrong" if drawn.wrong else "answered"] += 1
         await self._write(ask, drawn.text, scope, send)
+
+    async def _aside(
+        self, make: Callable[[bytes], bytes], dialect: str, body: bytes, receive: Receive, send: Send
+    ) -> None:
+        """Vectors or a count, with the latency and the failures of any other call."""
+        try:
+            made = make(body)
+        except Rejected as error:
+            await self._reject(dialect, str(error), send)
+            return
+        drawn = self.oracle.draw("")
+        late = self.control.seconds if self.control.mode == "slow" else 0.0
+        if (drawn.seconds or late) and await _left(receive, drawn.seconds + late):
+            self.served["left"] += 1
+        elif drawn.failure is not None:
+            await self._fail(FAILURES[drawn.failure], dialect, send)
+        else:
+            self.served["aside"] += 1
+            await _send(send, 200, made)
 
     async def _write(self, ask: Ask, answer: str, scope: Scope, send: Send) -> None:
         # A recorded time of making, like the provider's; nothing is decided by it.

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from switchover.domain.candidate import digest
-from switchover.domain.exchange import Exchange
+from switchover.domain.exchange import SIDE_DIALECTS, Exchange
 from switchover.domain.process import SlicePredicate
 from switchover.errors import CallerError
 from switchover.prompts import answer_text, ask_text, chat_request
@@ -45,6 +45,8 @@ def cases_of(exchanges: Iterable[Exchange], slices: Sequence[SlicePredicate] = (
 
 
 def _case(exchange: Exchange, slices: Sequence[SlicePredicate]) -> Case | None:
+    if exchange.dialect in SIDE_DIALECTS:
+        return None
     try:
         original: Any = msgspec.json.decode(exchange.request)
         request = chat_request(exchange)

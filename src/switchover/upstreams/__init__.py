@@ -10,7 +10,7 @@ from switchover.domain.secret import Secret
 from switchover.egress import Client
 
 from .anthropic import AnthropicUpstream
-from .fitted import Fitted, Window, root_of
+from .fitted import Window, fitted, root_of
 from .openai import OpenAIUpstream
 
 Build = Callable[[UpstreamSpec, str, Secret | None, Client], Upstream]
@@ -23,7 +23,7 @@ def _fitted(kind: Build) -> Build:
         made = kind(spec, base_url, secret, client)
         if not spec.is_self_hosted:
             return made
-        return Fitted(made, Window(spec.name, spec.window, root_of(base_url), secret, client, local=spec.is_own))
+        return fitted(made, Window(spec.name, spec.window, root_of(base_url), secret, client, local=spec.is_own))
 
     return build
 

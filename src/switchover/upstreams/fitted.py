@@ -116,12 +116,20 @@ class Window:
             answer.close()
 
 
+def fitted(upstream: Upstream, window: Window) -> Upstream:
+    """An upstream of our own behind its window, in every dialect in which it answers in words.
+
+    A count of tokens is how it is told that a prompt is too long; of embeddings each text has the context to itself.
+    """
+    return Fitted(upstream, window) if upstream.dialect in COUNTS else upstream
+
+
 class Fitted:
-    """An upstream of our own behind its window, in every dialect that it speaks."""
+    """See :func:`fitted`."""
 
     def __init__(self, inner: Upstream, window: Window) -> None:
         self.name, self.model, self.dialect = inner.name, inner.model, inner.dialect
-        self.others: Mapping[str, Upstream] = {name: Fitted(one, window) for name, one in inner.others.items()}
+        self.others: Mapping[str, Upstream] = {name: fitted(one, window) for name, one in inner.others.items()}
         self._inner, self._window = inner, window
 
     async def answer(self, request: OutboundRequest) -> Answer:

@@ -13,13 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from switchover.dialects.side import CHAT_COUNT
+from switchover.domain.exchange import TOKEN_COUNT
 from switchover.domain.ports import Answer, OutboundRequest, Upstream
 from switchover.domain.process import UpstreamSpec
 from switchover.domain.secret import Secret
 from switchover.egress import Client
 from switchover.errors import Unreachable
 
-from .fitted import Fitted, Window
+from .fitted import Window, fitted
 from .openai import OpenAIUpstream
 
 STUDENT_SERVER = "student-server"
@@ -75,13 +77,16 @@ def read_place(data_dir: str | Path, name: str) -> Place | None:
 
 
 class OwnUpstream:
-    """An upstream of kind ``local`` or ``student``: OpenAI's wire format to a child of ours."""
+    """An upstream of kind ``local`` or ``student``: OpenAI's wire format to a child of ours. An engine also counts."""
 
-    dialect = "openai_chat"
-
-    def __init__(self, spec: UpstreamSpec, data_dir: str | Path, client: Client) -> None:
-        self.name, self.model = spec.name, spec.model
-        self.others: Mapping[str, Upstream] = {}
+    def __init__(
+        self, spec: UpstreamSpec, data_dir: str | Path, client: Client, *, dialect: str = "openai_chat"
+    ) -> None:
+        self.name, self.model, self.dialect = spec.name, spec.model, dialect
+        counts = spec.kind == "local" and dialect != CHAT_COUNT
+        self.others: Mapping[str, Upstream] = (
+            {TOKEN_COUNT: OwnUpstream(spec, data_dir, client, dialect=CHAT_COUNT)} if counts else {}
+        )
         self._spec, self._data_dir, self._client = spec, data_dir, client
         self._state = state_file(data_dir, child_name(spec))
         self._seen = 0
@@ -103,11 +108,13 @@ class OwnUpstream:
             place = read_place(self._data_dir, child_name(self._spec)) if changed else None
             if place is None:
                 raise Unreachable(f"{self.name}: the engine on this machine is not running")
-            made: Upstream = OpenAIUpstream(self._spec, f"{place.url}/v1", place.key, self._client)
+            made: Upstream = OpenAIUpstream(
+                self._spec, f"{place.url}/v1", place.key, self._client, dialect=self.dialect
+            )
             facts = place.engine
             if facts is not None:
                 window = Window(self.name, facts.context, place.url, place.key, self._client, local=True)
                 window.template = facts.template_tokens
-                made = Fitted(made, window)
+                made = fitted(made, window)
             self._inner, self._seen = made, changed
         return self._inner

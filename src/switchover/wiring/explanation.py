@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from switchover.dialects.side import NEEDS_VECTORS
 from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.process import Settings
 from switchover.gateway.exposition import read
 from switchover.gateway.metric_table import PAUSED_UNTIL
 from switchover.gateway.neighbours import Neighbours
-from switchover.planning import BreakerState, Pause, Plan, plan
+from switchover.planning import BreakerState, Pause, Plan, asked_for, plan_request
 from switchover.planning.breaker import CLOSED, RANK
 
 from .parts import CLOCK, open_store
@@ -37,8 +38,8 @@ class Explanation:
     """The plan of a process.
 
     ``workers`` are those that told their breakers, ``told_ago`` is how many seconds ago the one did that told it first;
-    ``breakers`` and ``cut_offs`` are those that concern the process's upstreams. Without a running gateway breakers
-    count as closed and own engines as running.
+    ``breakers`` and ``cut_offs`` are those that concern the upstreams of such requests. Without a running gateway
+    breakers count as closed and own engines as running.
     """
 
     plan: Plan
@@ -50,7 +51,7 @@ class Explanation:
 
 
 def explain(settings: Settings, name: str, without: Sequence[Target], needs: frozenset[str]) -> Explanation:
-    """The plan of a process, supposing these targets lost, for a request that needs this of a model.
+    """The plan of a process, supposing these targets lost, for a request that needs this.
 
     Each worker has breakers of its own: an upstream counts as its worst one says.
     """
@@ -61,11 +62,13 @@ def explain(settings: Settings, name: str, without: Sequence[Target], needs: fro
         known = replace(known, endpoints=endpoints(settings))
     process = known.processes[name]
     pages = list(Neighbours("", Path(settings.data_dir, "run"), CLOCK).others()) if running else []
-    breakers = tuple(one for one in _breakers(pages) if one.upstream in process.upstreams)
+    asked = asked_for(needs)
+    names = process.embedders if asked == NEEDS_VECTORS else process.upstreams
+    breakers = tuple(one for one in _breakers(pages, asked) if one.upstream in names)
     states: dict[str, BreakerState] = {}
     for one in breakers:
         states[one.upstream] = max(states.get(one.upstream, CLOSED), one.state, key=lambda state: RANK[state])
-    specs = [known.upstreams[upstream] for upstream in process.upstreams]
+    specs = [known.upstreams[upstream] for upstream in names]
     cuts = [
         cut
         for cut in known.cut_offs
@@ -75,7 +78,7 @@ def explain(settings: Settings, name: str, without: Sequence[Target], needs: fro
     paused = sorted((until, labels["upstream"]) for _, _, page in pages for labels, until in read(page, PAUSED_UNTIL))
     pauses = {upstream: Pause(until) for until, upstream in paused if until > now}
     return Explanation(
-        plan=plan(known, name, now, breakers=states, pauses=pauses, without=tuple(without), needs=needs),
+        plan=plan_request(known, name, now, breakers=states, pauses=pauses, without=tuple(without), needs=needs),
         running=running,
         workers=tuple(worker for worker, _, _ in pages),
         told_ago=max((age for _, age, _ in pages), default=0.0),
@@ -84,17 +87,18 @@ def explain(settings: Settings, name: str, without: Sequence[Target], needs: fro
     )
 
 
-def _breakers(pages: Sequence[tuple[str, float, str]]) -> list[Seen]:
-    """What is not closed on any worker's page, worst first; workers that agree are told together."""
+def _breakers(pages: Sequence[tuple[str, float, str]], asked: str) -> list[Seen]:
+    """What is not closed for such requests on any worker's page, worst first; workers that agree are told together."""
     found: dict[tuple[str, str, BreakerState, str], list[str]] = {}
     for worker, _, page in pages:
         reasons = {
             (labels["upstream"], labels["scope"]): labels["fault"]
             for labels, _ in read(page, "switchover_breaker_reason")
+            if labels["asked_for"] == asked
         }
         for labels, value in read(page, "switchover_breaker_state"):
             state, hung = STATES.get(int(value), CLOSED), (labels["upstream"], labels["scope"])
-            if state is not CLOSED:
+            if state is not CLOSED and labels["asked_for"] == asked:
                 found.setdefault((*hung, state, reasons.get(hung, "")), []).append(worker)
     seen = [
         Seen(upstream=upstream, scope=scope, state=state, fault=fault, workers=tuple(workers))

@@ -193,6 +193,18 @@ SLIPS = (
         "23: processes.customer-messages.fallbacks.0: got vendor again; want each upstream once",
     ),
     Slip(
+        "embeddings of an upstream that there is not",
+        "fallbacks: [own]",
+        "embeddings: [own, nowhere]",
+        f"23: processes.customer-messages.embeddings.1: got nowhere; want {UPSTREAMS}",
+    ),
+    Slip(
+        "an upstream named twice for embeddings",
+        "fallbacks: [own]",
+        "embeddings: [vendor, vendor]",
+        "23: processes.customer-messages.embeddings.1: got vendor again; want each upstream once",
+    ),
+    Slip(
         "a policy that keeps the data from the baseline",
         "{confidential: [own, vendor]}",
         "{confidential: [own]}",

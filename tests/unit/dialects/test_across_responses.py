@@ -195,11 +195,7 @@ def test_what_is_left_out_is_named():
         ({"input": [{"role": "critic", "content": "x"}]}, "`critic`"),
         ({"input": [{"type": "function_call", "name": "f", "arguments": "{}"}]}, "`call_id`"),
         ({"input": [{"type": "function_call_output", "output": "x"}]}, "`call_id`"),
-        (
-            {"input": [{"type": "function_call_output", "call_id": "a",
-                        "output": [{"type": "input_image", "image_url": "https://x/y.png"}]}]},
-            "nothing but text",
-        ),
+        ({"input": [{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}]}, "`input_audio`"),
         ({"text": {"format": {"type": "grammar"}}}, "`text.format`"),
         ({"input": 3}, r"\$\.input"),
     ],

@@ -142,7 +142,7 @@ def test_a_whole_answer_is_read():
     }
     whole = MESSAGES.read_answer(msgspec.json.encode(answer))
     assert (whole.text, whole.reason, whole.tool_calls[0].arguments) == ("42", "tool_use", '{"a":1}')
-    assert whole.usage == Usage(input=12, output=6, cached_input=4)
+    assert whole.usage == Usage(input=12, output=6, cached_input=4, written_input=5)
     assert MESSAGES.read_answer(b'{"content":[],"stop_reason":"end_turn"}').is_empty
     assert not MESSAGES.read_answer(b'{"content":[],"stop_reason":"refusal"}').is_empty
 

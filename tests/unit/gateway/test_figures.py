@@ -114,9 +114,9 @@ def test_the_figures_say_what_happened():
     assert of("attempt_duration_seconds_count", *vendors) == 3
     assert of("open_streams") == 0
     assert of("recording_lag_seconds") == 0
-    assert of("breaker_state", "vendor", "credential") == 3
-    assert of("breaker_state", "vendor", "provider") == 0
-    assert of("breaker_reason", "vendor", "credential", "key-revoked") == 1
+    assert of("breaker_state", "vendor", "credential", "answers") == 3
+    assert of("breaker_state", "vendor", "provider", "answers") == 0
+    assert of("breaker_reason", "vendor", "credential", "answers", "key-revoked") == 1
     assert (of("recording_lag_records"), of("recording_healthy"), of("recording_gaps_total")) == (0, 1, 0)
     assert of("snapshot_version") == 1
 

@@ -16,8 +16,8 @@ from switchover.gateway.metric_table import BOUNDS_S, GAP_BOUNDS_S, METRICS
 from switchover.gateway.metrics import Gaps, Metrics, Sample
 from switchover.testing.clock import ManualClock
 
-LINE = re.compile(r'(?P<name>[a-z_]+)\{(?P<labels>(?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)*)\} (?P<value>\S+)')
-LABEL = re.compile(r'([a-z]+)="((?:[^"\\]|\\.)*)"')
+LINE = re.compile(r'(?P<name>[a-z_]+)\{(?P<labels>(?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)*)\} (?P<value>\S+)')
+LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
 ENDS = {"counter": [""], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"]}
 
 
@@ -130,11 +130,11 @@ def test_every_gap_of_a_stream_is_counted_but_what_passed_while_the_caller_did_n
 def test_tokens_are_added_up_by_kind():
     metrics = Metrics()
     for _ in range(2):
-        usage = Usage(input=100, output=7, cached_input=60)
+        usage = Usage(input=100, output=7, cached_input=60, written_input=30, reasoning=5)
         metrics.ended("p", "a", "openai_chat", Outcome.COMPLETE, 1.0, [tried("a")], usage=usage)
     text = render(metrics.samples(), "w")
-    kinds = {kind: value(text, "switchover_tokens_total", kind=kind) for kind in ("input", "output", "cached_input")}
-    assert kinds == {"input": 200, "output": 14, "cached_input": 120}
+    told = {"input": 200, "output": 14, "cached_input": 120, "written_input": 60, "reasoning": 10}
+    assert {kind: value(text, "switchover_tokens_total", kind=kind) for kind in told} == told
 
 
 def test_each_attempt_has_a_duration_of_its_own_beside_that_of_the_request():
@@ -147,9 +147,15 @@ def test_each_attempt_has_a_duration_of_its_own_beside_that_of_the_request():
 
 @given(st.text(max_size=20))
 def test_whatever_a_name_holds_it_is_read_back_as_it_was(name):
-    text = render([Sample("switchover_breaker_reason", (name, "provider", "overloaded"), 1)], worker=name)
+    text = render([Sample("switchover_breaker_reason", (name, "provider", "answers", "overloaded"), 1)], worker=name)
     [(_, *labels)] = parse(text)
-    assert dict(labels) == {"worker": name, "upstream": name, "scope": "provider", "fault": "overloaded"}
+    assert dict(labels) == {
+        "worker": name,
+        "upstream": name,
+        "scope": "provider",
+        "asked_for": "answers",
+        "fault": "overloaded",
+    }
 
 
 def test_quotes_backslashes_and_line_ends_are_escaped():

@@ -130,11 +130,10 @@ class Looking:
 
     def __init__(self, snapshot):
         self.clock, self.board, self.lag, self.said, self.moves = ManualClock(), Board(), Histogram(), Said(), []
+        self.side, self.followed = Board(), []
         source, moved = FixedSnapshot(snapshot), lambda: self.moves.append(len(self.said))
-        self.followed = []
-        self.pulse = Pulse(
-            source, self.board, self.lag, self.clock, self.said, follow=self.followed.append, moved=moved
-        )
+        boards, follow = {"answers": self.board, "embeddings": self.side}, self.followed.append
+        self.pulse = Pulse(source, boards, self.lag, self.clock, self.said, follow=follow, moved=moved)
 
 
 def test_a_breaker_that_moves_is_told_once_with_its_reason_until_it_is_closed_again():
@@ -159,6 +158,16 @@ def test_a_breaker_that_moves_is_told_once_with_its_reason_until_it_is_closed_ag
         ("breaker closed", "upstream", "info", None),
         ("breaker closed", "credential", "info", None),
     ]
+
+
+def test_a_breaker_of_embeddings_is_told_apart_from_that_of_answers():
+    snapshot = make_snapshot()
+    looking = Looking(snapshot)
+    looking.side.failed(snapshot.upstreams["vendor"], Denied("no"), looking.clock.monotonic())
+    looking.pulse.look()
+    told = [(one["event"], one["scope"], one["asked_for"]) for one in looking.said if "scope" in one]
+    assert told == [("breaker held", "credential", "embeddings")]
+    assert looking.moves == [2]
 
 
 def test_a_register_is_told_when_it_comes_into_force():

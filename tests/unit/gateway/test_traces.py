@@ -39,6 +39,7 @@ def answer():
         "completion_tokens": 2,
         "total_tokens": 11,
         "prompt_tokens_details": {"cached_tokens": 4},
+        "completion_tokens_details": {"reasoning_tokens": 1},
     }
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
     return reply(json.dumps({"id": "1", "model": "m-2", "choices": [choice], "usage": usage}).encode())
@@ -67,12 +68,10 @@ class Stage:
 
         self.served = ServedGateway(snapshot, tracer=tracer)
 
-    def ask(self, token=None, headers=None, **more):
+    def ask(self, token=None, headers=None, path="/v1/chat/completions", **more):
         connection = http.client.HTTPConnection(self.served.url.removeprefix("http://"), timeout=10)
         text = json.dumps({"model": "p", "messages": [{"role": "user", "content": "?"}], **more})
-        connection.request(
-            "POST", "/v1/chat/completions", text, {"authorization": f"Bearer {token or self.token}", **(headers or {})}
-        )
+        connection.request("POST", path, text, {"authorization": f"Bearer {token or self.token}", **(headers or {})})
         with contextlib.closing(connection):
             response = connection.getresponse()
             return response.status, response.read(), response.headers
@@ -140,12 +139,27 @@ def test_a_request_is_one_server_span_and_each_attempt_a_client_span_below_it():
         "gen_ai.usage.input_tokens": 9,
         "gen_ai.usage.output_tokens": 2,
         "gen_ai.usage.cache_read.input_tokens": 4,
+        "gen_ai.usage.reasoning.output_tokens": 1,
         "gen_ai.prompt.version": answered["gen_ai.prompt.version"],
         "http.response.status_code": 200,
         "server.address": "127.0.0.1",
         "server.port": int(own.url.rpartition(":")[2]),
         "switchover.upstream": "own",
     }
+
+
+def test_embeddings_are_an_operation_of_their_own():
+    vectors = {"data": [{"embedding": [0.5]}], "model": "vendor-model", "usage": {"prompt_tokens": 3}}
+    vendor_says = reply(json.dumps(vectors).encode())
+    with ScriptedServer([vendor_says]) as vendor, ScriptedServer([]) as own, ScriptedServer([TAKEN]) as collector:
+        stage = Stage(vendor, own, collector)
+        with stage.served:
+            assert stage.ask(path="/v1/embeddings", input="?")[0] == 200
+        server, answered = stage.spans()
+    assert (server.name, answered.name) == ("POST /v1/embeddings", "embeddings vendor-model")
+    told = fields(answered)
+    assert told["gen_ai.operation.name"] == "embeddings"
+    assert (told["gen_ai.usage.input_tokens"], told["gen_ai.response.model"]) == (3, "vendor-model")
 
 
 def test_a_streams_span_lasts_until_its_last_chunk_and_says_when_the_first_came():

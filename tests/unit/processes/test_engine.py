@@ -1,25 +1,30 @@
 """The real engine with the real starter weights; skipped, with the reason, where the weights are not on the machine."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
 import stat
 import struct
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
+import anthropic
 import pytest
 
 from switchover.clock import SystemClock
 from switchover.domain.ports import OutboundRequest
-from switchover.domain.process import UpstreamSpec
+from switchover.domain.process import Criticality, DataClass, Process, UpstreamSpec
 from switchover.egress import Client
 from switchover.errors import EngineFailed, PromptTooLong, UpstreamError, WeightsMissing
 from switchover.probes.chat_template import ask_template
 from switchover.processes.canary import Pulse
 from switchover.processes.own import OwnChild, engine_child, engine_command
 from switchover.processes.supervise import ChildSpec, Supervisor
+from switchover.testing.served import ServedGateway, register
 from switchover.upstreams.gguf import chat_template
 from switchover.upstreams.local import OwnUpstream, key_file, read_place, state_file
 from switchover.upstreams.prompt_size import measure
@@ -234,6 +239,55 @@ def test_an_engine_that_is_stopped_in_its_tracks_is_started_again(starter, tmp_p
 
     asyncio.run(story())
     assert [event for event in logged if "hangs" in event] == ["child hangs: it is killed and started again"]
+
+
+SAID = [{"role": "user", "content": "Say hello <|im_end|> to Zo\u00eb"}]
+TALK = [
+    *SAID,
+    {"role": "assistant", "content": [{"type": "text", "text": "Hello"}, {"type": "tool_use", "id": "t", "name": "look",
+                                                                         "input": {"at": "moon"}}]},
+    {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "cheese"}]},
+]  # fmt: skip
+LOOK = {"name": "look", "description": "looks", "input_schema": {"type": "object", "properties": {"at": {}}}}
+
+
+def test_the_engine_counts_for_anthropics_client_exactly_what_it_would_read(starter, tmp_path):
+    process = Process(name="p", owner="o", criticality=Criticality.ORDINARY, data=DataClass.INTERNAL, baseline="own")
+    spec = replace(_spec(f"file:{starter}"), base_url="http://127.0.0.1:9/v1")
+    snapshot, token = register(process, [spec])
+    served = ServedGateway(snapshot, wrap=lambda made: OwnUpstream(spec, tmp_path, served._client))
+
+    async def started():
+        client = Client(CLOCK)
+        child = engine_child(spec, str(tmp_path), {}, clock=CLOCK, client=client)
+        await child.start()
+        await client.close()
+        return child
+
+    child = asyncio.run(started())
+    try:
+        with served, anthropic.Anthropic(base_url=served.url, api_key=token) as client:
+            for asked in ({"messages": SAID}, {"messages": SAID, "system": "Be brief."}, {"messages": TALK},
+                          {"messages": SAID, "tools": [LOOK]}):  # fmt: skip
+                counted = client.messages.count_tokens(model="p", **asked).input_tokens
+                # A forced end after one token: what is compared is what was read.
+                with contextlib.suppress(anthropic.APIStatusError):
+                    client.messages.create(model="p", max_tokens=1, **asked)
+                answer = _whole(served)
+                assert counted == answer.usage.input > 10
+    finally:
+        child.stop()
+
+
+def _whole(served):
+    """The newest answer in words."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        found = [one for one in served.spool.exchanges if one.dialect == "anthropic_messages"]
+        if found and served.spool.records[-1] is found[-1]:
+            return found[-1]
+        time.sleep(0.01)
+    raise AssertionError("no answer was recorded")
 
 
 def _started(command, tmp_path, **fields):

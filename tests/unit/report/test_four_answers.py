@@ -6,16 +6,22 @@ notes 20, not critical, half of them by other (beta, DE) and half by vendor, whi
 
 from __future__ import annotations
 
+import io
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from rich.console import Console
 
 from switchover.cli.common import plain
 from switchover.domain.register import Suspension
+from switchover.report.html import render_html
 from switchover.report.model import Fate
+from switchover.report.text import render_text
+from switchover.store.indexing import save_exchanges
 from switchover.store.register import set_suspension
-from switchover.testing.sample_organisation import BEGAN
+from switchover.testing.sample_organisation import BEGAN, NOW, sample_exchange
 
 
 def fates(report, target):
@@ -151,3 +157,16 @@ def test_an_empty_store_gives_a_report_that_says_what_is_not_known(answer):
     assert empty.window is None
     assert all(loss.surviving is None for loss in empty.losses)
     assert empty.standings[0].word == "untested: no replacement was ever rehearsed"
+
+
+@pytest.mark.parametrize("dialect", ["openai_embeddings", "anthropic_count_tokens"])
+def test_a_process_that_asks_for_no_answers_in_words_is_reported_without_them(store, answer, dialect):
+    asked = [replace(sample_exchange("claims", n, NOW - 60 + n, "vendor"), dialect=dialect) for n in range(5)]
+    save_exchanges(store, asked)
+    report = answer()
+    fates = [fate for loss in report.losses for fate in loss.fates if fate.process == "claims"]
+    assert {fate.exchanges for fate in fates} == {0}
+    assert [row.exchanges for row in report.spend if row.process == "claims"] == ([5] if "embed" in dialect else [])
+    assert report.answers[3].figure == "unknown"
+    render_text(report, Console(file=io.StringIO(), width=120))
+    assert ("5 exchanges, 5 of them embeddings," in render_html(report)) == ("embed" in dialect)
