@@ -91,7 +91,7 @@ def test_an_answer_by_another_model_is_served_and_says_so(streamed):
     assert raw.headers["x-switchover-attempts"] == "vendor:model-swapped"
     assert raw.headers["x-switchover-model"] == "gpt-5-mini"
     exchange = gateway.spool.exchanges[0]
-    assert (exchange.outcome, exchange.fault, exchange.model) == ("complete", "model-swapped", "gpt-5-mini")
+    assert (exchange.outcome, exchange.by_other, exchange.model) == ("complete", "model-swapped", "gpt-5-mini")
     assert gateway.suspended == [("vendor", "answered as 'gpt-5-mini', not as gpt-5")]
 
 
@@ -126,7 +126,7 @@ def test_the_provider_s_own_fallback_is_told_with_both_models_where_the_route_al
     assert raw.headers["x-switchover-model"] == TO
     assert vendor.seen[0].headers["anthropic-beta"] == BETA
     exchange = gateway.spool.exchanges[0]
-    assert (exchange.attempts[0].model, exchange.model, exchange.fault) == (ASKED, TO, "provider-fell-back")
+    assert (exchange.attempts[0].model, exchange.model, exchange.by_other) == (ASKED, TO, "provider-fell-back")
     assert gateway.suspended == []
 
 
@@ -176,7 +176,7 @@ def test_a_fallback_after_the_first_words_is_recorded_too():
         ):
             assert told.get_final_message().content[1].to.model == TO
     exchange = gateway.spool.exchanges[0]
-    assert (exchange.attempts[0].model, exchange.model, exchange.fault) == (ASKED, TO, "provider-fell-back")
+    assert (exchange.attempts[0].model, exchange.model, exchange.by_other) == (ASKED, TO, "provider-fell-back")
 
 
 @pytest.mark.parametrize("backed", [False, True])

@@ -58,6 +58,7 @@ _ACTIVE = re.compile(r"(?<![a-z0-9])a\d+(?:\.\d+)?b(?![a-z0-9])")
 _EXPERTS = re.compile(r"(?<![a-z0-9])\d+e(?![a-z0-9])")
 _CONTEXT = re.compile(r"(?<![a-z0-9])\d+k(?![a-z0-9])")
 _POINT = re.compile(r"(?<=\d)p(?=\d)")
+_NAME = re.compile(rf"[\w.:/@+~-]{{1,{LONGEST}}}", re.ASCII)
 _TOKEN = re.compile(r"\d+o(?![a-z0-9])|[a-z]+|\d+")
 
 
@@ -80,6 +81,11 @@ class _Read:
     def is_bare(self) -> bool:
         """No more than a brand, which may stand for any model of it: `deepseek-chat`."""
         return not (self.tiers or self.series or self.sizes or self.version)
+
+
+def told(name: str | None) -> str:
+    """A model's name in quotes, as it may stand in logs and states; text from outside that is no name is left out."""
+    return f"'{name}'" if name is not None and _NAME.fullmatch(name) else "what is no model's name"
 
 
 def is_other_model(asked: str, answered: str) -> bool:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from switchover.dialects.side import NEEDS_VECTORS
-from switchover.domain.model_name import LONGEST
+from switchover.domain.model_name import told
 from switchover.domain.process import UpstreamSpec
 from switchover.domain.register import Snapshot
 from switchover.errors import Crossed, ModelSwapped, UpstreamError
@@ -64,8 +64,7 @@ class Identity:
             opened.fault = FELL_BACK if asked_for else ModelSwapped.fault
         if opened.fault is None:
             return
-        named = (opened.model or "")[:LONGEST]
-        swapped = ModelSwapped(f"{spec.name} answered as {named!r}, not as {spec.model}", fault=opened.fault)
+        swapped = ModelSwapped(f"{spec.name} answered as {told(opened.model)}, not as {spec.model}", fault=opened.fault)
         if call.process.exact or strict:
             raise swapped
         opened.swapped = None if opened.fault == FELL_BACK else swapped

@@ -134,7 +134,7 @@ class Keeper:
             set_suspension(store, name, None)
             self._changed.discard(name)
         for name, why in suspend_what_is_doubted(store, self.settings.current, self.data):
-            self.log("proofs suspended", upstream=name, why=why)
+            self.log("proofs suspended", level="warning", upstream=name, why=why)
         # The snapshot goes first: a cut must not wait for a long batch of records.
         self._refresh(store, now)
         new, missing = index_all(store, self.data / "spool", now, self.noting.answered)

@@ -18,6 +18,7 @@ from switchover.planning.breaker import CLOSED, RANK
 from .parts import CLOCK, open_store
 from .register import snapshot
 from .running import endpoints, runs
+from .templates import with_templates
 
 STATES = {rank: state for state, rank in RANK.items()}
 
@@ -55,6 +56,7 @@ def explain(settings: Settings, name: str, without: Sequence[Target], needs: fro
 
     Each worker has breakers of its own: an upstream counts as its worst one says.
     """
+    settings = with_templates(settings, idle=True)
     with open_store(settings) as store:
         known = snapshot(settings, store)
     running, now = runs(settings), CLOCK.now()

@@ -81,7 +81,11 @@ class Rig:
     """
 
     def __init__(self, vendor, own=None, midstream=Midstream.STOP, continuation=None):
-        specs = [spec(name, "http://127.0.0.1:1", **kind_of(speaks)) for name, speaks in named(vendor, own)]
+        # None of them is a server of ours, whose own count of a prompt would be held against the prompt.
+        specs = [
+            spec(name, "http://127.0.0.1:1", host=f"{name}-host", **kind_of(speaks))
+            for name, speaks in named(vendor, own)
+        ]
         process = Process(
             name="claims", owner="o", criticality=Criticality.CRITICAL, data=DataClass.INTERNAL, baseline="vendor",
             fallbacks=("own",) if own else (), midstream=midstream,

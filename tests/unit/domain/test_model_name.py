@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from switchover.domain.model_name import is_other_model
+from switchover.domain.model_name import is_other_model, told
 
 # Asked for, and named in the answer.
 SAME = [
@@ -140,3 +140,13 @@ def test_names_of_one_model_are_not_told_apart(asked, answered):
 def test_names_of_two_models_are_told_apart(asked, answered):
     assert is_other_model(asked, answered)
     assert is_other_model(answered, asked)
+
+
+@pytest.mark.parametrize("name", ["gpt-5-mini", "openai/gpt-oss-120b", "qwen3:8b-q4_K_M", "us.anthropic.claude-v1:0"])
+def test_a_name_is_told_as_it_is(name):
+    assert told(name) == f"'{name}'"
+
+
+@pytest.mark.parametrize("said", [None, "", "somebody's words", "a\nb", "x" * 201, "modèle"])
+def test_what_is_no_name_is_not_repeated(said):
+    assert told(said) == "what is no model's name"
