@@ -20,9 +20,10 @@ from switchover.errors import SwitchoverError, UpstreamError
 from switchover.planning import Attempt, Broken, Plan, may_go_on
 
 from .admit import Call
-from .attempt import Artefacts, Opened, Stream, render, speaking
+from .attempt import Artefacts, render, speaking
 from .failover import MAX_ATTEMPTS, Failover
 from .guard import Guard
+from .opened import Opened, Stream
 
 log = logging.getLogger(__name__)
 

@@ -8,61 +8,30 @@ import random
 from collections.abc import Callable, Mapping
 
 from switchover.clock import Clock
-from switchover.dialects.side import NEEDS_COUNT, NEEDS_VECTORS
+from switchover.domain.cut_off import CutOff
 from switchover.domain.exchange import AttemptRecord
-from switchover.domain.ports import Answer, Upstream
+from switchover.domain.ports import Upstream
 from switchover.domain.process import UpstreamSpec
-from switchover.errors import BadRequest, NoUpstream, OutOfTime, RateLimited, TooSlow, UpstreamError
+from switchover.errors import BadRequest, RateLimited, TooSlow, UpstreamError
 from switchover.planning import Attempt, Board, BreakerState, Pause, Plan, Queues, Timers
 
 from .admit import Call
-from .attempt import Artefacts, AskWith, Opened, ask, meets, open_answer, render, speaking
+from .attempt import Artefacts, AskWith, ask, meets, open_answer, render, speaking
 from .guard import OUT_OF_TIME, TICK_S, TOO_SLOW, Guard
 from .identity import FELL_BACK, Identity
+from .opened import Opened
+from .retries import LONGEST_JITTER_S, Retries
+from .spent import Spent, kind_of, out_of_time, why
 
-SIDE_NEEDS = frozenset([NEEDS_VECTORS, NEEDS_COUNT])
 MAX_ATTEMPTS = 3
 LAST_ATTEMPT_S = 600.0
-# SRE book, "Handling Overload": retries at most a tenth of the requests; Envoy: at least three at once.
-RETRY_SHARE = 0.1
-RETRIES_AT_ONCE = 3
 # The longest Retry-After that is waited for.
 LONGEST_WAIT_S = 60.0
-LEAST_JITTER_S = 0.05
 # The least Retry-After that a caller is told.
 LEAST_TOLD_S = 1.0
-LONGEST_JITTER_S = 0.15
 
 OnHeld = Callable[[str, str, str], None]
 Replan = Callable[[Call], Plan]
-
-
-class Spent(NoUpstream):
-    """Every attempt failed: ``errors`` in order, ``message`` names what was passed over too."""
-
-    def __init__(self, message: str, errors: list[UpstreamError]) -> None:
-        self.errors = errors
-        super().__init__(message, retry_after=max((e.retry_after or 0.0 for e in errors), default=0.0) or None)
-
-
-class NotPermitted(Spent):
-    """What is left may not see the process's data."""
-
-    code = "policy_no_permitted_upstream"
-
-
-class NoVectors(Spent):
-    """Nobody who may serve the process makes embeddings."""
-
-    http_status = 400
-    code = "embeddings_unsupported"
-
-
-class NoCount(Spent):
-    """Nobody who would answer counts tokens."""
-
-    http_status = 400
-    code = "count_tokens_unsupported"
 
 
 class Failover:
@@ -82,16 +51,14 @@ class Failover:
         identity: Identity,
         workers: int = 1,
     ) -> None:
-        self._upstream, self._clock, self._artefacts, self._rng = upstream, clock, artefacts, rng
+        self._upstream, self._clock, self._artefacts = upstream, clock, artefacts
         self._on_held, self._identity = on_held, identity
         self.queues = Queues(workers)
         self.board = Board()
         self.drills: dict[str, Board] = {}
         self.timers = Timers()
+        self.retries = Retries(clock, rng)
         self._probing: set[str] = set()
-        self._asked: dict[str, int] = {}
-        self._retried: dict[str, int] = {}
-        self._retrying: dict[str, int] = {}
 
     def board_for(self, attempt: Attempt, exchange: str) -> Board:
         """The board that this exchange's attempt counts on."""
@@ -116,7 +83,9 @@ class Failover:
                 paused[attempt.upstream.name] = pause
                 continue
             for again in (False, True):
-                if len(records) >= MAX_ATTEMPTS or (again and not await self._may_retry(attempt.upstream.name, errors)):
+                if len(records) >= MAX_ATTEMPTS:
+                    break
+                if again and (errors[-1].retry != "once" or not await self.retries.pause(attempt.upstream.name)):
                     break
                 last = place == final or len(records) == MAX_ATTEMPTS - 1
                 try:
@@ -139,7 +108,7 @@ class Failover:
             return opened
         tried = {one.upstream for one in records}
         asked = [self._busy(name, pause) for name, pause in paused.items() if name not in tried]
-        kind = Spent if asked else _kind(plan, call)
+        kind = Spent if asked else kind_of(plan, call)
         raise kind(why(plan, call, errors), [*errors, *asked])
 
     def _paused(self, attempt: Attempt, call: Call) -> Pause | None:
@@ -172,7 +141,7 @@ class Failover:
         left = call.deadline - self._clock.monotonic()
         if len(records) >= MAX_ATTEMPTS or wait > LONGEST_WAIT_S or wait + LONGEST_JITTER_S >= left:
             return None
-        if not await self._pause(name, wait):
+        if not await self.retries.pause(name, wait):
             return None
         attempt = next((one for one in replan(call).attempts if one.upstream.name == name), None)
         if attempt is None:
@@ -205,8 +174,7 @@ class Failover:
         if probe and spec.name in self._probing and not last:
             return None
         cut = meets(attempt.drill_cut, call.id) if attempt.drill_cut is not None else None
-        answer: Answer | None = None
-        self._asked[spec.name] = self._asked.get(spec.name, 0) + 1
+        self.retries.asked(spec.name)
         if probe:
             self._probing.add(spec.name)
         if call.trace is not None:
@@ -217,24 +185,13 @@ class Failover:
         else:
             guard.arm(left, OUT_OF_TIME)
         failure: UpstreamError | None = None
-        expired = queued = False
         opened: Opened | None = None
+        status: int | None = None
+        expired = False
         try:
-            if spec.kind == "local":
-                self.queues.enter(spec, call.process.criticality)
-                queued = True
-            if ask_with is None:
-                upstream = speaking(self._upstream(spec), call, attempt)
-                body, dropped = render(call, attempt, upstream.dialect, self._artefacts)
-            else:
-                upstream, body, dropped = ask_with(self._upstream(spec))
-            answer = await ask(call, upstream, body, cut, len(records) + 1)
-            rest = ask_with is not None
-            made = await open_answer(call, attempt, upstream, answer, dropped, body, may_be_empty=rest)
-            self._identity.check(call, spec, made)
-            opened = made
+            opened, status = await self._ask(call, attempt, cut, len(records) + 1, ask_with)
         except UpstreamError as error:
-            failure = error
+            failure, status = error, error.seen_status
         except asyncio.CancelledError:
             expired = guard.take(OUT_OF_TIME)
             if not expired and not guard.take(TOO_SLOW):
@@ -244,18 +201,13 @@ class Failover:
             guard.disarm()
             if probe:
                 self._probing.discard(spec.name)
-            if answer is not None and opened is None:
-                answer.close()
-            # What a stream still has to send keeps its place: whoever ends it gives that back.
-            if queued and (opened is None or opened.stream is None):
-                self.queues.leave(spec)
         now = clock.monotonic()
         records.append(
             AttemptRecord(
                 upstream=spec.name,
                 model=spec.model,
                 fault=failure.fault if failure else opened.fault if opened else None,
-                status=failure.seen_status if failure else answer.status if answer else None,
+                status=status,
                 elapsed_ms=(now - begun) * 1000,
                 prompt_version=attempt.prompt_version.id if attempt.prompt_version else None,
                 cut_off=cut.id if cut else None,
@@ -277,6 +229,32 @@ class Failover:
             board.answered(spec, now)
         return opened
 
+    async def _ask(
+        self, call: Call, attempt: Attempt, cut: CutOff | None, number: int, ask_with: AskWith | None
+    ) -> tuple[Opened, int]:
+        """The answer up to its commit point, and its status. What is none is closed and raised."""
+        spec, answer, opened = attempt.upstream, None, None
+        if spec.kind == "local":
+            self.queues.enter(spec, call.process.criticality)
+        try:
+            if ask_with is None:
+                upstream = speaking(self._upstream(spec), call, attempt)
+                body, dropped = render(call, attempt, upstream.dialect, self._artefacts)
+            else:
+                upstream, body, dropped = ask_with(self._upstream(spec))
+            answer = await ask(call, upstream, body, cut, number)
+            rest = ask_with is not None
+            made = await open_answer(call, attempt, upstream, answer, dropped, body, may_be_empty=rest)
+            self._identity.check(call, spec, made)
+            opened = made
+        finally:
+            if answer is not None and opened is None:
+                answer.close()
+            # What a stream still has to send keeps its place: whoever ends it gives that back.
+            if spec.kind == "local" and (opened is None or opened.stream is None):
+                self.queues.leave(spec)
+        return opened, answer.status
+
     def failed(self, attempt: Attempt, exchange: str, error: UpstreamError) -> None:
         """Counts a failure, and reports what is held or doubted from now on, unless it was drilled."""
         if error.fault == FELL_BACK:
@@ -288,24 +266,6 @@ class Failover:
             self._on_held(held[0], attempt.upstream.name, error.fault)
         if board is self.board:
             self._identity.alarm(attempt.upstream, error)
-
-    async def _may_retry(self, name: str, errors: list[UpstreamError]) -> bool:
-        if not errors or errors[-1].retry != "once":
-            return False
-        return await self._pause(name, 0.0)
-
-    async def _pause(self, name: str, wait: float) -> bool:
-        """Waits so long and a little more before asking an upstream again; False at once without budget for it."""
-        retried, retrying = self._retried.get(name, 0), self._retrying.get(name, 0)
-        if retrying >= RETRIES_AT_ONCE and retried >= RETRY_SHARE * self._asked.get(name, 0):
-            return False
-        self._retried[name] = retried + 1
-        self._retrying[name] = retrying + 1
-        try:
-            await self._clock.sleep(wait + LEAST_JITTER_S + (LONGEST_JITTER_S - LEAST_JITTER_S) * self._rng.random())
-        finally:
-            self._retrying[name] -= 1
-        return True
 
     def _limit(self, call: Call, spec: UpstreamSpec) -> float:
         """How long an attempt may take until its first content while another is left."""
@@ -319,61 +279,6 @@ class Failover:
             self.timers.paused(opened.attempt.upstream, len(call.body), silence)
 
 
-def first_choice(call: Call) -> str:
-    """The upstream that serves such calls while nothing is lost."""
-    process = call.process
-    return process.embeddings[0] if process.embeddings and NEEDS_VECTORS in call.peek.needs else process.baseline
-
-
-def _kind(plan: Plan, call: Call) -> type[Spent]:
-    """What it is that nothing is left."""
-    if not plan.attempts and any(one.unable for one in plan.skipped):
-        return NoVectors if NEEDS_VECTORS in call.peek.needs else NoCount
-    if not plan.attempts and any(one.by_policy for one in plan.skipped):
-        return NotPermitted
-    return Spent
-
-
-def why(plan: Plan, call: Call, errors: list[UpstreamError]) -> str:
-    """One plain sentence: what was tried, and why nothing else could be; for what nobody does, what to do about it."""
-    kind = _kind(plan, call)
-    said = _why(plan, call, errors)
-    if kind is NoVectors:
-        return f"{said} Name an upstream with an embedding model under processes.{call.process.name}.embeddings."
-    if kind is NoCount:
-        return f"{said} Leave the count out, or estimate it; an upstream of kind anthropic or local would count."
-    return said
-
-
-def _why(plan: Plan, call: Call, errors: list[UpstreamError]) -> str:
-    baseline = first_choice(call)
-    tried = [str(error) for error in errors]
-    passed = [f"{one.upstream}: {one.reason}" for one in plan.skipped if one.upstream != baseline]
-    lost = [f"baseline {baseline}: {one.reason}" for one in plan.skipped if one.upstream == baseline]
-    if passed:
-        side = not SIDE_NEEDS.isdisjoint(call.peek.needs)
-        other = "upstream with the same model" if side else "replacement with a proof in date"
-        rest = f"no {'other ' if tried else ''}{other} may serve ({'; '.join(passed)})"
-    elif len(plan.attempts) <= 1 and not call.process.fallbacks:
-        rest = "no replacement is configured"
-    else:
-        rest = "no attempt is left"
-    return f"{call.process.name}: {'; '.join([*tried, *lost, rest])}."
-
-
 def is_whole(call: Call) -> bool:
     """True when nothing is sent on before the answer is complete."""
     return not call.peek.stream or call.peek.holds or call.process.midstream == "hold"
-
-
-def out_of_time(call: Call) -> OutOfTime:
-    """What a caller is told whose deadline has passed."""
-    return OutOfTime(
-        f"{call.process.name}: no answer began within the {call.patience:g} s this caller waits; "
-        "wait longer, or ask for a shorter answer or a stream"
-    )
-
-
-def all_busy(errors: list[UpstreamError]) -> bool:
-    """True when every attempt was merely asked to slow down."""
-    return bool(errors) and all(isinstance(error, RateLimited) for error in errors)

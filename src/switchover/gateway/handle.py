@@ -10,8 +10,7 @@ from functools import partial
 
 from switchover.clock import Clock
 from switchover.dialects.side import NEED
-from switchover.domain.exchange import AttemptRecord, Exchange, Outcome
-from switchover.domain.model_name import LONGEST
+from switchover.domain.exchange import AttemptRecord, Outcome
 from switchover.domain.ports import Upstream
 from switchover.domain.process import Midstream, UpstreamSpec
 from switchover.errors import RunawayOutput, SlowDrip, Stalled, SwitchoverError, UpstreamError
@@ -19,26 +18,27 @@ from switchover.planning import ANSWERS, Plan
 
 from .admit import LOOPBACK, MAX_BODY_BYTES, AnyDialect, Call, Door, Head, check_route, new_id, read_head, routes_of
 from .amount import is_over
-from .attempt import Artefacts, Opened
-from .caller import Caller, line
+from .attempt import Artefacts
+from .caller import Caller
 from .continuing import GoingOn, Rest
 from .export import Tracer
-from .failover import Failover, OnHeld, first_choice
+from .failover import Failover, OnHeld
 from .guard import Guard, Watch
 from .identity import FELL_BACK, Identity, OnSuspended
 from .metrics import Gaps, Metrics
 from .neighbours import Neighbours
+from .opened import Opened
 from .plans import Plans
 from .pulse import Pulse
-from .record import INTENT_WAIT_S, Recorder, begin
+from .record import INTENT_WAIT_S, Recorder, begin, exchange_of
 from .refuse import refusal
 from .relay import JSON, Sent, Watched, send_error, send_stream, send_whole
 from .snapshot import SnapshotSource
+from .spent import first_choice
 from .tell import Teller
+from .told import Told
 
 log = logging.getLogger(__name__)
-
-MOST_SAID = 1000
 
 
 def _nobody(*_said: str) -> None:
@@ -85,8 +85,7 @@ class Gateway:
         self.metrics = Metrics()
         self.neighbours = neighbours or Neighbours("worker-0", None, clock)
         self.teller, self.tracer = teller, tracer
-        # Nearly all answers carry one of a few sets of headers beside their id.
-        self._said: dict[tuple[str, str, str, str, tuple[str, ...], str | None], bytes] = {}
+        self.told = Told()
         self.plans = Plans(upstream_factory, clock)
         rng = rng or random.Random()  # noqa: S311  # jitter, not a secret
 
@@ -156,7 +155,7 @@ class Gateway:
                 await self.spool.wait_written(number, INTENT_WAIT_S)
             opened = await self._failover(call).walk(call, plan, guard, attempts, self._plan)
             first = self.clock.monotonic() - call.begun
-            lines = self._headers(call, attempts, opened)
+            lines = self.told.lines(call, attempts, opened)
             if opened.stream is None:
                 send_whole(caller, sent, opened.ready, lines + JSON)
                 sent.outcome = Outcome.COMPLETE
@@ -175,7 +174,7 @@ class Gateway:
             code, sent.status, sent.outcome = refused.code, refused.status, Outcome.FAILED
             if refused.status < 429 and refused.status != 408:
                 sent.outcome = Outcome.REJECTED
-            send_error(caller, sent, call.dialect, refused, call.id, self._headers(call, attempts, None))
+            send_error(caller, sent, call.dialect, refused, call.id, self.told.lines(call, attempts, None))
         except asyncio.CancelledError:
             if guard.fired is None:
                 raise
@@ -186,7 +185,7 @@ class Gateway:
             if not sent.begun:
                 sent.status = 500
                 refused = refusal(SwitchoverError())
-                send_error(caller, sent, call.dialect, refused, call.id, self._headers(call, attempts, None))
+                send_error(caller, sent, call.dialect, refused, call.id, self.told.lines(call, attempts, None))
             else:
                 caller.cut()
         finally:
@@ -268,27 +267,10 @@ class Gateway:
         if sent.outcome is Outcome.COMPLETE and attempts and attempts[-1].fault is None and is_over(call, usage):
             attempts[-1].fault = RunawayOutput.fault
         upstream, elapsed = opened.attempt.upstream.name if opened else None, self.clock.monotonic() - call.begun
-        exchange = Exchange(
-            id=call.id,
-            process=call.process.name,
-            route=call.peek.model,
-            dialect=call.dialect.name,
-            stream=call.peek.stream,
-            started_at=call.started_at,
-            outcome=sent.outcome,
-            status=sent.status,
-            request=call.body,
-            answer=sent.parts[0] if len(sent.parts) == 1 else b"".join(sent.parts),
-            upstream=upstream,
-            model=model,
-            attempts=tuple(attempts),
-            usage=usage,
-            first_content_ms=None if first is None else first * 1000,
-            elapsed_ms=elapsed * 1000,
-            error_code=code,
-            dropped=opened.dropped if opened else (),
-            metadata=call.peek.metadata,
-        )
+        exchange = exchange_of(
+            call, sent, attempts, upstream, opened.dropped if opened else (), model=model, usage=usage, first=first,
+            elapsed=elapsed, code=code,
+        )  # fmt: skip
         self.spool.append(exchange)
         if self.teller is not None:
             self.teller.ended(exchange, routes_of(call.process))
@@ -333,36 +315,13 @@ class Gateway:
             usage=last.usage,
         )
 
-    def _headers(self, call: Call, attempts: list[AttemptRecord], opened: Opened | None) -> bytes:
-        """What happened, for whoever looks: ``-attempts`` lists upstream:fault, the last one "ok" if it answered."""
-        by, dropped = (opened.attempt.upstream.name, opened.dropped) if opened is not None else ("", ())
-        named = (opened.model or "")[:LONGEST] if opened is not None and opened.fault is not None else None
-        if len(attempts) == 1 and attempts[0].fault is None:
-            tried = f"{by}:ok"
-        else:
-            tried = ", ".join([f"{one.upstream}:{one.fault or 'ok'}" for one in attempts])
-        key = (call.peek.model, tried, by, first_choice(call), dropped, named)
-        lines = self._said.get(key)
-        if lines is None:
-            switched = bool(by) and (len(attempts) > 1 or by != key[3])
-            lines = line("x-switchover-route", call.peek.model) + line("x-switchover-attempts", tried)
-            lines += line("x-switchover-switched", "true" if switched else "false")
-            lines += line("x-switchover-upstream", by) if by else b""
-            lines += line("x-switchover-dropped", ", ".join(dropped)) if dropped else b""
-            if opened is not None and named is not None:
-                lines += line("x-switchover-unproven", opened.fault or "") + line("x-switchover-model", named)
-            if len(self._said) >= MOST_SAID:
-                self._said.clear()
-            self._said[key] = lines
-        return b"x-switchover-exchange: %b\r\n%b" % (call.id.encode(), lines)
-
     def _refuse(
         self, caller: Caller, dialect: AnyDialect, call: Call | None, error: SwitchoverError, begun: float
     ) -> None:
         """Answers a caller's own mistake; recorded when it is known whose process it concerns."""
         refused = refusal(error)
         sent = Sent(refused.status, Outcome.REJECTED)
-        lines = self._headers(call, [], None) if call is not None else b""
+        lines = self.told.lines(call, [], None) if call is not None else b""
         send_error(caller, sent, dialect, refused, call.id if call else None, lines)
         if call is None:
             self.metrics.refused(dialect.name)

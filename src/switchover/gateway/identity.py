@@ -12,8 +12,8 @@ from switchover.domain.register import Snapshot
 from switchover.errors import Crossed, ModelSwapped, UpstreamError
 
 from .admit import Call
-from .attempt import Opened
 from .metrics import Metrics
+from .opened import Opened
 
 log = logging.getLogger(__name__)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from switchover.domain.exchange import Exchange, Intent
+from switchover.domain.exchange import AttemptRecord, Exchange, Intent, Usage
 
 from .admit import Call
+from .relay import Sent
 
 # specs/recording.md: past this the route's gap rule applies, which so far is to serve.
 INTENT_WAIT_S = 0.020
@@ -49,3 +51,40 @@ def begin(spool: Recorder, call: Call) -> int:
         started_at=call.started_at,
     )
     return spool.append(intent)
+
+
+def exchange_of(
+    call: Call,
+    sent: Sent,
+    attempts: Sequence[AttemptRecord],
+    upstream: str | None,
+    dropped: tuple[str, ...],
+    *,
+    model: str | None,
+    usage: Usage | None,
+    first: float | None,
+    elapsed: float,
+    code: str | None,
+) -> Exchange:
+    """The exchange as it ended; ``first`` content and ``elapsed`` in seconds, ``code`` that of the caller's error."""
+    return Exchange(
+        id=call.id,
+        process=call.process.name,
+        route=call.peek.model,
+        dialect=call.dialect.name,
+        stream=call.peek.stream,
+        started_at=call.started_at,
+        outcome=sent.outcome,
+        status=sent.status,
+        request=call.body,
+        answer=sent.parts[0] if len(sent.parts) == 1 else b"".join(sent.parts),
+        upstream=upstream,
+        model=model,
+        attempts=tuple(attempts),
+        usage=usage,
+        first_content_ms=None if first is None else first * 1000,
+        elapsed_ms=elapsed * 1000,
+        error_code=code,
+        dropped=dropped,
+        metadata=call.peek.metadata,
+    )

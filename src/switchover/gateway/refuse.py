@@ -18,7 +18,7 @@ from switchover.errors import (
     UpstreamError,
 )
 
-from .failover import Spent, all_busy
+from .spent import Spent, all_busy
 
 RETRY_AFTER_CAP_S = 60.0
 REJECTED = {"body-too-large": (413, "request_too_large"), "context-too-long": (400, "context_length_exceeded")}

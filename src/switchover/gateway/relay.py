@@ -12,10 +12,10 @@ from switchover.errors import Cut, RunawayOutput, Stalled, UpstreamError
 
 from .admit import AnyDialect, Call
 from .amount import Amount
-from .attempt import Opened, Stream
 from .caller import Caller, line
 from .guard import CALLER_SLOW, STALLED, Guard
 from .metrics import Gaps
+from .opened import Opened, Stream
 from .pace import Pace
 from .refuse import Refusal
 

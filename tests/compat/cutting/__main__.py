@@ -12,7 +12,7 @@ from play import CLEAN, PATHS, RESET, SILENT, TOOLS, Rig
 
 from switchover.domain.candidate import Continuation
 from switchover.domain.process import Midstream
-from switchover.gateway import failover
+from switchover.gateway import retries
 
 RECORDINGS = Path(__file__).parents[2] / "recordings"
 FILES = {"chat": "openai", "messages": "anthropic", "responses": "openai_responses"}
@@ -149,7 +149,7 @@ async def cut_all(caller):
 
 if __name__ == "__main__":
     # One try for each cut: a second one would meet the same.
-    failover.RETRIES_AT_ONCE = failover.RETRY_SHARE = 0
+    retries.AT_ONCE = retries.SHARE = 0
     gc.freeze()
     gc.set_threshold(100_000)
     print(uvloop.run(cut_all(sys.argv[1])), "cuts judged")

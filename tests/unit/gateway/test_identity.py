@@ -13,9 +13,9 @@ from switchover.domain.process import Criticality, DataClass, Process, UpstreamS
 from switchover.domain.register import Snapshot, Suspension
 from switchover.errors import Crossed, ModelSwapped
 from switchover.gateway.admit import Call
-from switchover.gateway.attempt import Opened
 from switchover.gateway.identity import REMEMBERED, TRUSTED, AnswerIds, Identity
 from switchover.gateway.metrics import Metrics
+from switchover.gateway.opened import Opened
 
 CHANCE = random.Random(7)
 

@@ -13,7 +13,7 @@ import pytest
 from switchover.domain.cut_off import CutOff, Target, TargetKind
 from switchover.domain.exchange import Outcome
 from switchover.domain.process import Criticality, DataClass, Process
-from switchover.gateway import failover
+from switchover.gateway import retries
 from switchover.planning import BreakerState, timers
 from switchover.planning.timers import Law
 from switchover.testing.scripted import ScriptedServer, reply, stream
@@ -174,7 +174,7 @@ def test_retry_after_is_waited_for_once():
 
 
 def test_a_wait_counts_among_the_retries(monkeypatch):
-    monkeypatch.setattr(failover, "RETRIES_AT_ONCE", 0)
+    monkeypatch.setattr(retries, "AT_ONCE", 0)
     with ScriptedServer(busy(0)) as vendor:
         served, token = serve(vendor)
         with served:
@@ -198,9 +198,9 @@ def test_a_caller_who_leaves_during_the_wait_ends_it():
             connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=10)
             text = json.dumps({"model": "p", "messages": [{"role": "user", "content": "?"}]})
             connection.request("POST", PATHS["openai"], text, {"authorization": f"Bearer {token}"})
-            until(lambda: served.gateway.failover._retrying.get("vendor") == 1)
+            until(lambda: served.gateway.failover.retries._retrying.get("vendor") == 1)
             connection.close()
-            until(lambda: served.gateway.failover._retrying.get("vendor") == 0)
+            until(lambda: served.gateway.failover.retries._retrying.get("vendor") == 0)
             until(lambda: served.spool.exchanges)
             time.sleep(1.3)
         assert len(vendor.seen) == 1
@@ -217,7 +217,7 @@ def test_an_upstream_cut_off_during_the_wait_is_not_asked():
             got = []
             asking = threading.Thread(target=lambda: got.append(ask(served, token)))
             asking.start()
-            until(lambda: served.gateway.failover._retrying.get("vendor") == 1)
+            until(lambda: served.gateway.failover.retries._retrying.get("vendor") == 1)
             served.source.current = replace(served.source.current, cut_offs=(cut,))
             asking.join(5)
         assert len(vendor.seen) == 1
