@@ -377,7 +377,7 @@ def test_an_upstream_that_a_worker_doubts_is_suspended_in_every_workers_snapshot
     doubt = {"vendor": Suspension(at=7.0, why="answered as 'b'")}
     assert suspensions(kept.keeper.store) == snapshot(settings).suspended == doubt
     assert baseline_lost(kept.keeper.store) == {}, "it still answers"
-    assert ("proofs suspended", {"upstream": "vendor", "why": "answered as 'b'"}) in kept.logged
+    assert ("proofs suspended", {"level": "warning", "upstream": "vendor", "why": "answered as 'b'"}) in kept.logged
     forget_held(second)
     kept.keeper.round()
     assert snapshot(settings).suspended == doubt, "a worker's restart takes nothing back"
