@@ -86,7 +86,6 @@ class Stage:
         self.asked += 1
         said = [{"role": "user", "content": more.pop("text")}] if "text" in more else SAY
         fields = {"model": "p", "messages": said, "stream": streamed}
-        fields = {"model": "p", "messages": SAY, "stream": streamed}
         if "limit" in more or self.wire.name == "messages":
             fields["max_tokens"] = more.pop("limit", 50)
         if more.pop("tools", None):
