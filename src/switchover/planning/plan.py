@@ -16,7 +16,7 @@ from .pauses import Pause
 DAY_S = 86_400.0
 # The need of a request that rests on what its provider keeps: only the baseline can be expected to have that.
 STATE = "state"
-TEMPLATE_CHANGED = "its chat template has changed since its proof"
+TEMPLATE_CHANGED = "its chat template"
 # What our own kinds of engine can't do, whatever a proof says.
 CANNOT = {
     "student": frozenset(["tools", "json_schema", "vision", "files", "n", "logprobs"]),
@@ -264,7 +264,10 @@ def _unproven(snapshot: Snapshot, process: Process, spec: UpstreamSpec, now: flo
 
 def other_template(before: str, now: str) -> str:
     """Why a proof that was made with another chat template does not serve."""
-    return f"{TEMPLATE_CHANGED} (was {before}, is {now}); put the old one back, or rehearse it again"
+    if now == "unknown":
+        return f"{TEMPLATE_CHANGED} can't be told now (was {before}); see that its server or its weights can be had"
+    mend = "put the old one back, or rehearse it again"
+    return f"{TEMPLATE_CHANGED} has changed since its proof (was {before}, is {now}); {mend}"
 
 
 def until(snapshot: Snapshot, process: Process, now: float) -> float:
