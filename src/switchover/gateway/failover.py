@@ -180,10 +180,7 @@ class Failover:
         if call.trace is not None:
             call.trace.began(spec, begun)
         longest = LAST_ATTEMPT_S if last else self._limit(call, spec)
-        if longest <= left:
-            guard.arm(longest, TOO_SLOW)
-        else:
-            guard.arm(left, OUT_OF_TIME)
+        guard.arm(*((longest, TOO_SLOW) if longest <= left else (left, OUT_OF_TIME)))
         failure: UpstreamError | None = None
         opened: Opened | None = None
         status: int | None = None
@@ -202,17 +199,8 @@ class Failover:
             if probe:
                 self._probing.discard(spec.name)
         now = clock.monotonic()
-        records.append(
-            AttemptRecord(
-                upstream=spec.name,
-                model=spec.model,
-                fault=failure.fault if failure else opened.fault if opened else None,
-                status=status,
-                elapsed_ms=(now - begun) * 1000,
-                prompt_version=attempt.prompt_version.id if attempt.prompt_version else None,
-                cut_off=cut.id if cut else None,
-            )
-        )
+        fault = failure.fault if failure else opened.fault if opened else None
+        records.append(_record(attempt, cut, fault, status, now - begun))
         # What the caller's haste ended says something about the upstream only where its own time was up too.
         fair = not expired or now - begun >= self._limit(call, spec)
         if cut is None and fair and (failure is None or isinstance(failure, TooSlow)):
@@ -277,6 +265,20 @@ class Failover:
         """Learns the longest silence of a stream, unless it was drilled."""
         if silence is not None and meets(opened.attempt.drill_cut, call.id) is None:
             self.timers.paused(opened.attempt.upstream, len(call.body), silence)
+
+
+def _record(
+    attempt: Attempt, cut: CutOff | None, fault: str | None, status: int | None, elapsed: float
+) -> AttemptRecord:
+    return AttemptRecord(
+        upstream=attempt.upstream.name,
+        model=attempt.upstream.model,
+        fault=fault,
+        status=status,
+        elapsed_ms=elapsed * 1000,
+        prompt_version=attempt.prompt_version.id if attempt.prompt_version else None,
+        cut_off=cut.id if cut else None,
+    )
 
 
 def is_whole(call: Call) -> bool:
