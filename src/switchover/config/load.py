@@ -15,6 +15,7 @@ import yaml
 from pydantic import ValidationError
 
 from switchover.domain.process import (
+    Bodies,
     Criticality,
     DataClass,
     Listen,
@@ -23,6 +24,7 @@ from switchover.domain.process import (
     Price,
     Process,
     Provider,
+    Recording,
     RehearsalTerms,
     Settings,
     SlicePredicate,
@@ -257,6 +259,11 @@ def _process(document: Document, name: str, section: ProcessSection, upstreams: 
         first_content_timeout=section.first_content_timeout,
         exact=section.exact,
         provider_fallback=section.provider_fallback,
+        recording=Recording(
+            bodies=Bodies(section.recording.bodies),
+            required=section.recording.required,
+            subject=section.recording.subject,
+        ),
         rehearse=_terms(document, (*at, "rehearse"), section.rehearse) if section.rehearse else None,
     )
 

@@ -20,10 +20,12 @@ URL = r"^https?://[^\s?#]+$"
 PUBLISHED = r"^[a-z0-9._-]+/.+$"
 AMOUNT = r"^\d+(\.\d+)?$"
 FILE = r"^file:.+$"
+SUBJECT = r"^(user|metadata\.[A-Za-z0-9_-]{1,64})$"
 NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 HEADER = r"^[a-z0-9-]+$"
 
 PATTERN_MEANS = {
+    SUBJECT: "user, or metadata.NAME such as metadata.customer",
     COUNTRY: "a country of two capital letters, such as NL",
     URL: "an address such as https://host/v1, without a query",
     PUBLISHED: "provider/model, such as openai/gpt-4.1",
@@ -224,6 +226,31 @@ class RehearseSection(Section):
     )
 
 
+class RecordingSection(Section):
+    """What is kept of a process's exchanges. A word alone, such as `recording: redacted`, is short for `bodies`."""
+
+    bodies: Literal["full", "redacted", "metadata", "none"] = Field(
+        default="full",
+        description="How much of request and answer is kept: `redacted` without personal data, `metadata` without "
+        "either, `none` nothing of the exchange at all.",
+    )
+    required: bool = Field(
+        default=False, description="End an answer only once it is recorded; `recording: required` is short for it."
+    )
+    subject: str | None = Field(
+        default=None,
+        pattern=SUBJECT,
+        description="Where a request names whom it is about: `user`, or `metadata.NAME`. Kept as a keyed hash, so that "
+        "all about one person can be erased.",
+    )
+
+
+def _recording(section: Any) -> Any:
+    if section == "required":
+        return {"required": True}
+    return {"bodies": section} if isinstance(section, str) else section
+
+
 class ProcessSection(Section):
     """A business activity that relies on AI answers."""
 
@@ -257,6 +284,9 @@ class ProcessSection(Section):
     )
     provider_fallback: bool = Field(
         default=False, description="Let callers ask a provider to answer with another model of its own."
+    )
+    recording: Annotated[RecordingSection, BeforeValidator(_recording)] = Field(
+        default_factory=RecordingSection, description="What is kept of its exchanges."
     )
     rehearse: RehearseSection | None = Field(default=None, description="How candidates are judged.")
 
@@ -293,5 +323,6 @@ SECTIONS: tuple[type[Section], ...] = (
     UpstreamSection,
     PriceSection,
     ProcessSection,
+    RecordingSection,
     RehearseSection,
 )

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from .process import Bodies, DataClass
+
 # Side requests: no model answers them in words, so they are recorded and never replayed.
 EMBEDDINGS = "openai_embeddings"
 TOKEN_COUNT = "anthropic_count_tokens"  # noqa: S105  # a dialect, not a password
@@ -79,7 +81,9 @@ class Exchange:
     """One recorded request and answer.
 
     ``request`` is the caller's body and ``answer`` the bytes sent back (for a stream: the raw event stream), both in
-    the caller's ``dialect``. ``upstream`` is the one that answered, None when none did.
+    the caller's ``dialect``. ``upstream`` is the one that answered, None when none did. ``bodies`` says how much of
+    both is kept, ``subject`` whom they are about (a keyed hash, hex), ``data`` the class they were found to be in where
+    that is above the process's own.
     """
 
     id: str
@@ -101,6 +105,9 @@ class Exchange:
     error_code: str | None = None
     dropped: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
+    bodies: Bodies = Bodies.FULL
+    subject: str | None = None
+    data: DataClass | None = None
 
     @property
     def by_other(self) -> str | None:

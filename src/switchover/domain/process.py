@@ -38,6 +38,28 @@ class Midstream(StrEnum):
     CONTINUE = "continue"
 
 
+class Bodies(StrEnum):
+    """How much of what was asked and answered is kept, most first."""
+
+    FULL = "full"
+    REDACTED = "redacted"
+    METADATA = "metadata"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """What is kept of a process's exchanges.
+
+    ``required``: an answer ends only once it is recorded. ``subject`` says where a request names whom it is about:
+    "user", or "metadata.NAME".
+    """
+
+    bodies: Bodies = Bodies.FULL
+    required: bool = False
+    subject: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """The organisation behind upstreams.
@@ -172,6 +194,7 @@ class Process:
     first_content_timeout: float = 30.0
     exact: bool = False
     provider_fallback: bool = False
+    recording: Recording = field(default_factory=Recording)
     rehearse: RehearsalTerms | None = None
 
     @property

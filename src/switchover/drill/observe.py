@@ -34,7 +34,7 @@ class Observer:
     def read(self, now: float, *, whole: bool = False) -> None:
         """Looks again; ``whole`` from the beginning."""
         since = self._cut_off.placed_at if whole else max(self._cut_off.placed_at, now - LATEST_S)
-        for exchange in each_exchange(self._store, process=self._order.process.name, since=since):
+        for exchange in each_exchange(self._store, process=self._order.process.name, since=since, bodies=False):
             if counts(exchange):
                 self._seen[exchange.id] = see(exchange, self._order.lost, self._cut_off)
 
@@ -81,5 +81,5 @@ def see(exchange: Exchange, lost: frozenset[str], cut_off: CutOff | None) -> See
 
 def between(store: Store, order: DrillOrder, since: float, until: float) -> Sequence[Seen]:
     """Exchanges of ``[since, until)`` that say something of the upstreams, without a cut-off."""
-    found: Iterable[Exchange] = each_exchange(store, process=order.process.name, since=since, until=until)
+    found: Iterable[Exchange] = each_exchange(store, process=order.process.name, since=since, until=until, bodies=False)
     return [see(exchange, order.lost, None) for exchange in found if counts(exchange)]

@@ -77,7 +77,7 @@ def _with_engines(snapshot: Snapshot) -> Snapshot:
 
 def _tally(store: Store, process: Process, settings: Settings, since: float | None) -> Tally:
     tally = Tally(process, settings)
-    tally.take(each_exchange(store, process=process.name, since=since))
+    tally.take(each_exchange(store, process=process.name, since=since, bodies=False))
     return tally
 
 

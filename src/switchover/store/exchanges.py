@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Row, Select, func, select
 
 from switchover.domain.exchange import SIDE_DIALECTS, AttemptRecord, Exchange, Outcome, Usage
+from switchover.domain.process import Bodies, DataClass
 from switchover.errors import NotFound
 
 from . import schema
@@ -21,13 +22,17 @@ _attempts = msgspec.json.Decoder(tuple[AttemptRecord, ...])
 _usage = msgspec.json.Decoder(Usage)
 _words = msgspec.json.Decoder(tuple[str, ...])
 _metadata = msgspec.json.Decoder(dict[str, str])
+_body = msgspec.msgpack.Decoder(tuple[bytes, bytes])
+
+BARE = select(TABLE)
+WHOLE = BARE.add_columns(schema.body.c.content).join(schema.body, schema.body.c.exchange == TABLE.c.id, isouter=True)
 
 
 def get_exchange(store: Store, name: str) -> Exchange | None:
     """The exchange with this id, or the one whose id begins so. Raises NotFound when several do."""
     with store.read() as connection:
-        beginning = select(TABLE).where(TABLE.c.id.startswith(name, autoescape=True)).order_by(TABLE.c.id).limit(2)
-        rows = connection.execute(select(TABLE).where(TABLE.c.id == name)).all() or connection.execute(beginning).all()
+        beginning = WHOLE.where(TABLE.c.id.startswith(name, autoescape=True)).order_by(TABLE.c.id).limit(2)
+        rows = connection.execute(WHOLE.where(TABLE.c.id == name)).all() or connection.execute(beginning).all()
     if len(rows) > 1 or not name:
         raise NotFound(f"several exchanges begin with {name!r}", mend="give more of the id")
     return _exchange(rows[0]) if rows else None
@@ -42,10 +47,11 @@ def list_exchanges(
     outcome: Outcome | str | None = None,
     limit: int = 50,
     newest_first: bool = True,
+    bodies: bool = True,
 ) -> list[Exchange]:
-    """Exchanges that began in ``[since, until)``, at most ``limit``."""
+    """Exchanges that began in ``[since, until)``, at most ``limit``; without ``bodies`` both bodies are empty."""
     ways = (TABLE.c.started_at, TABLE.c.id)
-    wanted = _where(select(TABLE), process, since, until, outcome)
+    wanted = _where(WHOLE if bodies else BARE, process, since, until, outcome)
     wanted = wanted.order_by(*(way.desc() if newest_first else way.asc() for way in ways)).limit(limit)
     with store.read() as connection:
         return [_exchange(row) for row in connection.execute(wanted)]
@@ -87,12 +93,13 @@ def each_exchange(
     until: float | None = None,
     outcome: Outcome | str | None = None,
     side: bool = True,
+    bodies: bool = True,
 ) -> Iterator[Exchange]:
     """Every exchange that meets the conditions, oldest first, read page by page so that the record need not fit.
 
-    ``side``: with embeddings and counts of tokens.
+    ``side``: with embeddings and counts of tokens. Without ``bodies`` request and answer are empty.
     """
-    wanted = _where(select(TABLE), process, since, until, outcome)
+    wanted = _where(WHOLE if bodies else BARE, process, since, until, outcome)
     if not side:
         wanted = wanted.where(TABLE.c.dialect.not_in(SIDE_DIALECTS))
     wanted = wanted.order_by(TABLE.c.started_at, TABLE.c.id).limit(PAGE)
@@ -130,13 +137,19 @@ def _where(
 
 def _exchange(row: Row[Any]) -> Exchange:
     found = dict(row._mapping)
+    content = found.pop("content", None)
+    request, answer = _body.decode(content) if content else (b"", b"")
     return Exchange(
         **found
         | {
+            "request": request,
+            "answer": answer,
             "outcome": Outcome(row.outcome),
             "attempts": _attempts.decode(row.attempts),
             "usage": _usage.decode(row.usage) if row.usage else None,
             "dropped": _words.decode(row.dropped),
             "metadata": _metadata.decode(found["metadata"]),
+            "bodies": Bodies(row.bodies),
+            "data": DataClass(row.data) if row.data else None,
         }
     )

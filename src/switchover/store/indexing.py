@@ -17,6 +17,7 @@ from .spool_frames import Gap, Position, Rot
 TABLE = schema.exchange
 
 _to_json = msgspec.json.Encoder()
+_to_msgpack = msgspec.msgpack.Encoder()
 
 
 def save_exchanges(store: Store, batch: Sequence[Exchange]) -> int:
@@ -88,14 +89,16 @@ def list_gaps(store: Store, worker: str | None = None) -> list[tuple[str, float,
 
 
 def _save_exchanges(connection: Connection, batch: Sequence[Exchange]) -> int:
-    rows = {exchange.id: _row(exchange) for exchange in batch}
-    if not rows:
+    ends = {exchange.id: exchange for exchange in batch}
+    if not ends:
         return 0
-    names = list(rows)
+    names = list(ends)
     ended = (TABLE.c.id.in_(names)) & (TABLE.c.outcome != Outcome.UNFINISHED.value)
     known = set(connection.scalars(select(TABLE.c.id).where(ended)))
-    fresh = [row for name, row in rows.items() if name not in known]
-    upsert(connection, TABLE, fresh, only_where=TABLE.c.outcome == Outcome.UNFINISHED.value)
+    fresh = [exchange for name, exchange in ends.items() if name not in known]
+    rows = [_row(exchange) for exchange in fresh]
+    upsert(connection, TABLE, rows, only_where=TABLE.c.outcome == Outcome.UNFINISHED.value)
+    upsert(connection, schema.body, [_body(exchange) for exchange in fresh if exchange.request or exchange.answer])
     connection.execute(delete(schema.open_intent).where(schema.open_intent.c.id.in_(names)))
     return len(fresh)
 
@@ -175,8 +178,6 @@ def _row(exchange: Exchange) -> dict[str, object]:
         "started_at": exchange.started_at,
         "outcome": exchange.outcome.value,
         "status": exchange.status,
-        "request": exchange.request,
-        "answer": exchange.answer,
         "upstream": exchange.upstream,
         "model": exchange.model,
         "attempts": _to_json.encode(exchange.attempts).decode(),
@@ -186,4 +187,11 @@ def _row(exchange: Exchange) -> dict[str, object]:
         "error_code": exchange.error_code,
         "dropped": _to_json.encode(exchange.dropped).decode(),
         "metadata": _to_json.encode(exchange.metadata).decode(),
+        "bodies": exchange.bodies.value,
+        "subject": exchange.subject,
+        "data": exchange.data.value if exchange.data else None,
     }
+
+
+def _body(exchange: Exchange) -> dict[str, object]:
+    return {"exchange": exchange.id, "key": "", "content": _to_msgpack.encode((exchange.request, exchange.answer))}

@@ -23,8 +23,6 @@ exchange = Table(
     Column("started_at", Double, nullable=False),
     Column("outcome", String(16), nullable=False),
     Column("status", Integer, nullable=False),
-    Column("request", LargeBinary, nullable=False),
-    Column("answer", LargeBinary, nullable=False),
     Column("upstream", String(128)),
     Column("model", Text),
     Column("attempts", Text, nullable=False),
@@ -34,8 +32,21 @@ exchange = Table(
     Column("error_code", Text),
     Column("dropped", Text, nullable=False),
     Column("metadata", Text, nullable=False),
+    Column("bodies", String(16), nullable=False, server_default="full"),
+    Column("subject", String(64)),
+    Column("data", String(16)),
     Index(None, "process", "started_at"),
     Index(None, "started_at"),
+    Index(None, "subject"),
+)
+
+# Request and answer, apart from what is counted and listed: msgpack of both, sealed with the key named; "" = in clear.
+body = Table(
+    "body",
+    metadata,
+    Column("exchange", String(64), primary_key=True),
+    Column("key", String(64), nullable=False),
+    Column("content", LargeBinary, nullable=False),
 )
 
 # Requests that were begun and have not been heard of since; a restart of their worker makes them unfinished exchanges.

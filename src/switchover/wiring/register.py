@@ -112,7 +112,7 @@ def exchanges(
     """The newest exchanges, and how many there are."""
     wanted = None if outcome is None else _outcome(outcome)
     with open_store(settings) as store:
-        rows = exchange_rows.list_exchanges(store, process=process, outcome=wanted, limit=limit)
+        rows = exchange_rows.list_exchanges(store, process=process, outcome=wanted, limit=limit, bodies=False)
         return rows, exchange_rows.count_exchanges(store, process=process, outcome=wanted)
 
 
