@@ -75,7 +75,8 @@ def refusals(stage, times=4):
 
 def settled(stage, helpers):
     """Returns once the worker knows all that the register holds now."""
-    from switchover.store.register import read_snapshot, register_version
+    from switchover.store.register import register_version
+    from switchover.store.snapshot import read_snapshot
 
     def known():
         with stage.store() as store:

@@ -10,7 +10,7 @@ import typer
 from switchover.errors import OperatorError
 from switchover.report.html import render_html
 from switchover.report.text import render_text
-from switchover.wiring import register
+from switchover.wiring import answer
 
 from .common import DEFAULT_CONFIG, Config, Json, console, print_json, settings
 
@@ -27,7 +27,7 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Print the four answers; every figure comes from the record, the proofs and the drills in the store."""
-    answers = register.report(settings(config), simulated=tuple(simulated or ()))
+    answers = answer.report(settings(config), simulated=tuple(simulated or ()))
     if as_json:
         print_json(answers)
     else:

@@ -16,7 +16,7 @@ from switchover.domain.process import Settings
 from switchover.report.html import render_html
 from switchover.report.text import render_text
 from switchover.testing import inbox
-from switchover.wiring import register, running, trials
+from switchover.wiring import answer, register, running, trials
 
 from .screen import Screen
 from .setting import CLAIMS, MESSAGES, stage
@@ -235,7 +235,7 @@ async def _cut(cast: Cast, screen: Screen) -> None:
 
 def _answer(cast: Cast, screen: Screen) -> Path:
     screen.step("The four answers", "switchover report")
-    report = register.report(cast.settings, simulated=SIMULATED)
+    report = answer.report(cast.settings, simulated=SIMULATED)
     render_text(report, screen.console)
     path = Path(cast.settings.data_dir, "reports", "board.html")
     path.parent.mkdir(parents=True, exist_ok=True)

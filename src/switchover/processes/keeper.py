@@ -26,8 +26,8 @@ from switchover.store.register import (
     set_baseline_lost,
     set_suspension,
     suspensions,
-    write_snapshot,
 )
+from switchover.store.snapshot import write_snapshot
 
 from .indexing import index_all
 from .lease import STORIES, Lease

@@ -1,24 +1,20 @@
-"""Caller keys, what is held to be lost, and the snapshot that workers go by."""
+"""Caller keys, what is held to be lost, and all that the register holds at one moment."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 
-import msgspec
 from sqlalchemy import delete, select, update
 
 from switchover.domain.candidate import Proof
 from switchover.domain.process import Settings
 from switchover.domain.register import CallerKey, Snapshot, Suspension
-from switchover.errors import StoreUnavailable
 
 from . import schema
 from .database import Store, upsert
 from .drills import cut_offs
 from .facts import Fact, fact
-from .files import unavailable, write_whole
 from .held import restored_upstreams
 from .prompt_versions import prompt_versions
 from .proofs import proofs
@@ -29,17 +25,13 @@ __all__ = [
     "build_snapshot",
     "bump_register",
     "caller_keys",
-    "read_snapshot",
     "register_version",
     "revoke_key",
     "save_key",
     "set_baseline_lost",
     "set_suspension",
     "suspensions",
-    "write_snapshot",
 ]
-
-_snapshot = msgspec.json.Decoder(Snapshot)
 
 
 def save_key(store: Store, key: CallerKey) -> Fact:
@@ -141,20 +133,3 @@ def build_snapshot(store: Store, settings: Settings, endpoints: Mapping[str, str
         restored=restored_upstreams(settings.data_dir),
         suspended={name: found for name, found in suspensions(store).items() if name in settings.upstreams},
     )
-
-
-def write_snapshot(path: str | Path, snapshot: Snapshot) -> None:
-    """Replaces the snapshot file, readable by its owner only; a reader sees the old one or the new one, whole."""
-    write_whole(Path(path), msgspec.json.encode(snapshot))
-
-
-def read_snapshot(path: str | Path) -> Snapshot:
-    """The snapshot in the file. Raises StoreUnavailable when there is none or it can't be read."""
-    try:
-        return _snapshot.decode(Path(path).read_bytes())
-    except OSError as cause:
-        raise unavailable(Path(path), cause) from cause
-    except msgspec.MsgspecError as cause:
-        raise StoreUnavailable(
-            f"{path} is not a snapshot we can read", mend="remove it: the keeper writes it anew"
-        ) from cause

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from switchover.clock import SystemClock
 from switchover.config import resolve
@@ -13,10 +14,12 @@ from switchover.domain.process import Settings, UpstreamSpec
 from switchover.domain.secret import Secret
 from switchover.egress import Client, Proxy, trusting
 from switchover.errors import ConfigError, StoreUnavailable
-from switchover.store import Store
 from switchover.upstreams import UPSTREAMS
 from switchover.upstreams import weights as weight_files
 from switchover.upstreams.local import OwnUpstream
+
+if TYPE_CHECKING:
+    from switchover.store import Store
 
 CLOCK = SystemClock()
 
@@ -27,6 +30,8 @@ def open_store(settings: Settings) -> Store:
         Path(settings.data_dir).mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as cause:
         raise unwritable(settings.data_dir, cause) from cause
+    from switchover.store import Store  # a worker opens none, and is spared SQLAlchemy
+
     return Store.open(settings.database)
 
 

@@ -14,8 +14,6 @@ from switchover.domain.secret import Secret
 from switchover.errors import NotFound, OperatorError
 from switchover.evidence import events
 from switchover.planning.plan import Plan, other_template, plan
-from switchover.report.assemble import assemble
-from switchover.report.model import BoardReport
 from switchover.store import Store
 from switchover.store import drills as drill_rows
 from switchover.store import exchanges as exchange_rows
@@ -24,7 +22,7 @@ from switchover.store import proofs as proof_rows
 from switchover.store import register as register_rows
 from switchover.store.held import clear_held
 
-from .evidence import noting, sealed
+from .evidence import noting
 from .parts import CLOCK, open_store
 from .templates import with_templates
 
@@ -164,11 +162,3 @@ def proofs(settings: Settings, process: str) -> list[Proof]:
     """Proofs in date."""
     with open_store(settings) as store:
         return proof_rows.proofs(store, process, now=CLOCK.now())
-
-
-def report(settings: Settings, *, simulated: Sequence[str] = ()) -> BoardReport:
-    """The four answers as of now."""
-    settings = with_templates(settings, idle=True)
-    with open_store(settings) as store:
-        known = snapshot(settings, store)
-        return assemble(store, settings, known, CLOCK.now(), simulated=simulated, sealed=sealed(settings))

@@ -27,7 +27,8 @@ from switchover.processes.own import engine_command, student_command
 from switchover.processes.reload import WatchedSettings
 from switchover.processes.supervise import ChildSpec, Supervisor
 from switchover.store.held import forget_all_held
-from switchover.store.register import build_snapshot, write_snapshot
+from switchover.store.register import build_snapshot
+from switchover.store.snapshot import write_snapshot
 from switchover.upstreams.local import STUDENT_SERVER, child_name, read_place
 
 from .parts import CLOCK, lives, open_store, read_key, read_login, references, unwritable

@@ -25,7 +25,7 @@ from switchover.gateway.tell import Teller
 from switchover.log import Bridge, Lines, Log, line_log
 from switchover.store.artefacts import get
 from switchover.store.held import forget_held, held_path, note_held, note_suspended
-from switchover.store.register import read_snapshot
+from switchover.store.snapshot import read_snapshot
 from switchover.store.spool import Spool
 
 from .parts import CLOCK, outbound, read_key, upstream

@@ -17,7 +17,8 @@ from switchover.store import Store
 from switchover.store.indexing import save_exchanges
 from switchover.store.prompt_versions import save_prompt_version
 from switchover.store.proofs import proofs
-from switchover.store.register import build_snapshot, read_snapshot, write_snapshot
+from switchover.store.register import build_snapshot
+from switchover.store.snapshot import read_snapshot, write_snapshot
 from switchover.store.trials import scored_cases
 from switchover.testing.builders import (
     NOW,

@@ -54,15 +54,14 @@ from switchover.store.register import (
     baseline_lost,
     build_snapshot,
     caller_keys,
-    read_snapshot,
     register_version,
     revoke_key,
     save_key,
     set_baseline_lost,
     set_suspension,
     suspensions,
-    write_snapshot,
 )
+from switchover.store.snapshot import read_snapshot, write_snapshot
 from switchover.store.trials import baseline_samples, save_baseline_sample, save_score, scored_cases
 
 
