@@ -1,4 +1,9 @@
-"""Cuts all recordings at every byte for callers of one dialect; prints what was wrong, and how often it cut."""
+"""Cuts all recordings for callers of one dialect: ``cutting DIALECT [STEP [BEGIN]]``.
+
+A recording in the caller's own dialect is cut at every byte. The other ways to meet a cut (across dialects, with a
+replacement, held, continued) are tried at every byte too, or at each ``STEP``th from ``BEGIN``. Prints what was wrong,
+and how often it cut.
+"""
 
 from __future__ import annotations
 
@@ -63,20 +68,20 @@ def frames(whole):
     return tuple(frame + b"\n\n" for frame in whole.split(b"\n\n")[:-1])
 
 
-async def cut(caller, speaks, what, begin):
-    """Cuts at every byte from ``begin``, nothing behind: whole, or the beginning and an error. Returns how often."""
+async def cut(caller, speaks, what, places):
+    """Cuts with nothing behind: whole, or the beginning and an error. Returns how often."""
     rig, whole, ended = Rig(speaks), recording(speaks, what), after(recording(speaks, what), LAST.get((speaks, what)))
     vendor = rig.upstreams["vendor"]
     vendor.script = frames(whole)
     _, complete = await rig.ask(caller)
-    for place in range(begin, len(whole) + 1):
+    for place in places:
         vendor.script, vendor.way = reads(whole[:place], place), WAYS[place % len(WAYS)]
         status, body = await rig.ask(caller)
         try:
             assert is_whole(caller, status, body, complete) is (place >= ended)
         except (AssertionError, ValueError):
             print("wrong:", caller, speaks, what, place, vendor.way, status, body)
-    return len(whole) + 1 - begin
+    return len(places)
 
 
 async def switch(caller, speaks, what, places, more=(), midstream=Midstream.STOP):
@@ -125,23 +130,24 @@ async def go_on(caller, speaks, what, places):
     return len(places)
 
 
-async def cut_all(caller):
+async def cut_all(caller, step=1, begin=0):
     """Everything for the callers of one dialect. Returns how often it was cut."""
     tried, turn = 0, list(PATHS).index(caller)
     for speaks, what in FIRST:
         until = after(recording(speaks, what), FIRST[speaks, what])
         # Two dialects are across; they take turns.
         across = range((turn - list(PATHS).index(speaks)) % 3 - 1, until, 2)
-        tried += await switch(caller, speaks, what, range(until) if caller == speaks else across)
+        tried += await switch(caller, speaks, what, (range(until) if caller == speaks else across)[begin::step])
         # What comes before the first content was cut just now.
-        tried += await cut(caller, speaks, what, 0 if caller == speaks else until)
-        # What was sent is gone on with, unless a tool call or its end had begun; in a text, at every byte.
         whole = recording(speaks, what)
+        own = range(len(whole) + 1)
+        tried += await cut(caller, speaks, what, own if caller == speaks else own[until:][begin::step])
+        # What was sent is gone on with, unless a tool call or its end had begun; in a text, at every byte.
         ended = len(whole) if what == "error" else after(whole, LAST[speaks, what])
-        tried += await go_on(caller, speaks, what, range(until, ended, 1 if what == "text" else 5))
+        tried += await go_on(caller, speaks, what, range(until, ended, 1 if what == "text" else 5)[begin::step])
         if what != "error":
             # Where all is held, the replacement answers to the last byte. The callers take turns.
-            places = range(until + turn, after(recording(speaks, what), LAST[speaks, what]), 3)
+            places = range(until + turn, after(recording(speaks, what), LAST[speaks, what]), 3)[begin::step]
             tools, mode = (TOOLS[caller], Midstream.STOP) if what == "tools" else ({}, Midstream.HOLD)
             tried += await switch(caller, speaks, what, places, tools.items(), mode)
     return tried
@@ -152,4 +158,4 @@ if __name__ == "__main__":
     retries.AT_ONCE = retries.SHARE = 0
     gc.freeze()
     gc.set_threshold(100_000)
-    print(uvloop.run(cut_all(sys.argv[1])), "cuts judged")
+    print(uvloop.run(cut_all(sys.argv[1], *map(int, sys.argv[2:]))), "cuts judged")
