@@ -13,6 +13,7 @@ from pathlib import Path
 
 import openai
 import pytest
+from journeys.commands import Commands
 
 from switchover.config import load
 from switchover.domain.exchange import Exchange
@@ -52,8 +53,8 @@ class Stage:
 
     product = PRODUCT
 
-    def __init__(self, folder: Path, vendor: FakeVendor | None) -> None:
-        self.folder, self.vendor = folder, vendor
+    def __init__(self, folder: Path, vendor: FakeVendor | None, commands: Commands) -> None:
+        self.folder, self.vendor, self.commands = folder, vendor, commands
         self.config = folder / "switchover.yaml"
         self.data = folder / "data"
         self.env = {**os.environ, "VENDOR_KEY": vendor.key if vendor else "none", "COLUMNS": "200"}
@@ -85,11 +86,15 @@ class Stage:
         beside.write_text(text.replace(old, new), encoding="utf-8")
         beside.replace(self.config)
 
-    def run(self, *words: str, timeout: float = 60, **settings: object) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [*PRODUCT, *words], cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=timeout,
-            check=False, **settings,
-        )  # fmt: skip
+    def run(self, *words: str, timeout: float = 60, preexec_fn=None) -> subprocess.CompletedProcess[str]:
+        """A command's end. One that is to begin with ``preexec_fn`` starts from nothing, as all do elsewhere."""
+        if preexec_fn is None:
+            done = self.commands.run(words, cwd=self.folder, env=self.env, timeout=timeout)
+        else:
+            done = subprocess.run(
+                [*PRODUCT, *words], cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=timeout,
+                check=False, preexec_fn=preexec_fn,
+            )  # fmt: skip
         assert "Traceback" not in done.stderr, done.stderr
         return done
 
@@ -206,18 +211,25 @@ def vendor():
         yield running
 
 
+@pytest.fixture(scope="session")
+def commands():
+    made = Commands()
+    yield made
+    made.close()
+
+
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory, vendor):
+def stage(tmp_path_factory, vendor, commands):
     """A stage with a vendor, shared by the tests of a file; whatever still runs at the end is ended."""
-    made = Stage(tmp_path_factory.mktemp("stage"), vendor)
+    made = Stage(tmp_path_factory.mktemp("stage"), vendor, commands)
     yield made
     made.down()
 
 
 @pytest.fixture
-def alone(tmp_path):
+def alone(tmp_path, commands):
     """A stage without a vendor, for one test."""
-    made = Stage(tmp_path, None)
+    made = Stage(tmp_path, None, commands)
     yield made
     made.down()
 

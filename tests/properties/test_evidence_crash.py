@@ -26,12 +26,16 @@ class ForgetfulDisk:
         self.root, self.left, self.ignores = root, left, ignores
         self.bytes: dict[int, bytes] = {}
         self.names: dict[int, dict[str, tuple[int, bool]]] = {}
+        # Held open: the number of a file that is gone would be given to another one.
+        self.held: dict[int, int] = {}
 
     def fsync(self, handle: int) -> None:
         if self.left == 0:
             raise PowerLoss
         self.left -= 1
         found = os.fstat(handle)
+        if found.st_ino not in self.held:
+            self.held[found.st_ino] = os.dup(handle)
         path = os.readlink(f"/proc/self/fd/{handle}")
         if self.ignores and self.ignores in path:
             return
@@ -45,6 +49,8 @@ class ForgetfulDisk:
         """Writes what is left after the power came back."""
         to.mkdir()
         self._folder(os.stat(self.root).st_ino, to)
+        for handle in self.held.values():
+            os.close(handle)
 
     def _folder(self, inode: int, to: Path) -> None:
         for name, (below, is_folder) in self.names.get(inode, {}).items():
