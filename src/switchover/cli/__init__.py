@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Read the configuration and say what is wrong with it."),
     "up": ("up", "Run the gateway, the keeper and the local engines."),
     "keys": ("keys", "Make, list and revoke caller keys."),
+    "import": ("import_", "Take in exchanges that were recorded elsewhere."),
     "exchanges": ("exchanges", "List and show recorded exchanges."),
     "explain": ("explain", "Show what would serve a process, now or without a provider."),
     "rehearse": ("rehearse", "Replay recorded traffic on a candidate and decide whether it is good enough."),

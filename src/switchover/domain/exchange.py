@@ -39,6 +39,11 @@ class Usage:
     estimated: bool = False
 
 
+# Begins the id of an exchange that was recorded elsewhere; the source's name and a digest follow.
+IMPORTED = "import-"
+# Among such an exchange's metadata: its moment is not its own, as its source told none.
+UNDATED = "switchover.undated"
+
 # Faults of an answer that say nothing of the model that was asked.
 BY_OTHERS = ("model-swapped", "provider-fell-back")
 
@@ -101,6 +106,16 @@ class Exchange:
     error_code: str | None = None
     dropped: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_imported(self) -> bool:
+        """True when it was recorded elsewhere: it says nothing of this gateway."""
+        return self.id.startswith(IMPORTED)
+
+    @property
+    def is_dated(self) -> bool:
+        """False for an imported one whose moment nobody knows: it says nothing of load or of a month's cost."""
+        return not (self.is_imported and UNDATED in self.metadata)
 
     @property
     def by_other(self) -> str | None:
