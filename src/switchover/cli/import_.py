@@ -150,7 +150,7 @@ def print_tally(tally: Tally) -> None:
         shown.add_column(name, justify="right")
     for file in tally.files:
         counts = (file.taken, file.known, file.skipped_count)
-        shown.add_row(visible(file.file), file.format or "empty", *(str(count) for count in counts))
+        shown.add_row(visible(Path(file.file).name), file.format or "empty", *(str(count) for count in counts))
     console().print(shown)
     for file in tally.files:
         for reason in sorted(file.skipped, key=lambda reason: -reason.count):

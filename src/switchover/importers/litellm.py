@@ -41,7 +41,8 @@ def read(record: Any, place: Place, halves: Halves) -> Iterator[Item]:
     """The exchange of one row."""
     if not recognises(record):
         raise Unfit(UNKNOWN)
-    if record["call_type"] not in _KINDS:
+    kind = str(record["call_type"])
+    if kind not in _KINDS:
         raise Unfit("no call that a model answers in words")
     if str(record.get("status") or "success") != "success":
         raise Unfit("a failed call")
@@ -59,7 +60,7 @@ def read(record: Any, place: Place, halves: Halves) -> Iterator[Item]:
         request=request,
         answer=answer,
         own_id=text(record["request_id"]),
-        dialect=_KINDS[record["call_type"]],
+        dialect=_KINDS[kind],
         # Which deployment answered says more than the name it was asked by.
         model=_model(record),
         route=text(record.get("model_group")) or text(request.get("model")),
@@ -87,7 +88,7 @@ def _request(record: Mapping[str, Any]) -> Mapping[str, Any]:
     messages = unpacked(record.get("messages"))
     if not messages:
         return {}
-    asked = "input" if _KINDS[record["call_type"]] == "openai_responses" else "messages"
+    asked = "input" if _KINDS[str(record["call_type"])] == "openai_responses" else "messages"
     if isinstance(messages, str) and asked == "messages":
         messages = [{"role": "user", "content": messages}]
     return {**body, "model": text(record.get("model_group")) or text(record.get("model")) or "", asked: messages}

@@ -88,12 +88,12 @@ def _of_span(span: Mapping[str, Any], resource: Mapping[str, Any], place: Place,
     operation = attributes.get("gen_ai.operation.name")
     if operation is None and "gen_ai.request.model" in attributes:
         operation = "chat"
-    if operation not in OPERATIONS:
+    if str(operation) not in OPERATIONS:
         raise Unfit(NO_CALL)
     if _failed(span, attributes):
         raise Unfit("a failed call")
     told = _messages(attributes) or otel_messages.of_events(
-        [(str(event.get("name")), None, _attributes(event)) for event in _listed(span.get("events"))]
+        [(str(event.get("name")), None, _attributes(event)) for event in _objects(span.get("events"))]
     )
     if told is None:
         _keep(halves, span, (SPAN, place, (span, resource)))
@@ -182,19 +182,18 @@ def _within(
     record: Mapping[str, Any], outer: str, middle: str, inner: str
 ) -> Iterator[tuple[dict[str, Any], Mapping[str, Any]]]:
     """Spans or log records, each with the attributes of its resource."""
-    for resource in _listed(record.get(outer)):
+    for resource in _objects(record.get(outer)):
         about = resource.get("resource")
         attributes = _attributes(about) if isinstance(about, dict) else {}
-        for scope in _listed(resource.get(middle)):
-            for one in _listed(scope.get(inner)):
-                if isinstance(one, dict):
-                    yield attributes, one
+        for scope in _objects(resource.get(middle)):
+            for one in _objects(scope.get(inner)):
+                yield attributes, one
 
 
 def _attributes(of: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
-    for pair in _listed(of.get("attributes")):
-        if isinstance(pair, dict) and isinstance(pair.get("key"), str):
+    for pair in _objects(of.get("attributes")):
+        if isinstance(pair.get("key"), str):
             found[pair["key"]] = _any(pair.get("value"))
     return found
 
@@ -211,8 +210,8 @@ def _any(value: Any) -> Any:
     if isinstance(value.get("arrayValue"), dict):
         return [_any(one) for one in _listed(value["arrayValue"].get("values"))]
     if isinstance(value.get("kvlistValue"), dict):
-        pairs = _listed(value["kvlistValue"].get("values"))
-        return {str(p.get("key")): _any(p.get("value")) for p in pairs if isinstance(p, dict)}
+        pairs = _objects(value["kvlistValue"].get("values"))
+        return {str(pair.get("key")): _any(pair.get("value")) for pair in pairs}
     return next((value[k] for k in ("stringValue", "doubleValue", "boolValue", "bytesValue") if k in value), None)
 
 
@@ -221,6 +220,10 @@ def _nanoseconds(log: Mapping[str, Any]) -> int:
         return int(log.get("timeUnixNano") or log.get("observedTimeUnixNano") or 0)
     except (TypeError, ValueError):
         return 0
+
+
+def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
+    return (one for one in _listed(value) if isinstance(one, dict))
 
 
 def _listed(value: Any) -> Sequence[Any]:
