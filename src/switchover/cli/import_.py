@@ -77,7 +77,7 @@ def import_(
     else:
         print_tally(tally)
     if tally.interrupted:
-        print("switchover: interrupted; what was taken stays, and the same command goes on", file=sys.stderr)
+        print("switchover: what was taken stays; the same command goes on", file=sys.stderr)
         raise typer.Exit(INTERRUPTED)
     if not tally.taken and not tally.known:
         raise typer.Exit(3)

@@ -76,6 +76,8 @@ class Opened:
 
     def __init__(self, path: Path, file: io.FileIO) -> None:
         self.path, self.unit = path, "line"
+        # Of a row of CSV, which may be many lines.
+        self._row_bytes = 0
         self._raw = _Hashed(file)
         plain: io.BufferedReader[Any] = io.BufferedReader(self._raw, CHUNK)
         packed = plain.peek(2)[:2] == _GZIP
@@ -159,6 +161,7 @@ class Opened:
             before = csv.field_size_limit(MOST_BYTES)
             try:
                 for row in rows:
+                    self._row_bytes = 0
                     if not names:
                         names = [name.strip() for name in row]
                     elif row:
@@ -166,12 +169,13 @@ class Opened:
             finally:
                 csv.field_size_limit(before)
         except (csv.Error, TooLong):
-            trouble = f"a line or field is {TOO_LONG}, or no CSV; nothing after it was read"
+            trouble = f"a row is {TOO_LONG}, or no CSV; nothing after it was read"
             yield Record(rows.line_num + 1, trouble=trouble)
 
     def _text_lines(self) -> Iterator[str]:
         while line := self._data.readline(MOST_BYTES + 1):
-            if len(line) > MOST_BYTES:
+            self._row_bytes += len(line)
+            if self._row_bytes > MOST_BYTES:
                 raise TooLong
             # What is no UTF-8 is kept apart, so that its row can be told.
             yield line.decode("utf-8", "surrogateescape")

@@ -115,6 +115,16 @@ def test_gzip_that_breaks_off_says_so_and_gives_what_came_before(tmp_path: Path)
     assert "gzip data breaks off" in found[-1].trouble
 
 
+@pytest.mark.parametrize("cell", [b'"' + b"x" * 3000 + b'"', b'"' + b"x\n" * 1500 + b'"', b'"' + b"x\n" * 800 + b'"'])
+def test_a_row_that_is_too_long_ends_a_csv_file(cell: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(files, "MOST_BYTES", 2000)
+    found = of(tmp_path, b"id,text,more\n1,a,b\n2," + cell + b"," + cell + b"\n3,c,d\n")
+    assert found[0].value == {"id": "1", "text": "a", "more": "b"}
+    assert [record.trouble for record in found[1:]] == [
+        f"a row is {files.TOO_LONG}, or no CSV; nothing after it was read"
+    ]
+
+
 def test_csv_of_another_width_or_without_utf8_is_told(tmp_path: Path):
     found = of(tmp_path, b"id,text\n1,a\n2\n3,\xff\n4,b\n")
     assert [record.trouble for record in found] == ["", "1 columns where the heading has 2", "not UTF-8", ""]
