@@ -135,6 +135,7 @@ def _plain(tally: Tally) -> dict[str, Any]:
         "known": tally.known,
         "skipped": tally.skipped,
         "undated": tally.undated,
+        "beside": tally.beside,
         "processes": tally.processes,
         "upstreams": tally.upstreams,
         **{field.name: getattr(tally, field.name) for field in dataclasses.fields(tally)},
@@ -162,6 +163,9 @@ def print_tally(tally: Tally) -> None:
             print(f"  {what}: {', '.join(f'{name} {count}' for name, count in counts_of.most_common())}")
     if tally.first is not None:
         print(f"  from {moment(tally.first)} to {moment(tally.last)} UTC")
+    if tally.beside:
+        told = counted(tally.beside, "exchange was", "exchanges were")
+        print(f"  {told} not answered by the process's baseline: rehearsals leave them out")
     if tally.undated:
         told = counted(tally.undated, "exchange tells", "exchanges tell")
         print(f"  {told} no moment: for rehearsals only, left out of load and cost")

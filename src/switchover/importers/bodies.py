@@ -82,6 +82,8 @@ def answer_body(answer: Any) -> tuple[str, dict[str, Any]]:
     if isinstance(answer, str):
         if not answer.strip():
             raise Unfit(NO_ANSWER)
+        if answer.lstrip().startswith(("data: {", "event: ")):
+            raise Unfit("an answer kept as a stream's raw events")
         answer = {"role": "assistant", "content": answer}
     if not isinstance(answer, dict) or not answer:
         raise Unfit(NO_ANSWER if not answer else UNKNOWN)

@@ -102,10 +102,8 @@ def moment(value: object) -> float | None:
             value = (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
     if not isinstance(value, int | float):
         return None
-    seconds = float(value)
-    for _ in range(3):
-        if seconds > LATEST:
-            seconds /= 1000
+    told = float(value)
+    seconds = next((told / unit for unit in (1, 1e3, 1e6, 1e9) if told / unit <= LATEST), LATEST + 1)
     return seconds if EARLIEST <= seconds <= LATEST else None
 
 

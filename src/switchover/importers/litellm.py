@@ -26,7 +26,7 @@ REDACTED = "LiteLLM redacted it"
 MEND_REDACTED = "turn_off_message_logging was on; only calls without it can be taken"
 
 _KINDS = {
-    "": None, "completion": "openai_chat", "acompletion": "openai_chat",
+    "": None, "completion": None, "acompletion": None,
     "responses": "openai_responses", "aresponses": "openai_responses",
     "anthropic_messages": "anthropic_messages", "pass_through_endpoint": None,
 }  # fmt: skip

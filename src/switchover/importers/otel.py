@@ -7,8 +7,10 @@ open-telemetry/semantic-conventions, docs/gen-ai: spans and their ``gen_ai.input
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from switchover.domain.exchange import Usage
 
@@ -61,6 +63,7 @@ def read(record: Any, place: Place, halves: Halves) -> Iterator[Item]:
                 yield _found(log, {**resource, **attributes}, _messages(attributes), place)
             except Unfit as unfit:
                 yield Skipped(place, unfit.reason, unfit.mend)
+            _keep(halves, log, (DETAILS, place, None))
         elif name in otel_messages.EVENTS:
             _keep(halves, log, (EVENT, place, [name, _any(log.get("body")), attributes, _nanoseconds(log)]))
 
@@ -68,8 +71,10 @@ def read(record: Any, place: Place, halves: Halves) -> Iterator[Item]:
 def rest(halves: Halves) -> Iterator[Item]:
     """Spans with the messages that the logs held, and those of which there are none."""
     for waiting in halves.take_all():
+        if any(kind == DETAILS for kind, _, _ in waiting):
+            continue  # one event has told it all
         spans = [(place, value) for kind, place, value in waiting if kind == SPAN]
-        events = sorted((value for kind, _, value in waiting if kind == EVENT), key=lambda event: event[3])
+        events = sorted(_once((place, value) for kind, place, value in waiting if kind == EVENT), key=lambda e: e[3])
         if not spans:
             yield Skipped(Place(*waiting[0][1]), NO_SPAN, "give the trace file beside the log file")
         # The same span twice is one exchange, and has one id.
@@ -80,6 +85,14 @@ def rest(halves: Halves) -> Iterator[Item]:
                 yield _found(span, attributes, otel_messages.of_events(told), Place(*place))
             except Unfit as unfit:
                 yield Skipped(Place(*place), unfit.reason, unfit.mend)
+
+
+def _once(events: Iterable[tuple[Sequence[int], list[Any]]]) -> Iterator[list[Any]]:
+    """Events without those that stand in another record again, as in files that overlap."""
+    first = dict[bytes, list[int]]()
+    for place, event in events:
+        if first.setdefault(msgspec.msgpack.encode(event), list(place)) == list(place):
+            yield event
 
 
 def _of_span(span: Mapping[str, Any], resource: Mapping[str, Any], place: Place, halves: Halves) -> Found | None:

@@ -141,6 +141,7 @@ class Import:
         counted.taken += 1
         counted.processes[exchange.process] += 1
         counted.upstreams[str(exchange.upstream)] += 1
+        counted.beside += exchange.upstream != self.settings.processes[exchange.process].baseline
         if not exchange.is_dated:
             counted.undated += 1
             return

@@ -25,7 +25,8 @@ class Reason:
 class FileTally:
     """One file. ``sha256`` is that of the file as it lies there, None when it was not read to its end.
 
-    ``undated``: of those taken, how many told no moment. ``processes`` and ``upstreams`` count those taken, too.
+    Of those taken, ``undated`` told no moment and ``beside`` were not answered by their process's baseline.
+    ``processes`` and ``upstreams`` count those taken, too.
     """
 
     file: str
@@ -35,6 +36,7 @@ class FileTally:
     taken: int = 0
     known: int = 0
     undated: int = 0
+    beside: int = 0
     processes: Counter[str] = field(default_factory=Counter)
     upstreams: Counter[str] = field(default_factory=Counter)
     skipped: list[Reason] = field(default_factory=list)
@@ -82,6 +84,11 @@ class Tally:
     def undated(self) -> int:
         """How many of those taken told no moment."""
         return sum(one.undated for one in self.files)
+
+    @property
+    def beside(self) -> int:
+        """How many of those taken were not answered by their process's baseline."""
+        return sum(one.beside for one in self.files)
 
     @property
     def processes(self) -> Counter[str]:

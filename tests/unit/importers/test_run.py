@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from switchover.domain.exchange import Exchange
 from switchover.domain.process import Settings
 from switchover.errors import OperatorError
+from switchover.importers.found import moment
 from switchover.importers.halves import Halves
 from switchover.importers.run import BATCH_RECORDS, Import
 from switchover.importers.tally import MOST_REASONS, OTHERS, FileTally, Tally
@@ -178,6 +179,48 @@ def test_where_several_upstreams_have_the_model_it_must_be_said_which(tmp_path: 
 def test_another_models_answer_is_not_taken_for_the_upstreams_that_is_named(tmp_path: Path):
     tally = run(write(tmp_path, [logged(1), logged(2, model="gpt-4o")]), upstream="mini")
     assert (tally.taken, reasons(tally)) == (1, {"answered by 'gpt-4o', not by mini": 1})
+
+
+def test_what_the_baseline_did_not_answer_is_counted_apart(tmp_path: Path):
+    assert run(write(tmp_path, [logged(1), logged(2, model="gpt-4o")])).beside == 1
+
+
+def test_an_answer_in_another_dialect_than_its_request_is_told_in_the_requests(tmp_path: Path):
+    row = logged(1, url="https://proxy.example/v1/messages")
+    row["request"] = {**row["request"], "system": "Be brief.", "max_tokens": 10}
+    shelf = Shelf()
+    assert run(write(tmp_path, [row]), shelf=shelf).taken == 1
+    (one,) = shelf.kept.values()
+    assert one.dialect == "anthropic_messages"
+    assert json.loads(one.answer)["content"] == [{"type": "text", "text": "billing"}]
+
+
+def test_an_answer_kept_as_raw_events_is_not_taken_for_its_text(tmp_path: Path):
+    tally = run(write(tmp_path, [logged(1) | {"response": 'data: {"choices": []}\n\ndata: [DONE]\n\n'}]))
+    assert reasons(tally) == {"an answer kept as a stream's raw events": 1}
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("2026-05-02T08:15:30Z", 1777709730.0),
+        ("2026-05-02 08:15:30.25", 1777709730.25),
+        ("2026-05-02 08:15:30.250000+00", 1777709730.25),
+        ("2026-05-02T10:15:30+02:00", 1777709730.0),
+        (1777709730, 1777709730.0),
+        (1777709730250, 1777709730.25),
+        ("1777709730250000000", 1777709730.25),
+        ("2026-05-02", 1777680000.0),
+        ("yesterday", None),
+        ("", None),
+        (True, None),
+        (float("inf"), None),
+        (0, None),
+        ([], None),
+    ],
+)
+def test_a_moment_is_read_in_every_form(said: object, seconds: float | None):
+    assert moment(said) == seconds
 
 
 def test_what_is_older_is_left_out(tmp_path: Path):

@@ -257,8 +257,21 @@ def test_messages_in_a_spans_own_events_are_found_in_all_three_ways():
     assert pairs(found) == {"Lost my policy": "documents", "A dent": "claims", "What do I owe?": "billing"}
 
 
-def test_one_event_may_tell_it_all():
-    (one,), _ = imported(["otel_details.jsonl"])
+def test_logs_that_are_given_twice_say_nothing_twice():
+    once, _ = imported(["otel_older_traces.jsonl", "otel_older_logs.jsonl"])
+    twice, tally = imported(["otel_older_traces.jsonl", "otel_older_logs.jsonl", "otel_older_logs.jsonl"])
+    assert twice == once
+    assert tally.taken == 2
+
+
+def test_one_event_may_tell_it_all(tmp_path: Path):
+    bare = json.loads((RECORDED / "otel_spans.jsonl").read_text(encoding="utf-8").splitlines()[2])
+    spans = bare["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    spans[:] = [span for span in spans if span["spanId"].endswith("07")]
+    spans[0]["spanId"] = spans[0]["spanId"][:-2] + "1f"
+    (tmp_path / "bare.jsonl").write_text(json.dumps(bare), encoding="utf-8")
+    (one,), tally = imported(["otel_details.jsonl", str(tmp_path / "bare.jsonl")])
+    assert reasons(tally) == {}
     assert (ask(one), told(one)) == ("Where do I send the form?", "documents")
 
 
