@@ -13,6 +13,10 @@ from switchover.domain.exchange import Usage
 
 from .halves import Halves
 
+# 1990 and 2100: what lies outside is no moment at which a model answered, in whatever unit it is told.
+EARLIEST, LATEST = 631_152_000.0, 4_102_444_800.0
+UNITS = (1, 10**3, 10**6, 10**9)
+
 
 class Place(NamedTuple):
     """Where a record stands: which file of the import, which line of it (or which element, where it is a list)."""
@@ -93,21 +97,17 @@ def moment(value: object) -> float | None:
     if isinstance(value, str):
         text = value.strip()
         try:
-            value = float(text)
+            value = int(text) if text.isdecimal() else float(text)
         except ValueError:
             try:
                 read = datetime.fromisoformat(text.replace(" ", "T", 1))
             except ValueError:
                 return None
             value = (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
-    if not isinstance(value, int | float):
+    if not isinstance(value, int | float) or not 0 <= value <= LATEST * UNITS[-1]:
         return None
-    told = float(value)
-    seconds = next((told / unit for unit in (1, 1e3, 1e6, 1e9) if told / unit <= LATEST), LATEST + 1)
-    return seconds if EARLIEST <= seconds <= LATEST else None
-
-
-EARLIEST, LATEST = 631_152_000.0, 4_102_444_800.0
+    # Whole numbers are divided as such: a double has no room for nanoseconds.
+    return next((value / unit for unit in UNITS if EARLIEST <= value / unit <= LATEST), None)
 
 
 def milliseconds(begin: float | None, end: float | None) -> float | None:

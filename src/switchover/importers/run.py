@@ -24,6 +24,8 @@ from .understand import Terms, exchange_of
 
 BATCH_RECORDS = 400
 BATCH_BYTES = 8 << 20
+# What a reader trips over in a record that is not as its source writes them: that record is skipped, no other.
+ODD = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
 
 class Kept(Protocol):
@@ -108,8 +110,7 @@ class Import:
                 exchange = exchange_of(item, source.NAME, self.terms, self.settings)
             except Unfit as unfit:
                 counted.skip(item.place.line, unfit.reason, unfit.mend)
-            except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
-                # Whatever a record holds, it stops nobody else's.
+            except ODD:
                 counted.skip(item.place.line, UNKNOWN)
             else:
                 self._add(exchange, item.place)
@@ -159,6 +160,5 @@ def _read(source: Source, record: Record, place: Place, halves: Halves) -> Itera
         yield from source.read(record.value, place, halves)
     except Unfit as unfit:
         yield Skipped(place, unfit.reason, unfit.mend)
-    except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
-        # The record is anybody's: what it holds stops nobody else's.
+    except ODD:
         yield Skipped(place, UNKNOWN)

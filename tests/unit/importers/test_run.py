@@ -215,6 +215,8 @@ def test_an_answer_kept_as_raw_events_is_not_taken_for_its_text(tmp_path: Path):
         ("", None),
         (True, None),
         (float("inf"), None),
+        ("9" * 400, None),
+        ("0001-01-01T00:00:00+14:00", None),
         (0, None),
         ([], None),
     ],
