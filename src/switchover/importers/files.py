@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import io
 import re
+import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -185,9 +186,14 @@ class Opened:
 def opened(path: Path) -> Iterator[Opened]:
     """A file, open for reading. Raises OperatorError when it can't be."""
     try:
-        file = path.open("rb", buffering=0)
+        regular = stat.S_ISREG(path.stat().st_mode)
+        if regular:
+            file = path.open("rb", buffering=0)
     except OSError as cause:
         raise unreadable(path, cause) from cause
+    if not regular:
+        # Its beginning is looked at first, and what was read of a pipe is gone.
+        raise OperatorError(f"{path} is no ordinary file", mend="write what is to be imported to a file, and name that")
     with file:
         yield Opened(path, file)
 

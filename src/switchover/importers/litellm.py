@@ -25,6 +25,8 @@ MEND_CUT = "raise MAX_STRING_LENGTH_PROMPT_IN_DB in LiteLLM; only later calls ar
 REDACTED = "LiteLLM redacted it"
 MEND_REDACTED = "turn_off_message_logging was on; only calls without it can be taken"
 
+# What the proxy puts among a request's metadata of who called, in some versions.
+_CALLERS = ("user_api_key", "headers", "requester_", "litellm", "endpoint")
 _KINDS = {
     "": None, "completion": None, "acompletion": None,
     "responses": "openai_responses", "aresponses": "openai_responses",
@@ -84,7 +86,9 @@ def _request(record: Mapping[str, Any]) -> Mapping[str, Any]:
     # The whole of the proxy's request is kept by some versions, its body by others.
     body = mapping(body.get("body")) or body
     if "messages" in body or "input" in body:
-        return body
+        given = mapping(body.get("metadata"))
+        told = {name: value for name, value in given.items() if not name.startswith(_CALLERS)}
+        return {**body, "metadata": told} if given else body
     messages = unpacked(record.get("messages"))
     if not messages:
         return {}

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import tracemalloc
 from pathlib import Path
 
@@ -146,6 +147,13 @@ def test_a_file_of_another_kind_is_named_with_what_to_do(head: bytes, what: str,
         of(tmp_path, head)
     assert refused.value.mend
     assert "words" not in str(refused.value)
+
+
+def test_what_can_not_be_read_twice_is_refused(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(OperatorError, match="no ordinary file"):
+            read(path)
 
 
 def test_an_empty_file_has_no_record(tmp_path: Path):

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from switchover.domain.exchange import Exchange
 from switchover.domain.process import Settings
 from switchover.errors import OperatorError
+from switchover.importers import halves
 from switchover.importers.found import moment
 from switchover.importers.halves import Halves
 from switchover.importers.run import BATCH_RECORDS, Import
@@ -57,13 +58,13 @@ def configured(**upstreams: str) -> Settings:
 def run(*files: Path, shelf: Shelf | None = None, given: Settings | None = None, **more: Any) -> Tally:
     terms = {"process": "letters", "at": NOW} | {k: v for k, v in more.items() if k in Terms.__slots__}
     rest = {k: v for k, v in more.items() if k not in Terms.__slots__}
-    halves = Halves()
+    waiting = Halves()
     try:
         return Import(
-            files, Terms(**terms), given or configured(), kept=shelf or Shelf(), halves=halves, **rest
+            files, Terms(**terms), given or configured(), kept=shelf or Shelf(), halves=waiting, **rest
         ).run()  # fmt: skip
     finally:
-        halves.close()
+        waiting.close()
 
 
 def logged(number: int, answer: str = "billing", *, model: str = "gpt-4o-mini", **more: Any) -> dict[str, Any]:
@@ -251,6 +252,15 @@ def test_custom_ids_that_two_batches_share_are_never_paired_wrongly(tmp_path: Pa
         assert json.loads(exchange.answer)["choices"][0]["message"]["content"] == f"{asked_for}!"
     # The input file twice is the same request, not another one.
     assert run(one, one, first, shelf=shelf).known == 1
+
+
+def test_more_than_memory_may_hold_does_not_wait_for_its_other_half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(halves, "MOST", 3)
+    rows = [{"custom_id": str(n), "body": {"model": "gpt-4o-mini", "messages": []}} for n in range(5)]
+    assert reasons(run(write(tmp_path, rows))) == {
+        "no answer recorded": 3,
+        "too many requests and answers wait for each other": 2,
+    }
 
 
 def test_a_file_of_no_known_form_is_refused_before_anything_is_taken(tmp_path: Path):

@@ -176,6 +176,18 @@ def test_nothing_of_who_called_litellm_is_kept():
     assert "mail-room" not in repr(found)
 
 
+def test_metadata_of_the_proxys_own_is_no_part_of_the_request(tmp_path: Path):
+    row = json.loads((RECORDED / "litellm_table.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    row["proxy_server_request"]["metadata"] |= {
+        "user_api_key_user_id": "canary",
+        "headers": {"authorization": "canary"},
+    }
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    (one,), _ = imported([str(tmp_path / "rows.jsonl")])
+    assert one.metadata == {"kind": "letter"}
+    assert b"canary" not in one.request
+
+
 LANGFUSE = ("langfuse_api_page.json", "langfuse_blob.jsonl", "langfuse_table.json", "langfuse_table.csv")
 
 
