@@ -27,6 +27,7 @@ VIOLATIONS = (
     Planted("domain/secret.py", "import switchover.store", "Imports point down"),
     Planted("rehearsal/run.py", "import switchover.gateway", "A story never imports a story"),
     Planted("faults/denied.py", "import switchover.faults.slow", "Plug-ins ignore each other"),
+    Planted("importers/otel.py", "import switchover.importers.litellm", "Sources of an import ignore each other"),
     Planted("capacity/measure.py", "import sqlalchemy", "Only the store speaks SQL"),
     Planted("upstreams/openai.py", "import urllib.request", "Only egress opens HTTP connections"),
     Planted("planning/plan.py", "import time", "Pure modules know no I/O, clock or chance"),

@@ -31,7 +31,8 @@ def measured(store: Store, process: str, spec: UpstreamSpec) -> Carried:
     """From the newest rehearsal of this candidate that timed its replies, and every recorded arrival."""
     verdict = _newest(verdicts(store, process), spec.name)
     seconds = verdict.seconds_per_replay if verdict else None
-    load = load_of(exchange.started_at for exchange in each_exchange(store, process=process, side=False, bodies=False))
+    arrived = each_exchange(store, process=process, side=False, bodies=False)
+    load = load_of(exchange.started_at for exchange in arrived if exchange.is_dated)
     rate = carried(seconds, spec.slots)
     return Carried(
         process=process,

@@ -1,7 +1,8 @@
 """The command line: one file per command, which parses, calls and prints.
 
 Exit codes: 0 done; 1 it could not be carried out; 2 the command or the configuration is wrong; 3 carried out, and the
-answer is no (a verdict that is not READY, a drill that failed, a process that would stop); 130 interrupted.
+answer is no (a verdict that is not READY, a drill that failed, a process that would stop, an import with nothing to
+take); 130 interrupted.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Read the configuration and say what is wrong with it."),
     "up": ("up", "Run the gateway, the keeper and the local engines."),
     "keys": ("keys", "Make, list and revoke caller keys."),
+    "import": ("import_", "Take in exchanges that were recorded elsewhere."),
     "exchanges": ("exchanges", "List and show recorded exchanges."),
     "explain": ("explain", "Show what would serve a process, now or without a provider."),
     "rehearse": ("rehearse", "Replay recorded traffic on a candidate and decide whether it is good enough."),

@@ -41,6 +41,11 @@ class Usage:
     estimated: bool = False
 
 
+# Begins the id of an exchange that was recorded elsewhere; the source's name and a digest follow.
+IMPORTED = "import-"
+# Among such an exchange's metadata: its moment is not its own, as its source told none.
+UNDATED = "switchover.undated"
+
 # Faults of an answer that say nothing of the model that was asked.
 BY_OTHERS = ("model-swapped", "provider-fell-back")
 
@@ -108,6 +113,16 @@ class Exchange:
     bodies: Bodies = Bodies.FULL
     subject: str | None = None
     data: DataClass | None = None
+
+    @property
+    def is_imported(self) -> bool:
+        """True when it was recorded elsewhere: it says nothing of this gateway."""
+        return self.id.startswith(IMPORTED)
+
+    @property
+    def is_dated(self) -> bool:
+        """False for an imported one whose moment nobody knows: it says nothing of load or of a month's cost."""
+        return not (self.is_imported and UNDATED in self.metadata)
 
     @property
     def by_other(self) -> str | None:

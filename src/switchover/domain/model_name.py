@@ -93,6 +93,16 @@ def is_other_model(asked: str, answered: str) -> bool:
     return asked != answered and _differ(asked[:LONGEST], answered[:LONGEST])
 
 
+def is_same_model(one: str, other: str) -> bool:
+    """True when both names say what they are, and it is the same family of model."""
+    if one == other:
+        return True
+    read, beside = _read(one[:LONGEST]), _read(other[:LONGEST])
+    if read.brands and beside.brands:
+        return not (read.is_bare or beside.is_bare or is_other_model(one, other))
+    return not read.brands and not beside.brands and bool(read.parts) and read.parts == beside.parts
+
+
 @lru_cache(maxsize=REMEMBERED)
 def _differ(asked: str, answered: str) -> bool:
     one, other = _read(asked), _read(answered)

@@ -59,7 +59,12 @@ class Observer:
 
 
 def counts(exchange: Exchange) -> bool:
-    """False for callers' own mistakes, for callers who left and for counts: they say nothing of upstreams' answers."""
+    """False for callers' own mistakes, for callers who left, for counts and for what other gateways recorded.
+
+    None of them says anything of upstreams' answers here.
+    """
+    if exchange.is_imported:
+        return False
     mistaken = exchange.outcome is Outcome.REJECTED and exchange.status < 500
     return not mistaken and exchange.outcome is not Outcome.ABANDONED and exchange.dialect != TOKEN_COUNT
 

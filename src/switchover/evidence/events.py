@@ -132,6 +132,23 @@ def configuration(sha256: str, changed: Sequence[str] | None) -> Event:
     return _event("configuration", sha256=sha256, changed=paths, and_more=more)
 
 
+def imported(
+    format: str | None, sha256: str | None, *, taken: int, known: int, skipped: int,
+    processes: Sequence[str], upstreams: Sequence[str],
+) -> Event:  # fmt: skip
+    """Exchanges that were recorded elsewhere, taken from one file; ``sha256`` None: it was not read to its end."""
+    return _event(
+        "import",
+        format=format,
+        sha256=sha256,
+        taken=taken,
+        known=known,
+        skipped=skipped,
+        processes=[text(name) for name in processes],
+        upstreams=[text(name) for name in upstreams],
+    )
+
+
 def _event(event: str, **fields: Any) -> Event:
     """An event without what is not known of it."""
     plain = {name: text(value) if isinstance(value, str) else value for name, value in fields.items()}

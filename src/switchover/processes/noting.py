@@ -77,8 +77,13 @@ class Noting:
         self._waiting.append(events.configuration(found, paths))
 
     def answered(self, exchanges: Sequence[Exchange]) -> None:
-        """Takes in who answered what: for :meth:`round`, by which all are there and can be put in order."""
+        """Takes in who answered what: for :meth:`round`, by which all are there and can be put in order.
+
+        What was recorded elsewhere is no failover of ours.
+        """
         for one in exchanges:
+            if one.is_imported:
+                continue
             if one.outcome is Outcome.FAILED:
                 self._answers.append((one.started_at, one.id, one.process, None))
             elif one.upstream is not None and one.outcome is not Outcome.REJECTED:

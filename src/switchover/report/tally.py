@@ -47,8 +47,8 @@ class Tally:
     def take(self, exchanges: Iterable[Exchange]) -> None:
         """Counts and prices each exchange."""
         for exchange in exchanges:
-            # A count of tokens costs nothing, and no answer is lost with it.
-            if exchange.dialect == TOKEN_COUNT:
+            # A count of tokens costs nothing, and no answer is lost with it; without a moment there is no rate.
+            if exchange.dialect == TOKEN_COUNT or not exchange.is_dated:
                 continue
             self.moments.append(exchange.started_at)
             if exchange.dialect != EMBEDDINGS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -119,6 +119,13 @@ def each_exchange(
         if len(rows) < PAGE:
             return
         last = (rows[-1].started_at, rows[-1].id)
+
+
+def known_exchanges(store: Store, ids: Sequence[str]) -> set[str]:
+    """Which of these ids belong to exchanges that ended."""
+    ended = TABLE.c.id.in_(list(ids)) & (TABLE.c.outcome != Outcome.UNFINISHED.value)
+    with store.read() as connection:
+        return set(connection.scalars(select(TABLE.c.id).where(ended)))
 
 
 def _where(

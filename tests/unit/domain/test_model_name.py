@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from switchover.domain.model_name import is_other_model, told
+from switchover.domain.model_name import is_other_model, is_same_model, told
 
 # Asked for, and named in the answer.
 SAME = [
@@ -150,3 +150,30 @@ def test_a_name_is_told_as_it_is(name):
 @pytest.mark.parametrize("said", [None, "", "somebody's words", "a\nb", "x" * 201, "modèle"])
 def test_what_is_no_name_is_not_repeated(said):
     assert told(said) == "what is no model's name"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("gpt-4o-mini", "gpt-4o-mini-2024-07-18"),
+        ("claude-sonnet-4-5", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+        ("big-1", "openai/big-1"),
+        ("chat-prod", "chat-prod"),
+    ],
+)
+def test_names_that_say_the_same_model_are_of_one(one, other):
+    assert is_same_model(one, other)
+    assert is_same_model(other, one)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("gpt-4o-mini", "chat-prod"), ("gpt-4o-mini", "gpt"), ("big-1", "big-2"), ("mail", "sorter")]
+)
+def test_a_name_that_does_not_say_which_model_it_is_is_not_taken_for_one(one, other):
+    assert not is_same_model(one, other)
+    assert not is_same_model(other, one)
+
+
+@pytest.mark.parametrize(("asked", "answered"), OTHER)
+def test_two_models_are_never_one(asked, answered):
+    assert not is_same_model(asked, answered)

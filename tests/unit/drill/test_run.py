@@ -107,6 +107,16 @@ def test_a_drill_in_which_the_replacement_takes_over_passes():
     assert world.clock.now() - NOW < 40
 
 
+def test_what_was_recorded_elsewhere_says_nothing_of_a_drill():
+    _, alone = run(order())
+    elsewhere = [
+        make_exchange(id=f"import-otel-{n}", started_at=NOW + n, elapsed_ms=90_000.0, upstream="vendor")
+        for n in range(60)
+    ]
+    _, beside = run(order(), at={1: lambda w: save_exchanges(w.store, elsewhere)})
+    assert (beside.steady, beside.outcome) == (alone.steady, alone.outcome)
+
+
 def test_time_to_recover_counts_callers_who_were_refused():
     _, drill = run(order(stop_error_share=1.0), heals_after=4.0)
     assert drill.outcome.result == "failed"

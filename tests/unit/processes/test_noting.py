@@ -120,6 +120,13 @@ def test_a_hiccup_is_no_failover(desk):
     assert desk.switches() == []
 
 
+def test_what_was_recorded_elsewhere_is_no_failover_of_ours(desk):
+    desk.answer("vendor", "vendor")
+    desk.noting.answered([desk.exchange("student", id=f"import-openai-{n}") for n in range(40)])
+    desk.look()
+    assert desk.switches() == []
+
+
 def test_a_process_that_nobody_serves_is_noted_and_what_says_nothing_of_upstreams_is_not(desk):
     desk.answer("vendor", None, None)
     desk.noting.answered([replace(desk.exchange(None), outcome=Outcome.REJECTED)])

@@ -14,14 +14,17 @@ from decimal import Decimal
 import pytest
 from rich.console import Console
 
+from switchover.capacity.measure import measured
 from switchover.cli.common import plain
+from switchover.domain.exchange import UNDATED
 from switchover.domain.register import Suspension
 from switchover.report.html import render_html
 from switchover.report.model import Fate
 from switchover.report.text import render_text
 from switchover.store.indexing import save_exchanges
 from switchover.store.register import set_suspension
-from switchover.testing.sample_organisation import BEGAN, NOW, sample_exchange
+from switchover.testing.builders import make_upstreams
+from switchover.testing.sample_organisation import BEGAN, NOW, fill, sample_exchange, sample_settings
 
 
 def fates(report, target):
@@ -170,3 +173,28 @@ def test_a_process_that_asks_for_no_answers_in_words_is_reported_without_them(st
     assert report.answers[3].figure == "unknown"
     render_text(report, Console(file=io.StringIO(), width=120))
     assert ("5 exchanges, 5 of them embeddings," in render_html(report)) == ("embed" in dialect)
+
+
+def test_what_was_imported_counts_where_its_moment_is_known_and_says_nothing_of_rates_where_not(store, answer):
+    fill(store, sample_settings())
+    before = next(row for row in answer().spend if row.process == "claims")
+    template = sample_exchange("claims", 1, BEGAN + 1, "vendor")
+    save_exchanges(
+        store,
+        [
+            replace(template, id="import-otel-1", metadata={}),
+            *(replace(template, id=f"import-openai-{n}", metadata={UNDATED: "true"}) for n in range(500)),
+        ],
+    )
+    after = next(row for row in answer().spend if row.process == "claims")
+    assert (after.exchanges, after.first, after.last) == (before.exchanges + 1, before.first, before.last)
+    assert after.spent == before.spent / before.priced * after.priced
+
+
+def test_a_carried_load_leaves_out_what_tells_no_moment(store):
+    fill(store, sample_settings())
+    found = measured(store, "claims", make_upstreams()["student"]).load
+    template = sample_exchange("claims", 1, BEGAN + 1, "vendor")
+    undated = [replace(template, id=f"import-openai-{n}", metadata={UNDATED: "true"}) for n in range(500)]
+    save_exchanges(store, undated)
+    assert measured(store, "claims", make_upstreams()["student"]).load == found
