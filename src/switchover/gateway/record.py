@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from switchover.domain.exchange import AttemptRecord, Exchange, Intent, Usage
@@ -10,7 +11,7 @@ from switchover.domain.exchange import AttemptRecord, Exchange, Intent, Usage
 from .admit import Call
 from .relay import Sent
 
-# specs/recording.md: past this the route's gap rule applies, which so far is to serve.
+# specs/recording.md: past this the route's gap rule applies; a route that requires its record waits in ``kept.py``.
 INTENT_WAIT_S = 0.020
 
 
@@ -38,6 +39,10 @@ class Recorder(Protocol):
 
     async def wait_written(self, number: int, timeout: float = ...) -> bool:  # noqa: ASYNC109  # the spool's own name
         """True once the record is written, False when the time is up."""
+        ...
+
+    async def wait_durable(self, number: int, timeout: float = ...) -> bool:  # noqa: ASYNC109  # as above
+        """True once the record would survive a loss of power, False when the time is up."""
         ...
 
 
@@ -87,4 +92,10 @@ def exchange_of(
         error_code=code,
         dropped=dropped,
         metadata=call.peek.metadata,
+        data=call.data,
     )
+
+
+def ended_otherwise(exchange: Exchange, sent: Sent, code: str) -> Exchange:
+    """The exchange, once its answer could not end as it was recorded."""
+    return replace(exchange, outcome=sent.outcome, status=sent.status, answer=b"".join(sent.parts), error_code=code)

@@ -1,0 +1,104 @@
+"""The class of what a request holds, found before it is planned, where that may decide who sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from switchover.clock import Clock
+from switchover.domain.personal import MOST_SENSITIVE, Privacy, is_above
+from switchover.domain.process import DataClass
+from switchover.domain.register import Snapshot
+from switchover.errors import DetectionFailed
+from switchover.privacy.finder import Finder, OwnFinder
+from switchover.privacy.look import kinds_in
+
+from .admit import Call
+from .aside import Aside
+from .metrics import Metrics
+
+# Read on the event loop where that takes no longer than this; else beside it, where it may take the longest.
+AT_ONCE_BYTES = 8192
+AT_ONCE_S = 0.005
+LONGEST_S = 2.0
+log = logging.getLogger(__name__)
+
+
+class Classified:
+    """Reads the requests of processes whose policy tells classes apart; ``make`` gives a configuration's detectors.
+
+    A detector that fails, hangs or lacks a part means the most sensitive class.
+    """
+
+    def __init__(self, clock: Clock, metrics: Metrics, make: Callable[[Privacy], Finder] = OwnFinder) -> None:
+        self._clock, self._metrics, self._make = clock, metrics, make
+        self._aside = Aside("detector", clock)
+        self._snapshot: Snapshot | None = None
+        self._privacy: Privacy | None = None
+        self._reads: frozenset[str] = frozenset()
+        self._finder: Finder | None = None
+        self._warm = False
+
+    def finder(self, snapshot: Snapshot) -> Finder:
+        """The detectors that a snapshot asks for."""
+        if snapshot is not self._snapshot or self._finder is None:
+            return self._follow(snapshot)
+        return self._finder
+
+    def _follow(self, snapshot: Snapshot) -> Finder:
+        self._snapshot = snapshot
+        self._reads = frozenset(
+            name
+            for name, process in snapshot.processes.items()
+            if (process.narrows(snapshot.upstreams, snapshot.providers) if process.detect is None else process.detect)
+        )
+        if self._finder is None or snapshot.privacy != self._privacy:
+            self._privacy, self._warm = snapshot.privacy, False
+            self._finder = self._make(snapshot.privacy)
+        return self._finder
+
+    def reads(self, name: str, snapshot: Snapshot) -> bool:
+        """Whether the requests of a process are read."""
+        if snapshot is not self._snapshot:
+            self._follow(snapshot)
+        return name in self._reads
+
+    async def class_of(self, call: Call, snapshot: Snapshot) -> DataClass | None:
+        """The class of the request's data, where it is above the one that its process declares."""
+        try:
+            level = snapshot.privacy.class_of(await self._kinds(call.body, self.finder(snapshot)))
+        except Exception as failure:  # whoever's code it is: what it could not look at may be anything
+            log.error("exchange %s: personal data could not be looked for: %s", call.id, type(failure).__name__)
+            self._metrics.detection_failed(call.process.name)
+            level = MOST_SENSITIVE
+        if not is_above(level, call.process.data):
+            return None
+        self._metrics.raised(call.process.name, level)
+        return level
+
+    async def _kinds(self, body: bytes, finder: Finder) -> set[str]:
+        if self._warm and len(body) <= AT_ONCE_BYTES:
+            try:
+                return kinds_in(body, finder.within(self._over(AT_ONCE_S)))
+            except DetectionFailed:
+                # There may be too much in it to read at once.
+                pass
+        if self._aside.busy_for > LONGEST_S:
+            raise TimeoutError
+        late = self._over(LONGEST_S)
+
+        def look() -> set[str]:
+            finder.warm()
+            return kinds_in(body, finder.within(late))
+
+        async with asyncio.timeout(LONGEST_S):
+            found = await self._aside.run(look)
+        self._warm = True
+        return found
+
+    def _over(self, seconds: float) -> Callable[[], bool]:
+        """Says whether so many seconds from now are over."""
+        elapsed = self._clock.monotonic
+        end = elapsed() + seconds
+        return lambda: elapsed() > end
