@@ -151,7 +151,6 @@ class Gateway:
         number = self.kept.begin(call)
         self.metrics.open += 1
         sent = Sent(200)
-        exchange: Exchange | None = None
         required = call.process.recording.required
         attempts: list[AttemptRecord] = []
         opened: Opened | None = None
@@ -169,9 +168,10 @@ class Gateway:
             opened = await self._failover(call).walk(call, plan, guard, attempts, self._plan)
             first = self.clock.monotonic() - call.begun
             lines = self.told.lines(call, attempts, opened)
+            keep = partial(self._keep, call, sent, attempts, opened, first) if required else None
             if opened.stream is None:
                 sent.outcome = Outcome.COMPLETE
-                if required:
+                if keep is not None:
                     sent.parts.append(opened.ready)
                     kept = await keep()
                     sent.parts.clear()
@@ -195,7 +195,7 @@ class Gateway:
                         lines,
                         watched,
                         go_on,
-                        keep if required else None,
+                        keep,
                     )
                 finally:
                     self.metrics.streams -= 1
@@ -221,14 +221,21 @@ class Gateway:
         finally:
             guard.close()
             self.metrics.open -= 1
+            exchange = sent.exchange
             if exchange is None:
                 exchange = self._settle(call, sent, attempts, opened, first, code)
                 self.kept.keep(exchange, call.process)
-            elif code is not None:
-                # What was handed over as complete was not, as the caller saw it.
-                exchange = ended_otherwise(exchange, sent, code)
+            elif sent.unkept:
+                # It was handed over as complete, which it was not as the caller saw it.
+                exchange = ended_otherwise(exchange, sent)
                 self.kept.keep(exchange, call.process)
             self._tell(call, exchange)
+
+    async def _keep(self, call: Call, sent: Sent, attempts: list[AttemptRecord], opened: Opened, first: float) -> bool:
+        """Records an answer that is about to end; False when nobody can be sure that the record lasts."""
+        sent.exchange = self._settle(call, sent, attempts, opened, first, None)
+        sent.unkept = not await self.kept.keep_durably(sent.exchange, call.process)
+        return not sent.unkept
 
     def _plan(self, call: Call) -> Plan:
         """The plan as things stand now."""
@@ -276,7 +283,7 @@ class Gateway:
         first: float | None,
         code: str | None,
     ) -> Exchange:
-        """The exchange as it ended, counted where that says something of an upstream; stops one that is still sending."""
+        """The exchange as it ended, counted for and against upstreams; stops one that is still sending."""
         model, usage = (opened.model, opened.usage) if opened else (None, None)
         for one in (opened, sent.rest):
             if one is not None and one.stream is not None and one.attempt.upstream.kind == "local":

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from switchover.clock import Clock
-from switchover.domain.exchange import Exchange
+from switchover.domain.exchange import MISSING, Exchange
 from switchover.domain.process import Bodies, Process
 from switchover.privacy.finder import Finder
-from switchover.privacy.redact import MISSING, redacted
+from switchover.privacy.redact import redacted
 
 from .admit import Call
 from .aside import Aside

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from switchover.domain.exchange import AttemptRecord, Exchange, Intent, Usage
+from switchover.errors import RecordingFailed
 
 from .admit import Call
 from .relay import Sent
@@ -96,6 +97,7 @@ def exchange_of(
     )
 
 
-def ended_otherwise(exchange: Exchange, sent: Sent, code: str) -> Exchange:
-    """The exchange, once its answer could not end as it was recorded."""
-    return replace(exchange, outcome=sent.outcome, status=sent.status, answer=b"".join(sent.parts), error_code=code)
+def ended_otherwise(exchange: Exchange, sent: Sent) -> Exchange:
+    """The exchange, once its answer ended in the error that it could not be recorded."""
+    answer, code = b"".join(sent.parts), RecordingFailed.code
+    return replace(exchange, outcome=sent.outcome, status=sent.status, answer=answer, error_code=code)

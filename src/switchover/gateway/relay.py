@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from switchover.dialects.sse import FrameDecoder
-from switchover.domain.exchange import Outcome
+from switchover.domain.exchange import Exchange, Outcome
 from switchover.errors import Cut, RunawayOutput, Stalled, UpstreamError
 
 from .admit import AnyDialect, Call
@@ -38,7 +38,8 @@ class Sent:
     """What reached the caller: the tee, and how it ended. ``silence``: the longest between two content events.
 
     ``slow``: it was counted as a slow call on its way. ``rest``: who went on with an answer that had broken off.
-    ``counted``: the break was counted against its upstream.
+    ``counted``: the break was counted against its upstream. ``exchange``: what was recorded before its end was sent,
+    ``unkept``: and in vain.
     """
 
     status: int
@@ -50,6 +51,8 @@ class Sent:
     slow: bool = False
     rest: Opened | None = None
     counted: bool = False
+    exchange: Exchange | None = None
+    unkept: bool = False
 
 
 @dataclass(slots=True)

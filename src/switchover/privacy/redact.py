@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from switchover.domain.exchange import Exchange
+from switchover.domain.exchange import MISSING, Exchange
 from switchover.domain.process import Bodies
 from switchover.errors import DetectionFailed
 
@@ -19,9 +19,6 @@ from .checks import plain
 from .detect import Detector
 from .pieces import Streamed
 from .walk import Walk, parse
-
-# What stands in Exchange.dropped for a part of the record that is missing.
-MISSING = "recorded."
 
 
 class Redactor:
