@@ -14,7 +14,7 @@ TOKEN_COUNT = "anthropic_count_tokens"  # noqa: S105  # a dialect, not a passwor
 SIDE_DIALECTS = (EMBEDDINGS, TOKEN_COUNT)
 
 
-# What begins so among an exchange's ``dropped`` is missing from its record, and these are no loss to whoever asks again.
+# What begins so among ``dropped`` is missing from the record; these are no loss to whoever asks again.
 MISSING = "recorded."
 NO_LOSS = frozenset([f"{MISSING}likelihoods", f"{MISSING}vectors", f"{MISSING}sealed"])
 

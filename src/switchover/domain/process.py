@@ -212,8 +212,10 @@ class Process:
             return False
         if found is None or not is_above(found, self.data):
             return True
-        below = [level for level in DataClass if not is_above(level, found) and level in self.allow]
-        return not below or self._permits(below[-1], spec, providers)
+        stricter = [
+            one for one in DataClass if one in self.allow and is_above(one, self.data) and not is_above(one, found)
+        ]
+        return not stricter or self._permits(stricter[-1], spec, providers)
 
     def narrows(self, upstreams: Mapping[str, UpstreamSpec], providers: Mapping[str, Provider]) -> bool:
         """Whether data of a more sensitive class than the declared one would be kept from one of its upstreams."""

@@ -98,7 +98,7 @@ def test_anthropics_tool_input_is_somebodys_data_numbers_and_names_too():
         ({"type": "image_url", "image_url": {"url": IMAGE}}, "recorded.image"),
         ({"type": "file", "file": {"filename": "a.pdf", "file_data": "JVBERi0x" * 20}}, "recorded.file"),
         ({"type": "input_audio", "input_audio": {"data": "UklGRgAA" * 20, "format": "wav"}}, "recorded.file"),
-        ({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBO" * 40}}, "recorded.file"),
+        ({"type": "image", "source": {"type": "base64", "media_type": "a/b", "data": "iVBO" * 40}}, "recorded.file"),
     ],
 )  # fmt: skip
 def test_what_nobody_can_read_is_left_out_and_named(part, what):
