@@ -52,6 +52,11 @@ class Recording:
     required: bool = False
     subject: str | None = None
 
+    @property
+    def keeps_words(self) -> bool:
+        """Whether what was asked and answered is kept, so that it can be asked again."""
+        return self.bodies in (Bodies.FULL, Bodies.REDACTED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:

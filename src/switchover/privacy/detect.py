@@ -23,6 +23,8 @@ from .phones import phones, warm
 _LOCAL = re.compile(r"[\w.%+'-]{1,64}\Z")
 _DOMAIN = re.compile(r"(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,63}(?![\w-])")
 _LOCAL_LONGEST = 64
+# Of what is found: a@b.nl.
+_SHORTEST = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Patterns:
 
     def find(self, text: str) -> list[Finding]:
         """See :class:`Detector`."""
+        if len(text) < _SHORTEST:
+            return []
         read, places = normal(text)
         found = apart(self._all(read))
         if places is None:

@@ -84,7 +84,7 @@ class Walk:
                 held = self._unread("likelihoods", held)
             else:
                 held = self.value(held, key, free=free or key in FREE, depth=depth + 1)
-            value[self._text(key)] = held
+            value[self._text(key) if free else key] = held
         return value
 
     def _list(self, value: list[Any], key: str, free: bool, depth: int) -> Any:
