@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import csv
 import json
+import random
 import statistics
+import string
 import sys
 import time
 from collections import Counter
@@ -128,6 +130,19 @@ def count(folder: Path) -> None:
         print(f"{path.name}: {number} texts, {size / 1e6:.2f} MB: {named}")
 
 
+def by_chance(tries: int = 5_000) -> dict[int, Counter[str]]:
+    """For numbers of so many random digits: as what how many in ten thousand are found."""
+    detector, chance = Patterns(Privacy(countries=COUNTRIES)), random.Random(7)
+    found: dict[int, Counter[str]] = {}
+    for length in range(8, 17):
+        found[length] = Counter()
+        for _ in range(tries):
+            number = "".join(chance.choices(string.digits, k=length))
+            found[length].update(one.kind for one in detector.find(f"ref {number} of"))
+        found[length] = Counter({kind: round(times * 10_000 / tries) for kind, times in found[length].items()})
+    return found
+
+
 def main() -> None:
     """Prints."""
     seconds, megabytes = library()
@@ -135,6 +150,9 @@ def main() -> None:
     print("Looking for personal data, CPU:")
     for name, cost in detection_cost().items():
         print(f"  {name}: {cost:.0f} µs")
+    print("Random digits, found in ten thousand numbers:")
+    for length, kinds in by_chance().items():
+        print(f"  {length} digits: {', '.join(f'{kind} {times}' for kind, times in kinds.most_common()) or 'nothing'}")
     if len(sys.argv) > 1:
         count(Path(sys.argv[1]))
 

@@ -17,7 +17,7 @@ from switchover.errors import DetectionFailed
 
 from .kinds import SECRETS
 from .normal import normal
-from .numbers import forms, groups_in, islands, numbers
+from .numbers import forms, groups_in, islands, numbers, without_names
 from .phones import phones, warm
 
 _LOCAL = re.compile(r"[\w.%+'-]{1,64}\Z")
@@ -74,8 +74,10 @@ class Patterns:
             yield from self._secrets(text)
         if "e-mail" not in self._without:
             yield from self._addresses(text)
+        read: str | None = None
         for start, end in islands(text):
             self._check_time()
+            text = read = without_names(text) if read is None else read
             groups = groups_in(text, start, end)
             for kind, place in chain(forms(text, start, end, self._without), numbers(text, groups, self._without)):
                 yield Finding(kind, *place)

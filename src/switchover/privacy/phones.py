@@ -15,7 +15,7 @@ from functools import cache
 from .numbers import Place
 
 _DATE = re.compile(
-    r"(?:19|20)[0-9]{2}([-./ ])[01]?[0-9]\1[0-3]?[0-9]|[0-3]?[0-9]([-./])[01]?[0-9]\2(?:19|20)?[0-9]{2}(?![0-9./-])"
+    r"(?:19|20)[0-9]{2}([-./ ])[01]?[0-9]\1[0-3]?[0-9]|[0-3]?[0-9]([-./])[0-3]?[0-9]\2(?:19|20)?[0-9]{2}(?![0-9./-])"
 )
 # So that a number of ten digits that merely stands there is no American phone number.
 _WORDS = re.compile(r"(?i:tel|phone|call|mobile|cell|fax|sms|text|whatsapp)[^0-9]{0,16}\Z")
