@@ -105,6 +105,8 @@ def sensitive_cloud_only(result: Result) -> None:
 class Down:
     """A finder of personal data that raises, hangs until it is let go, or lacks a part."""
 
+    keeps_time = False
+
     def __init__(self, how: str, go: threading.Event) -> None:
         self.how, self.go = how, go
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from switchover.clock import Clock
 from switchover.domain.personal import MOST_SENSITIVE, Privacy, is_above
-from switchover.domain.process import DataClass
+from switchover.domain.process import Bodies, DataClass
 from switchover.domain.register import Snapshot
 from switchover.errors import DetectionFailed
 from switchover.privacy.finder import Finder, OwnFinder
@@ -35,33 +35,44 @@ class Classified:
         self._clock, self._metrics, self._make = clock, metrics, make
         self._aside = Aside("detector", clock)
         self._snapshot: Snapshot | None = None
-        self._privacy: Privacy | None = None
+        self._privacy = Privacy()
         self._reads: frozenset[str] = frozenset()
-        self._finder: Finder | None = None
+        self._finder = make(self._privacy)
         self._warm = False
 
     def finder(self, snapshot: Snapshot) -> Finder:
         """The detectors that a snapshot asks for."""
-        if snapshot is not self._snapshot or self._finder is None:
-            return self._follow(snapshot)
+        self.follow(snapshot)
         return self._finder
 
-    def _follow(self, snapshot: Snapshot) -> Finder:
+    def follow(self, snapshot: Snapshot) -> None:
+        """Goes by this snapshot from now on, and loads what its first request would wait for."""
+        if snapshot is self._snapshot:
+            return
         self._snapshot = snapshot
         self._reads = frozenset(
             name
             for name, process in snapshot.processes.items()
             if (process.narrows(snapshot.upstreams, snapshot.providers) if process.detect is None else process.detect)
         )
-        if self._finder is None or snapshot.privacy != self._privacy:
+        if snapshot.privacy != self._privacy:
             self._privacy, self._warm = snapshot.privacy, False
             self._finder = self._make(snapshot.privacy)
-        return self._finder
+        redacts = any(one.recording.bodies is Bodies.REDACTED for one in snapshot.processes.values())
+        if not self._warm and (self._reads or redacts):
+            finder = self._finder
+            self._aside.run(finder.warm).add_done_callback(lambda done: self._warmed(done, finder))
+
+    def _warmed(self, done: asyncio.Future[None], finder: Finder) -> None:
+        if done.cancelled() or done.exception() is not None:
+            log.error("personal data can't be looked for: %s", done.cancelled() or type(done.exception()).__name__)
+        elif finder is self._finder:
+            self._warm = True
 
     def reads(self, name: str, snapshot: Snapshot) -> bool:
         """Whether the requests of a process are read."""
         if snapshot is not self._snapshot:
-            self._follow(snapshot)
+            self.follow(snapshot)
         return name in self._reads
 
     async def class_of(self, call: Call, snapshot: Snapshot) -> DataClass | None:
@@ -78,7 +89,7 @@ class Classified:
         return level
 
     async def _kinds(self, body: bytes, finder: Finder) -> set[str]:
-        if self._warm and len(body) <= AT_ONCE_BYTES:
+        if self._warm and len(body) <= AT_ONCE_BYTES and finder.keeps_time:
             try:
                 return kinds_in(body, finder.within(self._over(AT_ONCE_S)))
             except DetectionFailed:
@@ -88,14 +99,8 @@ class Classified:
             raise TimeoutError
         late = self._over(LONGEST_S)
 
-        def look() -> set[str]:
-            finder.warm()
-            return kinds_in(body, finder.within(late))
-
         async with asyncio.timeout(LONGEST_S):
-            found = await self._aside.run(look)
-        self._warm = True
-        return found
+            return await self._aside.run(lambda: kinds_in(body, finder.within(late)))
 
     def _over(self, seconds: float) -> Callable[[], bool]:
         """Says whether so many seconds from now are over."""

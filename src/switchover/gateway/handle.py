@@ -14,6 +14,7 @@ from switchover.domain.exchange import AttemptRecord, Exchange, Outcome
 from switchover.domain.personal import Privacy
 from switchover.domain.ports import Upstream
 from switchover.domain.process import Midstream, UpstreamSpec
+from switchover.domain.register import Snapshot
 from switchover.errors import RunawayOutput, SlowDrip, Stalled, SwitchoverError, UpstreamError
 from switchover.planning import ANSWERS, Plan
 from switchover.privacy.finder import Finder, OwnFinder
@@ -119,10 +120,14 @@ class Gateway:
             self.metrics.lag,
             clock,
             teller.log if teller is not None else None,
-            follow=self.plans.follow,
+            follow=self._follow,
             moved=self.neighbours.hurry,
         )
         self.going_on = GoingOn(self.failover, clock, artefacts)
+
+    def _follow(self, snapshot: Snapshot) -> None:
+        self.plans.follow(snapshot)
+        self.classified.follow(snapshot)
 
     async def handle(self, caller: Caller, dialect: AnyDialect) -> None:
         """One request to a model, from its head to its record."""

@@ -12,7 +12,15 @@ from .presidio import Presidio
 
 
 class Finder(Protocol):
-    """Makes detectors for one text or one exchange after another."""
+    """Makes detectors for one text or one exchange after another.
+
+    ``keeps_time``: they give up when told to, so that they may be asked on an event loop.
+    """
+
+    @property
+    def keeps_time(self) -> bool:
+        """Whether they do."""
+        ...
 
     def warm(self) -> None:
         """Loads what the first of them would wait for."""
@@ -29,6 +37,11 @@ class OwnFinder:
     def __init__(self, privacy: Privacy) -> None:
         self._privacy = privacy
         self._presidio = Presidio(privacy.presidio) if privacy.presidio else None
+
+    @property
+    def keeps_time(self) -> bool:
+        """See :class:`Finder`. Presidio looks at no clock, and takes milliseconds for a sentence."""
+        return self._presidio is None
 
     def warm(self) -> None:
         """See :class:`Finder`. Raises DetectionFailed where Presidio is asked for and missing."""

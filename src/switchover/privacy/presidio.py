@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from typing import Any
 
@@ -29,8 +30,17 @@ MODELS = {
 
 def missing(languages: Sequence[str]) -> list[str]:
     """The packages that reading these languages needs and this machine lacks."""
-    needed = [PACKAGE, *sorted({MODELS.get(language, SEVERAL) for language in languages})]
-    return [package for package in needed if find_spec(package) is None]
+    models = sorted({MODELS.get(language, SEVERAL) for language in languages})
+    return [*([] if find_spec(PACKAGE) else [PACKAGE]), *[model for model in models if not _is_installed(model)]]
+
+
+def _is_installed(package: str) -> bool:
+    """Whether spaCy would take a model for installed: as a distribution."""
+    try:
+        distribution(package)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 class Presidio:

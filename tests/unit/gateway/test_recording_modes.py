@@ -122,6 +122,8 @@ def test_with_none_nothing_is_recorded_but_the_request_is_counted():
 class Broken:
     """A finder whose detectors raise."""
 
+    keeps_time = True
+
     def __init__(self, privacy=None):
         pass
 
