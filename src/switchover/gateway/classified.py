@@ -39,6 +39,8 @@ class Classified:
         self._reads: frozenset[str] = frozenset()
         self._finder = make(self._privacy)
         self._warm = False
+        # What went wrong with the last request that was looked into, or nothing.
+        self.trouble = ""
 
     def finder(self, snapshot: Snapshot) -> Finder:
         """The detectors that a snapshot asks for."""
@@ -80,9 +82,13 @@ class Classified:
         try:
             level = snapshot.privacy.class_of(await self._kinds(call.body, self.finder(snapshot)))
         except Exception as failure:  # whoever's code it is: what it could not look at may be anything
-            log.error("exchange %s: personal data could not be looked for: %s", call.id, type(failure).__name__)
+            if not self.trouble:
+                log.error("personal data can't be looked for since exchange %s: %s", call.id, type(failure).__name__)
+            self.trouble = type(failure).__name__
             self._metrics.detection_failed(call.process.name)
             level = MOST_SENSITIVE
+        else:
+            self.trouble = ""
         if not is_above(level, call.process.data):
             return None
         self._metrics.raised(call.process.name, level)

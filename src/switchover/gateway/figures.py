@@ -36,6 +36,9 @@ def degraded(gateway: Gateway) -> list[str]:
     found = [] if spool.healthy else ["recording: the spool is not healthy"]
     if spool.gaps:
         found.append(f"recording: {spool.gaps} records lost since this worker began")
+    if gateway.classified.trouble:
+        said = "privacy: personal data can't be looked for, so that requests count as secret"
+        found.append(f"{said} ({gateway.classified.trouble})")
     if gateway.neighbours.trouble:
         stale = gateway.neighbours.stale_for
         found.append(f"register: for {stale:.0f} s no change has come through: {gateway.neighbours.trouble}")

@@ -40,7 +40,7 @@ class Kept:
     def __init__(self, spool: Recorder, clock: Clock, metrics: Metrics, finder: Callable[[], Finder]) -> None:
         self._spool, self._clock, self._metrics, self._finder = spool, clock, metrics, finder
         self._aside = Aside("redaction", clock)
-        self._waiting: dict[asyncio.Future[int], Exchange] = {}
+        self._waiting: dict[asyncio.Future[int], tuple[Exchange, Process]] = {}
         self._bytes = 0
         self.last = 0
 
@@ -78,9 +78,9 @@ class Kept:
         """Waits for what is being redacted; what is not done by then is kept without its bodies."""
         if self._waiting:
             await asyncio.wait([*self._waiting], timeout=DRAIN_S)
-        for future, exchange in [*self._waiting.items()]:
+        for future, (exchange, process) in [*self._waiting.items()]:
             if not future.done():
-                future.set_result(self._without(exchange, "ended"))
+                future.set_result(self._without(exchange, process, "ended"))
 
     def _numbered(self, number: int) -> int:
         if number > 0:
@@ -96,16 +96,16 @@ class Kept:
         elif mode is Bodies.METADATA:
             done.set_result(self._numbered(self._spool.append(bare(exchange, process))))
         else:
-            self._redact(exchange, done)
+            self._redact(exchange, process, done)
         return done
 
-    def _redact(self, exchange: Exchange, done: asyncio.Future[int]) -> None:
+    def _redact(self, exchange: Exchange, process: Process, done: asyncio.Future[int]) -> None:
         size = len(exchange.request) + len(exchange.answer)
         if self._bytes + size > MOST_WAITING_BYTES:
-            done.set_result(self._without(exchange, "busy"))
+            done.set_result(self._without(exchange, process, "busy"))
             return
         self._bytes += size
-        self._waiting[done] = exchange
+        self._waiting[done] = exchange, process
         finder, elapsed = self._finder(), self._clock.monotonic
 
         def work() -> Exchange:
@@ -119,19 +119,17 @@ class Kept:
                 return
             if made.cancelled() or (failure := made.exception()) is not None:
                 log.error("exchange %s could not be redacted: %s", exchange.id, type(failure).__name__)
-                done.set_result(self._without(exchange, "failed"))
+                done.set_result(self._without(exchange, process, "failed"))
             else:
                 done.set_result(self._numbered(self._spool.append(made.result())))
 
         self._aside.run(work).add_done_callback(over)
 
-    def _without(self, exchange: Exchange, reason: str) -> int:
+    def _without(self, exchange: Exchange, process: Process, reason: str) -> int:
         """Keeps an exchange that was to be redacted without its bodies, and says so in it."""
         self._metrics.redaction_failed(exchange.process, reason)
         missing = (f"{MISSING}request", f"{MISSING}answer")
-        kept = replace(
-            exchange, request=b"", answer=b"", metadata={}, bodies=Bodies.METADATA, dropped=exchange.dropped + missing
-        )
+        kept = replace(bare(exchange, process), dropped=exchange.dropped + missing)
         return self._numbered(self._spool.append(kept))
 
 

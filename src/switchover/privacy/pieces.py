@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from switchover.dialects.sse import FrameScanner, parse_frame
-from switchover.errors import DetectionFailed
+from switchover.errors import Unreadable
 
 DONE = b"[DONE]"
 _NAME = re.compile(rb"[\w.]{1,64}")
@@ -27,7 +27,7 @@ Piece = tuple[Key, dict[str, Any], str]
 class Streamed:
     """The events of a stream; the pieces of its texts are taken out of them until :meth:`join`.
 
-    Raises DetectionFailed when none of it is an event. A frame that is no JSON and a comment are left out.
+    Raises Unreadable when none of it is an event. A frame that is no JSON and a comment are left out.
     """
 
     def __init__(self, dialect: str, body: bytes) -> None:
@@ -43,7 +43,7 @@ class Streamed:
                 self.events.append(event)
                 self._names.append(name if _NAME.fullmatch(name) else b"")
         if not self.events:
-            raise DetectionFailed("the stream has no event that can be read")
+            raise Unreadable("the stream has no event that can be read")
         for event in self.events:
             for key, holder, field in _IN[dialect](event):
                 self._pieces.setdefault(key, []).append((holder, field, holder[field]))

@@ -13,7 +13,7 @@ import msgspec
 
 from switchover.domain.exchange import MISSING, Exchange
 from switchover.domain.process import Bodies
-from switchover.errors import DetectionFailed
+from switchover.errors import Unreadable
 
 from .checks import plain
 from .detect import Detector
@@ -43,11 +43,11 @@ class Redactor:
         return "".join([*parts, said[at:]])
 
     def body(self, body: bytes) -> bytes:
-        """A body in JSON. Raises DetectionFailed for what is none."""
+        """A body in JSON. Raises Unreadable for what is none."""
         return msgspec.json.encode(self._walk.value(parse(body)))
 
     def answer(self, dialect: str, body: bytes) -> bytes:
-        """An answer, whole or as a stream of events. Raises DetectionFailed for what is neither."""
+        """An answer, whole or as a stream of events. Raises Unreadable for what is neither."""
         if not body.lstrip().startswith((b"data:", b"event:", b":")):
             return self.body(body)
         streamed = Streamed(dialect, body)
@@ -81,12 +81,12 @@ def redacted(exchange: Exchange, detector: Detector) -> Exchange:
     if exchange.request:
         try:
             request = redactor.body(exchange.request)
-        except DetectionFailed:
+        except Unreadable:
             redactor.left_out.add("request")
     if exchange.answer:
         try:
             answer = redactor.answer(exchange.dialect, exchange.answer)
-        except DetectionFailed:
+        except Unreadable:
             redactor.left_out.add("answer")
     return replace(
         exchange,

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from switchover.errors import DetectionFailed
+from switchover.errors import Unreadable
 
 # Words of a dialect's own; where callers write what they like, the same names are theirs.
 DIALECT = frozenset(["model", "role", "type", "object", "id", "finish_reason", "stop_reason", "status"])
@@ -40,10 +40,10 @@ class Walk:
     def value(self, value: Any, key: str = "", *, free: bool = False, depth: int = 0) -> Any:
         """What stands in the place of a value; lists and mappings are changed in place.
 
-        Raises DetectionFailed for what is nested too deep.
+        Raises Unreadable for what is nested too deep.
         """
         if depth > DEEPEST:
-            raise DetectionFailed("the body is nested too deep to be read")
+            raise Unreadable("the body is nested too deep to be read")
         if isinstance(value, str):
             return self._string(value, key, free, depth)
         if isinstance(value, dict):
@@ -104,8 +104,8 @@ class Walk:
 
 
 def parse(body: bytes) -> Any:
-    """The JSON of a body. Raises DetectionFailed for anything else."""
+    """The JSON of a body. Raises Unreadable for anything else."""
     try:
         return msgspec.json.decode(body)
     except (msgspec.MsgspecError, RecursionError, ValueError) as cause:
-        raise DetectionFailed("the body is no JSON") from cause
+        raise Unreadable("the body is no JSON") from cause

@@ -180,6 +180,8 @@ def test_a_detector_that_is_down_means_the_most_sensitive_class(how, monkeypatch
         assert time.monotonic() - begun < 2
         assert asked.vendor.seen == []
         HANGS.set()
+        with urllib.request.urlopen(f"{asked.served.url}/readyz") as page:
+            assert "personal data can't be looked for" in page.read().decode()
         assert 'switchover_detection_failures_total{worker="worker-0",process="p"} 2' in asked.page()
     assert "jan@" not in caplog.text
 

@@ -140,7 +140,7 @@ class Broken:
 def test_what_cannot_be_redacted_is_kept_without_its_bodies_says_so_and_is_counted():
     answer, (_, exchange), page = recorded(Recording(bodies=Bodies.REDACTED), finder=Broken)
     assert answer == (200, ANSWER)
-    assert (exchange.request, exchange.answer, exchange.metadata) == (b"", b"", {})
+    assert (exchange.request, exchange.answer, exchange.metadata) == (b"", b"", {"kind": "complaint"})
     assert (exchange.bodies, exchange.dropped) == (Bodies.METADATA, ("recorded.request", "recorded.answer"))
     assert 'switchover_redaction_failures_total{worker="worker-0",process="p",reason="failed"} 1' in page
 

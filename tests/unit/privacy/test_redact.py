@@ -215,6 +215,8 @@ def test_a_detector_that_fails_keeps_nothing():
 
     with pytest.raises(RuntimeError):
         redacted(exchange(asked("?"), answered("!")), Broken())
+    with pytest.raises(DetectionFailed, match="too long"):
+        redacted(exchange(asked("a longer question"), answered("!")), Patterns(Privacy(), late=lambda: True))
 
 
 def test_the_kinds_in_a_request_are_found_wherever_they_stand():
