@@ -14,7 +14,7 @@ from switchover.domain.personal import Privacy
 from switchover.privacy import national
 from switchover.privacy.checks import CARD_RANGES, IBAN_LENGTHS, luhn, mod_97
 from switchover.privacy.detect import Patterns
-from switchover.privacy.normal import normal
+from switchover.privacy.normal import PLAIN, normal
 
 COUNTRIES = ("NL", "DE", "FR", "BE", "GB", "US")
 DETECTOR = Patterns(Privacy(countries=COUNTRIES))
@@ -159,6 +159,13 @@ def test_a_text_as_it_reads_knows_where_each_of_its_characters_stood(text):
     read, places = normal(text)
     assert places is None or (len(places) == len(read) and places == sorted(set(places)))
     assert len(read) == (len(places) if places is not None else len(text))
+
+
+def test_what_is_taken_to_read_as_it_stands_does():
+    plain = "".join(chr(code) for code in range(0xD800) if PLAIN.fullmatch(chr(code)))
+    assert len(plain) > 40_000
+    # A character that does not makes the whole text be looked at, one by one.
+    assert normal(plain + "\u200b")[0] == plain
 
 
 @settings(max_examples=60, deadline=None)
