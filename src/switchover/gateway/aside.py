@@ -7,6 +7,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
+from time import sleep
 from typing import Any, TypeVar
 
 from switchover.clock import Clock
@@ -56,6 +57,19 @@ class Aside:
             self._since = 0.0
             with contextlib.suppress(RuntimeError):  # the loop is closed, so nobody waits
                 loop.call_soon_threadsafe(_settle, future, result, error)
+
+
+def in_turns(late: Callable[[], bool]) -> Callable[[], bool]:
+    """The question whether it is late, asked so often that the event loop gets its turn each time.
+
+    Else it would wait until this thread is done or the interpreter takes its turn away, which is after 5 ms.
+    """
+
+    def ask() -> bool:
+        sleep(0)
+        return late()
+
+    return ask
 
 
 def _settle(future: asyncio.Future[Any], result: Any, error: Exception | None) -> None:

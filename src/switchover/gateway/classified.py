@@ -15,7 +15,7 @@ from switchover.privacy.finder import Finder, OwnFinder
 from switchover.privacy.look import kinds_in
 
 from .admit import Call
-from .aside import Aside
+from .aside import Aside, in_turns
 from .metrics import Metrics
 
 # Read on the event loop where that takes no longer than this; else beside it, where it may take the longest.
@@ -103,8 +103,7 @@ class Classified:
                 pass
         if self._aside.busy_for > LONGEST_S:
             raise TimeoutError
-        late = self._over(LONGEST_S)
-
+        late = in_turns(self._over(LONGEST_S))
         async with asyncio.timeout(LONGEST_S):
             return await self._aside.run(lambda: kinds_in(body, finder.within(late)))
 

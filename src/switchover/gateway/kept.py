@@ -14,7 +14,7 @@ from switchover.privacy.finder import Finder
 from switchover.privacy.redact import redacted
 
 from .admit import Call
-from .aside import Aside
+from .aside import Aside, in_turns
 from .metrics import Metrics
 from .record import Recorder, begin
 from .refuse import unrecorded
@@ -62,14 +62,14 @@ class Kept:
         if mode is Bodies.FULL:
             self._numbered(self._spool.append(exchange))
         elif mode is not Bodies.NONE:
-            self._handed(exchange, process)
+            self._handed(exchange, process, at_once=False)
 
     async def keep_durably(self, exchange: Exchange, process: Process) -> bool:
         """As :meth:`keep`; True once it would survive a loss of power, False when it is lost or the time is up."""
         try:
             async with asyncio.timeout(DURABLE_WAIT_S):
                 # It goes on, whoever stops waiting for it.
-                number = await asyncio.shield(self._handed(exchange, process))
+                number = await asyncio.shield(self._handed(exchange, process, at_once=True))
                 return number > 0 and await self._spool.wait_durable(number, DURABLE_WAIT_S)
         except TimeoutError:
             return False
@@ -87,19 +87,19 @@ class Kept:
             self.last = number
         return number
 
-    def _handed(self, exchange: Exchange, process: Process) -> asyncio.Future[int]:
+    def _handed(self, exchange: Exchange, process: Process, *, at_once: bool) -> asyncio.Future[int]:
         """The number of the record, once it has one."""
         mode = process.recording.bodies
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         if mode is Bodies.FULL:
-            done.set_result(self._numbered(self._spool.append(exchange)))
+            done.set_result(self._numbered(self._spool.append(exchange, at_once=at_once)))
         elif mode is Bodies.METADATA:
-            done.set_result(self._numbered(self._spool.append(bare(exchange, process))))
+            done.set_result(self._numbered(self._spool.append(bare(exchange, process), at_once=at_once)))
         else:
-            self._redact(exchange, process, done)
+            self._redact(exchange, process, done, at_once)
         return done
 
-    def _redact(self, exchange: Exchange, process: Process, done: asyncio.Future[int]) -> None:
+    def _redact(self, exchange: Exchange, process: Process, done: asyncio.Future[int], at_once: bool) -> None:
         size = len(exchange.request) + len(exchange.answer)
         if self._bytes + size > MOST_WAITING_BYTES:
             done.set_result(self._without(exchange, process, "busy"))
@@ -110,7 +110,7 @@ class Kept:
 
         def work() -> Exchange:
             end = elapsed() + REDACT_LONGEST_S
-            return redacted(exchange, finder.within(lambda: elapsed() > end))
+            return redacted(exchange, finder.within(in_turns(lambda: elapsed() > end)))
 
         def over(made: asyncio.Future[Exchange]) -> None:
             self._bytes -= size
@@ -121,7 +121,7 @@ class Kept:
                 log.error("exchange %s could not be redacted: %s", exchange.id, type(failure).__name__)
                 done.set_result(self._without(exchange, process, "failed"))
             else:
-                done.set_result(self._numbered(self._spool.append(made.result())))
+                done.set_result(self._numbered(self._spool.append(made.result(), at_once=at_once)))
 
         self._aside.run(work).add_done_callback(over)
 

@@ -34,8 +34,8 @@ class Recorder(Protocol):
         """How many records were lost."""
         ...
 
-    def append(self, record: Intent | Exchange) -> int:
-        """Hands a record over; returns its number; never blocks."""
+    def append(self, record: Intent | Exchange, *, at_once: bool = False) -> int:
+        """Hands a record over, ``at_once`` where somebody waits for it; returns its number; never blocks."""
         ...
 
     async def wait_written(self, number: int, timeout: float = ...) -> bool:  # noqa: ASYNC109  # the spool's own name

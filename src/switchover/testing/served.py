@@ -38,7 +38,7 @@ class MemorySpool:
         self.healthy = True
         self.gaps = 0
 
-    def append(self, record: Intent | Exchange) -> int:
+    def append(self, record: Intent | Exchange, *, at_once: bool = False) -> int:
         """Keeps a record."""
         self.records.append(record)
         self.written = len(self.records)
