@@ -61,6 +61,7 @@ test: check $(STARTER)
 	@-$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D) && $(BIN)/uv pip install --quiet --python $(@D)/bin/python --require-hashes -r $< && touch $@
 
 bench: $(VENV)/.dev .cache/bench/smg/.installed .cache/bench/mlflow/.installed
+	$(BIN)/python benchmarks/detection.py
 	$(BIN)/python benchmarks/gateway.py; first=$$?; $(BIN)/python benchmarks/streams.py && exit $$first
 
 # Ten thousand calls through reloads, killed workers and a store that is away.

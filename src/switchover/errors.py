@@ -15,6 +15,8 @@ SwitchoverError
 │   └── TooLarge                   413
 ├── NoUpstream                     503: no attempt left, or none proven
 ├── RecordingFailed                503: a route that requires recording could not record
+├── DetectionFailed                personal data could not be looked for: it counts as the most sensitive
+│   └── Unreadable                 what is no text that anybody could look into: it is not kept
 ├── OutOfTime                      504: the caller's deadline passed before there was an answer
 └── UpstreamError                  one attempt failed; the class says what the gateway does next
     ├── RequestRejected            400/422 about the caller's own fields: stop
@@ -149,7 +151,15 @@ class RecordingFailed(SwitchoverError):
     """A route that requires recording could not record."""
 
     http_status: ClassVar[int] = 503
-    code: ClassVar[str] = "recording_failed"
+    code: ClassVar[str] = "recording_required"
+
+
+class DetectionFailed(SwitchoverError):
+    """Personal data could not be looked for: the text counts as the most sensitive, and none of it is kept."""
+
+
+class Unreadable(DetectionFailed):
+    """A body that is no JSON and no stream of it, or is nested too deep: it alone is not kept."""
 
 
 class OutOfTime(SwitchoverError):

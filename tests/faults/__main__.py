@@ -22,11 +22,12 @@ from shown import shown
 from wires import WIRES
 
 from switchover.domain.ports import OutboundRequest
-from switchover.gateway import guard, relay
+from switchover.gateway import classified, guard, relay
 
-# Beyond these an upstream is silent: seconds instead of most of a minute.
+# Beyond these an upstream, or a detector, is silent: seconds instead of most of a minute.
 IDLE_S = 0.5
 CONNECT_S = 1.5
+DETECT_S = 0.5
 AT_ONCE = 4
 
 
@@ -89,6 +90,7 @@ def main(only: list[str]) -> int:
     # What is logged of the faults, by the gateway and by those who bring them about, would stand amid the table.
     logging.disable(logging.ERROR)
     relay.IDLE_S = IDLE_S
+    classified.LONGEST_S = DETECT_S
     # Twenty looks at a stream take one second.
     guard.LOOK_EVERY = 1
     OutboundRequest.__init__.__kwdefaults__["connect_timeout"] = CONNECT_S

@@ -12,7 +12,7 @@ import yaml
 # faults.yaml, conventions.owner: what of a layer is not the gateway's, and who brings it to life.
 ELSEWHERE = {
     "price-changed": "costs", "budget-short-for-failover": "costs", "ledger-unreachable": "costs",
-    "replicas-race": "costs", "quality-drift": "verdicts", "classifier-down": "recording", "disk-full": "recording",
+    "replicas-race": "costs", "quality-drift": "verdicts", "disk-full": "recording",
     "sync-failed": "recording", "disk-slow": "recording", "torn-tail": "recording", "bit-rot": "recording",
     "killed-midway": "recording", "clock-jumped": "recording", "evidence-rewritten": "recording",
     "evidence-rolled-back": "recording",

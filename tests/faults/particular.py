@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,9 +16,11 @@ from wires import WIRES
 
 from switchover.domain.candidate import fingerprint
 from switchover.domain.cut_off import CutOff, Target, TargetKind
+from switchover.domain.personal import Privacy
 from switchover.domain.process import DataClass, UpstreamSpec
 from switchover.errors import OperatorError
 from switchover.planning import BreakerState
+from switchover.privacy.detect import Finding
 from switchover.testing.scripted import RESET, Script
 
 CALLERS = 20
@@ -97,6 +100,52 @@ def sensitive_cloud_only(result: Result) -> None:
         told = (said.status, said.code) == (503, "policy_no_permitted_upstream")
         result.note("caller", "503 policy_no_permitted_upstream", said, told)
         result.note("calls", "0", len(stage.vendor.seen) + len(stage.own.seen), not stage.vendor.seen + stage.own.seen)
+
+
+class Down:
+    """A finder of personal data that raises, hangs until it is let go, or lacks a part."""
+
+    keeps_time = False
+
+    def __init__(self, how: str, go: threading.Event) -> None:
+        self.how, self.go = how, go
+
+    def __call__(self, privacy: Privacy) -> Down:
+        return self
+
+    def warm(self) -> None:
+        if self.how == "is missing a recogniser":
+            raise ImportError("no recogniser")
+
+    def within(self, late: Callable[[], bool]) -> Down:
+        return self
+
+    def find(self, text: str) -> list[Finding]:
+        if self.how == "times out":
+            self.go.wait(5)
+        raise RuntimeError("the detector broke")
+
+
+def classifier_down(result: Result) -> None:
+    """Whatever is asked counts as secret, which only the replacement here may see, or nobody."""
+    streamed, script = result.streamed, good(WIRES[result.dialect], result.streamed)
+    kept = {DataClass.SECRET: ("own",)}
+    for how in ("raises", "times out", "is missing a recogniser"):
+        go = threading.Event()
+        told = []
+        for backed in (True, False):
+            with staged(
+                result.dialect, script, backed=backed, streamed=streamed, allow=kept, finder=Down(how, go)
+            ) as stage:
+                told.append(stage.ask(streamed=streamed))
+                result.note(f"{how}: calls elsewhere", "0", len(stage.vendor.seen), not stage.vendor.seen)
+                found = told[-1].headers.get("x-switchover-data")
+                result.note("class", "secret", found, found == "secret")
+                go.set()
+        here, refused = told
+        result.note("caller", "the local answer", here, here.answered and OWN in here.text)
+        good_one = (refused.status, refused.code) == (503, "policy_no_permitted_upstream")
+        result.note("with nothing here", "503 policy_no_permitted_upstream", refused, good_one)
 
 
 def secrets_unavailable(result: Result) -> None:
@@ -199,6 +248,7 @@ PARTICULAR: dict[str, Callable[[Result], None]] = {
     "proof-expired": proof_expired,
     "all-attempts-spent": all_attempts_spent,
     "sensitive-cloud-only": sensitive_cloud_only,
+    "classifier-down": classifier_down,
     "secrets-unavailable": secrets_unavailable,
     "retry-storm": retry_storm,
     "local-silent-truncation": local_silent_truncation,

@@ -15,9 +15,11 @@ from wires import REASONS, WIRES, Wire
 
 from switchover.clock import Clock
 from switchover.domain.candidate import Continuation
+from switchover.domain.personal import Privacy
 from switchover.domain.ports import Upstream
 from switchover.domain.process import Criticality, DataClass, Process
 from switchover.planning import BreakerState
+from switchover.privacy.finder import Finder, OwnFinder
 from switchover.testing.scripted import Script, ScriptedServer
 from switchover.testing.served import ServedGateway, register, spec
 
@@ -130,11 +132,13 @@ def staged(
     wrap: Callable[[Upstream], Upstream] | None = None,
     model: str = "vendor-model",
     continuation: Continuation | None = None,
+    finder: Callable[[Privacy], Finder] = OwnFinder,
     **changes: Any,
 ) -> Iterator[Stage]:  # fmt: skip
     """A stage whose upstream plays ``script`` (or is at ``url``) and is asked for ``model``.
 
-    ``changes`` are fields of its process; ``continuation``: how the replacement was shown to go on with an answer.
+    ``changes`` are fields of its process; ``finder`` makes the detectors of personal data; ``continuation``: how the
+    replacement was shown to go on with an answer.
     """
     wire = WIRES[dialect]
     with ScriptedServer(script) as vendor, ScriptedServer(good(wire, streamed, own_text)) as own:
@@ -146,7 +150,7 @@ def staged(
         upstreams = [asked, spec("own", own.url, **KINDS[dialect])]
         proven = ("own",) if backed else ()
         snapshot, token = register(replace(process, **changes), upstreams, proven=proven, continuation=continuation)
-        with ServedGateway(snapshot, clock=clock, wrap=wrap) as served:
+        with ServedGateway(snapshot, clock=clock, wrap=wrap, finder=finder) as served:
             yield Stage(wire, vendor, own, served, token)
 
 

@@ -90,7 +90,9 @@ async def adapt(
     if len(learned) < FEWEST_PAIRS or not selection:
         raise NotFound(
             f"{process.name} has {len(learned)} recorded answers to learn from, want {FEWEST_PAIRS} at least",
-            mend="let the baseline answer more requests through the gateway, then adapt",
+            mend="let the baseline answer more requests through the gateway, then adapt"
+            if process.recording.keeps_words
+            else f"write processes.{process.name}.recording: redacted (or full); as it is, no answers are kept",
         )
     proposed, skipped = _propose(process, ways, upstreams, learned, grader, data_dir, seed, clock.now())
     bench = _Bench(store, grader, selection, ask_for, clock, progress)

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from switchover.domain.exchange import Exchange, Outcome
+from switchover.domain.exchange import MISSING, Exchange, Outcome
+from switchover.domain.process import Bodies
 from switchover.wiring import register
 
 from .common import DEFAULT_CONFIG, Config, Json, moment, print_json, settings, visible
@@ -63,6 +64,13 @@ def show(
         print(f"  {position}. {attempt.upstream} ({attempt.model}{version}) {ended}, {attempt.elapsed_ms:.0f} ms")
     if found.usage:
         print(f"tokens: {found.usage.input} in, {found.usage.output} out")
+    if found.data is not None:
+        print(f"data: found to be {found.data}")
+    if missing := [one.removeprefix(MISSING) for one in found.dropped if one.startswith(MISSING)]:
+        print(f"left out of the record: {', '.join(missing)}")
+    if found.bodies in (Bodies.METADATA, Bodies.NONE):
+        print("No request and no answer is kept of it (`recording: metadata`, or they could not be redacted).")
+        return
     print("--- request ---")
     print(visible(found.request.decode("utf-8", "replace")))
     print("--- answer ---")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from switchover.domain.cut_off import Target
-from switchover.domain.process import Midstream
+from switchover.domain.process import DataClass, Midstream
 from switchover.errors import OperatorError
 from switchover.planning import NEEDS, cannot_continue
 from switchover.planning.breaker import BreakerState
@@ -47,6 +47,16 @@ def needs_from(names: Sequence[str]) -> frozenset[str]:
     return frozenset(names)
 
 
+def class_from(name: str | None) -> DataClass | None:
+    """A class of data, as typed."""
+    if name is None:
+        return None
+    try:
+        return DataClass(name)
+    except ValueError as cause:
+        raise OperatorError(f"there is no class {name!r}", mend=f"use one of {', '.join(DataClass)}") from cause
+
+
 def print_survival(plans: Mapping[str, Plan]) -> None:
     """One line per process: who serves it now, or that it stops."""
     for name, plan in plans.items():
@@ -69,9 +79,10 @@ def why(attempt: Attempt) -> str:
     return f"proof {attempt.proof.id} with prompt version {attempt.proof.prompt_version}, {held}"
 
 
-def standing(found: Explanation, lost: Sequence[Target], needs: Sequence[str]) -> str:
+def standing(found: Explanation, lost: Sequence[Target], needs: Sequence[str], data: DataClass | None) -> str:
     """What the plan rests on."""
     supposed = f" for {' and '.join(needs)}" if needs else ""
+    supposed += f" with {data} data in the request" if data else ""
     supposed += f" without {' and '.join(map(str, lost))}" if lost else ""
     if not found.running:
         return f"{supposed} (no gateway runs on this data folder: breakers count as closed, own engines as running)"
@@ -127,6 +138,12 @@ def explain(
             "embeddings or count_tokens. Without it: an answer in plain text.",
         ),
     ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="Suppose that data of this class was found in the request: internal, confidential or secret."
+        ),
+    ] = None,
     config: Config = DEFAULT_CONFIG,
     as_json: Json = False,
 ) -> None:
@@ -138,13 +155,14 @@ def explain(
     process_of = process_named(found, process)
     name = process_of.name
     lost = tuple(target_from(text) for text in without or ())
-    explained = explanation.explain(found, name, lost, needs_from(needs or ()))
+    held = class_from(data)
+    explained = explanation.explain(found, name, lost, needs_from(needs or ()), held)
     plan = explained.plan
     if as_json:
         told = plain(explained)
         print_json({**told.pop("plan"), **told, "without": [str(target) for target in lost]})
     else:
-        print(f"{name}{standing(explained, lost, needs or ())}:")
+        print(f"{name}{standing(explained, lost, needs or (), held)}:")
         for position, attempt in enumerate(plan.attempts, 1):
             print(f"  {position}. {attempt.upstream.name} ({attempt.upstream.model}): {why(attempt)}")
             if process_of.midstream is Midstream.CONTINUE and attempt.proof is not None:

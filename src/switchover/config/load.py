@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import ValidationError
 
+from switchover.domain.personal import Privacy
 from switchover.domain.process import (
     Bodies,
     Criticality,
@@ -99,6 +100,17 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
         egress=egress_of(document, parsed.egress, upstreams, base),
         log=Logging(**parsed.log.model_dump()),
         traces=_traces(document, parsed.traces, upstreams, base) if parsed.traces else None,
+        privacy=_privacy(parsed),
+    )
+
+
+def _privacy(parsed: ConfigurationFile) -> Privacy:
+    section = parsed.privacy
+    return Privacy(
+        countries=section.countries if section.countries is not None else (parsed.organisation.domicile,),
+        classes={kind: DataClass(level) for kind, level in section.classes.items()},
+        without=section.without,
+        presidio=section.presidio.languages if section.presidio else (),
     )
 
 
@@ -235,6 +247,8 @@ def _process(document: Document, name: str, section: ProcessSection, upstreams: 
     if section.exact and section.provider_fallback:
         want = "false where exact is true: an answer by another model would fail"
         raise document.error((*at, "provider_fallback"), got="true", want=want)
+    if section.recording.required and section.recording.bodies == "none":
+        raise document.error((*at, "recording", "required"), got="true", want="false where bodies is none")
     for position, embedder in enumerate(section.embeddings):
         if embedder not in upstreams:
             raise document.error((*at, "embeddings", position), got=embedder, want=known)
@@ -265,6 +279,7 @@ def _process(document: Document, name: str, section: ProcessSection, upstreams: 
             subject=section.recording.subject,
         ),
         rehearse=_terms(document, (*at, "rehearse"), section.rehearse) if section.rehearse else None,
+        detect=section.detect,
     )
 
 

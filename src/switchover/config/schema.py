@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from switchover.domain.personal import KINDS
+
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$")
 SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 SLICE = re.compile(r"""([A-Za-z_][\w.]*)\s*==\s*(?:"([^"]*)"|'([^']*)')$""")
@@ -23,6 +25,7 @@ FILE = r"^file:.+$"
 SUBJECT = r"^(user|metadata\.[A-Za-z0-9_-]{1,64})$"
 NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 HEADER = r"^[a-z0-9-]+$"
+LANGUAGE = r"^[a-z]{2}$"
 
 PATTERN_MEANS = {
     SUBJECT: "user, or metadata.NAME such as metadata.customer",
@@ -30,6 +33,7 @@ PATTERN_MEANS = {
     URL: "an address such as https://host/v1, without a query",
     PUBLISHED: "provider/model, such as openai/gpt-4.1",
     AMOUNT: 'a decimal in quotes, such as "0.60"',
+    LANGUAGE: "a language of two small letters, such as nl",
     HEADER: "a header's name in small letters, digits and dashes",
     FILE: "file:PATH",
     NAME: "a name of small letters, digits, dots, dashes and underscores",
@@ -226,6 +230,49 @@ class RehearseSection(Section):
     )
 
 
+Level = Literal["public", "internal", "confidential", "secret"]
+
+
+def _kind(text: Any) -> str:
+    if text not in KINDS:
+        raise ValueError(f"one of {', '.join(KINDS)}")
+    return str(text)
+
+
+Kind = Annotated[str, BeforeValidator(_kind)]
+
+
+class PresidioSection(Section):
+    """Microsoft's Presidio beside our own patterns: names and places, by a language model that it brings.
+
+    It needs `pip install switchover[presidio]` and a spaCy model of each language.
+    """
+
+    languages: tuple[Annotated[str, Field(pattern=LANGUAGE)], ...] = Field(
+        min_length=1, description="Languages it reads, each text in every one of them, such as `[en, nl]`."
+    )
+
+
+class PrivacySection(Section):
+    """How personal data and keys are found, in requests that more than one class of upstream may see and in what is
+    recorded as `redacted`.
+
+    What is found can only raise the class of data, and where nobody can look it counts as `secret`.
+    """
+
+    countries: tuple[Country, ...] | None = Field(
+        default=None,
+        description="Countries whose phone numbers are known without their country code; default: the organisation's.",
+    )
+    classes: dict[Kind, Level] = Field(
+        default_factory=dict,
+        description="The class that a kind makes of its text, where it is not ours; see "
+        "[Personal data](../explanation/personal-data.md). `unread` is what nobody can read: images, files, sound.",
+    )
+    without: tuple[Kind, ...] = Field(default=(), description="Kinds that are not looked for.")
+    presidio: PresidioSection | None = Field(default=None, description="Presidio beside our own patterns.")
+
+
 class RecordingSection(Section):
     """What is kept of a process's exchanges. A word alone, such as `recording: redacted`, is short for `bodies`."""
 
@@ -288,6 +335,11 @@ class ProcessSection(Section):
     recording: Annotated[RecordingSection, BeforeValidator(_recording)] = Field(
         default_factory=RecordingSection, description="What is kept of its exchanges."
     )
+    detect: bool | None = Field(
+        default=None,
+        description="Look in each request for data of a more sensitive class than `data`, and let only those "
+        "upstreams see it that `allow` names for that class. Default: where that makes a difference.",
+    )
     rehearse: RehearseSection | None = Field(default=None, description="How candidates are judged.")
 
 
@@ -301,6 +353,7 @@ class ConfigurationFile(Section):
     egress: EgressSection = Field(default_factory=EgressSection, description="How upstreams elsewhere are reached.")
     log: LogSection = Field(default_factory=LogSection, description="What is logged.")
     traces: TracesSection | None = Field(default=None, description="Where spans go.")
+    privacy: PrivacySection = Field(default_factory=PrivacySection, description="How personal data and keys are found.")
     providers: dict[Annotated[str, Field(pattern=NAME)], ProviderSection] = Field(
         default_factory=dict, description="Providers that are not among the facts we ship."
     )
@@ -325,4 +378,6 @@ SECTIONS: tuple[type[Section], ...] = (
     ProcessSection,
     RecordingSection,
     RehearseSection,
+    PrivacySection,
+    PresidioSection,
 )

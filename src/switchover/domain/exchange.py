@@ -14,6 +14,11 @@ TOKEN_COUNT = "anthropic_count_tokens"  # noqa: S105  # a dialect, not a passwor
 SIDE_DIALECTS = (EMBEDDINGS, TOKEN_COUNT)
 
 
+# What begins so among ``dropped`` is missing from the record; these are no loss to whoever asks again.
+MISSING = "recorded."
+NO_LOSS = frozenset([f"{MISSING}likelihoods", f"{MISSING}vectors", f"{MISSING}sealed"])
+
+
 class Outcome(StrEnum):
     """How an exchange ended, as the caller saw it."""
 
@@ -88,7 +93,8 @@ class Exchange:
     ``request`` is the caller's body and ``answer`` the bytes sent back (for a stream: the raw event stream), both in
     the caller's ``dialect``. ``upstream`` is the one that answered, None when none did. ``bodies`` says how much of
     both is kept, ``subject`` whom they are about (a keyed hash, hex), ``data`` the class they were found to be in where
-    that is above the process's own.
+    that is above the process's own. ``dropped`` names what a translation left out, and with ``recorded.`` before it
+    what is missing here.
     """
 
     id: str
@@ -123,6 +129,11 @@ class Exchange:
     def is_dated(self) -> bool:
         """False for an imported one whose moment nobody knows: it says nothing of load or of a month's cost."""
         return not (self.is_imported and UNDATED in self.metadata)
+
+    @property
+    def is_askable(self) -> bool:
+        """False when what was asked, or answered in words, is not all on record, so that it can't be asked again."""
+        return not any(one.startswith(MISSING) and one not in NO_LOSS for one in self.dropped)
 
     @property
     def by_other(self) -> str | None:

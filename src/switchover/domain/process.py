@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from .data_class import DataClass as DataClass
 from .jurisdiction import within
 from .model_name import is_other_model
+from .personal import Privacy, is_above
 
 DEFAULT_CONTEXT = 4096
 
@@ -19,15 +21,6 @@ class Criticality(StrEnum):
     CRITICAL = "critical"
     IMPORTANT = "important"
     ORDINARY = "ordinary"
-
-
-class DataClass(StrEnum):
-    """How sensitive the data of a process is, least first."""
-
-    PUBLIC = "public"
-    INTERNAL = "internal"
-    CONFIDENTIAL = "confidential"
-    SECRET = "secret"  # noqa: S105  # a class of data, not a password
 
 
 class Midstream(StrEnum):
@@ -58,6 +51,11 @@ class Recording:
     bodies: Bodies = Bodies.FULL
     required: bool = False
     subject: str | None = None
+
+    @property
+    def keeps_words(self) -> bool:
+        """Whether what was asked and answered is kept, so that it can be asked again."""
+        return self.bodies in (Bodies.FULL, Bodies.REDACTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +174,8 @@ class Process:
 
     ``exact``: an answer by another model than the one asked is a failed attempt. ``provider_fallback``: a provider may
     be asked to let another model of its own answer. ``embeddings`` names the upstreams that make its embeddings, in
-    order; none: those that answer it.
+    order; none: those that answer it. ``detect``: its requests are searched for data of a more sensitive class than
+    ``data``; None: where that may decide who sees them.
     """
 
     name: str
@@ -196,6 +195,7 @@ class Process:
     provider_fallback: bool = False
     recording: Recording = field(default_factory=Recording)
     rehearse: RehearsalTerms | None = None
+    detect: bool | None = None
 
     @property
     def upstreams(self) -> tuple[str, ...]:
@@ -207,9 +207,29 @@ class Process:
         """The upstreams that may make embeddings: the one that does, then those that may stand in, in order."""
         return self.embeddings or self.upstreams
 
-    def may_see(self, spec: UpstreamSpec, providers: Mapping[str, Provider]) -> bool:
-        """True when the policy lets this upstream see the process's data. No entry for its class allows all."""
-        permitted = self.allow.get(self.data)
+    def may_see(self, spec: UpstreamSpec, providers: Mapping[str, Provider], found: DataClass | None = None) -> bool:
+        """True when the policy lets this upstream see the process's data. No entry for its class allows all.
+
+        ``found`` is the class that the data at hand was found to be in: above the declared one it only takes away. A
+        class without an entry is kept from whom the nearest class below it is kept from.
+        """
+        if not self._permits(self.data, spec, providers):
+            return False
+        if found is None or not is_above(found, self.data):
+            return True
+        stricter = [
+            one for one in DataClass if one in self.allow and is_above(one, self.data) and not is_above(one, found)
+        ]
+        return not stricter or self._permits(stricter[-1], spec, providers)
+
+    def narrows(self, upstreams: Mapping[str, UpstreamSpec], providers: Mapping[str, Provider]) -> bool:
+        """Whether data of a more sensitive class than the declared one would be kept from one of its upstreams."""
+        specs = [upstreams[name] for name in {*self.upstreams, *self.embeddings}]
+        seeing = [spec for spec in specs if self.may_see(spec, providers)]
+        return any(not self.may_see(spec, providers, level) for spec in seeing for level in DataClass)
+
+    def _permits(self, level: DataClass, spec: UpstreamSpec, providers: Mapping[str, Provider]) -> bool:
+        permitted = self.allow.get(level)
         if permitted is None or spec.name in permitted:
             return True
         host = providers.get(spec.host)
@@ -281,3 +301,4 @@ class Settings:
     egress: Egress = field(default_factory=Egress)
     log: Logging = field(default_factory=Logging)
     traces: Tracing | None = None
+    privacy: Privacy = field(default_factory=Privacy)

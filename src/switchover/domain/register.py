@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from .candidate import PromptVersion, Proof
 from .cut_off import CutOff
+from .personal import Privacy
 from .process import Process, Provider, UpstreamSpec
 
 
@@ -36,6 +37,7 @@ class Snapshot:
     ``baseline_lost`` says since when a process's baseline is held to be gone (cut off or denied).
     ``endpoints`` gives the base URL of own engines while they run. ``restored`` says when an operator last restored an
     upstream, so that a breaker held before that moment lets go. ``suspended`` names upstreams whose proofs are.
+    ``privacy`` says how personal data is looked for.
     """
 
     version: int
@@ -51,3 +53,4 @@ class Snapshot:
     endpoints: Mapping[str, str] = field(default_factory=dict)
     restored: Mapping[str, float] = field(default_factory=dict)
     suspended: Mapping[str, Suspension] = field(default_factory=dict)
+    privacy: Privacy = field(default_factory=Privacy)

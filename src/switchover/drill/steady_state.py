@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from switchover.domain.candidate import Proof, State, fingerprint
 from switchover.domain.cut_off import CutOff
+from switchover.domain.process import Bodies
 from switchover.store import Store
 from switchover.store.drills import cut_offs
 from switchover.store.proofs import proofs
@@ -69,6 +70,9 @@ def check(order: DrillOrder, store: Store, since: float, now: float) -> tuple[St
     """Whether the drill may begin: traffic is well, a replacement holds a proof, and nothing is cut off for real."""
     steady, proof = measure(order, store, since, now), replacement(order, store, now)
     reasons = list(steady.reasons)
+    if order.process.recording.bodies is Bodies.NONE:
+        said = f"nothing of {order.process.name} is recorded (`recording: none`), so that nobody would see what happens"
+        reasons.insert(0, f"{said}; `recording: metadata` is enough")
     if proof is None:
         reasons.append(f"no replacement of {order.process.name} has a proof in date that outlasts the drill")
     reasons += [f"{cut.target} is cut off for real: {cut.reason}" for cut in real_cut_offs(order, store, now)]

@@ -12,7 +12,7 @@ from time import time_ns
 from switchover.access.keys import check_key
 from switchover.dialects import DIALECTS, AnthropicMessages, OpenAIChat, OpenAIResponses, Peek
 from switchover.dialects.side import SIDE
-from switchover.domain.process import Process
+from switchover.domain.process import DataClass, Process
 from switchover.domain.register import Snapshot
 from switchover.errors import BadRequest, CallerError, Unauthenticated, UnknownRoute
 
@@ -67,7 +67,8 @@ class Call:
     """An admitted request. ``begun`` is monotonic, ``started_at`` Unix seconds.
 
     ``patience``: so many seconds from ``begun`` the caller waits for an answer to begin; inf when nothing is said.
-    ``trace`` is None where there is no tracing.
+    ``trace`` is None where there is no tracing. ``data`` is the class of what was found in it, where that is above the
+    process's own.
     """
 
     id: str
@@ -80,6 +81,7 @@ class Call:
     begun: float
     patience: float = math.inf
     trace: Trace | None = None
+    data: DataClass | None = None
 
     @property
     def deadline(self) -> float:

@@ -74,6 +74,7 @@ class App:
                 await self.gateway.pulse.stop()
                 await self.gateway.neighbours.stop()
                 await self.gateway.source.stop()
+                await self.gateway.kept.close()
                 if self._on_stop is not None:
                     await self._on_stop()
                 await send({"type": "lifespan.shutdown.complete"})

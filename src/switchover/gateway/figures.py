@@ -36,6 +36,9 @@ def degraded(gateway: Gateway) -> list[str]:
     found = [] if spool.healthy else ["recording: the spool is not healthy"]
     if spool.gaps:
         found.append(f"recording: {spool.gaps} records lost since this worker began")
+    if gateway.classified.trouble:
+        said = "privacy: personal data can't be looked for, so that requests count as secret"
+        found.append(f"{said} ({gateway.classified.trouble})")
     if gateway.neighbours.trouble:
         stale = gateway.neighbours.stale_for
         found.append(f"register: for {stale:.0f} s no change has come through: {gateway.neighbours.trouble}")
@@ -83,7 +86,7 @@ def _samples(gateway: Gateway) -> Iterator[Sample]:
         yield Sample(PAUSED_UNTIL, (name,), pause.until)
     # A recorder without a disk has nothing more to make durable than what it has.
     durable: int = getattr(spool, "durable", spool.written)
-    yield Sample("switchover_recording_lag_records", (), max(gateway.metrics.recorded - durable, 0))
+    yield Sample("switchover_recording_lag_records", (), max(gateway.kept.last - durable, 0))
     yield Sample("switchover_recording_lag_seconds", (), getattr(spool, "unsynced_for", 0.0))
     yield Sample("switchover_recording_gaps_total", (), spool.gaps)
     yield Sample("switchover_recording_healthy", (), int(spool.healthy))

@@ -10,28 +10,33 @@ from functools import partial
 
 from switchover.clock import Clock
 from switchover.dialects.side import NEED
-from switchover.domain.exchange import AttemptRecord, Outcome
+from switchover.domain.exchange import AttemptRecord, Exchange, Outcome
+from switchover.domain.personal import Privacy
 from switchover.domain.ports import Upstream
 from switchover.domain.process import Midstream, UpstreamSpec
+from switchover.domain.register import Snapshot
 from switchover.errors import RunawayOutput, SlowDrip, Stalled, SwitchoverError, UpstreamError
 from switchover.planning import ANSWERS, Plan
+from switchover.privacy.finder import Finder, OwnFinder
 
 from .admit import LOOPBACK, MAX_BODY_BYTES, AnyDialect, Call, Door, Head, check_route, new_id, read_head, routes_of
 from .amount import is_over
 from .attempt import Artefacts
 from .caller import Caller
+from .classified import Classified
 from .continuing import GoingOn, Rest
 from .export import Tracer
 from .failover import Failover, OnHeld
 from .guard import Guard, Watch
 from .identity import FELL_BACK, Identity, OnSuspended
+from .kept import Kept
 from .metrics import Gaps, Metrics
 from .neighbours import Neighbours
 from .opened import Opened
 from .plans import Plans
 from .pulse import Pulse
-from .record import INTENT_WAIT_S, Recorder, begin, exchange_of
-from .refuse import refusal
+from .record import INTENT_WAIT_S, Recorder, ended_otherwise, exchange_of
+from .refuse import refusal, unrecorded
 from .relay import JSON, Sent, Watched, send_error, send_stream, send_whole
 from .snapshot import SnapshotSource
 from .spent import first_choice
@@ -57,7 +62,7 @@ class Gateway:
     ``on_suspended(upstream, why)``: the same for proofs that must not count any more.
     ``rng``: jitter of retries. ``neighbours``: the other workers and the keeper; absent, it is the only worker.
     ``teller``: who tells the log of requests, ``tracer``: who sends their spans; absent, nobody does.
-    ``workers``: how many share what an engine of our own can take.
+    ``workers``: how many share what an engine of our own can take. ``finder(privacy)``: who finds personal data.
     """
 
     def __init__(
@@ -77,12 +82,15 @@ class Gateway:
         teller: Teller | None = None,
         tracer: Tracer | None = None,
         workers: int = 1,
+        finder: Callable[[Privacy], Finder] = OwnFinder,
     ) -> None:
         self.source, self.spool, self.clock = snapshot_source, spool, clock
         self.door = Door(pepper)
         self.watch = Watch()
         self.hosts = LOOPBACK | {host.lower() for host in hosts}
         self.metrics = Metrics()
+        self.classified = Classified(clock, self.metrics, finder)
+        self.kept = Kept(spool, clock, self.metrics, lambda: self.classified.finder(self.source.current))
         self.neighbours = neighbours or Neighbours("worker-0", None, clock)
         self.teller, self.tracer = teller, tracer
         self.told = Told()
@@ -112,10 +120,14 @@ class Gateway:
             self.metrics.lag,
             clock,
             teller.log if teller is not None else None,
-            follow=self.plans.follow,
+            follow=self._follow,
             moved=self.neighbours.hurry,
         )
         self.going_on = GoingOn(self.failover, clock, artefacts)
+
+    def _follow(self, snapshot: Snapshot) -> None:
+        self.plans.follow(snapshot)
+        self.classified.follow(snapshot)
 
     async def handle(self, caller: Caller, dialect: AnyDialect) -> None:
         """One request to a model, from its head to its record."""
@@ -141,24 +153,36 @@ class Gateway:
         await self._serve(call, caller)
 
     async def _serve(self, call: Call, caller: Caller) -> None:
-        number = begin(self.spool, call)
-        self.metrics.begun(number)
+        number = self.kept.begin(call)
+        self.metrics.open += 1
         sent = Sent(200)
+        required = call.process.recording.required
         attempts: list[AttemptRecord] = []
         opened: Opened | None = None
         code: str | None = None
         guard = Guard(self.watch, caller)
         first: float | None = None
         try:
+            if required:
+                await self.kept.ready(call, number)
+            if self.classified.reads(call.process.name, self.source.current):
+                call.data = await self.classified.class_of(call, self.source.current)
             plan = self._plan(call)
             if self.spool.written < number:
                 await self.spool.wait_written(number, INTENT_WAIT_S)
             opened = await self._failover(call).walk(call, plan, guard, attempts, self._plan)
             first = self.clock.monotonic() - call.begun
             lines = self.told.lines(call, attempts, opened)
+            keep = partial(self._keep, call, sent, attempts, opened, first) if required else None
             if opened.stream is None:
-                send_whole(caller, sent, opened.ready, lines + JSON)
                 sent.outcome = Outcome.COMPLETE
+                if keep is not None:
+                    sent.parts.append(opened.ready)
+                    kept = await keep()
+                    sent.parts.clear()
+                    if not kept:
+                        raise unrecorded(call.process)
+                send_whole(caller, sent, opened.ready, lines + JSON)
             else:
                 go_on = None
                 if call.process.midstream == Midstream.CONTINUE:
@@ -166,7 +190,18 @@ class Gateway:
                 watched = self._watched(call, opened, attempts, sent)
                 self.metrics.streams += 1
                 try:
-                    await send_stream(caller, sent, call, opened, opened.stream, guard, lines, watched, go_on)
+                    await send_stream(
+                        caller,
+                        sent,
+                        call,
+                        opened,
+                        opened.stream,
+                        guard,
+                        lines,
+                        watched,
+                        go_on,
+                        keep,
+                    )
                 finally:
                     self.metrics.streams -= 1
         except SwitchoverError as error:
@@ -191,7 +226,21 @@ class Gateway:
         finally:
             guard.close()
             self.metrics.open -= 1
-            self._settle(call, sent, attempts, opened, first, code)
+            exchange = sent.exchange
+            if exchange is None:
+                exchange = self._settle(call, sent, attempts, opened, first, code)
+                self.kept.keep(exchange, call.process)
+            elif sent.unkept:
+                # It was handed over as complete, which it was not as the caller saw it.
+                exchange = ended_otherwise(exchange, sent)
+                self.kept.keep(exchange, call.process)
+            self._tell(call, exchange)
+
+    async def _keep(self, call: Call, sent: Sent, attempts: list[AttemptRecord], opened: Opened, first: float) -> bool:
+        """Records an answer that is about to end; False when nobody can be sure that the record lasts."""
+        sent.exchange = self._settle(call, sent, attempts, opened, first, None)
+        sent.unkept = not await self.kept.keep_durably(sent.exchange, call.process)
+        return not sent.unkept
 
     def _plan(self, call: Call) -> Plan:
         """The plan as things stand now."""
@@ -238,8 +287,8 @@ class Gateway:
         opened: Opened | None,
         first: float | None,
         code: str | None,
-    ) -> None:
-        """Counts and records how it ended; stops an upstream that is still sending."""
+    ) -> Exchange:
+        """The exchange as it ended, counted for and against upstreams; stops one that is still sending."""
         model, usage = (opened.model, opened.usage) if opened else (None, None)
         for one in (opened, sent.rest):
             if one is not None and one.stream is not None and one.attempt.upstream.kind == "local":
@@ -267,25 +316,28 @@ class Gateway:
         if sent.outcome is Outcome.COMPLETE and attempts and attempts[-1].fault is None and is_over(call, usage):
             attempts[-1].fault = RunawayOutput.fault
         upstream, elapsed = opened.attempt.upstream.name if opened else None, self.clock.monotonic() - call.begun
-        exchange = exchange_of(
+        return exchange_of(
             call, sent, attempts, upstream, opened.dropped if opened else (), model=model, usage=usage, first=first,
             elapsed=elapsed, code=code,
         )  # fmt: skip
-        self.spool.append(exchange)
+
+    def _tell(self, call: Call, exchange: Exchange) -> None:
+        """Counts the exchange, and tells whoever wants to know of it."""
         if self.teller is not None:
             self.teller.ended(exchange, routes_of(call.process))
         if self.tracer is not None:
             self.tracer.ended(call, exchange)
+        upstream, first = exchange.upstream, exchange.first_content_ms
         self.metrics.ended(
             call.process.name,
             upstream or "",
             call.dialect.name,
-            sent.outcome,
-            elapsed,
-            attempts,
+            exchange.outcome,
+            exchange.elapsed_ms / 1000,
+            exchange.attempts,
             switched=upstream is not None and upstream != first_choice(call),
-            first=first if call.peek.stream else None,
-            usage=usage,
+            first=first / 1000 if first is not None and call.peek.stream else None,
+            usage=exchange.usage,
         )
 
     def _drips(self, call: Call, opened: Opened, attempts: list[AttemptRecord], sent: Sent) -> None:
@@ -331,4 +383,6 @@ class Gateway:
                 elapsed = self.clock.monotonic() - begun
                 self.tracer.refused(caller.head.headers, dialect.path, elapsed, refused.status)
         else:
-            self._settle(call, sent, [], None, None, refused.code)
+            exchange = self._settle(call, sent, [], None, None, refused.code)
+            self.kept.keep(exchange, call.process)
+            self._tell(call, exchange)

@@ -143,6 +143,22 @@ METRICS = {
             "0 for a minute: free some space, or look at the disk.",
         ),
         Metric(
+            "switchover_data_class_raised_total", "counter", "requests", ("process", "class"),
+            "Requests in which data of a more sensitive class was found than their process declares, by that class.",
+            "It grows where a process should see no such data: applications send more than was agreed.",
+        ),
+        Metric(
+            "switchover_detection_failures_total", "counter", "requests", ("process",),
+            "Requests in which nobody could look for personal data; they count as the most sensitive class.",
+            "Any: requests are kept from upstreams that may well see them.",
+        ),
+        Metric(
+            "switchover_redaction_failures_total", "counter", "exchanges", ("process", "reason"),
+            "Exchanges kept without their bodies, as these could not be redacted: failed, busy (more waits than memory "
+            "may hold) or ended (the worker did).",
+            "Any: rehearsals lack these exchanges. Of busy ones: more workers are due, or `recording: metadata`.",
+        ),
+        Metric(
             "switchover_snapshot_version", "gauge", "version", (), "The version of the register in force.",
             "Workers differ for longer than a few seconds.",
         ),

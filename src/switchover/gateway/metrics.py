@@ -95,20 +95,26 @@ class Metrics:
 
     def __init__(self) -> None:
         self.open = self.streams = 0
-        self.recorded = 0
         self.lag = Histogram(LAG_BOUNDS_S)
         self._served: dict[tuple[str, str, str], Served] = {}
         self._alarms: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._private: defaultdict[tuple[str, tuple[str, ...]], int] = defaultdict(int)
 
     def alarm(self, upstream: str, fault: str) -> None:
         """An answer that a person should look at."""
         self._alarms[upstream, fault] += 1
 
-    def begun(self, number: int) -> None:
-        """A request is admitted; ``number`` is that of its intent in the spool, below zero when it was lost."""
-        self.open += 1
-        if number > 0:
-            self.recorded = number
+    def raised(self, process: str, level: str) -> None:
+        """A request was found to hold data of a more sensitive class than its process declares."""
+        self._private["switchover_data_class_raised_total", (process, level)] += 1
+
+    def detection_failed(self, process: str) -> None:
+        """Nobody could look for personal data in a request."""
+        self._private["switchover_detection_failures_total", (process,)] += 1
+
+    def redaction_failed(self, process: str, reason: str) -> None:
+        """The bodies of an exchange were not kept, as they could not be redacted: failed, busy, or the worker ended."""
+        self._private["switchover_redaction_failures_total", (process, reason)] += 1
 
     def refused(self, dialect: str) -> None:
         """A request was refused before it was known whose it is or what it asks for."""
@@ -127,11 +133,10 @@ class Metrics:
         first: float | None = None,
         usage: Usage | None = None,
     ) -> None:
-        """Counts one request, once its exchange is handed to the spool.
+        """Counts one request that ended.
 
         ``first``: seconds to the first content, of a streamed answer only.
         """
-        self.recorded += 1
         served = self._of(process, upstream, dialect)
         served.outcomes[outcome] += 1
         served.duration.add(elapsed)
@@ -165,6 +170,8 @@ class Metrics:
         yield Sample("switchover_open_requests", (), self.open)
         for labels, count in self._alarms.items():
             yield Sample("switchover_alarms_total", labels, count)
+        for (name, said), count in self._private.items():
+            yield Sample(name, said, count)
         yield Sample("switchover_open_streams", (), self.streams)
         yield Sample("switchover_event_loop_lag_seconds", (), self.lag)
         for key, served in self._served.items():

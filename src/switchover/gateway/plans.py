@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from switchover.clock import Clock
 from switchover.domain.ports import Upstream
-from switchover.domain.process import UpstreamSpec
+from switchover.domain.process import DataClass, UpstreamSpec
 from switchover.domain.register import Snapshot
 from switchover.errors import ConfigError, Denied, NoUpstream, SwitchoverError, UpstreamError
 from switchover.planning import Board, BreakerState, Pause, Plan, plan_request
@@ -19,11 +19,11 @@ from .failover import Failover
 log = logging.getLogger(__name__)
 
 Factory = Callable[[UpstreamSpec, str | None], Upstream]
-Key = tuple[str, frozenset[str]]
+Key = tuple[str, frozenset[str], DataClass | None]
 
 
 class Plans:
-    """Makes a plan per process and need, and keeps it until the snapshot, a breaker or time changes it."""
+    """Makes a plan per process, need and class of data, and keeps it until snapshot, breakers or time change it."""
 
     def __init__(self, factory: Factory, clock: Clock) -> None:
         self._factory, self._clock = factory, clock
@@ -41,7 +41,7 @@ class Plans:
         it was asked.
         """
         self.follow(snapshot)
-        board, key, now = failover.board, (call.process.name, call.peek.needs), self._clock.now()
+        board, key, now = failover.board, (call.process.name, call.peek.needs, call.data), self._clock.now()
         kept = self._kept.get(key)
         if kept is None or kept[0] != board.version or now >= kept[1]:
             kept = self._kept[key] = self._make(snapshot, key, board, now)
@@ -81,7 +81,7 @@ class Plans:
         elapsed = self._clock.monotonic()
         states = self._states(snapshot, key[0], board, elapsed)
         pauses = self._pauses(snapshot, key[0], board, elapsed, now)
-        made = plan_request(snapshot, key[0], now, breakers=states, pauses=pauses, needs=key[1])
+        made = plan_request(snapshot, key[0], now, breakers=states, pauses=pauses, needs=key[1], data=key[2])
         until = min(made.until, now + max(board.next_change() - elapsed, 0.0))
         return board.version, until, made
 
@@ -96,7 +96,7 @@ class Plans:
                 pause = board.pause(attempt.upstream, elapsed)
                 if pause is not None:
                     pauses[name] = pause.shifted(now - elapsed)
-        return plan_request(snapshot, key[0], now, breakers=states, pauses=pauses, needs=key[1])
+        return plan_request(snapshot, key[0], now, breakers=states, pauses=pauses, needs=key[1], data=key[2])
 
     def _states(self, snapshot: Snapshot, process: str, board: Board, elapsed: float) -> dict[str, BreakerState]:
         return {name: board.state(snapshot.upstreams[name], elapsed) for name in _all(snapshot, process)}

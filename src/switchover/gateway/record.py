@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from switchover.domain.exchange import AttemptRecord, Exchange, Intent, Usage
+from switchover.errors import RecordingFailed
 
 from .admit import Call
 from .relay import Sent
 
-# specs/recording.md: past this the route's gap rule applies, which so far is to serve.
+# specs/recording.md: past this the route's gap rule applies; a route that requires its record waits in ``kept.py``.
 INTENT_WAIT_S = 0.020
 
 
@@ -32,12 +34,16 @@ class Recorder(Protocol):
         """How many records were lost."""
         ...
 
-    def append(self, record: Intent | Exchange) -> int:
-        """Hands a record over; returns its number; never blocks."""
+    def append(self, record: Intent | Exchange, *, at_once: bool = False) -> int:
+        """Hands a record over, ``at_once`` where somebody waits for it; returns its number; never blocks."""
         ...
 
     async def wait_written(self, number: int, timeout: float = ...) -> bool:  # noqa: ASYNC109  # the spool's own name
         """True once the record is written, False when the time is up."""
+        ...
+
+    async def wait_durable(self, number: int, timeout: float = ...) -> bool:  # noqa: ASYNC109  # as above
+        """True once the record would survive a loss of power, False when the time is up."""
         ...
 
 
@@ -87,4 +93,11 @@ def exchange_of(
         error_code=code,
         dropped=dropped,
         metadata=call.peek.metadata,
+        data=call.data,
     )
+
+
+def ended_otherwise(exchange: Exchange, sent: Sent) -> Exchange:
+    """The exchange, once its answer ended in the error that it could not be recorded."""
+    answer, code = b"".join(sent.parts), RecordingFailed.code
+    return replace(exchange, outcome=sent.outcome, status=sent.status, answer=answer, error_code=code)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from switchover.domain.process import Process
 from switchover.errors import (
     BadRequest,
     CallerError,
@@ -60,3 +61,11 @@ def _spent(error: Spent) -> Refusal:
             return Refusal(BadRequest.http_status, BadRequest.code, str(error))
         return Refusal(only.http_status, only.code, str(error), wait)
     return Refusal(error.http_status, error.code, str(error), wait)
+
+
+def unrecorded(process: Process) -> RecordingFailed:
+    """What a caller is told where an exchange has to be recorded and can't be."""
+    return RecordingFailed(
+        f"{process.name}: its exchanges have to be recorded, and the disk does not take them just now; "
+        "ask again later, and tell whoever runs this gateway"
+    )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from switchover.dialects.sse import FrameDecoder
-from switchover.domain.exchange import Outcome
+from switchover.domain.exchange import Exchange, Outcome
 from switchover.errors import Cut, RunawayOutput, Stalled, UpstreamError
 
 from .admit import AnyDialect, Call
@@ -17,7 +18,7 @@ from .guard import CALLER_SLOW, STALLED, Guard
 from .metrics import Gaps
 from .opened import Opened, Stream
 from .pace import Pace
-from .refuse import Refusal
+from .refuse import Refusal, unrecorded
 
 # faults.yaml, defaults.idle_timeout: the upper clamp, which holds until silences are learned. Pings do not reset it.
 IDLE_S = 45.0
@@ -37,7 +38,8 @@ class Sent:
     """What reached the caller: the tee, and how it ended. ``silence``: the longest between two content events.
 
     ``slow``: it was counted as a slow call on its way. ``rest``: who went on with an answer that had broken off.
-    ``counted``: the break was counted against its upstream.
+    ``counted``: the break was counted against its upstream. ``exchange``: what was recorded before its end was sent,
+    ``unkept``: and in vain.
     """
 
     status: int
@@ -49,6 +51,8 @@ class Sent:
     slow: bool = False
     rest: Opened | None = None
     counted: bool = False
+    exchange: Exchange | None = None
+    unkept: bool = False
 
 
 @dataclass(slots=True)
@@ -62,6 +66,8 @@ class Watched:
     idle: float | None = None
 
 
+# Records an answer that is about to end; False when nobody can be sure that the record lasts.
+Keep = Callable[[], Awaitable[bool]]
 # The rest of an answer that broke off, and how that is watched.
 GoOn = Callable[[UpstreamError], Awaitable[tuple[Opened, Watched] | None]]
 
@@ -94,33 +100,50 @@ async def send_stream(
     lines: bytes,
     watched: Watched,
     go_on: GoOn | None = None,
+    keep: Keep | None = None,
 ) -> None:
     """Sends a streamed answer that passed the commit point, to its end. Sets ``sent.error`` when it broke off.
 
-    ``go_on`` finds whoever tells the rest of an answer that broke off.
+    ``go_on`` finds whoever tells the rest of an answer that broke off. With ``keep`` the last of it is held until its
+    record is safe, and is an error frame if that can't be had.
     """
+    kind = Flow if keep is None else HeldFlow
     sent.begun = True
     sent.error = opened.stopped
     caller.begin(sent.status, lines + EVENTS)
     last = opened.ready
     if not opened.whole:
-        last = await _follow(caller, sent, call, opened, stream, guard, watched)
+        last = await _follow(caller, sent, call, opened, stream, guard, watched, kind)
         found = await go_on(sent.error) if go_on is not None and sent.error is not None else None
         if found is not None and found[0].stream is not None:
             rest, watched = found
             sent.rest, sent.error, sent.counted, sent.slow = rest, None, False, False
             stream, last = found[0].stream, rest.ready
             if not rest.whole:
-                last = await _follow(caller, sent, call, rest, stream, guard, watched)
+                last = await _follow(caller, sent, call, rest, stream, guard, watched, kind)
     if last:
         sent.parts.append(last)
-    caller.end(last)
     sent.outcome = Outcome.COMPLETE if sent.error is None else Outcome.TRUNCATED
+    if keep is not None and not await keep():
+        error = unrecorded(call.process)
+        frame = call.dialect.error_frame(
+            code=error.code, message=str(error), status=error.http_status, exchange=call.id
+        )
+        sent.parts[len(sent.parts) - bool(last) :] = [frame]
+        sent.outcome, last = Outcome.TRUNCATED, frame
+    caller.end(last)
     _leave(stream, guard)
 
 
 async def _follow(
-    caller: Caller, sent: Sent, call: Call, opened: Opened, stream: Stream, guard: Guard, watched: Watched
+    caller: Caller,
+    sent: Sent,
+    call: Call,
+    opened: Opened,
+    stream: Stream,
+    guard: Guard,
+    watched: Watched,
+    kind: type[Flow],
 ) -> bytes:
     """Relays frame by frame; returns what is owed at the end.
 
@@ -128,20 +151,20 @@ async def _follow(
     """
     spoken, spec = call.dialect.name, opened.attempt.upstream
     amount = Amount(call, spec, stream.answer, stream.decoder, sent.parts, spoken)
-    flow = Flow(caller, sent.parts, stream, guard, watched, amount, Pace(stream.decoder, spoken, sent.parts))
+    flow = kind(caller, sent.parts, stream, guard, watched, amount, Pace(stream.decoder, spoken, sent.parts))
     try:
         flow.begin(opened.ready)
         await flow.over
-        return stream.end()
+        return flow.owed + stream.end()
     except RunawayOutput as error:
         sent.error = error
         return stream.stop(call, b"".join(sent.parts), amount)
     except UpstreamError as error:
-        return _after_break(sent, stream, call, error)
+        return _after_break(sent, stream, call, error, flow.owed)
     except asyncio.CancelledError:
         if not guard.take(STALLED):
             raise
-        return _after_break(sent, stream, call, Stalled(f"{stream.name} stopped midway"))
+        return _after_break(sent, stream, call, Stalled(f"{stream.name} stopped midway"), flow.owed)
     finally:
         sent.silence = guard.silence()
         guard.disarm()
@@ -155,6 +178,8 @@ class Flow:
     stops the upstream from being read.
     """
 
+    # What came with the end of the answer and is not sent yet.
+    owed = b""
     __slots__ = (
         "_amount",
         "_caller",
@@ -257,11 +282,26 @@ class Flow:
         self._stream.answer.resume()
 
 
-def _after_break(sent: Sent, stream: Stream, call: Call, error: UpstreamError) -> bytes:
+class HeldFlow(Flow):
+    """A stream whose last frames wait until it is recorded."""
+
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self._feed_all, self._feed = self._feed, self._feed_held
+
+    def _feed_held(self, data: bytes) -> bytes:
+        frames = self._feed_all(data)
+        if not self._decoder.finished:
+            return frames
+        self.owed += frames
+        return b""
+
+
+def _after_break(sent: Sent, stream: Stream, call: Call, error: UpstreamError, owed: bytes) -> bytes:
     """The end of an answer whose transport broke: whole if its terminal event had come, else an error frame."""
     stream.answer.close()
     try:
-        return stream.end()
+        return owed + stream.end()
     except UpstreamError:
         sent.error = error = stream.named(error, call) if isinstance(error, Cut) else error
         message = f"the answer broke off midway ({error.fault}); what came so far is incomplete, ask again"

@@ -19,7 +19,7 @@ class Told:
     """Header lines, kept: nearly all answers carry one of a few sets of them beside their id."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, str, str, str, tuple[str, ...], str | None], bytes] = {}
+        self._kept: dict[tuple[str, str, str, str, tuple[str, ...], str | None, str | None], bytes] = {}
 
     def lines(self, call: Call, attempts: Sequence[AttemptRecord], opened: Opened | None) -> bytes:
         """What happened, for whoever looks: ``-attempts`` lists upstream:fault, the last one "ok" if it answered."""
@@ -29,7 +29,7 @@ class Told:
             tried = f"{by}:ok"
         else:
             tried = ", ".join([f"{one.upstream}:{one.fault or 'ok'}" for one in attempts])
-        key = (call.peek.model, tried, by, first_choice(call), dropped, named)
+        key = (call.peek.model, tried, by, first_choice(call), dropped, named, call.data)
         lines = self._kept.get(key)
         if lines is None:
             switched = bool(by) and (len(attempts) > 1 or by != key[3])
@@ -37,6 +37,7 @@ class Told:
             lines += line("x-switchover-switched", "true" if switched else "false")
             lines += line("x-switchover-upstream", by) if by else b""
             lines += line("x-switchover-dropped", ", ".join(dropped)) if dropped else b""
+            lines += line("x-switchover-data", call.data) if call.data is not None else b""
             if opened is not None and named is not None:
                 lines += line("x-switchover-unproven", opened.fault or "") + line("x-switchover-model", named)
             if len(self._kept) >= MOST_KEPT:

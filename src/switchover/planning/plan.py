@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from switchover.domain.candidate import Continuation, PromptVersion, Proof, State, fingerprint, templates_apart
 from switchover.domain.cut_off import CutOff, Target
-from switchover.domain.process import Process, UpstreamSpec
+from switchover.domain.process import DataClass, Process, UpstreamSpec
 from switchover.domain.register import Snapshot
 
 from .breaker import BreakerState
@@ -91,22 +91,23 @@ def plan(
     pauses: Mapping[str, Pause] | None = None,
     without: tuple[Target, ...] = (),
     needs: frozenset[str] = frozenset(),
+    data: DataClass | None = None,
 ) -> Plan:
     """The attempts for one request: the baseline, then the fallbacks in configured order that hold a proof.
 
     ``breakers`` is by upstream name (absent = closed), ``pauses`` of their credentials too, in Unix seconds;
     ``without`` supposes targets lost; ``needs`` says what the request asks of a model ("tools", "json_schema",
-    "vision", "files", "n", "logprobs", "state"); a side request is planned by
+    "vision", "files", "n", "logprobs", "state"), ``data`` the class that was found in it; a side request is planned by
     :func:`~switchover.planning.side.plan_request`. Raises KeyError for an unknown process.
     """
     process = snapshot.processes[process_name]
 
     def standing(spec: UpstreamSpec) -> Attempt | Skipped:
-        reason = barred(snapshot, process, spec, now, without, needs)
+        reason = barred(snapshot, process, spec, now, without, needs, data)
         attempt = None if reason else _proven(snapshot, process, spec, now)
         if attempt is not None:
             return attempt
-        by_policy = not process.may_see(spec, snapshot.providers)
+        by_policy = not process.may_see(spec, snapshot.providers, data)
         return Skipped(spec.name, reason or _unproven(snapshot, process, spec, now), by_policy)
 
     found = [standing(snapshot.upstreams[name]) for name in process.upstreams]
@@ -156,10 +157,13 @@ def barred(
     now: float,
     without: tuple[Target, ...],
     needs: frozenset[str],
+    data: DataClass | None = None,
 ) -> str | None:
     """Why an upstream may not be called at all, or None."""
     if not process.may_see(spec, snapshot.providers):
         return f"the data policy keeps {process.data} data from it"
+    if not process.may_see(spec, snapshot.providers, data):
+        return f"the data policy keeps {data} data from it, and the request was found to hold such"
     for target in without:
         if target.covers(spec, snapshot.providers):
             return f"supposed lost with {target}"

@@ -12,7 +12,7 @@ from dataclasses import replace
 from switchover.dialects.side import NEEDS_COUNT, NEEDS_VECTORS
 from switchover.domain.candidate import PromptKind
 from switchover.domain.cut_off import Target
-from switchover.domain.process import Process, UpstreamSpec
+from switchover.domain.process import DataClass, Process, UpstreamSpec
 from switchover.domain.register import Snapshot
 
 from .breaker import BreakerState
@@ -46,12 +46,15 @@ def plan_request(
     pauses: Mapping[str, Pause] | None = None,
     without: tuple[Target, ...] = (),
     needs: frozenset[str] = frozenset(),
+    data: DataClass | None = None,
 ) -> Plan:
     """The attempts for any request, as :func:`~switchover.planning.plan.plan` has them for one to be answered."""
     if NEEDS_VECTORS in needs:
-        return _vectors(snapshot, process_name, now, breakers or {}, pauses or {}, without)
+        return _vectors(snapshot, process_name, now, breakers or {}, pauses or {}, without, data)
     rest = needs - {NEEDS_COUNT}
-    answering = plan(snapshot, process_name, now, breakers=breakers, pauses=pauses, without=without, needs=rest)
+    answering = plan(
+        snapshot, process_name, now, breakers=breakers, pauses=pauses, without=without, needs=rest, data=data
+    )
     return _count(answering) if NEEDS_COUNT in needs else answering
 
 
@@ -62,11 +65,12 @@ def _vectors(
     breakers: Mapping[str, BreakerState],
     pauses: Mapping[str, Pause],
     without: tuple[Target, ...],
+    data: DataClass | None,
 ) -> Plan:
     """The first of the process's embedders, then those that serve the same model."""
     process = snapshot.processes[process_name]
     specs = [snapshot.upstreams[name] for name in process.embedders]
-    found = [_embedder(snapshot, process, spec, specs[0], now, without) for spec in specs]
+    found = [_embedder(snapshot, process, spec, specs[0], now, without, data) for spec in specs]
     return in_order(process_name, found, now, breakers, pauses, until(snapshot, process, now))
 
 
@@ -77,14 +81,15 @@ def _embedder(
     first: UpstreamSpec,
     now: float,
     without: tuple[Target, ...],
+    data: DataClass | None,
 ) -> Attempt | Skipped:
     if spec.kind in NO_VECTORS:
         return Skipped(spec.name, NO_VECTORS[spec.kind], unable=True)
     if not same_model(spec, first):
         return Skipped(spec.name, f"its vectors can't be compared with those of {_model(first)}: it has {_model(spec)}")
-    reason = barred(snapshot, process, spec, now, without, frozenset())
+    reason = barred(snapshot, process, spec, now, without, frozenset(), data)
     if reason is not None:
-        return Skipped(spec.name, reason, not process.may_see(spec, snapshot.providers))
+        return Skipped(spec.name, reason, not process.may_see(spec, snapshot.providers, data))
     same_as = None if spec is first else first.name
     return Attempt(upstream=spec, drill_cut=drilled(snapshot, process, spec, now), same_as=same_as)
 

@@ -35,6 +35,15 @@ def cell_of(order: Order) -> Cell:
     )
 
 
+def nothing_to_replay(process: Process) -> OperatorError:
+    """What to say where no recorded exchange can be asked again, as its process keeps no bodies."""
+    return OperatorError(
+        f"nothing of {process.name} can be asked again: it is recorded with `recording: {process.recording.bodies}`, "
+        "so that no requests and answers are kept",
+        mend=f"write processes.{process.name}.recording: redacted (or full), or import exchanges from elsewhere",
+    )
+
+
 def terms_of(order: Order) -> RehearsalTerms:
     """How its process judges candidates. Raises OperatorError when it does not say."""
     if order.process.rehearse is None:

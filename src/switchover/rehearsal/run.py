@@ -52,7 +52,8 @@ async def rehearse(
 
     With a ``continuer``, where the process continues answers, a share of the cases is replayed cut, too, until that
     ledger is clear as well. Cancelled, it saves the verdict as it stands and passes the cancellation on. Raises
-    OperatorError for a process without terms, StoreUnavailable when the store can't be read or written.
+    OperatorError for a process without terms or without recorded words, StoreUnavailable when the store can't be read
+    or written.
     """
     trial = UnderWay(order, store, grader, clock, ask, baseline_ask, anchor, note)
     budget = order.budget_calls or terms_of(order).budget_calls

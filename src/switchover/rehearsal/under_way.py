@@ -33,7 +33,7 @@ from switchover.trial.split import Split, split
 from switchover.trial.topics import fit
 
 from .continuing import NO_WAY, CutCases
-from .order import Order, cell_of, terms_of
+from .order import Order, cell_of, nothing_to_replay, terms_of
 
 # Cases between two looks. Not the concurrency: how many run at once must not change which cases count.
 ROUND = 8
@@ -109,6 +109,8 @@ class UnderWay:
     def _plan(self) -> None:
         """Reads the record: what the baseline answered may be replayed; all of it is the traffic to cover."""
         everything = cases_of(iter_exchanges(self.store, self.order.process.name), self.terms.slices)
+        if not everything and not self.order.process.recording.keeps_words:
+            raise nothing_to_replay(self.order.process)
         oldest_first = sorted(everything, key=lambda case: (case.exchange.started_at, case.order))
         found = fit([case.text for case in oldest_first]).of([case.text for case in oldest_first])
         self.topics = {case.exchange.id: topic for case, topic in zip(oldest_first, found, strict=True)}

@@ -6,6 +6,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from switchover.domain.process import Bodies
+
 from . import wording
 from .html import MONTHS_24_S
 from .model import Answer, BoardReport, Loss, Permission, ProcessFate, Spend
@@ -28,6 +30,8 @@ def _window(console: Console, report: BoardReport) -> None:
     else:
         first, last = report.window
         said = f"Recorded from {wording.moment(first)} to {wording.moment(last)} UTC ({wording.span(last - first)})."
+    if unseen := [s.process.name for s in report.standings if s.process.recording.bodies is Bodies.NONE]:
+        said += f" Of {', '.join(unseen)} nothing is recorded (recording: none), so nothing here counts its traffic."
     if report.supposed:
         said += " Nothing was running when this was made: own engines are taken to start."
     _line(console, Text(said, style="dim"), 0)

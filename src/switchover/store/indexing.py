@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Connection, delete, func, select
 
 from switchover.domain.exchange import Exchange, Intent, Outcome
+from switchover.errors import RecordingFailed
 
 from . import schema
 from .database import Store, upsert
@@ -95,10 +96,15 @@ def _save_exchanges(connection: Connection, batch: Sequence[Exchange]) -> int:
     names = list(ends)
     ended = (TABLE.c.id.in_(names)) & (TABLE.c.outcome != Outcome.UNFINISHED.value)
     known = set(connection.scalars(select(TABLE.c.id).where(ended)))
+    # An answer is on record before its end is sent where that is required. Where the disk took that too late, the
+    # caller was told so, and what is recorded after it says how it really ended.
+    late = [exchange for exchange in ends.values() if exchange.error_code == RecordingFailed.code]
+    told = [exchange for exchange in late if exchange.id in known]
     fresh = [exchange for name, exchange in ends.items() if name not in known]
-    rows = [_row(exchange) for exchange in fresh]
-    upsert(connection, TABLE, rows, only_where=TABLE.c.outcome == Outcome.UNFINISHED.value)
-    upsert(connection, schema.body, [_body(exchange) for exchange in fresh if exchange.request or exchange.answer])
+    upsert(connection, TABLE, [_row(one) for one in fresh], only_where=TABLE.c.outcome == Outcome.UNFINISHED.value)
+    upsert(connection, TABLE, [_row(one) for one in told])
+    bodies = [_body(exchange) for exchange in (*fresh, *told) if exchange.request or exchange.answer]
+    upsert(connection, schema.body, bodies)
     connection.execute(delete(schema.open_intent).where(schema.open_intent.c.id.in_(names)))
     return len(fresh)
 

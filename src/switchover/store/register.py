@@ -132,4 +132,5 @@ def build_snapshot(store: Store, settings: Settings, endpoints: Mapping[str, str
         endpoints=dict(endpoints),
         restored=restored_upstreams(settings.data_dir),
         suspended={name: found for name, found in suspensions(store).items() if name in settings.upstreams},
+        privacy=settings.privacy,
     )

@@ -94,15 +94,17 @@ class Spool:
             self._writer.end()
             self._thread.join()
 
-    def append(self, record: Intent | Exchange) -> int:
+    def append(self, record: Intent | Exchange, *, at_once: bool = False) -> int:
         """Hands a record over and returns its number, or -1 when it is lost: a gap, counted. Never blocks.
 
-        An intent is written when this returns, unless the disk is slow or the thread is at it.
+        An intent, and with ``at_once`` an exchange, is written when this returns, unless the disk is slow or the thread
+        is at it.
         """
         if isinstance(record, Intent):
             size, hand_over = OVERHEAD, self._writer.write
         else:
-            size, hand_over = OVERHEAD + len(record.request) + len(record.answer), self._writer.put
+            size = OVERHEAD + len(record.request) + len(record.answer)
+            hand_over = self._writer.write if at_once else self._writer.put
         if self._taken - self._writer.let_go + size > self.max_pending_bytes:
             self._lost += 1
             return LOST

@@ -14,6 +14,7 @@ from switchover.access.keys import make_key
 from switchover.clock import Clock, SystemClock
 from switchover.domain.candidate import Continuation, PromptKind, PromptVersion, Proof, State, fingerprint
 from switchover.domain.exchange import Exchange, Intent
+from switchover.domain.personal import Privacy
 from switchover.domain.ports import Upstream
 from switchover.domain.process import Process, Provider, UpstreamSpec
 from switchover.domain.register import Snapshot
@@ -22,6 +23,7 @@ from switchover.egress import Client
 from switchover.gateway import App, FixedSnapshot, Gateway, server_config
 from switchover.gateway.export import Tracer
 from switchover.gateway.tell import Teller
+from switchover.privacy.finder import Finder, OwnFinder
 from switchover.upstreams import UPSTREAMS
 
 PEPPER = b"p" * 32
@@ -36,7 +38,7 @@ class MemorySpool:
         self.healthy = True
         self.gaps = 0
 
-    def append(self, record: Intent | Exchange) -> int:
+    def append(self, record: Intent | Exchange, *, at_once: bool = False) -> int:
         """Keeps a record."""
         self.records.append(record)
         self.written = len(self.records)
@@ -44,6 +46,10 @@ class MemorySpool:
 
     async def wait_written(self, number: int, timeout: float = 0.02) -> bool:  # noqa: ASYNC109  # the spool's own name
         """Written at once."""
+        return True
+
+    async def wait_durable(self, number: int, timeout: float = 5.0) -> bool:  # noqa: ASYNC109  # as above
+        """As durable as memory is."""
         return True
 
     @property
@@ -135,7 +141,7 @@ class ServedGateway:
     """Serves a snapshot on a free loopback port; use as a context manager, then ``url``.
 
     ``clock`` may run faster than the machine's own; ``client`` may trust others than the system does, or use a proxy.
-    ``tracer(client)`` makes the one who sends spans.
+    ``tracer(client)`` makes the one who sends spans, ``finder(privacy)`` the detectors of personal data.
     """
 
     def __init__(
@@ -147,8 +153,10 @@ class ServedGateway:
         client: Client | None = None,
         teller: Teller | None = None,
         tracer: Callable[[Client], Tracer] | None = None,
+        finder: Callable[[Privacy], Finder] = OwnFinder,
+        spool: MemorySpool | None = None,
     ) -> None:
-        self.source, self.spool = FixedSnapshot(snapshot), MemorySpool()
+        self.source, self.spool = FixedSnapshot(snapshot), spool or MemorySpool()
         self.held: list[tuple[str, str, str]] = []
         self.suspended: list[tuple[str, str]] = []
         self._wrap = wrap
@@ -165,6 +173,7 @@ class ServedGateway:
             on_suspended=lambda name, why: self.suspended.append((name, why)),
             teller=teller,
             tracer=tracer(self._client) if tracer else None,
+            finder=finder,
         )
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"

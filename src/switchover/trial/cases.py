@@ -45,7 +45,7 @@ def cases_of(exchanges: Iterable[Exchange], slices: Sequence[SlicePredicate] = (
 
 
 def _case(exchange: Exchange, slices: Sequence[SlicePredicate]) -> Case | None:
-    if exchange.dialect in SIDE_DIALECTS:
+    if exchange.dialect in SIDE_DIALECTS or not exchange.is_askable:
         return None
     try:
         original: Any = msgspec.json.decode(exchange.request)

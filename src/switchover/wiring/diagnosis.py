@@ -11,6 +11,7 @@ from pathlib import Path
 
 from switchover.domain.process import Settings, UpstreamSpec
 from switchover.errors import SwitchoverError
+from switchover.privacy.presidio import missing
 from switchover.upstreams.local import child_name
 from switchover.upstreams.templates import digest_of, in_force, template_file
 from switchover.upstreams.weights import resolve as resolve_weights
@@ -45,6 +46,7 @@ def examine(settings: Settings) -> list[Finding]:
             said = "not said, so that no prompt is counted before it is sent; set context to what one request may fill"
             found.append(Finding(f"context of {name}", True, said))
     found += _proxy(settings)
+    found += _privacy(settings)
     if (login := settings.egress.proxy_login) is not None:
         found.append(_try("login of the proxy", lambda: _login(settings, login)))
     found.append(_try("data folder", lambda: _folder(settings)))
@@ -70,6 +72,18 @@ def _proxy(settings: Settings) -> Iterator[Finding]:
     if settings.egress.proxy is None and named:
         said = f"none; {named[0]} is set and not obeyed; name the proxy as egress.proxy if it is needed"
         yield Finding("proxy", True, said)
+
+
+def _privacy(settings: Settings) -> Iterator[Finding]:
+    """Whether what is to find personal data is there: without it everything counts as the most sensitive."""
+    languages = settings.privacy.presidio
+    if languages:
+        lacking = missing(languages)
+        said = f"reads {', '.join(languages)}"
+        if lacking:
+            said = f"{', '.join(lacking)} can't be found, so that every request counts as secret and none is redacted; "
+            said += "install switchover[presidio] and the models, or leave privacy.presidio out"
+        yield Finding("presidio", not lacking, said)
 
 
 def _login(settings: Settings, reference: str) -> str:

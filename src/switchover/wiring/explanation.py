@@ -8,7 +8,7 @@ from pathlib import Path
 
 from switchover.dialects.side import NEEDS_VECTORS
 from switchover.domain.cut_off import CutOff, Target
-from switchover.domain.process import Settings
+from switchover.domain.process import DataClass, Settings
 from switchover.gateway.exposition import read
 from switchover.gateway.metric_table import PAUSED_UNTIL
 from switchover.gateway.neighbours import Neighbours
@@ -51,8 +51,10 @@ class Explanation:
     cut_offs: tuple[CutOff, ...]
 
 
-def explain(settings: Settings, name: str, without: Sequence[Target], needs: frozenset[str]) -> Explanation:
-    """The plan of a process, supposing these targets lost, for a request that needs this.
+def explain(
+    settings: Settings, name: str, without: Sequence[Target], needs: frozenset[str], data: DataClass | None = None
+) -> Explanation:
+    """The plan of a process, supposing these targets lost, for a request with such needs and such ``data`` in it.
 
     Each worker has breakers of its own: an upstream counts as its worst one says.
     """
@@ -80,7 +82,9 @@ def explain(settings: Settings, name: str, without: Sequence[Target], needs: fro
     paused = sorted((until, labels["upstream"]) for _, _, page in pages for labels, until in read(page, PAUSED_UNTIL))
     pauses = {upstream: Pause(until) for until, upstream in paused if until > now}
     return Explanation(
-        plan=plan_request(known, name, now, breakers=states, pauses=pauses, without=tuple(without), needs=needs),
+        plan=plan_request(
+            known, name, now, breakers=states, pauses=pauses, without=tuple(without), needs=needs, data=data
+        ),
         running=running,
         workers=tuple(worker for worker, _, _ in pages),
         told_ago=max((age for _, age, _ in pages), default=0.0),

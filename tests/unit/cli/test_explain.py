@@ -61,3 +61,19 @@ def test_nothing_is_said_of_it_where_answers_are_not_continued(tmp_path, capsys)
     told = explained(tmp_path, capsys, mode="stop", continuation=Continuation.PREFILL, continues_until=4e9)
     assert "backup (big-2)" in told
     assert "continue" not in told
+
+
+def test_a_class_that_is_supposed_to_be_in_the_request_takes_away_who_may_not_see_it(tmp_path, capsys):
+    file = tmp_path / "switchover.yaml"
+    file.write_text(CONFIGURATION.replace("midstream: MODE", "allow: {secret: [backup]}"), encoding="utf-8")
+    for words, code, said in (
+        ((), 0, "1. vendor (big-1): the baseline"),
+        (("--data", "confidential"), 0, "with confidential data in the request"),
+        (("--data", "secret"), 3, "vendor: the data policy keeps secret data from it"),
+        (("--data", "most"), 1, "use one of public, internal, confidential, secret"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(("explain", "claims", *words, "--config", str(file)))
+        assert (ended.value.code or 0) == code
+        told = capsys.readouterr()
+        assert said in told.out + told.err

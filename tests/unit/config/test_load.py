@@ -7,7 +7,18 @@ import pytest
 
 from switchover.config import load
 from switchover.config.schema import SECTIONS, seconds, slice_parts
-from switchover.domain.process import Criticality, DataClass, Listen, Logging, Midstream, Settings, Tracing
+from switchover.domain.personal import Privacy
+from switchover.domain.process import (
+    Bodies,
+    Criticality,
+    DataClass,
+    Listen,
+    Logging,
+    Midstream,
+    Recording,
+    Settings,
+    Tracing,
+)
 from switchover.errors import ConfigError
 
 LEAST = """\
@@ -35,6 +46,19 @@ def test_what_is_left_out_has_the_documented_default(tmp_path: Path) -> None:
     assert settings.upstreams["vendor"].slots == 1
     assert settings.log == Logging(format="auto", level="info", requests="failed")
     assert settings.traces is None
+
+
+def test_how_personal_data_is_found_and_exchanges_are_kept_is_read(tmp_path: Path) -> None:
+    plain = loaded(tmp_path)
+    assert plain.privacy == Privacy(countries=("NL",))
+    assert (plain.processes["claims"].recording, plain.processes["claims"].detect) == (Recording(), None)
+    more = "privacy: {countries: [BE, FR], classes: {card: internal}, without: [phone], presidio: {languages: [nl]}}\n"
+    settings = loaded(tmp_path, LEAST.replace("baseline:", "recording: redacted, detect: true, baseline:") + more)
+    assert settings.privacy == Privacy(
+        countries=("BE", "FR"), classes={"card": DataClass.INTERNAL}, without=("phone",), presidio=("nl",)
+    )
+    claims = settings.processes["claims"]
+    assert (claims.recording, claims.detect) == (Recording(bodies=Bodies.REDACTED), True)
 
 
 def test_where_spans_go_and_what_is_logged_are_read(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from switchover.config import load
+from switchover.domain.personal import KINDS
 from switchover.errors import ConfigError
 
 GOOD = """\
@@ -68,6 +69,30 @@ SLIPS = (
         LOG,
         f"{LOG}\ntraces: {{endpoint: 'https://collector.test', headers: {{x-key: my-canary-key}}}}",
         "3: traces.headers.x-key: got something else; want env:NAME or file:PATH, never the key itself",
+    ),
+    Slip(
+        "a kind of personal data that there is not",
+        LOG,
+        f"{LOG}\nprivacy: {{without: [shoe-size]}}",
+        f"3: privacy.without.0: got shoe-size; want one of {', '.join(KINDS)}",
+    ),
+    Slip(
+        "a class of data that there is not",
+        LOG,
+        f"{LOG}\nprivacy: {{classes: {{card: top}}}}",
+        "3: privacy.classes.card: got top; want one of 'public', 'internal', 'confidential' or 'secret'",
+    ),
+    Slip(
+        "a language in words",
+        LOG,
+        f"{LOG}\nprivacy: {{presidio: {{languages: [Dutch]}}}}",
+        "3: privacy.presidio.languages.0: got Dutch; want a language of two small letters, such as nl",
+    ),
+    Slip(
+        "a record that is required and not made",
+        "    midstream: stop",
+        "    recording: {bodies: none, required: true}",
+        "24: processes.customer-messages.recording.required: got true; want false where bodies is none",
     ),
     Slip(
         "a trace passed to nobody",

@@ -10,6 +10,7 @@ import pytest
 
 from switchover.domain.cut_off import Target
 from switchover.domain.exchange import AttemptRecord, Outcome
+from switchover.domain.process import Bodies, Recording
 from switchover.domain.register import Suspension
 from switchover.drill import DrillOrder, run_drill
 from switchover.drill.cut_off import GRACE_S, LOST_AFTER_S
@@ -167,6 +168,16 @@ def test_without_a_proof_that_outlasts_it_nothing_is_cut_off():
     drill = asyncio.run(made.play(order()))
     assert drill.state == "not exercised"
     assert "proof in date" in drill.outcome.reasons[0]
+    made.store.close()
+
+
+def test_a_process_that_records_nothing_begins_no_drill():
+    unseen = order()
+    unseen = replace(unseen, process=replace(unseen.process, recording=Recording(bodies=Bodies.NONE)))
+    made = World()
+    drill = asyncio.run(made.play(unseen))
+    assert drill.state == "not exercised"
+    assert "recording: none" in drill.outcome.reasons[0]
     made.store.close()
 
 

@@ -9,7 +9,16 @@ import pytest
 
 from switchover.domain.candidate import State
 from switchover.domain.exchange import Exchange, Outcome
-from switchover.domain.process import Criticality, DataClass, Process, RehearsalTerms, SlicePredicate, UpstreamSpec
+from switchover.domain.process import (
+    Bodies,
+    Criticality,
+    DataClass,
+    Process,
+    Recording,
+    RehearsalTerms,
+    SlicePredicate,
+    UpstreamSpec,
+)
 from switchover.errors import OperatorError, Unreachable
 from switchover.graders import grader
 from switchover.rehearsal import Order, cell_of, rehearse
@@ -301,3 +310,18 @@ def test_progress_is_told_after_every_round(store):
 def test_a_process_without_terms_is_refused_with_what_to_do(store):
     with pytest.raises(OperatorError, match="rehearse"):
         cell_of(replace(ORDER, process=replace(PROCESS, rehearse=None)))
+
+
+@pytest.mark.parametrize("bodies", [Bodies.METADATA, Bodies.NONE])
+def test_a_process_that_keeps_no_words_says_that_nothing_can_be_asked_again(bodies):
+    unkept = replace(ORDER, process=replace(PROCESS, recording=Recording(bodies=bodies)))
+    with Store.open("sqlite://") as empty:
+        save_exchanges(empty, [replace(one, request=b"", answer=b"", bodies=bodies) for one in record(3)])
+        with pytest.raises(OperatorError, match=f"recording: {bodies}`.*\\n.*redacted"):
+            asyncio.run(
+                rehearse(unkept, store=empty, ask=never, baseline_ask=never, grader=grader(TERMS), clock=ManualClock())
+            )
+
+
+async def never(request):
+    raise AssertionError("nobody may be asked")

@@ -163,6 +163,16 @@ def test_what_was_begun_and_never_ended_is_unfinished_until_its_exchange_arrives
     assert get_exchange(store, "x1") == exchange("x1")
 
 
+def test_an_answer_that_was_recorded_too_late_is_saved_as_it_ended_for_its_caller(store):
+    late = {"outcome": Outcome.TRUNCATED, "error_code": "recording_required", "answer": b"an error frame"}
+    assert save_exchanges(store, [exchange("x1"), exchange("x2")]) == 2
+    assert save_exchanges(store, [exchange("x1", **late), exchange("x2", answer=b"another")]) == 0
+    assert get_exchange(store, "x1") == exchange("x1", **late)
+    assert get_exchange(store, "x2") == exchange("x2")
+    assert save_exchanges(store, [exchange("x3"), exchange("x3", **late)]) == 1
+    assert get_exchange(store, "x3") == exchange("x3", **late)
+
+
 def test_open_requests_are_no_exchanges_until_their_worker_has_begun_anew(store):
     save_spooled(store, "w0", (1, 50), [], [intent("x1"), intent("x2")])
     save_spooled(store, "w1", (1, 50), [], [intent("x3")])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import struct
 from dataclasses import replace
 
+from switchover.domain.personal import Privacy
 from switchover.domain.process import UpstreamSpec
+from switchover.privacy.presidio import missing
 from switchover.testing.builders import make_settings
 from switchover.testing.served import spec
 from switchover.upstreams.templates import digest_of
@@ -39,6 +41,16 @@ def test_an_unsafe_template_and_none_are_bad(tmp_path):
         well, words = said(tmp_path, weights(tmp_path / "w.gguf", template))["weights of own"]
         assert not well
         assert why in words
+
+
+def test_a_presidio_that_is_asked_for_and_missing_is_named_with_how_to_mend_it(tmp_path):
+    settings = replace(make_settings(), data_dir=str(tmp_path), upstreams={}, processes={})
+    assert "presidio" not in {found.what for found in examine(settings)}
+    asked = replace(settings, privacy=Privacy(presidio=("nl", "en")))
+    found = next(one for one in examine(asked) if one.what == "presidio")
+    lacking = missing(("nl", "en"))
+    assert found.well is not bool(lacking)
+    assert all(package in found.said for package in lacking)
 
 
 def test_a_server_of_ours_whose_context_nobody_said_is_named(tmp_path):
