@@ -11,7 +11,7 @@ from switchover.clock import Clock
 from switchover.domain.exchange import MISSING, Exchange
 from switchover.domain.process import Bodies, Process
 from switchover.privacy.finder import Finder
-from switchover.privacy.redact import redacted
+from switchover.privacy.redact import bare, redacted
 
 from .admit import Call
 from .aside import Aside, in_turns
@@ -131,13 +131,3 @@ class Kept:
         missing = (f"{MISSING}request", f"{MISSING}answer")
         kept = replace(bare(exchange, process), dropped=exchange.dropped + missing)
         return self._numbered(self._spool.append(kept))
-
-
-def bare(exchange: Exchange, process: Process) -> Exchange:
-    """The exchange without what the caller wrote; of its metadata what the process's slices are told by remains."""
-    slices = process.rehearse.slices if process.rehearse is not None else ()
-    told = {one.path.removeprefix("metadata.") for one in slices if one.path.startswith("metadata.")}
-    # A route that is none is the caller's own words.
-    route = exchange.route if exchange.route in (process.routes or (process.name,)) else ""
-    metadata = {name: value for name, value in exchange.metadata.items() if name in told}
-    return replace(exchange, request=b"", answer=b"", route=route, metadata=metadata, bodies=Bodies.METADATA)

@@ -11,8 +11,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
-from switchover.domain.exchange import Exchange
+from switchover.domain.exchange import UNDATED, Exchange
 from switchover.domain.process import Settings
+from switchover.errors import DetectionFailed
+from switchover.privacy.finder import OwnFinder
+from switchover.privacy.redact import permitted
 
 from .bodies import UNKNOWN
 from .files import Opened, Record, opened
@@ -61,6 +64,7 @@ class Import:
         self.files, self.terms, self.settings, self.kept, self.halves = files, terms, settings, kept, halves
         self.format, self.progress = format, progress
         self.tally = Tally(dry_run=dry_run)
+        self._detector = OwnFinder(settings.privacy).within(lambda: False)
         self._batch: dict[str, tuple[Exchange, Place]] = {}
         self._size = self._read = 0
 
@@ -107,13 +111,26 @@ class Import:
                 counted.skip(item.place.line, item.reason, item.mend)
                 continue
             try:
-                exchange = exchange_of(item, source.NAME, self.terms, self.settings)
+                exchange = self._permitted(exchange_of(item, source.NAME, self.terms, self.settings))
             except Unfit as unfit:
                 counted.skip(item.place.line, unfit.reason, unfit.mend)
             except ODD:
                 counted.skip(item.place.line, UNKNOWN)
             else:
                 self._add(exchange, item.place)
+
+    def _permitted(self, exchange: Exchange) -> Exchange:
+        """As much of it as its process lets be kept. Raises Unfit where that is nothing."""
+        process = self.settings.processes[exchange.process]
+        try:
+            kept = permitted(exchange, process, self._detector)
+        except DetectionFailed as failed:
+            raise Unfit("its personal data could not be found", str(failed)) from failed
+        if kept is None:
+            raise Unfit(f"{process.name} records nothing", f"set processes.{process.name}.recording to anything else")
+        if not exchange.is_dated:
+            kept.metadata = {**kept.metadata, UNDATED: exchange.metadata[UNDATED]}
+        return kept
 
     def _add(self, exchange: Exchange, place: Place) -> None:
         if exchange.id in self._batch:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from switchover.domain.exchange import MISSING, Exchange
-from switchover.domain.process import Bodies
+from switchover.domain.process import Bodies, Process
 from switchover.errors import Unreadable
 
 from .checks import plain
@@ -98,3 +98,23 @@ def redacted(exchange: Exchange, detector: Detector) -> Exchange:
         route=redactor.text(exchange.route),
         metadata={name: redactor.text(value) for name, value in exchange.metadata.items()},
     )
+
+
+def bare(exchange: Exchange, process: Process) -> Exchange:
+    """The exchange without what the caller wrote; of its metadata what the process's slices are told by remains."""
+    slices = process.rehearse.slices if process.rehearse is not None else ()
+    told = {one.path.removeprefix("metadata.") for one in slices if one.path.startswith("metadata.")}
+    # A route that is none is the caller's own words.
+    route = exchange.route if exchange.route in (process.routes or (process.name,)) else ""
+    metadata = {name: value for name, value in exchange.metadata.items() if name in told}
+    return replace(exchange, request=b"", answer=b"", route=route, metadata=metadata, bodies=Bodies.METADATA)
+
+
+def permitted(exchange: Exchange, process: Process, detector: Detector) -> Exchange | None:
+    """What the process lets be kept of an exchange, None for nothing. Raises whatever the detector raises."""
+    mode = process.recording.bodies
+    if mode is Bodies.FULL:
+        return exchange
+    if mode is Bodies.REDACTED:
+        return redacted(exchange, detector)
+    return bare(exchange, process) if mode is Bodies.METADATA else None

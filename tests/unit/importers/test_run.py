@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
 from switchover.domain.exchange import Exchange
-from switchover.domain.process import Settings
+from switchover.domain.process import Bodies, Recording, Settings
 from switchover.errors import OperatorError
 from switchover.importers import halves
 from switchover.importers.found import moment
@@ -351,3 +352,24 @@ def test_whatever_stands_in_a_record_stops_nobody_elses(tmp_path_factory: pytest
     tally = run(file, upstream="mini", format=None if form != "batch" else "openai")
     assert tally.taken >= 1
     assert tally.taken + tally.known >= 2
+
+
+def recording(bodies: Bodies) -> Settings:
+    found = configured()
+    kept = {name: replace(one, recording=Recording(bodies=bodies)) for name, one in found.processes.items()}
+    return replace(found, processes=kept)
+
+
+def test_no_more_is_kept_than_the_process_lets_be_recorded(tmp_path):
+    file = tmp_path / "log.jsonl"
+    file.write_text(json.dumps(logged(1, "write to jan.jansen@example.nl")) + "\n")
+    found = {}
+    for mode in Bodies.FULL, Bodies.REDACTED, Bodies.METADATA, Bodies.NONE:
+        shelf = Shelf()
+        tally = run(file, shelf=shelf, given=recording(mode))
+        found[mode] = [one.answer for one in shelf.kept.values()] or [one.reason for one in tally.files[0].skipped]
+    assert b"jan.jansen" in found[Bodies.FULL][0]
+    assert b"jan.jansen" not in found[Bodies.REDACTED][0]
+    assert b"[e-mail 1]" in found[Bodies.REDACTED][0]
+    assert found[Bodies.METADATA] == [b""]
+    assert found[Bodies.NONE] == ["letters records nothing"]
