@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from switchover.domain.exchange import Exchange, Outcome
+from switchover.domain.process import Bodies
 from switchover.wiring import register
 
 from .common import DEFAULT_CONFIG, Config, Json, moment, print_json, settings, visible
@@ -61,8 +62,13 @@ def show(
             named = f" as {visible(found.model or '?')}" if found.by_other else ""
             ended = f"answered{named}: {attempt.fault}"
         print(f"  {position}. {attempt.upstream} ({attempt.model}{version}) {ended}, {attempt.elapsed_ms:.0f} ms")
+    if found.subject:
+        print(f"subject: {found.subject}")
     if found.usage:
         print(f"tokens: {found.usage.input} in, {found.usage.output} out")
+    if found.bodies is Bodies.ERASED:
+        print("Request and answer were erased.")
+        return
     print("--- request ---")
     print(visible(found.request.decode("utf-8", "replace")))
     print("--- answer ---")

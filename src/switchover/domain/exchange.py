@@ -45,7 +45,7 @@ class Usage:
 BY_OTHERS = ("model-swapped", "provider-fell-back")
 
 
-# The three below are made for every request; freezing them would double what that costs.
+# Those below are made for every request; freezing them would double what that costs.
 @dataclass(slots=True, kw_only=True)
 class AttemptRecord:
     """One try at one upstream. ``fault`` is the id of ``facts/faults.yaml``, or None when nothing was amiss.
@@ -77,13 +77,21 @@ class Intent:
 
 
 @dataclass(slots=True, kw_only=True)
+class Sealed:
+    """Request, answer and metadata, encrypted: ``key`` is the id of the wrapping key that opens ``content``."""
+
+    key: str
+    content: bytes
+
+
+@dataclass(slots=True, kw_only=True)
 class Exchange:
     """One recorded request and answer.
 
     ``request`` is the caller's body and ``answer`` the bytes sent back (for a stream: the raw event stream), both in
     the caller's ``dialect``. ``upstream`` is the one that answered, None when none did. ``bodies`` says how much of
     both is kept, ``subject`` whom they are about (a keyed hash, hex), ``data`` the class they were found to be in where
-    that is above the process's own.
+    that is above the process's own. Where the words are ``sealed``, request, answer and metadata are empty.
     """
 
     id: str
@@ -108,6 +116,34 @@ class Exchange:
     bodies: Bodies = Bodies.FULL
     subject: str | None = None
     data: DataClass | None = None
+    sealed: Sealed | None = None
+
+    def bare(self, sealed: Sealed) -> Exchange:
+        """The same exchange with its words sealed."""
+        return Exchange(
+            id=self.id,
+            process=self.process,
+            route=self.route,
+            dialect=self.dialect,
+            stream=self.stream,
+            started_at=self.started_at,
+            outcome=self.outcome,
+            status=self.status,
+            request=b"",
+            answer=b"",
+            upstream=self.upstream,
+            model=self.model,
+            attempts=self.attempts,
+            usage=self.usage,
+            first_content_ms=self.first_content_ms,
+            elapsed_ms=self.elapsed_ms,
+            error_code=self.error_code,
+            dropped=self.dropped,
+            bodies=self.bodies,
+            subject=self.subject,
+            data=self.data,
+            sealed=sealed,
+        )
 
     @property
     def by_other(self) -> str | None:

@@ -30,7 +30,7 @@ from .neighbours import Neighbours
 from .opened import Opened
 from .plans import Plans
 from .pulse import Pulse
-from .record import INTENT_WAIT_S, Recorder, begin, exchange_of
+from .record import INTENT_WAIT_S, Recorder, begin, exchange_of, subject_said
 from .refuse import refusal
 from .relay import JSON, Sent, Watched, send_error, send_stream, send_whole
 from .snapshot import SnapshotSource
@@ -77,7 +77,9 @@ class Gateway:
         teller: Teller | None = None,
         tracer: Tracer | None = None,
         workers: int = 1,
+        subject_named: Callable[[str], str] | None = None,
     ) -> None:
+        self.subject_named = subject_named
         self.source, self.spool, self.clock = snapshot_source, spool, clock
         self.door = Door(pepper)
         self.watch = Watch()
@@ -271,6 +273,9 @@ class Gateway:
             call, sent, attempts, upstream, opened.dropped if opened else (), model=model, usage=usage, first=first,
             elapsed=elapsed, code=code,
         )  # fmt: skip
+        if call.process.recording.subject is not None and self.subject_named is not None:
+            said = subject_said(call.process.recording.subject, call)
+            exchange.subject = None if said is None else self.subject_named(said)
         self.spool.append(exchange)
         if self.teller is not None:
             self.teller.ended(exchange, routes_of(call.process))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+import msgspec
+
 from switchover.domain.exchange import AttemptRecord, Exchange, Intent, Usage
 
 from .admit import Call
@@ -51,6 +53,31 @@ def begin(spool: Recorder, call: Call) -> int:
         started_at=call.started_at,
     )
     return spool.append(intent)
+
+
+class _About(msgspec.Struct):
+    """Where each dialect has the person whom a request is made for."""
+
+    user: str | int | None = None
+    metadata: dict[str, msgspec.Raw] | None = None
+
+
+_ABOUT = msgspec.json.Decoder(_About)
+_TEXT = msgspec.json.Decoder(str)
+
+
+def subject_said(where: str, call: Call) -> str | None:
+    """Whom a request names as its subject: "user" is Anthropic's ``metadata.user_id``, too; None: nobody."""
+    head, _, name = where.partition(".")
+    if head == "metadata":
+        return call.peek.metadata.get(name) or None
+    try:
+        about = _ABOUT.decode(call.body)
+        if about.user is not None:
+            return str(about.user) or None
+        return (_TEXT.decode(about.metadata["user_id"]) or None) if about.metadata else None
+    except (msgspec.MsgspecError, KeyError):
+        return None
 
 
 def exchange_of(

@@ -35,7 +35,7 @@ class _Batch:
         self.count += 1
         if isinstance(record, Exchange):
             self.exchanges.append(record)
-            self.size += len(record.request) + len(record.answer)
+            self.size += len(record.sealed.content) if record.sealed else len(record.request) + len(record.answer)
         elif isinstance(record, Intent):
             self.intents.append(record)
         else:

@@ -18,6 +18,7 @@ from sqlalchemy.pool import StaticPool
 from switchover.errors import StoreUnavailable
 
 from .migrations import HEAD
+from .words import Sealer
 
 BUSY_SECONDS = 5.0
 LOOKS = 100
@@ -39,17 +40,18 @@ class Store:
     :class:`~switchover.errors.StoreUnavailable` when the database can't be read or written.
     """
 
-    def __init__(self, engine: Engine, name: str) -> None:
-        self.engine, self.name = engine, name
+    def __init__(self, engine: Engine, name: str, sealer: Sealer | None = None) -> None:
+        self.engine, self.name, self.sealer = engine, name, sealer
 
     @classmethod
-    def open(cls, url: str, *, busy_seconds: float = BUSY_SECONDS) -> Store:
+    def open(cls, url: str, *, busy_seconds: float = BUSY_SECONDS, sealer: Sealer | None = None) -> Store:
         """Opens ``url`` (an SQLAlchemy URL), and creates or migrates what is there.
 
         A writer waits ``busy_seconds`` for another one before it gives up. An SQLite file is made readable by its
-        owner only.
+        owner only. Words are sealed and opened by ``sealer``; without one they are kept as they come, and what is
+        sealed can't be read.
         """
-        store = cls(*_engine(url, busy_seconds))
+        store = cls(*_engine(url, busy_seconds), sealer)
         try:
             store._migrate()
         except BaseException:
@@ -58,8 +60,10 @@ class Store:
         return store
 
     def close(self) -> None:
-        """Closes every connection."""
+        """Closes every connection, and the key ring."""
         self.engine.dispose()
+        if self.sealer is not None:
+            self.sealer.close()
 
     def __enter__(self) -> Store:
         return self
@@ -145,6 +149,8 @@ def _tune(engine: Engine, busy_seconds: float) -> None:
         _write_ahead(raw, busy_seconds)
         raw.execute("PRAGMA synchronous=FULL")
         raw.execute("PRAGMA foreign_keys=ON")
+        # What is deleted is overwritten.
+        raw.execute("PRAGMA secure_delete=ON")
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:

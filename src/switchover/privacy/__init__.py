@@ -1,0 +1,1 @@
+"""What keeps words private: the key ring, sealing under it, and erasing."""
