@@ -56,9 +56,7 @@ def backup(
     if as_json:
         print_json({"keys": done, "folder": str(to)})
         return
-    print(
-        f"{counted(done, 'key', 'keys')} in {to}. Keep it away from backups of the store, and not for longer than those."
-    )
+    print(f"{counted(done, 'key', 'keys')} in {to}. Keep it apart from backups of the store, and no longer than those.")
 
 
 @app.command("restore")

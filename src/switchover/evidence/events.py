@@ -98,10 +98,10 @@ def drill(fact: Fact, drill: Drill, reports: Mapping[str, str]) -> Event:
     )
 
 
-def erasure(fact: Fact, row: Mapping[str, Any]) -> Event:
-    """An erasure: what it reached, of a subject the keyed hash, and how much went."""
+def erasure(fact: Fact, row: Mapping[str, Any], artefacts: Sequence[str]) -> Event:
+    """An erasure: what it reached, of a subject the keyed hash, how much went, and which artefacts went with it."""
     told = ("subject", "first_month", "last_month", "keys", "exchanges", "versions", "proofs")
-    return saved(fact, **{name: row[name] for name in told})
+    return saved(fact, artefacts=list(artefacts) or None, **{name: row[name] for name in told})
 
 
 def proof_expired(proof: Proof) -> Event:

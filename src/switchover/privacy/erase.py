@@ -14,7 +14,8 @@ from typing import Any
 from switchover.domain.candidate import digest
 from switchover.evidence import events
 from switchover.store import Store, artefacts, facts
-from switchover.store.erasing import Gone, erase_words, save_erasure, shed, would_go
+from switchover.store.erasing import Gone, erase_words, erasures, save_erasure, shed, would_go
+from switchover.store.prompt_versions import withdrawn_artefacts
 from switchover.store.ring import Reach
 
 from .keyring import KeyRing
@@ -61,7 +62,8 @@ def erase(
     at = ring.clock.now()
     keys = sum(len(ring.erase(reach)) for reach in reaches)
     found = [erase_words(store, reach, at) for reach in reaches]
-    for name in sorted({name for gone in found for name in gone.artefacts}):
+    made = sorted({name for gone in found for name in gone.artefacts})
+    for name in made:
         ring.erase(Reach(subject=apart(name)))
         artefacts.drop(data_dir, name)
     shed(store)
@@ -83,7 +85,7 @@ def erase(
             "versions": len(done.versions),
             "proofs": done.proofs,
         }
-        note(events.erasure(save_erasure(store, row), row))
+        note(events.erasure(save_erasure(store, row), row, made))
     for fact in facts.ended(store, "proof", at):
         note(events.ended(fact))
     return done
@@ -95,8 +97,22 @@ def noted(entries: Sequence[dict[str, Any]]) -> list[Erasure]:
     for entry in entries:
         if entry.get("event") == events.SAVED["erasure"]:
             reach = Reach(*(entry.get(name) for name in ("process", "subject", "first_month", "last_month")))
-            found.append((reach, datetime.fromisoformat(str(entry["since"])).timestamp()))
+            at = datetime.fromisoformat(str(entry["since"])).timestamp()
+            found += [(one, at) for one in (reach, *_apart(entry.get("artefacts") or ()))]
     return found
+
+
+def known(store: Store) -> list[Erasure]:
+    """The erasures that the store tells of."""
+    found: list[Erasure] = [
+        (Reach(row["process"], row["subject"], row["first_month"], row["last_month"]), row["at"])
+        for row in erasures(store)
+    ]
+    return found + [(one, at) for name, at in withdrawn_artefacts(store) for one in _apart([name])]
+
+
+def _apart(names: Sequence[str]) -> list[Reach]:
+    return [Reach(subject=apart(name)) for name in names]
 
 
 def _summed(name: str | None, reaches: Sequence[Reach], keys: int, found: Sequence[Gone]) -> Erased:

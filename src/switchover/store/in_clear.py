@@ -114,7 +114,7 @@ def seal_segment(store: Store, folder: Path, number: int) -> None:
 
 
 def drop_pieces(folder: Path) -> None:
-    """Removes torn tails that were put aside, and what an interruption left of sealing: words may lie there in clear."""
+    """Removes torn tails that were put aside and what an interruption left: words may lie there in clear."""
     for pattern in ("*.torn", f"*{BEFORE}", f"*{ASIDE}"):
         for path in folder.glob(pattern):
             _drop(path)

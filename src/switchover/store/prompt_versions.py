@@ -56,6 +56,14 @@ def prompt_versions(store: Store, process: str | None = None) -> list[PromptVers
         return [_version(row) for row in connection.execute(wanted)]
 
 
+def withdrawn_artefacts(store: Store) -> list[tuple[str, float]]:
+    """The artefacts of versions that were withdrawn, and when that was."""
+    wanted = select(TABLE.c.artefact, TABLE.c.withdrawn_at)
+    wanted = wanted.where(TABLE.c.artefact.is_not(None), TABLE.c.withdrawn_at.is_not(None))
+    with store.read() as connection:
+        return [(row.artefact, row.withdrawn_at) for row in connection.execute(wanted)]
+
+
 def _version(row: Row[Any]) -> PromptVersion:
     return PromptVersion(
         **dict(row._mapping)

@@ -14,9 +14,8 @@ from switchover.privacy import erase as story
 from switchover.privacy.erase import Erased
 from switchover.privacy.keyring import KeyRing, subject_hash
 from switchover.privacy.master import OwnMaster
-from switchover.privacy.ring_backup import Erasure, Restored, back_up, restore
+from switchover.privacy.ring_backup import Restored, back_up, restore
 from switchover.privacy.seal_old import Old, find_old, seal_old
-from switchover.store.erasing import erasures
 from switchover.store.ring import Reach
 
 from .evidence import log_of, noting
@@ -122,13 +121,10 @@ def backup(settings: Settings, folder: Path) -> int:
 def restored(settings: Settings, folder: Path) -> Restored:
     """Puts back what the ring lacks, and nothing that the store or the evidence log says was erased."""
     with open_store(settings) as store, opened(settings) as ring:
-        known: list[Erasure] = [
-            (Reach(row["process"], row["subject"], row["first_month"], row["last_month"]), row["at"])
-            for row in erasures(store)
-        ]
         log = log_of(settings)
         entries = log.entries() if log.folder.exists() else []
-        return restore(ring, folder, known + story.noted([canonical.decode(entry) for entry in entries]))
+        told = story.noted([canonical.decode(entry) for entry in entries])
+        return restore(ring, folder, story.known(store) + told)
 
 
 def scopes(settings: Settings) -> list[dict[str, object]]:
