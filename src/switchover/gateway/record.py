@@ -9,7 +9,7 @@ import msgspec
 
 from switchover.domain.exchange import AttemptRecord, Exchange, Intent, Usage
 
-from .admit import Call
+from .admit import Call, routes_of
 from .relay import Sent
 
 # specs/recording.md: past this the route's gap rule applies, which so far is to serve.
@@ -97,7 +97,8 @@ def exchange_of(
     return Exchange(
         id=call.id,
         process=call.process.name,
-        route=call.peek.model,
+        # A route that there is not is the caller's own words.
+        route=call.peek.model if call.peek.model in routes_of(call.process) else "",
         dialect=call.dialect.name,
         stream=call.peek.stream,
         started_at=call.started_at,

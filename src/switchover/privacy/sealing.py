@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from switchover.domain.exchange import Exchange, Sealed
+from switchover.domain.model_name import name_of
 from switchover.errors import StoreUnavailable
 from switchover.store.ring import Scope
 
@@ -97,6 +98,9 @@ def _month(day: int) -> str:
     return time.strftime("%Y-%m", time.gmtime(day * DAY))
 
 
+_named = lru_cache(maxsize=1024)(name_of)
+
+
 def _has_words(exchange: Exchange) -> bool:
     return exchange.sealed is None and bool(exchange.request or exchange.answer or exchange.metadata)
 
@@ -111,7 +115,10 @@ def _sealed(exchange: Exchange, key: Wrapping) -> Exchange | None:
     except (TypeError, ValueError):
         return None
     key.uses += 1
-    return exchange.bare(Sealed(key=key.id, content=_seal(key.id, key.cipher, exchange.id, plain)))
+    bare = exchange.bare(Sealed(key=key.id, content=_seal(key.id, key.cipher, exchange.id, plain)))
+    # What is no name are an upstream's words; they stand in the answer.
+    bare.model = _named(exchange.model)
+    return bare
 
 
 def _seal(key: str, cipher: AESGCM, name: str, data: bytes) -> bytes:
