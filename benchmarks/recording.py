@@ -153,6 +153,8 @@ class Paced(Caller):
         self.loop = asyncio.get_running_loop()
         self.places[0] += 1
         self.due = self.loop.time() + 0.1 + self.places[0] / ASKED
+        # The loop's clock has milliseconds only.
+        self.apart = time.perf_counter() - self.loop.time()
         super().connection_made(transport)
 
     def ask(self) -> None:
@@ -170,7 +172,7 @@ class Paced(Caller):
 
     def on_message_complete(self) -> None:
         """Stops the clock."""
-        self.took.append(self.loop.time() - self.since)
+        self.took.append(time.perf_counter() - self.apart - self.since)
         super().on_message_complete()
 
 

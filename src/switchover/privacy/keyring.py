@@ -26,8 +26,8 @@ NONCE = 12
 # Random nonces of 96 bits are good for 2^32 uses of a key (NIST SP 800-38D, 8.3); several workers share one.
 MOST_USES = 1 << 30
 KEPT = 20_000
-# So long a reader may hold a key that somebody else erased.
-LOOK_SECONDS = 1.0
+# So long a worker, and a reader, may hold a key that somebody else erased: a look costs a few system calls.
+WORKER_SECONDS, READER_SECONDS = 0.05, 1.0
 MASTER, SUBJECTS = "master", "subjects"
 K = TypeVar("K")
 V = TypeVar("V")
@@ -45,7 +45,7 @@ class Wrapping:
 class KeyRing:
     """Wrapping keys by scope and by id; threads may share it, and so may processes share its file.
 
-    Whatever another process changed in the file is seen by the next call of :meth:`wrapping` or :meth:`look`: a key
+    Whatever another process changed in the file is seen by :meth:`look`, and within 50 ms by :meth:`wrapping`: a key
     that was erased is forgotten. Raises StoreUnavailable when the file or the master key can't be had.
     """
 
@@ -88,7 +88,7 @@ class KeyRing:
     def wrapping(self, scopes: Iterable[Scope]) -> Mapping[Scope, Wrapping]:
         """The key of each scope, made and saved where there is none yet: in one transaction for all of them."""
         with self._lock:
-            self.look()
+            self._look_after(WORKER_SECONDS)
             found: dict[Scope, Wrapping] = {}
             missing = []
             for scope in scopes:
@@ -112,8 +112,7 @@ class KeyRing:
     def cipher(self, name: str) -> AESGCM | None:
         """The key of this id; None when it was erased or never was in this ring."""
         with self._lock:
-            if self.clock.monotonic() - self._looked_at > LOOK_SECONDS:
-                self.look()
+            self._look_after(READER_SECONDS)
             if name not in self._by_id:
                 row = self.file.get(name)
                 _put(self._by_id, name, None if row is None else Wrapping(row.id, AESGCM(self._unwrap(row))))
@@ -207,6 +206,10 @@ class KeyRing:
             raise
         self._version = file.version()
         return file
+
+    def _look_after(self, seconds: float) -> None:
+        if self._file is None or self.clock.monotonic() - self._looked_at >= seconds:
+            self.look()
 
     def _held(self, known: bytes) -> bytes:
         key = next((key for key in self.master.held() if master_id(key) == known), None)

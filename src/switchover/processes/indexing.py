@@ -16,7 +16,7 @@ from switchover.store.indexing import give_up_intents, save_spooled, spool_mark
 from switchover.store.spool_frames import Began, Gap, Position, Rot
 from switchover.store.spool_reader import read_spool
 
-BATCH_RECORDS = 400
+BATCH_RECORDS = 1000
 BATCH_BYTES = 8 << 20
 # A request can't run longer than this: what is still open then belonged to a worker that never came back.
 GIVE_UP_SECONDS = 3600.0

@@ -123,6 +123,14 @@ def each_exchange(
         last = (rows[-1].started_at, rows[-1].id)
 
 
+def newest_keys(store: Store, limit: int = 200) -> set[str]:
+    """The wrapping keys of the newest exchanges whose bodies are sealed."""
+    wanted = select(schema.body.c.key).join(TABLE, TABLE.c.id == schema.body.c.exchange)
+    wanted = wanted.order_by(TABLE.c.started_at.desc()).limit(limit)
+    with store.read() as connection:
+        return {key for key in connection.scalars(wanted) if key}
+
+
 def _where(
     wanted: Select[Any], process: str | None, since: float | None, until: float | None, outcome: Outcome | str | None
 ) -> Select[Any]:

@@ -28,6 +28,7 @@ from switchover.store import Store
 from switchover.store import exchanges as exchange_rows
 from switchover.store import prompt_versions as version_rows
 from switchover.store import trials as trial_rows
+from switchover.store.erasing import count_erased
 from switchover.store.files import write_whole
 from switchover.trial.ask import asker
 from switchover.trial.continuing import Continuer, continuer
@@ -171,6 +172,12 @@ def _version(store: Store, process: Process, spec: UpstreamSpec, name: str | Non
     if not taught:
         raise NotFound(f"{spec.name} has learned nothing yet", mend=f"run `switchover adapt {process.name}` first")
     return max(taught, key=lambda version: (version.made_at, version.id))
+
+
+def erased(settings: Settings, process: str) -> int:
+    """How many exchanges of a process were erased: no trial meets them."""
+    with open_store(settings) as store:
+        return count_erased(store, process)
 
 
 def _anchor(store: Store, process: Process) -> Callable[[Exchange], str | None] | None:

@@ -77,11 +77,12 @@ def test_of_an_erased_key_not_a_byte_is_left_in_the_folder(ring, tmp_path):
     assert kept.wrapped in after
 
 
-def test_a_running_worker_forgets_an_erased_key_at_its_next_batch_and_makes_another(ring, ring_of):
+def test_a_running_worker_forgets_an_erased_key_within_50_ms_and_makes_another(ring, ring_of, clock):
     worker = ring_of()
     [first] = names(worker, ANNA)
     assert worker.cipher(first) is not None
     ring.erase(Reach(subject="a1"))
+    clock.advance(0.06)
     [second] = names(worker, ANNA)
     assert second != first
     assert worker.cipher(first) is None
@@ -122,13 +123,14 @@ def test_a_key_that_is_used_up_is_followed_by_another(ring, monkeypatch):
     assert ring.cipher(first.id) is not None
 
 
-def test_rotation_changes_the_master_and_no_key_and_workers_follow(ring, ring_of, tmp_path):
+def test_rotation_changes_the_master_and_no_key_and_workers_follow(ring, ring_of, tmp_path, clock):
     worker = ring_of()
     found = names(worker, MARCH, ANNA)
     subjects = worker.subject_key()
     sealed = worker.cipher(found[0]).encrypt(bytes(12), b"words", b"")
     old, wrapped = (tmp_path / "keyring" / "master").read_bytes(), [row.wrapped for row in ring.file.rows()]
     assert ring.rotate() == 2
+    clock.advance(0.06)
     assert (tmp_path / "keyring" / "master").read_bytes() != old
     assert names(worker, MARCH, ANNA) == found
     assert worker.subject_key() == subjects
