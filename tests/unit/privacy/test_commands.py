@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 
 import pytest
@@ -33,11 +34,24 @@ ANNA = "anna@example.org"
 ERASE = ("--reason", "asked to", "--approver", "officer")
 
 
-@pytest.fixture
-def place(tmp_path):
-    """Two exchanges, one about Anna, and how commands are called there."""
-    config = tmp_path / "switchover.yaml"
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """Two exchanges, one about Anna."""
+    folder = tmp_path_factory.mktemp("recorded")
+    config = folder / "switchover.yaml"
     config.write_text(CONFIGURATION)
+    with open_store(load(str(config))) as store:
+        whom = subject_hash(store.sealer.ring.subject_key(), ANNA)
+        for name, subject in (("anna", whom), ("nobody", None)):
+            save_exchanges(store, [make_exchange(id=name, process="claims", subject=subject, started_at=CLOCK.now())])
+    return folder
+
+
+@pytest.fixture
+def place(recorded, tmp_path):
+    """A copy of it, and how commands are called there."""
+    shutil.copytree(recorded, tmp_path, dirs_exist_ok=True)
+    config = tmp_path / "switchover.yaml"
 
     class Place:
         folder, settings = tmp_path, load(str(config))
@@ -55,12 +69,7 @@ def place(tmp_path):
             with open_store(self.settings) as store:
                 return [get_exchange(store, name).bodies for name in ("anna", "nobody")]
 
-    made = Place()
-    with open_store(made.settings) as store:
-        whom = subject_hash(store.sealer.ring.subject_key(), ANNA)
-        for name, subject in (("anna", whom), ("nobody", None)):
-            save_exchanges(store, [make_exchange(id=name, process="claims", subject=subject, started_at=CLOCK.now())])
-    return made
+    return Place()
 
 
 def test_a_person_is_erased_by_name_from_standard_input(place):

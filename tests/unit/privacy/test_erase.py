@@ -140,11 +140,20 @@ class Place:
         return found
 
 
-@pytest.fixture
-def place(tmp_path):
-    made = Place(tmp_path)
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """A folder that each test gets a copy of."""
+    made = Place(tmp_path_factory.mktemp("recorded"))
     made.record()
     made.learn()
+    return made
+
+
+@pytest.fixture
+def place(recorded, tmp_path):
+    made = Place(tmp_path)
+    shutil.copytree(recorded.folder, made.folder)
+    made.at, made.version, made.other, made.proof = recorded.at, recorded.version, recorded.other, recorded.proof
     return made
 
 

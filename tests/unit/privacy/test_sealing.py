@@ -15,11 +15,12 @@ from switchover.domain.process import Bodies
 from switchover.errors import StoreUnavailable
 from switchover.privacy.sealing import Sealer, month_of
 from switchover.processes.indexing import index_all
-from switchover.store import Store
+from switchover.store import Store, spool_writer
 from switchover.store.exchanges import get_exchange, iter_exchanges, list_exchanges
 from switchover.store.indexing import save_exchanges
 from switchover.store.ring import Reach, Scope
 from switchover.store.spool import Gap, Spool, read_spool
+from switchover.store.spool_writer import Writer
 from switchover.testing.builders import NOW, make_exchange
 
 CANARY = "canary-words-4b1e"
@@ -181,6 +182,36 @@ def test_durable_counts_every_record_however_they_overtake_each_other(tmp_path, 
     assert wrong == []
     assert seen == sorted(seen)
     assert spool.durable == 800
+
+
+def test_durable_waits_for_an_exchange_that_is_just_being_written(tmp_path, sealer, monkeypatch):
+    """The thread ends a sync in the moment in which the event loop writes an exchange that an intent overtook."""
+    folder = tmp_path / "w0"
+    folder.mkdir()
+    marks = []
+    writer = Writer(
+        folder, clock=SystemClock(), segment_bytes=1 << 20, lost=lambda: 0, moved=lambda: None, seal=sealer.seal
+    )
+    writer.begin()
+    writer.put((1, 1, words(id="x1")))
+    writer.write((2, 1, intent(2)))
+    writer._seal_all()
+    real = spool_writer.frames.encode
+
+    def encode(record):
+        if isinstance(record, Exchange):
+            writer._sync()
+            marks.append(writer.durable)
+        return real(record)
+
+    monkeypatch.setattr(spool_writer.frames, "encode", encode)
+    writer.write((3, 1, intent(3)))
+    assert marks == [0]
+    monkeypatch.undo()
+    writer._sync()
+    assert writer.durable == 3
+    writer.end()
+    writer.run()
 
 
 def test_nothing_is_written_in_clear_while_the_ring_is_away_and_all_of_it_when_it_is_back(tmp_path, sealer):
