@@ -11,7 +11,7 @@ from pathlib import Path
 
 from switchover.clock import Clock
 from switchover.domain.exchange import Exchange, Intent
-from switchover.errors import StoreUnavailable
+from switchover.errors import SwitchoverError
 
 from . import spool_frames as frames
 from .segment import Reserve, Segment
@@ -32,7 +32,7 @@ KEEP_OFF_TIMES = 20.0
 AT_ONCE_BYTES = 262_144
 
 Item = tuple[int, int, Intent | Exchange]
-# Exchanges with their words sealed, in order; None for one that is unfit. Raises StoreUnavailable: nothing was sealed.
+# Exchanges with their words sealed, in order; None for one that is unfit. Raises: nothing was sealed.
 Seal = Callable[[Sequence[Exchange]], Sequence[Exchange | None]]
 
 
@@ -203,8 +203,8 @@ class Writer:
             try:
                 # Without any, too: then the ring is looked at, and a key that was erased is forgotten.
                 sealed = self.seal([exchange for _, _, exchange in batch])
-            except StoreUnavailable as cause:
-                self.unsealable = str(cause)
+            except Exception as cause:  # as with a record that can't be encoded, the thread must live on
+                self.unsealable = str(cause) if isinstance(cause, SwitchoverError) else type(cause).__name__
                 self.moved()
                 if self._ending:
                     self._give_up_open()

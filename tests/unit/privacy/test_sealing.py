@@ -12,7 +12,7 @@ import pytest
 from switchover.clock import SystemClock
 from switchover.domain.exchange import Exchange, Intent, Sealed
 from switchover.domain.process import Bodies
-from switchover.errors import StoreUnavailable
+from switchover.errors import ConfigError, StoreUnavailable
 from switchover.privacy.sealing import Sealer, month_of
 from switchover.processes.indexing import index_all
 from switchover.store import Store, spool_writer
@@ -214,18 +214,29 @@ def test_durable_waits_for_an_exchange_that_is_just_being_written(tmp_path, seal
     writer.run()
 
 
-def test_nothing_is_written_in_clear_while_the_ring_is_away_and_all_of_it_when_it_is_back(tmp_path, sealer):
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        (StoreUnavailable("the key ring is locked", mend="wait"), "locked"),
+        (ConfigError(at="key env:MASTER", got="nothing", want="the variable to be set"), "env:MASTER"),
+        (ZeroDivisionError(CANARY), "ZeroDivisionError"),
+    ],
+)
+def test_nothing_is_written_in_clear_while_the_ring_is_away_and_all_of_it_when_it_is_back(
+    tmp_path, sealer, cause, said
+):
     away = [True]
 
     def seal(batch):
         if away[0]:
-            raise StoreUnavailable("the key ring is locked", mend="wait")
+            raise cause
         return sealer.seal(batch)
 
     spool = begun(tmp_path, seal)
     last = spool.append(words(id="x1"))
     until(lambda: not spool.healthy)
-    assert "locked" in spool.trouble
+    assert said in spool.trouble
+    assert CANARY not in spool.trouble
     assert in_clear(tmp_path) == []
     away[0] = False
     until(lambda: spool.durable == last)
