@@ -12,7 +12,7 @@ help:
 	@echo "make demo      the whole loop on an insurer's inbox: record, rehearse, adapt, prove, cut off, answer"
 	@echo "make test      checks and tests (STRICT=1: a missing optional tool is a failure)"
 	@echo "make check     ruff, mypy, import contracts"
-	@echo "make bench     CPU per request and per chunk, against nginx and other gateways; many streams at once"
+	@echo "make bench     CPU per request and per chunk, against nginx and other gateways; many streams at once; recording"
 	@echo "make soak      10,000 calls through reloads, killed workers and a store that is away"
 	@echo "make imported  a public set of exchanges imported, learned from and rehearsed: no gateway in the path"
 	@echo "make faults    the fault catalogue against the gateway: expected and seen, as a table"
@@ -62,7 +62,7 @@ test: check $(STARTER)
 
 bench: $(VENV)/.dev .cache/bench/smg/.installed .cache/bench/mlflow/.installed
 	$(BIN)/python benchmarks/detection.py
-	$(BIN)/python benchmarks/gateway.py; first=$$?; $(BIN)/python benchmarks/streams.py && exit $$first
+	$(BIN)/python benchmarks/gateway.py; first=$$?; $(BIN)/python benchmarks/streams.py && $(BIN)/python benchmarks/recording.py && exit $$first
 
 # Ten thousand calls through reloads, killed workers and a store that is away.
 soak: $(VENV)/.dev

@@ -213,9 +213,10 @@ def main() -> int:
     parser.add_argument("--role", choices=["bench", "gateway"], default="bench")
     parser.add_argument("--upstream", type=int, default=0)
     parser.add_argument("--folder", default="")
+    parser.add_argument("--recording", choices=["on", "off"], default="on")
     args = parser.parse_args()
     if args.role == "gateway":
-        serve_ours(args.upstream, args.folder)
+        serve_ours(args.upstream, args.folder, args.recording)
         return 0
     return uvloop.run(bench())
 

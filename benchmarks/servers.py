@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 PEERS = HERE.parent / ".cache" / "bench"
@@ -94,16 +95,49 @@ def _stop(child: subprocess.Popen[str]) -> None:
 
 
 @contextlib.contextmanager
-def ours(upstream: int, folder: Path) -> Iterator[Server]:
-    """One worker as `switchover up` runs it."""
-    me = (sys.executable, str(HERE / "gateway.py"), "--role", "gateway")
-    with running(*me, "--upstream", str(upstream), "--folder", str(folder / "spool")) as (child, line):
+def ours(upstream: int, folder: Path, recording: str = "on") -> Iterator[Server]:
+    """One worker as `switchover up` runs it; with ``recording`` off it keeps nothing."""
+    me = (sys.executable, str(HERE / "gateway.py"), "--role", "gateway", "--recording", recording)
+    with running(*me, "--upstream", str(upstream), "--folder", str(folder / recording)) as (child, line):
         port, token = line.split()
         yield Server("switchover", child.pid, int(port), token)
 
 
-def serve_ours(upstream: int, folder: str) -> None:
-    """Role `gateway`: one worker with keys, plan, breakers, metrics, log and its spool on disk."""
+class Nothing:
+    """A recorder that keeps nothing."""
+
+    written = 1 << 62
+    healthy, gaps = True, 0
+
+    def append(self, record: object) -> int:
+        """Takes a record and lets it go."""
+        return 1
+
+    async def wait_written(self, number: int, timeout: float = 0.02) -> bool:  # noqa: ASYNC109  # the spool's own name
+        """At once."""
+        return True
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+def recorder(folder: str, recording: str) -> Any:
+    """The spool on disk, its records sealed, or nothing."""
+    from switchover.clock import SystemClock
+    from switchover.privacy.keyring import KeyRing
+    from switchover.privacy.sealing import Sealer
+    from switchover.store.spool import Spool
+
+    if recording == "off":
+        return Nothing()
+    clock = SystemClock()
+    spool = Spool(Path(folder, "spool"), clock=clock, seal=Sealer(KeyRing(folder, clock)).seal)
+    spool.start()
+    return spool
+
+
+def serve_ours(upstream: int, folder: str, recording: str) -> None:
+    """Role `gateway`: one worker with keys, plan, breakers, metrics, log and its spool on disk, sealed."""
     import uvicorn
 
     from switchover.clock import SystemClock
@@ -113,7 +147,6 @@ def serve_ours(upstream: int, folder: str) -> None:
     from switchover.gateway import App, FixedSnapshot, Gateway, server_config
     from switchover.gateway.tell import Teller
     from switchover.log import line_log
-    from switchover.store.spool import Spool
     from switchover.testing.served import PEPPER, register, spec
     from switchover.upstreams import UPSTREAMS
 
@@ -126,8 +159,7 @@ def serve_ours(upstream: int, folder: str) -> None:
     snapshot, token = register(process, [vendor, own], proven=("own",))
     clock = SystemClock()
     client = Client(clock)
-    spool = Spool(Path(folder), clock=clock)
-    spool.start()
+    spool = recorder(folder, recording)
     gateway = Gateway(
         FixedSnapshot(snapshot),
         lambda one, url: UPSTREAMS[one.kind](one, url or "", Secret("upstream-key"), client),

@@ -14,7 +14,8 @@ WALKS = {
 
 
 def test_the_walks_are_there() -> None:
-    assert list(WALKS) == [f"The path of one {what}" for what in ("request", "rehearsal", "drill", "answer", "import")]
+    known = ("request", "rehearsal", "drill", "answer", "import", "erasure")
+    assert list(WALKS) == [f"The path of one {what}" for what in known]
 
 
 @pytest.mark.parametrize("walk", WALKS)
@@ -25,7 +26,8 @@ def test_every_file_of_a_walk_exists_and_stands_in_it_once(walk: str) -> None:
     assert sorted(set(files)) == sorted(files)
 
 
-@pytest.mark.parametrize("walk", WALKS)
+# An erasure has no folder of its own: it lies with what keeps words private.
+@pytest.mark.parametrize("walk", [walk for walk in WALKS if not walk.endswith("erasure")])
 def test_every_story_file_is_visited_by_its_walk(walk: str) -> None:
     """The story's own folder is walked whole: a file that no walk visits is a file nobody can place."""
     folder = {

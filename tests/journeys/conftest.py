@@ -22,6 +22,7 @@ from switchover.store import Store
 from switchover.store.exchanges import list_exchanges
 from switchover.testing.fake_vendor import FakeVendor
 from switchover.upstreams.weights import folders, resolve
+from switchover.wiring.parts import open_store
 from switchover.wiring.register import create_key
 
 ROOT = Path(__file__).parents[2]
@@ -169,7 +170,7 @@ class Stage:
             return list_exchanges(store, limit=10_000, **wanted)
 
     def store(self) -> Store:
-        return Store.open(self.database)
+        return open_store(self.settings())
 
     def settings(self):
         return load(str(self.config), self.env)

@@ -8,7 +8,9 @@ import urllib.parse
 import urllib.request
 
 import pytest
+from typer.testing import CliRunner
 
+from switchover.cli import build
 from switchover.testing.scripted import ScriptedServer, reply, stream
 
 PROVIDER_KEY = "canary-provider-key-5c1d"
@@ -20,7 +22,10 @@ ANSWER = "canary-answer-e3c9"
 QUERY = "canary-query-0d55"
 MODEL = "canary model 6b1f"
 METADATA = "canary-metadata-2e8c"
-SAID = (PROMPT, HEADER, ANSWER, QUERY, MODEL, METADATA)
+TOOL = "canary-tool-6d1a"
+SUBJECT = "canary-subject-83b0@example.org"
+ROUTE = "canary-route-19e4"
+SAID = (PROMPT, HEADER, ANSWER, QUERY, MODEL, METADATA, TOOL, SUBJECT)
 KEYS = (PROVIDER_KEY, COLLECTOR_KEY, FOREIGN_KEY)
 CONFIGURATION = """\
 organisation: {{domicile: NL}}
@@ -32,7 +37,7 @@ providers: {{acme: {{home: US}}}}
 upstreams:
   vendor: {{kind: openai, base_url: "{vendor}/v1", key: env:VENDOR_KEY, model: big-1, developer: acme, host: acme}}
 processes:
-  messages: {{owner: o, criticality: critical, data: internal, baseline: vendor}}
+  messages: {{owner: o, criticality: critical, data: internal, baseline: vendor, recording: {{subject: user}}}}
 """
 CUT = [*stream(f'data: {json.dumps({"id": "1", "choices": [{"index": 0, "delta": {"content": ANSWER}}]})}\n\n'.encode(),
                end=False), "close"]  # fmt: skip
@@ -57,7 +62,7 @@ def ask(url, key, *, path="/v1/chat/completions", raw=None, **more):
     """One request that carries everything that must not be told; its status and body."""
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=20)
     messages = [{"role": "user", "content": PROMPT}]
-    body = {"model": "messages", "messages": messages, "metadata": {"who": METADATA}, "user": METADATA, **more}
+    body = {"model": "messages", "messages": messages, "metadata": {"who": METADATA}, "user": SUBJECT, **more}
     headers = {"authorization": f"Bearer {key}", "x-canary": HEADER, "openai-beta": HEADER, "user-agent": HEADER}
     try:
         connection.request("POST", path, raw or json.dumps(body), headers)
@@ -75,7 +80,8 @@ def test_no_key_prompt_header_or_answer_is_in_logs_metrics_states_traces_or_erro
         alone.up("worker-0", "keeper")
         token = alone.key()
         told = {}
-        status, body = ask(alone.url, token)
+        tools = [{"type": "function", "function": {"name": "f", "description": TOOL, "parameters": {"title": TOOL}}}]
+        status, body = ask(alone.url, token, tools=tools)
         assert (status, ANSWER in body) == (200, True)
         statuses = []
         for name, (key, more) in {
@@ -84,7 +90,7 @@ def test_no_key_prompt_header_or_answer_is_in_logs_metrics_states_traces_or_erro
             "denied": (token, {}),
             "held": (token, {}),
             "foreign key": (FOREIGN_KEY, {}),
-            "foreign route": (token, {"model": "nothing-such"}),
+            "foreign route": (token, {"model": ROUTE}),
             "foreign path": (token, {"path": "/v1/nothing-such"}),
             "query": (token, {"path": f"/v1/chat/completions?{QUERY}"}),
             "not JSON": (token, {"raw": f'{{"model": "messages", "messages": "{PROMPT}'}),
@@ -97,8 +103,16 @@ def test_no_key_prompt_header_or_answer_is_in_logs_metrics_states_traces_or_erro
         for path in ("/metrics", "/readyz", "/livez"):
             told[path] = get(alone.url, path)
         assert "its breaker is held" in told["/readyz"]
-        for words in (("explain", "messages"), ("exchanges", "list")):
-            told[f"switchover {words[0]}"] = alone.run(*words).stdout
+        for words in (("explain", "messages"), ("exchanges", "list"), ("exchanges", "list", "--json")):
+            told[f"switchover {' '.join(words)}"] = said(words, alone)
+        for words in (
+            ("doctor",),
+            ("report", "--html", str(alone.folder / "page.html")),
+            ("keyring", "list"),
+            ("evidence", "log"),
+        ):
+            told[f"switchover {words[0]}"] = said(words, alone)
+        told["the page"] = (alone.folder / "page.html").read_text()
         held = {path.name: path.read_bytes() for path in (alone.data / "run").rglob("*") if path.is_file()}
         assert alone.down() == 0
         told["the log"] = alone.log.read_text()
@@ -114,10 +128,24 @@ def test_no_key_prompt_header_or_answer_is_in_logs_metrics_states_traces_or_erro
     forms = [form for text in (*SAID, *KEYS, secret) for form in (text, urllib.parse.quote(text))]
     found = [(place, form) for place, text in told.items() for form in forms if form in text]
     assert found == []
-    # Prompts and answers are on record, see docs/explanation/recording.md; keys never.
-    kept = [path for path in alone.data.rglob("*") if path.is_file()]
-    assert any(PROMPT.encode() in path.read_bytes() for path in kept)
-    assert [path for path in kept for key in (*KEYS, secret) if key.encode() in path.read_bytes()] == []
+    # On disk it is sealed, all of it; with the key ring it is read again.
+    kept = {str(path.relative_to(alone.data)): path.read_bytes() for path in alone.data.rglob("*") if path.is_file()}
+    assert {"store.sqlite", "spool/worker-0/0000000001.seg", "keyring/ring.sqlite"} <= set(kept)
+    looked_for = (*SAID, *KEYS, secret, ROUTE)
+    assert [(name, text) for name, data in kept.items() for text in looked_for if text.encode() in data] == []
+    recorded = alone.recorded(process="messages")
+    assert sum(PROMPT.encode() in one.request for one in recorded) == len(recorded) == 7
+    assert sum(METADATA in one.metadata.values() for one in recorded) == 7
+    assert {len(one.subject) for one in recorded} == {64}
+    assert any(ANSWER.encode() in one.answer for one in recorded)
+    assert not [one for one in recorded for key in (*KEYS, secret) if key.encode() in one.request + one.answer]
+
+
+def said(words, stage) -> str:
+    """What a command prints, standard error included."""
+    done = CliRunner().invoke(build(words[0]), [*words, "--config", str(stage.config)], env=stage.env)
+    assert not isinstance(done.exception, Exception) or isinstance(done.exception, SystemExit), done.exception
+    return done.output
 
 
 def get(url: str, path: str) -> str:

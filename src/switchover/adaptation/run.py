@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from switchover.clock import Clock
 from switchover.domain.candidate import PromptVersion
@@ -20,6 +21,7 @@ from switchover.store import Store
 from switchover.store.artefacts import put
 from switchover.store.exchanges import iter_exchanges
 from switchover.store.prompt_versions import prompt_version, save_prompt_version
+from switchover.store.words import Sealer
 from switchover.trial.cases import Case
 from switchover.trial.replay import Ask, Reply, ask_in_time, replay
 from switchover.trial.split import Split
@@ -94,8 +96,9 @@ async def adapt(
             if process.recording.keeps_words
             else f"write processes.{process.name}.recording: redacted (or full); as it is, no answers are kept",
         )
-    proposed, skipped = _propose(process, ways, upstreams, learned, grader, data_dir, seed, clock.now())
-    bench = _Bench(store, grader, selection, ask_for, clock, progress)
+    proposed, skipped = _propose(process, ways, upstreams, learned, grader, data_dir, seed, clock.now(), store.sealer)
+    lessons = [case.exchange.id for case in learned]
+    bench = _Bench(store, grader, selection, ask_for, clock, progress, lessons)
     for version in proposed:
         await bench.score(version, upstreams[version.upstream].slots)
     return Adaptation(
@@ -123,16 +126,21 @@ def _propose(
     data_dir: str,
     seed: int,
     now: float,
+    sealer: Sealer | None,
 ) -> tuple[list[PromptVersion], list[str]]:
     def keep(data: bytes) -> str:
         return put(data_dir, data)
+
+    def keep_sealed(data: bytes) -> str:
+        # Its words are of many exchanges: a key of its own, so that one of them being erased erases it alone.
+        return put(data_dir, data, None if sealer is None else partial(sealer.seal_apart, process.name, now))
 
     fallbacks = [upstreams[name] for name in process.fallbacks]
     proposed, skipped = [], []
     if "demonstrations" in ways:
         pairs = demonstrations.pairs_of(learned)
         models = [spec for spec in fallbacks if spec.kind != "student"]
-        proposed += [demonstrations.propose(process, spec, pairs, keep, now) for spec in models]
+        proposed += [demonstrations.propose(process, spec, pairs, keep_sealed, now) for spec in models]
         if not models:
             skipped.append("demonstrations: no fallback is a language model")
     if "student" in ways:
@@ -157,7 +165,9 @@ class _Bench:
         ask_for: Callable[[PromptVersion], Ask],
         clock: Clock,
         progress: Callable[[Progress], None],
+        lessons: Sequence[str],
     ) -> None:
+        self._lessons = lessons
         self._store, self._grader, self._selection = store, grader, selection
         self._ask_for, self._clock, self._progress = ask_for, clock, progress
         self.scored: list[PromptVersion] = []
@@ -169,7 +179,7 @@ class _Bench:
             self.scored.append(known)
             return
         # Saved before it is asked, since whoever asks looks the version up by its id.
-        save_prompt_version(self._store, version)
+        save_prompt_version(self._store, version, self._lessons)
         ask, values, seen = self._ask_for(version), [], 0
 
         async def one(case: Case) -> None:

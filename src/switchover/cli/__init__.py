@@ -34,6 +34,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cut": ("cut", "Cut off an upstream, a provider or a jurisdiction, really."),
     "restore": ("restore", "Lift a cut-off."),
     "report": ("report", "Answer the board's four questions."),
+    "erase": ("erase", "Make what was recorded of a person, a process or a period unreadable for good."),
+    "keyring": ("keyring", "Back up, rotate and list the keys of what is recorded."),
     "evidence": ("evidence", "Show, sign and check the log of what happened."),
     "export": ("export", "Write what others read without Switchover."),
     "weights": ("weights", "Fetch and check the starter weights."),

@@ -62,6 +62,8 @@ def show(
             named = f" as {visible(found.model or '?')}" if found.by_other else ""
             ended = f"answered{named}: {attempt.fault}"
         print(f"  {position}. {attempt.upstream} ({attempt.model}{version}) {ended}, {attempt.elapsed_ms:.0f} ms")
+    if found.subject:
+        print(f"subject: {found.subject}")
     if found.usage:
         print(f"tokens: {found.usage.input} in, {found.usage.output} out")
     if found.data is not None:
@@ -70,6 +72,8 @@ def show(
         print(f"left out of the record: {', '.join(missing)}")
     if found.bodies in (Bodies.METADATA, Bodies.NONE):
         print("No request and no answer is kept of it (`recording: metadata`, or they could not be redacted).")
+    if found.bodies is Bodies.ERASED:
+        print("Request and answer were erased.")
         return
     print("--- request ---")
     print(visible(found.request.decode("utf-8", "replace")))

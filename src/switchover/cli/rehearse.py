@@ -11,7 +11,7 @@ from switchover.domain.candidate import Continuing, State, Verdict
 from switchover.rehearsal.run import Progress as Step
 from switchover.wiring import trials
 
-from .common import DEFAULT_CONFIG, Config, Json, console, print_json, process_named, settings, visible
+from .common import DEFAULT_CONFIG, Config, Json, console, counted, print_json, process_named, settings, visible
 from .verdicts import table
 
 app = typer.Typer(rich_markup_mode=None)
@@ -51,6 +51,9 @@ def rehearse(
         print_json(verdict)
     else:
         print_verdict(verdict)
+        erased = trials.erased(found, name)
+        if erased:
+            print(f"  {counted(erased, 'exchange was', 'exchanges were')} erased and can't be replayed")
     if verdict.state is not State.READY:
         raise typer.Exit(3)
 

@@ -63,7 +63,7 @@ KIND_MEANS = {
     "string_type": "text",
 }
 # What holds a reference; in its place may stand the secret itself, which no error may show.
-REFERENCES = ("key", "proxy_login")
+REFERENCES = ("key", "proxy_login", "master")
 NAMES = frozenset(name for section in SECTIONS for name in section.model_fields)
 
 
@@ -99,6 +99,7 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
         processes=processes,
         egress=egress_of(document, parsed.egress, upstreams, base),
         log=Logging(**parsed.log.model_dump()),
+        master=absolute(parsed.keyring.master, base),
         traces=_traces(document, parsed.traces, upstreams, base) if parsed.traces else None,
         privacy=_privacy(parsed),
     )

@@ -126,6 +126,16 @@ class LogSection(Section):
     )
 
 
+class KeyringSection(Section):
+    """The keys under which recorded words are sealed. Default: a master key of our own in the data folder."""
+
+    master: KeyReference | None = Field(
+        default=None,
+        description="`env:NAME` or `file:PATH` that holds the master key, 64 hex digits (`openssl rand -hex 32`), "
+        "never itself; default: `keyring/master` in the data folder, made at the first start.",
+    )
+
+
 class TracesSection(Section):
     """Spans of requests and attempts, for a collector that speaks OTLP over HTTP. Without this section there are none.
 
@@ -352,6 +362,7 @@ class ConfigurationFile(Section):
     gateway: GatewaySection = Field(default_factory=GatewaySection, description="Where applications reach it.")
     egress: EgressSection = Field(default_factory=EgressSection, description="How upstreams elsewhere are reached.")
     log: LogSection = Field(default_factory=LogSection, description="What is logged.")
+    keyring: KeyringSection = Field(default_factory=KeyringSection, description="Keys of what is recorded.")
     traces: TracesSection | None = Field(default=None, description="Where spans go.")
     privacy: PrivacySection = Field(default_factory=PrivacySection, description="How personal data and keys are found.")
     providers: dict[Annotated[str, Field(pattern=NAME)], ProviderSection] = Field(
@@ -375,6 +386,7 @@ SECTIONS: tuple[type[Section], ...] = (
     ProviderSection,
     UpstreamSection,
     PriceSection,
+    KeyringSection,
     ProcessSection,
     RecordingSection,
     RehearseSection,

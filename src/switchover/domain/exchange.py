@@ -49,13 +49,13 @@ class Usage:
 # Begins the id of an exchange that was recorded elsewhere; the source's name and a digest follow.
 IMPORTED = "import-"
 # Among such an exchange's metadata: its moment is not its own, as its source told none.
-UNDATED = "switchover.undated"
+UNDATED = f"{IMPORTED}undated-"
 
 # Faults of an answer that say nothing of the model that was asked.
 BY_OTHERS = ("model-swapped", "provider-fell-back")
 
 
-# The three below are made for every request; freezing them would double what that costs.
+# Those below are made for every request; freezing them would double what that costs.
 @dataclass(slots=True, kw_only=True)
 class AttemptRecord:
     """One try at one upstream. ``fault`` is the id of ``facts/faults.yaml``, or None when nothing was amiss.
@@ -87,6 +87,14 @@ class Intent:
 
 
 @dataclass(slots=True, kw_only=True)
+class Sealed:
+    """Request, answer and metadata, encrypted: ``key`` is the id of the wrapping key that opens ``content``."""
+
+    key: str
+    content: bytes
+
+
+@dataclass(slots=True, kw_only=True)
 class Exchange:
     """One recorded request and answer.
 
@@ -94,7 +102,7 @@ class Exchange:
     the caller's ``dialect``. ``upstream`` is the one that answered, None when none did. ``bodies`` says how much of
     both is kept, ``subject`` whom they are about (a keyed hash, hex), ``data`` the class they were found to be in where
     that is above the process's own. ``dropped`` names what a translation left out, and with ``recorded.`` before it
-    what is missing here.
+    what is missing here. Where the words are ``sealed``, request, answer and metadata are empty.
     """
 
     id: str
@@ -119,6 +127,34 @@ class Exchange:
     bodies: Bodies = Bodies.FULL
     subject: str | None = None
     data: DataClass | None = None
+    sealed: Sealed | None = None
+
+    def bare(self, sealed: Sealed) -> Exchange:
+        """The same exchange with its words sealed."""
+        return Exchange(
+            id=self.id,
+            process=self.process,
+            route=self.route,
+            dialect=self.dialect,
+            stream=self.stream,
+            started_at=self.started_at,
+            outcome=self.outcome,
+            status=self.status,
+            request=b"",
+            answer=b"",
+            upstream=self.upstream,
+            model=self.model,
+            attempts=self.attempts,
+            usage=self.usage,
+            first_content_ms=self.first_content_ms,
+            elapsed_ms=self.elapsed_ms,
+            error_code=self.error_code,
+            dropped=self.dropped,
+            bodies=self.bodies,
+            subject=self.subject,
+            data=self.data,
+            sealed=sealed,
+        )
 
     @property
     def is_imported(self) -> bool:
@@ -128,7 +164,7 @@ class Exchange:
     @property
     def is_dated(self) -> bool:
         """False for an imported one whose moment nobody knows: it says nothing of load or of a month's cost."""
-        return not (self.is_imported and UNDATED in self.metadata)
+        return not self.id.startswith(UNDATED)
 
     @property
     def is_askable(self) -> bool:

@@ -14,6 +14,8 @@ from functools import lru_cache
 
 # Names come from providers: what is longer than any model's name is no name, and not worth remembering.
 LONGEST = 200
+# An upstream may call its model whatever it likes; what does not look like a name is words.
+_TOLD = re.compile(r"[\w.:/@+-]{1,100}", re.ASCII)
 REMEMBERED = 4096
 
 BRANDS = frozenset([
@@ -197,3 +199,8 @@ def _version(tokens: list[str]) -> str:
     while len(run) > 1 and set(run[-1]) == {"0"}:
         run.pop()
     return "".join(run)
+
+
+def name_of(model: str | None) -> str | None:
+    """A model's name as an upstream gave it, if it can be one."""
+    return model if model is not None and _TOLD.fullmatch(model) else None

@@ -32,12 +32,13 @@ class Midstream(StrEnum):
 
 
 class Bodies(StrEnum):
-    """How much of what was asked and answered is kept, most first."""
+    """How much of what was asked and answered is kept, most first. ``erased`` is no choice: it was kept once."""
 
     FULL = "full"
     REDACTED = "redacted"
     METADATA = "metadata"
     NONE = "none"
+    ERASED = "erased"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,7 +289,10 @@ class Tracing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The whole configuration, validated. ``data_dir`` is absolute; ``database`` is an SQLAlchemy URL."""
+    """The whole configuration, validated. ``data_dir`` is absolute; ``database`` is an SQLAlchemy URL.
+
+    ``master`` is a reference to the master key of the key ring, None for a file of our own beside it.
+    """
 
     source: str
     organisation: Mapping[str, object]
@@ -300,5 +304,6 @@ class Settings:
     processes: Mapping[str, Process]
     egress: Egress = field(default_factory=Egress)
     log: Logging = field(default_factory=Logging)
+    master: str | None = None
     traces: Tracing | None = None
     privacy: Privacy = field(default_factory=Privacy)

@@ -25,6 +25,7 @@ SAVED = {
     "drill": "drill",
     "cut-off": "cut-off placed",
     "key": "key created",
+    "erasure": "erasure",
 }
 ENDED = {"proof": "proof revoked", "cut-off": "cut-off lifted", "key": "key revoked"}
 PATHS = 100
@@ -95,6 +96,12 @@ def drill(fact: Fact, drill: Drill, reports: Mapping[str, str]) -> Event:
         rto_promised=figure(outcome.rto_promised) if outcome else None,
         reports=[{"file": text(name), "sha256": sha256} for name, sha256 in sorted(reports.items())] or None,
     )
+
+
+def erasure(fact: Fact, row: Mapping[str, Any], artefacts: Sequence[str]) -> Event:
+    """An erasure: what it reached, of a subject the keyed hash, how much went, and which artefacts went with it."""
+    told = ("subject", "first_month", "last_month", "keys", "exchanges", "versions", "proofs")
+    return saved(fact, artefacts=list(artefacts) or None, **{name: row[name] for name in told})
 
 
 def proof_expired(proof: Proof) -> Event:

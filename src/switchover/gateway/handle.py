@@ -10,6 +10,7 @@ from functools import partial
 
 from switchover.clock import Clock
 from switchover.dialects.side import NEED
+from switchover.dialects.subject import subject_said
 from switchover.domain.exchange import AttemptRecord, Exchange, Outcome
 from switchover.domain.personal import Privacy
 from switchover.domain.ports import Upstream
@@ -83,7 +84,9 @@ class Gateway:
         tracer: Tracer | None = None,
         workers: int = 1,
         finder: Callable[[Privacy], Finder] = OwnFinder,
+        subject_named: Callable[[str], str] | None = None,
     ) -> None:
+        self.subject_named = subject_named
         self.source, self.spool, self.clock = snapshot_source, spool, clock
         self.door = Door(pepper)
         self.watch = Watch()
@@ -318,8 +321,16 @@ class Gateway:
         upstream, elapsed = opened.attempt.upstream.name if opened else None, self.clock.monotonic() - call.begun
         return exchange_of(
             call, sent, attempts, upstream, opened.dropped if opened else (), model=model, usage=usage, first=first,
-            elapsed=elapsed, code=code,
+            elapsed=elapsed, code=code, subject=self._subject(call),
         )  # fmt: skip
+
+    def _subject(self, call: Call) -> str | None:
+        """Whom the call is about, as the record names them; None where its process does not say."""
+        where = call.process.recording.subject
+        if where is None or self.subject_named is None:
+            return None
+        said = subject_said(where, call.peek.metadata, call.body)
+        return None if said is None else self.subject_named(said)
 
     def _tell(self, call: Call, exchange: Exchange) -> None:
         """Counts the exchange, and tells whoever wants to know of it."""

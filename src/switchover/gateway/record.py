@@ -9,7 +9,7 @@ from typing import Protocol
 from switchover.domain.exchange import AttemptRecord, Exchange, Intent, Usage
 from switchover.errors import RecordingFailed
 
-from .admit import Call
+from .admit import Call, routes_of
 from .relay import Sent
 
 # specs/recording.md: past this the route's gap rule applies; a route that requires its record waits in ``kept.py``.
@@ -71,12 +71,14 @@ def exchange_of(
     first: float | None,
     elapsed: float,
     code: str | None,
+    subject: str | None = None,
 ) -> Exchange:
     """The exchange as it ended; ``first`` content and ``elapsed`` in seconds, ``code`` that of the caller's error."""
     return Exchange(
         id=call.id,
         process=call.process.name,
-        route=call.peek.model,
+        # A route that there is not is the caller's own words.
+        route=call.peek.model if call.peek.model in routes_of(call.process) else "",
         dialect=call.dialect.name,
         stream=call.peek.stream,
         started_at=call.started_at,
@@ -93,6 +95,7 @@ def exchange_of(
         error_code=code,
         dropped=dropped,
         metadata=call.peek.metadata,
+        subject=subject,
         data=call.data,
     )
 

@@ -12,9 +12,9 @@ import msgspec
 
 from switchover import __version__
 from switchover.domain.exchange import EMBEDDINGS, TOKEN_COUNT, Exchange, Outcome
+from switchover.domain.model_name import name_of
 from switchover.domain.process import UpstreamSpec
 
-from .tell import name_of
 from .trace import Trace, Try
 
 Value = str | int | float | bool | None

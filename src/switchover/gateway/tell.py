@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from switchover.domain.exchange import AttemptRecord, Exchange, Outcome
+from switchover.domain.model_name import name_of
 from switchover.log import Level, Log
 
 from .refuse import Refusal
 
 LEVELS: dict[Outcome, Level] = {Outcome.FAILED: "error", Outcome.TRUNCATED: "error"}
-# An upstream may call its model whatever it likes; what does not look like a name is not passed on.
-NAME = re.compile(r"[\w.:/@+-]{1,100}", re.ASCII)
 
 
 class Teller:
@@ -67,11 +65,6 @@ class Teller:
 def went_well(exchange: Exchange) -> bool:
     """Complete, at the first attempt."""
     return exchange.outcome is Outcome.COMPLETE and len(exchange.attempts) == 1
-
-
-def name_of(model: str | None) -> str | None:
-    """A model's name as an upstream gave it, if it can be one."""
-    return model if model is not None and NAME.fullmatch(model) else None
 
 
 def _attempt(one: AttemptRecord) -> dict[str, object]:

@@ -11,7 +11,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
-from switchover.domain.exchange import UNDATED, Exchange
+from switchover.dialects.subject import subject_said
+from switchover.domain.exchange import Exchange
 from switchover.domain.process import Settings
 from switchover.errors import DetectionFailed
 from switchover.privacy.finder import OwnFinder
@@ -47,6 +48,7 @@ class Import:
     """One import of several files, told from beginning to end by :meth:`run`.
 
     ``progress`` is told how many bytes were read. ``format``: the files' own, or None to recognise it.
+    ``subject_named(value)``: how the record names whom an exchange is about.
     """
 
     def __init__(
@@ -60,9 +62,10 @@ class Import:
         format: str | None = None,
         progress: Callable[[int], None] = lambda read: None,
         dry_run: bool = False,
+        subject_named: Callable[[str], str],
     ) -> None:
         self.files, self.terms, self.settings, self.kept, self.halves = files, terms, settings, kept, halves
-        self.format, self.progress = format, progress
+        self.format, self.progress, self._subject_named = format, progress, subject_named
         self.tally = Tally(dry_run=dry_run)
         self._detector = OwnFinder(settings.privacy).within(lambda: False)
         self._batch: dict[str, tuple[Exchange, Place]] = {}
@@ -122,14 +125,15 @@ class Import:
     def _permitted(self, exchange: Exchange) -> Exchange:
         """As much of it as its process lets be kept. Raises Unfit where that is nothing."""
         process = self.settings.processes[exchange.process]
+        if process.recording.subject is not None:
+            said = subject_said(process.recording.subject, exchange.metadata, exchange.request)
+            exchange.subject = None if said is None else self._subject_named(said)
         try:
             kept = permitted(exchange, process, self._detector)
         except DetectionFailed as failed:
             raise Unfit("its personal data could not be found", str(failed)) from failed
         if kept is None:
             raise Unfit(f"{process.name} records nothing", f"set processes.{process.name}.recording to anything else")
-        if not exchange.is_dated:
-            kept.metadata = {**kept.metadata, UNDATED: exchange.metadata[UNDATED]}
         return kept
 
     def _add(self, exchange: Exchange, place: Place) -> None:

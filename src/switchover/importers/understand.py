@@ -59,8 +59,6 @@ def exchange_of(found: Found, source: str, terms: Terms, settings: Settings) -> 
     except CallerError as cause:
         raise Unfit("a request that is none of its dialect's") from cause
     metadata = _metadata({**found.metadata, **peek.metadata})
-    if found.started_at is None:
-        metadata[UNDATED] = "true"
     return Exchange(
         id=_id(source, process, found, request, answer),
         process=process,
@@ -152,7 +150,8 @@ def _id(source: str, process: str, found: Found, request: Mapping[str, Any], ans
     if found.own_id is None or source == "openai":
         # Ids in bodies are a provider's: some engines give every answer the same.
         parts.append(hashlib.sha256(_sorted.encode((request, answer, found.started_at))).hexdigest())
-    return f"{IMPORTED}{source}-{hashlib.sha256(_sorted.encode(parts)).hexdigest()[:32]}"
+    kind = UNDATED if found.started_at is None else IMPORTED
+    return f"{kind}{source}-{hashlib.sha256(_sorted.encode(parts)).hexdigest()[:32]}"
 
 
 def _usage(told_in_answer: Usage | None, told_beside: Usage | None) -> Usage | None:

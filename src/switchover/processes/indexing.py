@@ -16,7 +16,7 @@ from switchover.store.indexing import give_up_intents, save_spooled, spool_mark
 from switchover.store.spool_frames import Began, Gap, Position, Rot
 from switchover.store.spool_reader import read_spool
 
-BATCH_RECORDS = 400
+BATCH_RECORDS = 1000
 BATCH_BYTES = 8 << 20
 # A request can't run longer than this: what is still open then belonged to a worker that never came back.
 GIVE_UP_SECONDS = 3600.0
@@ -35,7 +35,7 @@ class _Batch:
         self.count += 1
         if isinstance(record, Exchange):
             self.exchanges.append(record)
-            self.size += len(record.request) + len(record.answer)
+            self.size += len(record.sealed.content) if record.sealed else len(record.request) + len(record.answer)
         elif isinstance(record, Intent):
             self.intents.append(record)
         else:

@@ -14,6 +14,7 @@ from switchover.errors import NotFound
 
 from . import schema
 from .database import Store
+from .words import opened
 
 TABLE = schema.exchange
 PAGE = 500
@@ -22,10 +23,11 @@ _attempts = msgspec.json.Decoder(tuple[AttemptRecord, ...])
 _usage = msgspec.json.Decoder(Usage)
 _words = msgspec.json.Decoder(tuple[str, ...])
 _metadata = msgspec.json.Decoder(dict[str, str])
-_body = msgspec.msgpack.Decoder(tuple[bytes, bytes])
 
 BARE = select(TABLE)
-WHOLE = BARE.add_columns(schema.body.c.content).join(schema.body, schema.body.c.exchange == TABLE.c.id, isouter=True)
+WHOLE = BARE.add_columns(schema.body.c.key, schema.body.c.content).join(
+    schema.body, schema.body.c.exchange == TABLE.c.id, isouter=True
+)
 
 
 def get_exchange(store: Store, name: str) -> Exchange | None:
@@ -35,7 +37,7 @@ def get_exchange(store: Store, name: str) -> Exchange | None:
         rows = connection.execute(WHOLE.where(TABLE.c.id == name)).all() or connection.execute(beginning).all()
     if len(rows) > 1 or not name:
         raise NotFound(f"several exchanges begin with {name!r}", mend="give more of the id")
-    return _exchange(rows[0]) if rows else None
+    return read_exchange(store, rows[0]) if rows else None
 
 
 def list_exchanges(
@@ -54,7 +56,7 @@ def list_exchanges(
     wanted = _where(WHOLE if bodies else BARE, process, since, until, outcome)
     wanted = wanted.order_by(*(way.desc() if newest_first else way.asc() for way in ways)).limit(limit)
     with store.read() as connection:
-        return [_exchange(row) for row in connection.execute(wanted)]
+        return [read_exchange(store, row) for row in connection.execute(wanted)]
 
 
 def count_exchanges(
@@ -77,11 +79,11 @@ def iter_exchanges(
     """A process's complete exchanges with a 2xx status, oldest first: what a trial may replay, or a student learn.
 
     An answer by another model than the one asked is not among them: it says nothing of either's quality. Nor are side
-    requests, which have no answer in words.
+    requests, which have no answer in words, and what was erased.
     """
     whole = Outcome.COMPLETE
     for exchange in each_exchange(store, process=process, since=since, until=until, outcome=whole, side=False):
-        if 200 <= exchange.status < 300 and exchange.by_other is None:
+        if 200 <= exchange.status < 300 and exchange.by_other is None and exchange.bodies is not Bodies.ERASED:
             yield exchange
 
 
@@ -115,7 +117,7 @@ def each_exchange(
         with store.read() as connection:
             rows = connection.execute(page).all()
         for row in rows:
-            yield _exchange(row)
+            yield read_exchange(store, row)
         if len(rows) < PAGE:
             return
         last = (rows[-1].started_at, rows[-1].id)
@@ -126,6 +128,14 @@ def known_exchanges(store: Store, ids: Sequence[str]) -> set[str]:
     ended = TABLE.c.id.in_(list(ids)) & (TABLE.c.outcome != Outcome.UNFINISHED.value)
     with store.read() as connection:
         return set(connection.scalars(select(TABLE.c.id).where(ended)))
+
+
+def newest_keys(store: Store, limit: int = 200) -> set[str]:
+    """The wrapping keys of the newest exchanges whose bodies are sealed."""
+    wanted = select(schema.body.c.key).join(TABLE, TABLE.c.id == schema.body.c.exchange)
+    wanted = wanted.order_by(TABLE.c.started_at.desc()).limit(limit)
+    with store.read() as connection:
+        return {key for key in connection.scalars(wanted) if key}
 
 
 def _where(
@@ -142,15 +152,13 @@ def _where(
     return wanted
 
 
-def _exchange(row: Row[Any]) -> Exchange:
+def read_exchange(store: Store, row: Row[Any]) -> Exchange:
+    """A row of :data:`BARE` or :data:`WHOLE` as an exchange."""
     found = dict(row._mapping)
-    content = found.pop("content", None)
-    request, answer = _body.decode(content) if content else (b"", b"")
+    key, content = found.pop("key", None), found.pop("content", None)
     return Exchange(
         **found
         | {
-            "request": request,
-            "answer": answer,
             "outcome": Outcome(row.outcome),
             "attempts": _attempts.decode(row.attempts),
             "usage": _usage.decode(row.usage) if row.usage else None,
@@ -159,4 +167,5 @@ def _exchange(row: Row[Any]) -> Exchange:
             "bodies": Bodies(row.bodies),
             "data": DataClass(row.data) if row.data else None,
         }
+        | opened(store, row.id, key, content)
     )

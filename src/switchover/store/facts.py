@@ -55,6 +55,7 @@ KINDS = {
     "drill": _Kind(schema.drill, "begun_at"),
     "cut-off": _Kind(schema.cut_off, "placed_at", ("lifted_at", "lifted_by"), ("heartbeat_at",)),
     "key": _Kind(schema.caller_key, "made_at", ("revoked_at",)),
+    "erasure": _Kind(schema.erasure, "at"),
 }
 
 

@@ -14,6 +14,7 @@ from switchover.errors import RecordingFailed
 from . import schema
 from .database import Store, upsert
 from .spool_frames import Gap, Position, Rot
+from .words import sealed
 
 TABLE = schema.exchange
 
@@ -23,6 +24,7 @@ _to_msgpack = msgspec.msgpack.Encoder()
 
 def save_exchanges(store: Store, batch: Sequence[Exchange]) -> int:
     """Saves exchanges; one that is there stays as it is, an unfinished one is replaced. Returns how many are new."""
+    batch = sealed(store, batch)
     with store.write() as connection:
         return _save_exchanges(connection, batch)
 
@@ -57,6 +59,8 @@ def save_spooled(
     ``restarted`` says that the worker began anew before this batch: what it had open is unfinished. ``at`` is the
     moment of reading, kept with rotten frames, which can't tell theirs.
     """
+    # Those of a spool that was written in clear are sealed here.
+    exchanges = sealed(store, exchanges)
     with store.write() as connection:
         if restarted:
             _give_up(connection, schema.open_intent.c.worker == worker)
@@ -103,8 +107,8 @@ def _save_exchanges(connection: Connection, batch: Sequence[Exchange]) -> int:
     fresh = [exchange for name, exchange in ends.items() if name not in known]
     upsert(connection, TABLE, [_row(one) for one in fresh], only_where=TABLE.c.outcome == Outcome.UNFINISHED.value)
     upsert(connection, TABLE, [_row(one) for one in told])
-    bodies = [_body(exchange) for exchange in (*fresh, *told) if exchange.request or exchange.answer]
-    upsert(connection, schema.body, bodies)
+    kept = [one for one in (*fresh, *told) if one.sealed or one.request or one.answer]
+    upsert(connection, schema.body, [_body(one) for one in kept])
     connection.execute(delete(schema.open_intent).where(schema.open_intent.c.id.in_(names)))
     return len(fresh)
 
@@ -200,4 +204,6 @@ def _row(exchange: Exchange) -> dict[str, object]:
 
 
 def _body(exchange: Exchange) -> dict[str, object]:
+    if exchange.sealed is not None:
+        return {"exchange": exchange.id, "key": exchange.sealed.key, "content": exchange.sealed.content}
     return {"exchange": exchange.id, "key": "", "content": _to_msgpack.encode((exchange.request, exchange.answer))}

@@ -96,6 +96,7 @@ scored_case = Table(
     Column("seconds", Double, nullable=False),
     Column("answer", Text),
     Column("anchor", Double),
+    Column("key", String(64), nullable=False, server_default=""),
 )
 
 baseline_sample = Table(
@@ -106,6 +107,7 @@ baseline_sample = Table(
     Column("exchange_id", String(64), primary_key=True),
     Column("answer_text", Text),
     Column("taken_at", Double, nullable=False),
+    Column("key", String(64), nullable=False, server_default=""),
 )
 
 verdict = Table(
@@ -156,7 +158,36 @@ prompt_version = Table(
     Column("parent", String(64)),
     Column("score", Double),
     Column("made_at", Double, nullable=False),
+    Column("withdrawn_at", Double),
     Index(None, "process"),
+)
+
+# Which exchanges a prompt version shows or was trained on: it goes when one of them is erased.
+lesson = Table(
+    "lesson",
+    metadata,
+    Column("prompt_version", String(64), primary_key=True),
+    Column("exchange", String(64), primary_key=True),
+    Index(None, "exchange"),
+)
+
+# What was erased, for whom, and what went with it. Of a subject only the hash is there.
+erasure = Table(
+    "erasure",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("process", String(128)),
+    Column("subject", String(64)),
+    Column("first_month", String(7)),
+    Column("last_month", String(7)),
+    Column("by", Text, nullable=False),
+    Column("approved_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("keys", Integer, nullable=False),
+    Column("exchanges", Integer, nullable=False),
+    Column("versions", Integer, nullable=False),
+    Column("proofs", Integer, nullable=False),
 )
 
 cut_off = Table(

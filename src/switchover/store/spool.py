@@ -20,7 +20,7 @@ from switchover.domain.exchange import Exchange, Intent
 from .files import unavailable
 from .spool_frames import Gap, Position
 from .spool_reader import read_spool
-from .spool_writer import Writer
+from .spool_writer import Seal, Writer
 
 __all__ = ["Gap", "Position", "Spool", "read_spool"]
 
@@ -32,11 +32,18 @@ LOST = -1
 class Spool:
     """One worker's spool. :meth:`append` and the waits belong to one thread, that of the event loop.
 
-    ``directory`` is the worker's folder; ``max_pending_bytes`` bounds what waits in memory.
+    ``directory`` is the worker's folder; ``max_pending_bytes`` bounds what waits in memory. ``seal`` encrypts
+    exchanges, off the event loop; they are numbered as they came, and written after intents that came later.
     """
 
     def __init__(
-        self, directory: Path, *, clock: Clock, max_pending_bytes: int = 64 << 20, segment_bytes: int = 64 << 20
+        self,
+        directory: Path,
+        *,
+        clock: Clock,
+        max_pending_bytes: int = 64 << 20,
+        segment_bytes: int = 64 << 20,
+        seal: Seal | None = None,
     ) -> None:
         self.directory, self.max_pending_bytes = Path(directory), max_pending_bytes
         self._count = self._lost = 0
@@ -45,18 +52,23 @@ class Spool:
         self._waiters: deque[tuple[bool, int, asyncio.Future[bool]]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._writer = Writer(
-            self.directory, clock=clock, segment_bytes=segment_bytes, lost=lambda: self._lost, moved=self._moved
+            self.directory,
+            clock=clock,
+            segment_bytes=segment_bytes,
+            lost=lambda: self._lost,
+            moved=self._moved,
+            seal=seal,
         )
         self._thread = threading.Thread(target=self._writer.run, name=f"spool {self.directory.name}", daemon=True)
 
     @property
     def written(self) -> int:
-        """The number of the last record that survives the process."""
+        """The number of the last record that survives the process; an exchange that is being sealed may come after."""
         return self._writer.written
 
     @property
     def durable(self) -> int:
-        """The number of the last record that survives a power loss."""
+        """The number up to which every record survives a power loss."""
         return self._writer.durable
 
     @property
@@ -71,13 +83,13 @@ class Spool:
 
     @property
     def healthy(self) -> bool:
-        """False from a failed write or sync until what it concerned is safe elsewhere."""
-        return self._writer.healthy
+        """False from a failed write or sync until what it concerned is safe elsewhere, and while nothing is sealed."""
+        return self._writer.healthy and not self._writer.unsealable
 
     @property
     def trouble(self) -> str:
         """What failed last, or nothing."""
-        return self._writer.trouble
+        return self._writer.trouble or self._writer.unsealable
 
     def start(self) -> None:
         """Sets a torn tail aside and begins a new segment. Raises StoreUnavailable when there is no room or right."""

@@ -59,11 +59,14 @@ class Rot:
 
 Record = Intent | Exchange | Gap | Began
 KINDS: dict[type, bytes] = {Exchange: b"X", Intent: b"I", Gap: b"G", Began: b"B"}
+# An exchange whose words are sealed: of a kind of its own, so that nobody who can't open it takes it for an empty one.
+SEALED = b"S"
 
 _encoder = msgspec.msgpack.Encoder()
 _decoders: dict[int, msgspec.msgpack.Decoder[Record]] = {
     kind[0]: msgspec.msgpack.Decoder(record) for record, kind in KINDS.items()
 }
+_decoders[SEALED[0]] = _decoders[KINDS[Exchange][0]]
 
 
 def segment_head() -> tuple[bytes, int]:
@@ -74,7 +77,8 @@ def segment_head() -> tuple[bytes, int]:
 
 def encode(record: Record) -> bytes:
     """Kind byte and body: what a frame carries, whatever its segment."""
-    return KINDS[type(record)] + _encoder.encode(record)
+    kind = SEALED if isinstance(record, Exchange) and record.sealed is not None else KINDS[type(record)]
+    return kind + _encoder.encode(record)
 
 
 def frame(payload: bytes, salt: int) -> bytes:

@@ -14,7 +14,7 @@ from . import spool_frames as frames
 from .files import sync_folder
 from .spool_frames import Began, Gap, Position, Rot
 
-KIND = re.compile(b"[" + b"".join(frames.KINDS.values()) + b"]")
+KIND = re.compile(b"[" + b"".join([*frames.KINDS.values(), frames.SEALED]) + b"]")
 Found = Intent | Exchange | Gap | Began | Rot
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 
 from switchover.clock import Clock
 from switchover.domain.exchange import Exchange, Intent
+from switchover.errors import SwitchoverError
 
 from . import spool_frames as frames
 from .segment import Reserve, Segment
@@ -31,6 +32,8 @@ KEEP_OFF_TIMES = 20.0
 AT_ONCE_BYTES = 262_144
 
 Item = tuple[int, int, Intent | Exchange]
+# Exchanges with their words sealed, in order; None for one that is unfit. Raises: nothing was sealed.
+Seal = Callable[[Sequence[Exchange]], Sequence[Exchange | None]]
 
 
 class Writer:
@@ -39,16 +42,28 @@ class Writer:
     :meth:`put` and :meth:`write` belong to the event loop, :meth:`run` to the spool's thread; whoever holds ``_turn``
     may write, and nobody syncs while holding it. ``lost()`` says how many records the other side had to drop;
     ``moved()`` is called when a mark moved or the disk failed. ``let_go`` counts the bytes that need no room in memory
-    any more, ``unfit`` the records that could not be encoded.
+    any more, ``unfit`` the records that could not be encoded. ``seal`` is applied to exchanges on the thread, so that
+    intents overtake them; what can't be sealed waits, and is never written as it is.
     """
 
     def __init__(
-        self, folder: Path, *, clock: Clock, segment_bytes: int, lost: Callable[[], int], moved: Callable[[], None]
+        self,
+        folder: Path,
+        *,
+        clock: Clock,
+        segment_bytes: int,
+        lost: Callable[[], int],
+        moved: Callable[[], None],
+        seal: Seal | None = None,
     ) -> None:
         self.folder, self.clock, self.segment_bytes, self.lost, self.moved = folder, clock, segment_bytes, lost, moved
+        self.seal, self.unsealable = seal, ""
         self.written = self.durable = self.let_go = self.unfit = 0
         self.healthy, self.trouble = True, ""
         self._items: deque[Item] = deque()
+        # Exchanges that are still to be sealed, oldest first.
+        self._open: deque[tuple[int, int, Exchange]] = deque()
+        self._last_safe = 0
         self._turn = threading.Lock()
         self._bell = threading.Event()
         self._resting = self._ending = False
@@ -83,7 +98,11 @@ class Writer:
 
     def put(self, item: Item) -> None:
         """Leaves a record for whoever writes next: :meth:`write`, or within two groups the thread."""
-        self._items.append(item)
+        number, size, record = item
+        if self.seal is not None and isinstance(record, Exchange):
+            self._open.append((number, size, record))
+        else:
+            self._items.append(item)
         if self._resting:
             self._bell.set()
 
@@ -93,9 +112,11 @@ class Writer:
         begun = self.clock.monotonic()
         if self._calm(begun) and self._turn.acquire(blocking=False):
             try:
+                # They leave the queue last, so that the thread never finds them nowhere and the mark passes none.
                 batch = list(self._items)
-                self._items.clear()
                 self._take_in(batch, begun)
+                for _ in batch:
+                    self._items.popleft()
                 self._writes += 1
             finally:
                 self._turn.release()
@@ -137,6 +158,7 @@ class Writer:
         while True:
             self._rest()
             ending = self._ending
+            self._seal_all()
             if ending or not self._is_served():
                 self._take_all()
             if not self.healthy:
@@ -146,7 +168,7 @@ class Writer:
                 self._sync()
             if self.healthy and self.lost() + self.unfit > self._noted:
                 self._write_gap()
-            if ending and not self._items and (not self._unsynced or not self.healthy):
+            if ending and not self._items and not self._open and (not self._unsynced or not self.healthy):
                 break
         if not self.healthy:
             self._keep_gap(len(self._unsynced))
@@ -159,18 +181,51 @@ class Writer:
             return
         self._resting = True
         # Asked after the mark is set: a record that comes now rings.
-        if self.healthy and not self._items and not self._unsynced:
-            self._bell.wait(IDLE_SECONDS)
+        if self.healthy and not self._items and not self._unsynced and (not self._open or self.unsealable):
+            self._bell.wait(RETRY_SECONDS if self._open else IDLE_SECONDS)
         self._resting = False
         self._bell.clear()
         if not self.healthy:
             self._pause(RETRY_SECONDS)
-        elif len(self._items) < GROUP_RECORDS:
+        elif len(self._items) + len(self._open) < GROUP_RECORDS:
             self._pause(GROUP_SECONDS)
 
     def _pause(self, seconds: float) -> None:
         if not self._ending:
             self._bell.wait(seconds)
+
+    def _seal_all(self) -> None:
+        """Seals what came since, outside of the turn: the event loop goes on writing intents meanwhile."""
+        if self.seal is None:
+            return
+        while True:
+            batch = list(islice(self._open, GROUP_RECORDS))
+            try:
+                # Without any, too: then the ring is looked at, and a key that was erased is forgotten.
+                sealed = self.seal([exchange for _, _, exchange in batch])
+            except Exception as cause:  # as with a record that can't be encoded, the thread must live on
+                self.unsealable = str(cause) if isinstance(cause, SwitchoverError) else type(cause).__name__
+                self.moved()
+                if self._ending:
+                    self._give_up_open()
+                return
+            self.unsealable = ""
+            for (number, size, _), exchange in zip(batch, sealed, strict=True):
+                if exchange is None:
+                    self.unfit += 1
+                    self.let_go += size
+                else:
+                    self._items.append((number, size, exchange))
+                self._open.popleft()
+            if len(self._open) < GROUP_RECORDS:
+                return
+
+    def _give_up_open(self) -> None:
+        """At the end: what could not be sealed is counted lost, since it may not be written as it is."""
+        while self._open:
+            _, size, _ = self._open.popleft()
+            self.unfit += 1
+            self.let_go += size
 
     def _is_served(self) -> bool:
         """Whether the event loop has been writing: then it will write what is there now, too.
@@ -215,7 +270,7 @@ class Writer:
             except OSError as cause:
                 self._fail(cause)
             else:
-                self.written = batch[-1][0]
+                self.written = max(self.written, batch[-1][0])
                 self.moved()
 
     def _fail(self, cause: OSError) -> None:
@@ -257,13 +312,19 @@ class Writer:
 
     def _safe(self, count: int) -> None:
         """The first ``count`` of what was not yet synced are."""
-        number = self.durable
+        number = self._last_safe
         for _ in range(count):
-            number, size, _, _ = self._unsynced.popleft()
+            one, size, _, _ = self._unsynced.popleft()
+            number = max(number, one)
             self.let_go += size
-        self.durable = number
+        self._last_safe = number
         if number > self.written:
             self.written = number
+        # An exchange that was overtaken while it was sealed holds the mark back; intents are few, and copied whole.
+        waiting = [one for one, _, _ in self._open.copy()]
+        waiting += [one for one, _, _ in self._items.copy()]
+        waiting += [one for one, _, _, _ in self._unsynced.copy()]
+        self.durable = max(self.durable, min([number, *(one - 1 for one in waiting)]))
         self.moved()
 
     def _recover(self) -> None:

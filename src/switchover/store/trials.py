@@ -11,6 +11,7 @@ from switchover.domain.candidate import ScoredCase
 
 from . import schema
 from .database import Store, upsert
+from .words import beside, said
 
 _words = msgspec.json.Decoder(tuple[str, ...])
 
@@ -18,11 +19,9 @@ _words = msgspec.json.Decoder(tuple[str, ...])
 def save_score(store: Store, row: ScoredCase) -> None:
     """Saves a scored case; the same exchange in the same cell is replaced."""
     with store.write() as connection:
-        upsert(
-            connection,
-            schema.scored_case,
-            [asdict(row) | {"slices": msgspec.json.encode(row.slices).decode()}],
-        )
+        words = beside(store, connection, row.exchange_id, row.cell_id, row.answer)
+        changed = {"slices": msgspec.json.encode(row.slices).decode(), "answer": words["text"], "key": words["key"]}
+        upsert(connection, schema.scored_case, [asdict(row) | changed])
 
 
 def scored_cases(store: Store, cell_id: str) -> list[ScoredCase]:
@@ -30,30 +29,34 @@ def scored_cases(store: Store, cell_id: str) -> list[ScoredCase]:
     cases = schema.scored_case
     wanted = select(cases).where(cases.c.cell_id == cell_id).order_by(cases.c.graded_at, cases.c.exchange_id)
     with store.read() as connection:
-        return [
-            ScoredCase(**dict(row._mapping) | {"slices": _words.decode(row.slices)})
-            for row in connection.execute(wanted)
-        ]
+        rows = [dict(row._mapping) for row in connection.execute(wanted)]
+    for row in rows:
+        row["answer"] = said(store, row["exchange_id"], cell_id, row.pop("key"), row["answer"])
+    return [ScoredCase(**row | {"slices": _words.decode(row["slices"])}) for row in rows]
 
 
 def save_baseline_sample(
     store: Store, process: str, exchange_id: str, epoch: str, answer_text: str | None, taken_at: float
 ) -> None:
     """Keeps what the baseline answered when it was asked the exchange's request a second time; None: no answer."""
-    row = {
+    row: dict[str, object] = {
         "process": process,
         "epoch": epoch,
         "exchange_id": exchange_id,
-        "answer_text": answer_text,
         "taken_at": taken_at,
     }
     with store.write() as connection:
+        words = beside(store, connection, exchange_id, f"{process} {epoch}", answer_text)
+        row |= {"answer_text": words["text"], "key": words["key"]}
         upsert(connection, schema.baseline_sample, [row])
 
 
 def baseline_samples(store: Store, process: str, epoch: str) -> dict[str, str | None]:
-    """Second answers of the baseline in this epoch, by exchange id."""
+    """Second answers of the baseline in this epoch, by exchange id; those that were erased are left out."""
     samples = schema.baseline_sample
     wanted = select(samples).where(samples.c.process == process, samples.c.epoch == epoch)
     with store.read() as connection:
-        return {row.exchange_id: row.answer_text for row in connection.execute(wanted)}
+        rows = connection.execute(wanted).all()
+    name = f"{process} {epoch}"
+    found = {row.exchange_id: said(store, row.exchange_id, name, row.key, row.answer_text) for row in rows}
+    return {exchange: text for exchange, text in found.items() if text != ""}

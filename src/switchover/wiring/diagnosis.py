@@ -6,17 +6,19 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from switchover.domain.process import Settings, UpstreamSpec
-from switchover.errors import SwitchoverError
+from switchover.errors import StoreUnavailable, SwitchoverError
 from switchover.privacy.presidio import missing
+from switchover.store.exchanges import newest_keys
 from switchover.upstreams.local import child_name
 from switchover.upstreams.templates import digest_of, in_force, template_file
 from switchover.upstreams.weights import resolve as resolve_weights
 
-from .parts import open_store, read_key, read_login, references
+from .parts import open_store, read_key, read_login, references, ring_of
 from .running import endpoints, runs
 
 # What other programs obey, and we do not.
@@ -51,6 +53,7 @@ def examine(settings: Settings) -> list[Finding]:
         found.append(_try("login of the proxy", lambda: _login(settings, login)))
     found.append(_try("data folder", lambda: _folder(settings)))
     found.append(_try("store", lambda: _store(settings)))
+    found.append(_try("key ring", lambda: _ring(settings)))
     return found + list(_running(settings))
 
 
@@ -112,6 +115,19 @@ def _folder(settings: Settings) -> str:
 def _store(settings: Settings) -> str:
     with open_store(settings):
         return "answers, schema is the newest"
+
+
+def _ring(settings: Settings) -> str:
+    with open_store(settings) as store, closing(ring_of(settings)) as ring:
+        ring.look()
+        newest = newest_keys(store)
+        unknown = [key for key in newest if not ring.file.knows(key)]
+        if unknown:
+            raise StoreUnavailable(
+                f"it lacks {len(unknown)} of the {len(newest)} keys of the newest records, which can't be read",
+                mend="restore it from its backup: switchover keyring restore FROM",
+            )
+        return f"{len(ring.file.rows())} keys under the master key that is there; keep it apart: keyring backup"
 
 
 def _running(settings: Settings) -> Iterator[Finding]:

@@ -22,13 +22,15 @@ from switchover.importers.recognise import SOURCES
 from switchover.importers.run import Import, Kept
 from switchover.importers.tally import Tally
 from switchover.importers.understand import Terms
+from switchover.privacy.keyring import subject_hash
+from switchover.privacy.sealing import Sealer
 from switchover.processes.indexing import index_worker
 from switchover.store import Store
 from switchover.store.exchanges import known_exchanges
 from switchover.store.spool import Spool
 
 from .evidence import noting
-from .parts import CLOCK, open_store, unwritable
+from .parts import CLOCK, open_store, ring_of, unwritable
 
 # The spool's name beside those of the workers.
 WORKER = "import"
@@ -42,8 +44,8 @@ MEMORY = 256 << 20
 class Spooled:
     """Keeps exchanges in the spool ``import`` and indexes them; one import of a data folder at a time."""
 
-    def __init__(self, settings: Settings, store: Store, runner: asyncio.Runner) -> None:
-        self.spools, self.store, self._runner = Path(settings.data_dir, "spool"), store, runner
+    def __init__(self, settings: Settings, store: Store, sealer: Sealer, runner: asyncio.Runner) -> None:
+        self.spools, self.store, self._sealer, self._runner = Path(settings.data_dir, "spool"), store, sealer, runner
         self._spool: Spool | None = None
 
     def known(self, ids: Sequence[str]) -> set[str]:
@@ -53,7 +55,7 @@ class Spooled:
     def save(self, exchanges: Sequence[Exchange]) -> None:
         """Returns once they are durable and indexed. Raises StoreUnavailable."""
         if self._spool is None:
-            spool = Spool(self.spools / WORKER, clock=CLOCK, max_pending_bytes=MEMORY)
+            spool = Spool(self.spools / WORKER, clock=CLOCK, seal=self._sealer.seal, max_pending_bytes=MEMORY)
             spool.start()
             self._spool = spool
         numbers = [self._spool.append(exchange) for exchange in exchanges]
@@ -106,10 +108,17 @@ def import_files(
 
     ``waiting`` is called when another import must end first. Raises OperatorError for a file of no known form.
     """
-    with _kept(settings, dry_run, waiting) as (kept, halves):
+    sealer = Sealer(ring_of(settings))
+
+    def named(value: str) -> str:
+        # A dry run makes no key.
+        return "" if dry_run else subject_hash(sealer.ring.subject_key(), value)
+
+    with _kept(settings, sealer, dry_run, waiting) as (kept, halves):
         story = Import(
-            files, terms, settings, kept=kept, halves=halves, format=format, progress=progress, dry_run=dry_run
-        )
+            files, terms, settings, kept=kept, halves=halves, format=format, progress=progress, dry_run=dry_run,
+            subject_named=named,
+        )  # fmt: skip
         if dry_run:
             return story.run()
         try:
@@ -139,7 +148,9 @@ def _note(settings: Settings, tally: Tally) -> None:
 
 
 @contextmanager
-def _kept(settings: Settings, dry_run: bool, waiting: Callable[[], None]) -> Iterator[tuple[Kept, Halves]]:
+def _kept(
+    settings: Settings, sealer: Sealer, dry_run: bool, waiting: Callable[[], None]
+) -> Iterator[tuple[Kept, Halves]]:
     folder = Path(settings.data_dir)
     if dry_run:
         # A dry run leaves nothing behind, not even an empty store.
@@ -153,7 +164,7 @@ def _kept(settings: Settings, dry_run: bool, waiting: Callable[[], None]) -> Ite
                 store.close()
         return
     with open_store(settings) as store, _alone(folder / "spool" / WORKER, waiting), asyncio.Runner() as runner:
-        spooled, halves = Spooled(settings, store, runner), Halves(folder)
+        spooled, halves = Spooled(settings, store, sealer, runner), Halves(folder)
         try:
             # What an import that was killed left in the spool is known before anything is taken.
             spooled.index()

@@ -14,6 +14,10 @@ from switchover.domain.process import Settings, UpstreamSpec
 from switchover.domain.secret import Secret
 from switchover.egress import Client, Proxy, trusting
 from switchover.errors import ConfigError, StoreUnavailable
+from switchover.privacy.keyring import FOLDER, KeyRing
+from switchover.privacy.master import GivenMaster, Master, OwnMaster
+from switchover.privacy.sealing import Sealer
+from switchover.store import artefacts
 from switchover.upstreams import UPSTREAMS
 from switchover.upstreams import weights as weight_files
 from switchover.upstreams.local import OwnUpstream
@@ -32,7 +36,24 @@ def open_store(settings: Settings) -> Store:
         raise unwritable(settings.data_dir, cause) from cause
     from switchover.store import Store  # a worker opens none, and is spared SQLAlchemy
 
-    return Store.open(settings.database)
+    return Store.open(settings.database, sealer=Sealer(ring_of(settings)))
+
+
+def ring_of(settings: Settings) -> KeyRing:
+    """The key ring of the data folder; opened, or made, when it is first needed."""
+    return KeyRing(settings.data_dir, CLOCK, master_of(settings, settings.master))
+
+
+def master_of(settings: Settings, reference: str | None) -> Master:
+    """Where the ring's master key comes from; None: a file of our own."""
+    if reference is None:
+        return OwnMaster(Path(settings.data_dir, FOLDER))
+    return GivenMaster(lambda: read_key(settings, reference).reveal(), reference)
+
+
+def artefact(settings: Settings, sealer: Sealer, name: str) -> bytes:
+    """An artefact's bytes, opened. Raises NotFound for one that was erased."""
+    return artefacts.get(settings.data_dir, name, sealer.open)
 
 
 def unwritable(folder: str, cause: OSError) -> StoreUnavailable:
@@ -72,6 +93,8 @@ def references(settings: Settings) -> Iterator[tuple[str, str]]:
     for name, spec in settings.upstreams.items():
         if spec.key is not None:
             yield f"key of {name}", spec.key
+    if settings.master is not None:
+        yield "master key of the key ring", settings.master
     for name, reference in settings.traces.headers.items() if settings.traces else ():
         yield f"the collector's {name}", reference
 

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from switchover.access import load_pepper
@@ -21,17 +22,19 @@ from switchover.domain.process import Settings, UpstreamSpec
 from switchover.egress import Client
 from switchover.errors import ConfigError, EngineFailed, OperatorError, PortInUse, WeightsMissing
 from switchover.log import Log, line_log
+from switchover.privacy.sealing import Sealer
 from switchover.processes.canary import Pulse
 from switchover.processes.keeper import Keeper
 from switchover.processes.own import engine_command, student_command
 from switchover.processes.reload import WatchedSettings
 from switchover.processes.supervise import ChildSpec, Supervisor
+from switchover.store import Store
 from switchover.store.held import forget_all_held
 from switchover.store.register import build_snapshot
 from switchover.store.snapshot import write_snapshot
 from switchover.upstreams.local import STUDENT_SERVER, child_name, read_place
 
-from .parts import CLOCK, lives, open_store, read_key, read_login, references, unwritable
+from .parts import CLOCK, lives, open_store, read_key, read_login, references, ring_of, unwritable
 from .templates import follow_templates, with_templates
 from .worker import BACKLOG
 
@@ -132,6 +135,10 @@ def prepare(settings: Settings) -> None:
     except OSError as cause:
         raise unwritable(settings.data_dir, cause) from cause
     load_pepper(settings.data_dir)
+    # Made before any worker needs it, and refused here when its master key can't be had.
+    ring = ring_of(settings)
+    ring.look()
+    ring.close()
     with open_store(settings) as store:
         first = build_snapshot(store, with_templates(settings), endpoints(settings), CLOCK.now())
         write_snapshot(folder / "snapshot.json", first)
@@ -268,7 +275,16 @@ def serve_keeper(configuration: str) -> None:
     """The keeper, until SIGTERM."""
     settings = load(configuration)
     log = line_log("keeper", CLOCK, form=settings.log.format, least=settings.log.level)
-    keeper = Keeper(settings, clock=CLOCK, log=log, load=load, endpoints=endpoints, as_seen=with_templates)
+    sealer = Sealer(ring_of(settings))
+    keeper = Keeper(
+        settings,
+        clock=CLOCK,
+        log=log,
+        load=load,
+        endpoints=endpoints,
+        as_seen=with_templates,
+        open_store=partial(Store.open, sealer=sealer),
+    )
 
     async def run() -> None:
         stop = asyncio.Event()

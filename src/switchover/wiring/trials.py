@@ -21,12 +21,14 @@ from switchover.drill.run import quiet, run_drill
 from switchover.egress import Client
 from switchover.errors import NotFound
 from switchover.graders import grader
+from switchover.privacy.sealing import Sealer
 from switchover.processes.own import OwnChild, engine_child, healthy, student_child
 from switchover.rehearsal import Order, Progress, rehearse
-from switchover.store import Store, artefacts
+from switchover.store import Store
 from switchover.store import exchanges as exchange_rows
 from switchover.store import prompt_versions as version_rows
 from switchover.store import trials as trial_rows
+from switchover.store.erasing import count_erased
 from switchover.store.files import write_whole
 from switchover.trial.ask import asker
 from switchover.trial.continuing import Continuer, continuer
@@ -34,7 +36,7 @@ from switchover.trial.replay import Ask
 from switchover.upstreams.local import child_name, read_place
 
 from .evidence import noting
-from .parts import CLOCK, open_store, outbound, upstream
+from .parts import CLOCK, artefact, open_store, outbound, ring_of, upstream
 from .templates import learn_templates, with_templates
 
 # A baseline sample is drawn once and kept: worth a few tries. A candidate's failure is part of its score: one try.
@@ -61,15 +63,25 @@ def _child(settings: Settings, spec: UpstreamSpec, client: Client) -> OwnChild:
     return engine_child(spec, settings.data_dir, os.environ, clock=CLOCK, client=client)
 
 
+def _shown(settings: Settings, version: PromptVersion) -> bytes | None:
+    if version.artefact is None:
+        return None
+    sealer = Sealer(ring_of(settings))
+    try:
+        return artefact(settings, sealer, version.artefact)
+    finally:
+        sealer.close()
+
+
 def _ask(settings: Settings, version: PromptVersion, client: Client, *, tries: int = 1) -> Ask:
     spec = settings.upstreams[version.upstream]
-    data = artefacts.get(settings.data_dir, version.artefact) if version.artefact else None
+    data = _shown(settings, version)
     return asker(upstream(settings, spec, None, client), version, data, CLOCK, tries=tries, spec=spec)
 
 
 def _continuer(settings: Settings, version: PromptVersion, client: Client) -> Continuer:
     spec = settings.upstreams[version.upstream]
-    data = artefacts.get(settings.data_dir, version.artefact) if version.artefact else None
+    data = _shown(settings, version)
     plain = PromptVersion.make(process=version.process, upstream=spec.name, kind=PromptKind.AS_IS)
     return continuer(spec, upstream(settings, spec, None, client), version, plain, data, CLOCK)
 
@@ -160,6 +172,12 @@ def _version(store: Store, process: Process, spec: UpstreamSpec, name: str | Non
     if not taught:
         raise NotFound(f"{spec.name} has learned nothing yet", mend=f"run `switchover adapt {process.name}` first")
     return max(taught, key=lambda version: (version.made_at, version.id))
+
+
+def erased(settings: Settings, process: str) -> int:
+    """How many exchanges of a process were erased: no trial meets them."""
+    with open_store(settings) as store:
+        return count_erased(store, process)
 
 
 def _anchor(store: Store, process: Process) -> Callable[[Exchange], str | None] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import socket
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -23,12 +24,13 @@ from switchover.gateway.server import server_config
 from switchover.gateway.snapshot import LiveSnapshot
 from switchover.gateway.tell import Teller
 from switchover.log import Bridge, Lines, Log, line_log
-from switchover.store.artefacts import get
+from switchover.privacy.keyring import subject_hash
+from switchover.privacy.sealing import Sealer
 from switchover.store.held import forget_held, held_path, note_held, note_suspended
 from switchover.store.snapshot import read_snapshot
 from switchover.store.spool import Spool
 
-from .parts import CLOCK, outbound, read_key, upstream
+from .parts import CLOCK, artefact, outbound, read_key, ring_of, upstream
 
 # Time for open streams to end after SIGTERM.
 DRAIN_SECONDS = 25
@@ -44,9 +46,10 @@ def serve_worker(configuration: str, name: str, descriptor: int) -> None:
     lines.start()
     log = line_log(name, CLOCK, form=settings.log.format, least=settings.log.level, write=lines.put)
     logging.getLogger().addHandler(Bridge(log))
-    spool = Spool(Path(settings.data_dir, "spool", name), clock=CLOCK)
+    sealer = Sealer(ring_of(settings))
+    spool = Spool(Path(settings.data_dir, "spool", name), clock=CLOCK, seal=sealer.seal)
     spool.start()
-    gateway = build(settings, name, spool, log, lines)
+    gateway = build(settings, name, spool, log, lines, sealer)
 
     async def stop() -> None:
         spool.close()
@@ -65,7 +68,7 @@ def serve_worker(configuration: str, name: str, descriptor: int) -> None:
         lines.close()
 
 
-def build(settings: Settings, name: str, spool: Spool, log: Log, lines: Lines) -> Gateway:
+def build(settings: Settings, name: str, spool: Spool, log: Log, lines: Lines, sealer: Sealer) -> Gateway:
     """The gateway of one worker, on the register's snapshot file."""
     client, held = outbound(settings), held_path(settings.data_dir, name)
     forget_held(held)
@@ -78,7 +81,7 @@ def build(settings: Settings, name: str, spool: Spool, log: Log, lines: Lines) -
         factory,
         spool,
         CLOCK,
-        lambda digest: get(settings.data_dir, digest),
+        lambda digest: artefact(settings, sealer, digest),
         load_pepper(settings.data_dir),
         hosts=[settings.gateway.host],
         on_held=lambda _scope, which, _fault: note_held(held, which, True, CLOCK.now()),
@@ -87,6 +90,7 @@ def build(settings: Settings, name: str, spool: Spool, log: Log, lines: Lines) -
         teller=Teller(log, settings.log.requests, dropped=lambda: lines.dropped),
         tracer=tracer(settings, name, client, log),
         workers=settings.gateway.workers,
+        subject_named=partial(subject_hash, sealer.ring.subject_key()),
     )
 
 

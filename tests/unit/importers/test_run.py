@@ -61,8 +61,9 @@ def run(*files: Path, shelf: Shelf | None = None, given: Settings | None = None,
     rest = {k: v for k, v in more.items() if k not in Terms.__slots__}
     waiting = Halves()
     try:
+        kept = shelf or Shelf()
         return Import(
-            files, Terms(**terms), given or configured(), kept=shelf or Shelf(), halves=waiting, **rest
+            files, Terms(**terms), given or configured(), kept=kept, halves=waiting, subject_named=str.upper, **rest
         ).run()  # fmt: skip
     finally:
         waiting.close()
@@ -373,3 +374,14 @@ def test_no_more_is_kept_than_the_process_lets_be_recorded(tmp_path):
     assert b"[e-mail 1]" in found[Bodies.REDACTED][0]
     assert found[Bodies.METADATA] == [b""]
     assert found[Bodies.NONE] == ["letters records nothing"]
+
+
+def test_whom_an_exchange_is_about_is_named_as_in_the_record(tmp_path):
+    found = configured()
+    about = {name: replace(one, recording=Recording(subject="user")) for name, one in found.processes.items()}
+    file, shelf = tmp_path / "log.jsonl", Shelf()
+    record = logged(1)
+    record["request"]["user"] = "anna"
+    file.write_text(json.dumps(record) + "\n")
+    run(file, shelf=shelf, given=replace(found, processes=about))
+    assert [one.subject for one in shelf.kept.values()] == ["ANNA"]

@@ -53,7 +53,7 @@ def imported(names: Iterable[str], **terms: Any) -> tuple[list[Exchange], Tally]
     given: dict[str, Any] = {"process": "letters", "at": NOW}
     try:
         files = [RECORDED / name for name in names]
-        tally = Import(files, Terms(**given | terms), settings(), kept=shelf, halves=halves).run()
+        tally = Import(files, Terms(**given | terms), settings(), kept=shelf, halves=halves, subject_named=str).run()
     finally:
         halves.close()
     return sorted(shelf.kept.values(), key=lambda one: (one.started_at, ask(one))), tally

@@ -183,7 +183,7 @@ def test_what_was_imported_counts_where_its_moment_is_known_and_says_nothing_of_
         store,
         [
             replace(template, id="import-otel-1", metadata={}),
-            *(replace(template, id=f"import-openai-{n}", metadata={UNDATED: "true"}) for n in range(500)),
+            *(replace(template, id=f"{UNDATED}openai-{n}") for n in range(500)),
         ],
     )
     after = next(row for row in answer().spend if row.process == "claims")
@@ -195,6 +195,6 @@ def test_a_carried_load_leaves_out_what_tells_no_moment(store):
     fill(store, sample_settings())
     found = measured(store, "claims", make_upstreams()["student"]).load
     template = sample_exchange("claims", 1, BEGAN + 1, "vendor")
-    undated = [replace(template, id=f"import-openai-{n}", metadata={UNDATED: "true"}) for n in range(500)]
+    undated = [replace(template, id=f"{UNDATED}openai-{n}") for n in range(500)]
     save_exchanges(store, undated)
     assert measured(store, "claims", make_upstreams()["student"]).load == found
