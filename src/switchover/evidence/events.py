@@ -25,6 +25,7 @@ SAVED = {
     "drill": "drill",
     "cut-off": "cut-off placed",
     "key": "key created",
+    "gap": "gap",
 }
 ENDED = {"proof": "proof revoked", "cut-off": "cut-off lifted", "key": "key revoked"}
 PATHS = 100
@@ -37,7 +38,7 @@ def unnoted(event: Event) -> None:
 def saved(fact: Fact, *, late: bool = False, **more: Any) -> Event:
     """A row of the store as it was saved; ``late``: it was found there without an entry."""
     of_row = {"process": fact.process, "state": fact.state, "target": fact.target, "drill": fact.drill}
-    told = {"id": fact.id, "sha256": fact.sha256, "since": moment(fact.at), **of_row, **more}
+    told = {"id": fact.id, "sha256": fact.sha256, "since": moment(fact.at), **of_row, **fact.more, **more}
     return _event(SAVED[fact.kind], late=late or None, **told)
 
 

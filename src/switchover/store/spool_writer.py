@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -13,9 +14,9 @@ from switchover.clock import Clock
 from switchover.domain.exchange import Exchange, Intent
 
 from . import spool_frames as frames
-from .segment import Reserve, Segment
-from .spool_frames import Began, Gap
-from .spool_reader import cut_torn_tail, segments
+from .segment import Segment
+from .spool_losses import Losses
+from .spool_start import Start
 
 GROUP_SECONDS = 0.005
 GROUP_RECORDS = 64
@@ -27,6 +28,8 @@ IDLE_SECONDS = 1.0
 SYNC_PATIENCE = 0.1
 SLOW_WRITE = 0.005
 KEEP_OFF_TIMES = 20.0
+# What a disk gets over: a spool that can't begin for one of these begins later, and what comes until then waits.
+PASSING = frozenset([errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS])
 # More than this is not encoded on the event loop.
 AT_ONCE_BYTES = 262_144
 
@@ -39,7 +42,8 @@ class Writer:
     :meth:`put` and :meth:`write` belong to the event loop, :meth:`run` to the spool's thread; whoever holds ``_turn``
     may write, and nobody syncs while holding it. ``lost()`` says how many records the other side had to drop;
     ``moved()`` is called when a mark moved or the disk failed. ``let_go`` counts the bytes that need no room in memory
-    any more, ``unfit`` the records that could not be encoded.
+    any more, ``unfit`` the records that could not be encoded. ``healthy`` is False from a failure until what it
+    concerned is safe elsewhere, ``failing`` True from a repair that failed, too, until one that did not.
     """
 
     def __init__(
@@ -47,37 +51,49 @@ class Writer:
     ) -> None:
         self.folder, self.clock, self.segment_bytes, self.lost, self.moved = folder, clock, segment_bytes, lost, moved
         self.written = self.durable = self.let_go = self.unfit = 0
-        self.healthy, self.trouble = True, ""
+        self.healthy, self.failing, self.trouble = True, False, ""
         self._items: deque[Item] = deque()
         self._turn = threading.Lock()
         self._bell = threading.Event()
         self._resting = self._ending = False
         self._segment: Segment | None = None
-        self._number = self._noted = self._kept = 0
-        self._reserve = Reserve(folder)
-        # Kept until they are synced: after a failed sync nobody knows what the file holds.
+        self._begun, self._number = False, 0
+        self._start: Start | None = None
+        self._losses = Losses(folder)
+        # Kept until they are synced: after a failed sync nobody knows what the file holds. A gap among them has size 0
+        # and the number of the record before it.
         self._unsynced: deque[tuple[int, int, bytes, float]] = deque()
         self._syncing_since = self._keep_off_until = 0.0
         # How often the event loop wrote, and how often when the thread last looked.
         self._writes = self._writes_seen = 0
 
     def begin(self) -> None:
-        """Recovers, then opens a segment whose first record says that a run began. Raises OSError."""
-        now = self.clock.now()
-        self._number = max(segments(self.folder), default=0)
-        torn = cut_torn_tail(self.folder)
-        left = self._reserve.read()
-        first: list[Began | Gap] = [Began(at=now)]
-        if torn:
-            reason = f"torn tail: {torn} bytes set aside in {self._number:010d}.torn"
-            first.append(Gap(at=now, records=0, reason=reason))
-        if left is not None:
-            first.append(left)
+        """Recovers and opens a segment; a disk that fails is tried again later. Raises OSError for what stays so."""
+        try:
+            self._segment = self._first_segment()
+        except OSError as cause:
+            if cause.errno not in PASSING:
+                raise
+            self._fail(cause)
+            self.failing = True
+
+    def _first_segment(self) -> Segment:
+        """A segment whose first records say that a run began, and what an earlier one left."""
+        if self._start is None:
+            self._start = Start(self.folder, self._losses.reserve, self.clock.now())
+            self._number = self._start.number
         segment = self._next_segment()
-        segment.write(frames.framed([frames.encode(record) for record in first], segment.salt))
-        segment.sync()
-        self._reserve.clear()
-        self._segment = segment
+        try:
+            segment.write(frames.framed([frames.encode(record) for record in self._start.first], segment.salt))
+            segment.sync()
+        except OSError:
+            segment.drop()
+            raise
+        # What is noted and not put away is known again at the next start.
+        with contextlib.suppress(OSError):
+            self._start.noted()
+        self._start, self._begun = None, True
+        return segment
 
     # -- on the event loop
 
@@ -144,12 +160,10 @@ class Writer:
                     self._recover()
             elif self._unsynced:
                 self._sync()
-            if self.healthy and self.lost() + self.unfit > self._noted:
+            if self.healthy:
                 self._write_gap()
             if ending and not self._items and (not self._unsynced or not self.healthy):
                 break
-        if not self.healthy:
-            self._keep_gap(len(self._unsynced))
         if self._segment is not None:
             self._segment.close()
 
@@ -163,7 +177,7 @@ class Writer:
             self._bell.wait(IDLE_SECONDS)
         self._resting = False
         self._bell.clear()
-        if not self.healthy:
+        if self.failing:
             self._pause(RETRY_SECONDS)
         elif len(self._items) < GROUP_RECORDS:
             self._pause(GROUP_SECONDS)
@@ -261,6 +275,8 @@ class Writer:
         for _ in range(count):
             number, size, _, _ = self._unsynced.popleft()
             self.let_go += size
+            if not size:
+                self._losses.on_record()
         self.durable = number
         if number > self.written:
             self.written = number
@@ -273,52 +289,51 @@ class Writer:
             self._segment = None
         segment = None
         try:
-            segment = self._next_segment()
+            segment = self._next_segment() if self._begun else self._first_segment()
+            self._add_gap()
             waiting = iter(self._unsynced)
             while group := list(islice(waiting, GROUP_RECORDS)):
                 segment.write(frames.framed([payload for _, _, payload, _ in group if payload], segment.salt))
-            noted = self._gap_into(segment)
             segment.sync()
         except OSError as cause:
-            self.trouble = f"{cause.strerror or cause}"
+            self.failing, self.trouble = True, f"{cause.strerror or cause}"
             if segment is not None:
                 segment.drop()
-            self._keep_gap()
+            self._losses.keep(self._lost, self._last - max(self.written, self.durable), self.clock.now(), self.trouble)
+            self.moved()
             return
-        self._segment, self._noted = segment, noted
+        self._segment = segment
         self._safe(len(self._unsynced))
-        self.healthy, self.trouble = True, ""
-        if self._kept:
-            self._kept = 0
-            with contextlib.suppress(OSError):
-                self._reserve.clear()
+        self._losses.forget()
+        self.healthy, self.failing, self.trouble = True, False, ""
 
     def _write_gap(self) -> None:
         """Puts on record how many were lost while the disk was merely slow."""
         with self._turn:
-            if self._segment is None:
+            payload = self._add_gap()
+            if not payload or self._segment is None:
                 return
             try:
-                self._noted = self._gap_into(self._segment)
+                self._segment.write(frames.frame(payload, self._segment.salt))
             except OSError as cause:
                 self._fail(cause)
                 return
         self._sync()
 
-    def _gap_into(self, segment: Segment) -> int:
-        """Appends a gap for what is lost and not yet on record; returns how many are on record then."""
-        lost = self.lost() + self.unfit
-        if lost > self._noted:
-            segment.write(frames.frame(frames.encode(self._gap(lost - self._noted)), segment.salt))
-        return lost
+    def _add_gap(self) -> bytes:
+        """A gap for what is lost and in none yet joins what is to be synced; its payload, or nothing."""
+        gap = self._losses.gap(self._lost, self.clock.now(), self.trouble or "more than memory may hold")
+        if gap is None:
+            return b""
+        payload = frames.encode(gap)
+        self._unsynced.append((self._last, 0, payload, self.clock.monotonic()))
+        return payload
 
-    def _keep_gap(self, unsynced: int = 0) -> None:
-        """Writes the gap where there always is room, in case that we end before the disk takes it."""
-        missing = self.lost() + self.unfit - self._noted + unsynced
-        if missing > self._kept:
-            with contextlib.suppress(OSError):
-                self._reserve.keep(self._gap(missing))
-                self._kept = missing
+    @property
+    def _lost(self) -> int:
+        return self.lost() + self.unfit
 
-    def _gap(self, records: int) -> Gap:
-        return Gap(at=self.clock.now(), records=records, reason=self.trouble or "more than memory may hold")
+    @property
+    def _last(self) -> int:
+        """The number of the last record taken in."""
+        return self._unsynced[-1][0] if self._unsynced else self.durable

@@ -34,7 +34,7 @@ from switchover.store import Store
 from switchover.store.drills import lift_cut_off, place_cut_off
 from switchover.store.exchanges import count_exchanges, each_exchange, list_exchanges
 from switchover.store.held import clear_held, forget_held, held_path, note_held, note_suspended
-from switchover.store.indexing import list_gaps
+from switchover.store.gaps import list_gaps
 from switchover.store.register import baseline_lost, read_snapshot, set_suspension, suspensions
 from switchover.store.spool import Spool
 from switchover.testing.builders import make_exchange

@@ -124,7 +124,7 @@ def test_what_memory_may_not_hold_is_a_counted_gap_on_record(tmp_path, monkeypat
     lost = numbers.count(-1)
     assert 0 < lost == spool.gaps < 30
     assert asyncio.run(spool.wait_written(-1)) is False
-    until(lambda: spool._writer._reserve.read() is not None)
+    until(lambda: spool._writer._losses.reserve.read() is not None)
     full = False
     until(lambda: spool.healthy)
     spool.close()
