@@ -38,11 +38,14 @@ class Mounted:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.process = subprocess.Popen(
-            [sys.executable, __file__, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
-        )
-        if self._line() != "mounted":
-            raise RuntimeError(f"nothing could be mounted on {folder}")
+        command = [sys.executable, __file__, str(folder)]
+        with tempfile.TemporaryFile() as said:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, bufsize=0
+            )
+            if self._line() != "mounted":
+                said.seek(0)
+                raise RuntimeError(f"nothing could be mounted on {folder}: {said.read().decode(errors='replace')}")
 
     def new(self, seed: int, name: str) -> Path:
         """An empty disk; returns the folder on it that is there already."""

@@ -84,6 +84,7 @@ def _samples(gateway: Gateway) -> Iterator[Sample]:
     # A recorder without a disk has nothing more to make durable than what it has.
     durable: int = getattr(spool, "durable", spool.written)
     yield Sample("switchover_recording_lag_records", (), max(gateway.metrics.recorded - durable, 0))
+    yield Sample("switchover_recording_durable_total", (), durable)
     yield Sample("switchover_recording_lag_seconds", (), getattr(spool, "unsynced_for", 0.0))
     yield Sample("switchover_recording_gaps_total", (), spool.gaps)
     yield Sample("switchover_recording_healthy", (), int(spool.healthy))

@@ -25,7 +25,7 @@ class Missing:
 
     def __str__(self) -> str:
         """In a few words."""
-        count = f"{self.records} {'record' if self.records == 1 else 'records'}" if self.records else "unknown"
+        count = f"{self.records} {'record' if self.records == 1 else 'records'}" if self.records else "an unknown number"
         return f"{count} ({self.reason}{f', {self.gaps} times' if self.gaps > 1 else ''})"
 
 
