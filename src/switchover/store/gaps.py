@@ -25,8 +25,9 @@ class Missing:
 
     def __str__(self) -> str:
         """In a few words."""
-        count = f"{self.records} {'record' if self.records == 1 else 'records'}" if self.records else "an unknown number"
-        return f"{count} ({self.reason}{f', {self.gaps} times' if self.gaps > 1 else ''})"
+        known = f"{self.records} {'record' if self.records == 1 else 'records'}"
+        times = f", {self.gaps} times" if self.gaps > 1 else ""
+        return f"{known if self.records else 'an unknown number'} ({self.reason}{times})"
 
 
 def save_gaps(connection: Connection, worker: str, gaps: Sequence[tuple[Position, Gap | Rot]], at: float) -> None:

@@ -255,7 +255,9 @@ class Writer:
         return Segment(self.folder, self._number)
 
     def _sync(self) -> None:
-        segment, count = self._segment, len(self._unsynced)
+        # Counted between two writes: in the midst of one, records wait that are not in the file yet.
+        with self._turn:
+            segment, count = self._segment, len(self._unsynced)
         if segment is None:
             return
         self._syncing_since = self.clock.monotonic()

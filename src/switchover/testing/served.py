@@ -21,6 +21,7 @@ from switchover.domain.secret import Secret
 from switchover.egress import Client
 from switchover.gateway import App, FixedSnapshot, Gateway, server_config
 from switchover.gateway.export import Tracer
+from switchover.gateway.record import Recorder
 from switchover.gateway.tell import Teller
 from switchover.upstreams import UPSTREAMS
 
@@ -135,7 +136,7 @@ class ServedGateway:
     """Serves a snapshot on a free loopback port; use as a context manager, then ``url``.
 
     ``clock`` may run faster than the machine's own; ``client`` may trust others than the system does, or use a proxy.
-    ``tracer(client)`` makes the one who sends spans.
+    ``tracer(client)`` makes the one who sends spans; ``recorder`` is a spool of one's own instead of one in memory.
     """
 
     def __init__(
@@ -147,6 +148,7 @@ class ServedGateway:
         client: Client | None = None,
         teller: Teller | None = None,
         tracer: Callable[[Client], Tracer] | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.source, self.spool = FixedSnapshot(snapshot), MemorySpool()
         self.held: list[tuple[str, str, str]] = []
@@ -157,7 +159,7 @@ class ServedGateway:
         self.gateway = Gateway(
             self.source,
             self._make,
-            self.spool,
+            recorder or self.spool,
             self._clock,
             lambda digest: b"",
             PEPPER,
