@@ -318,7 +318,7 @@ def test_clock_jumped_back_reopens_no_proof_that_has_expired():
             assert b"its proof has expired" in body
 
 
-def test_a_worker_that_takes_over_notes_a_torn_tail_once_however_often_it_is_cut_short(tmp_path, monkeypatch):
+def test_a_torn_tail_is_noted_once_however_often_the_start_is_cut_short(tmp_path, monkeypatch):
     folder = tmp_path / "spool" / "w0"
     spool = Spool(folder, clock=SystemClock())
     spool.start()

@@ -65,6 +65,7 @@ def main(given: list[str]) -> int:
     options.add_argument("--seeds", type=int, default=300)
     options.add_argument("--first", type=int, default=0, help="the first seed, to go on where a run was broken off")
     options.add_argument("--mutated", type=int, default=40, help="seeds for each writer that breaks a rule")
+    options.add_argument("--rule", choices=MUTATIONS, action="append", help="only writers that break this one")
     options.add_argument("--kills", type=int, default=100)
     chosen = options.parse_args(given)
     good, why = True, why_not() if chosen.seeds or chosen.mutated else ""
@@ -78,8 +79,8 @@ def main(given: list[str]) -> int:
                 good = on_a_lossy_disk(disk, chosen.first, chosen.seeds)
             if chosen.mutated:
                 print(f"The same with a writer that breaks a rule: {chosen.mutated} seeds each")
-                for name, mutate in MUTATIONS.items():
-                    good = mutated(disk, name, mutate, chosen.mutated) and good
+                for name in chosen.rule or MUTATIONS:
+                    good = mutated(disk, name, MUTATIONS[name], chosen.mutated) and good
     if chosen.kills:
         print(f"kill -9 of workers, keeper and supervisor under load: {chosen.kills} times")
         good = killed(chosen.kills, chosen.first + 1) and good

@@ -185,7 +185,7 @@ def test_a_keeper_killed_between_batches_and_begun_anew_ends_with_the_store_equa
     again.keeper.close()
 
 
-def test_rot_is_said_and_kept_and_the_rest_is_indexed(kept, settings):
+def test_bit_rot_is_said_noted_and_signed_and_the_rest_is_indexed(kept, settings):
     spooled(settings, [exchange("a"), exchange("b"), exchange("c")])
     path = os.path.join(settings.data_dir, "spool", "w0", "0000000001.seg")
     with open(path, "r+b") as file:
