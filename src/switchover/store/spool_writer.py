@@ -255,11 +255,11 @@ class Writer:
         return Segment(self.folder, self._number)
 
     def _sync(self) -> None:
-        # Counted between two writes: in the midst of one, records wait that are not in the file yet.
+        # Counted between two writes, the last of which did not fail: else records wait that are not in the file.
         with self._turn:
             segment, count = self._segment, len(self._unsynced)
-        if segment is None:
-            return
+            if segment is None or not self.healthy:
+                return
         self._syncing_since = self.clock.monotonic()
         try:
             segment.sync()

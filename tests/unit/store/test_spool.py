@@ -316,3 +316,24 @@ def test_the_event_loop_and_the_thread_lose_and_repeat_nothing_between_them(tmp_
     # A group that was written but not synced when its segment ended may stand in two; order holds.
     assert list(dict.fromkeys(found)) == expected
     assert spool.durable == 3000
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_record_in_the_midst_of_being_written_is_not_made_durable_by_a_sync_beside_it(tmp_path, monkeypatch, fails):
+    spool, real, seen = begun(tmp_path / "w0"), Segment.write, []
+    spool.append(intent(0))
+
+    def write(self, data):
+        if threading.current_thread() is threading.main_thread():
+            time.sleep(0.05)  # ten times what the thread waits before it syncs
+            seen.append(spool.durable)
+            if fails:
+                raise OSError(errno.ENOSPC, "No space left on device")
+        real(self, data)
+
+    monkeypatch.setattr(Segment, "write", write)
+    assert spool.append(intent(1)) == 2
+    assert seen[0] < 2
+    until(lambda: spool.durable == 2)
+    spool.close()
+    assert {r.id for _, r in read_spool(tmp_path / "w0") if isinstance(r, Intent)} == {"i0", "i1"}
