@@ -33,7 +33,7 @@ def metrics_page(gateway: Gateway) -> bytes:
 def degraded(gateway: Gateway) -> list[str]:
     """What does not go as it should, in plain words, as this worker sees it."""
     snapshot, spool, board = gateway.source.current, gateway.spool, gateway.failover.board
-    found = [] if spool.healthy else [f"recording: what comes waits in memory: {getattr(spool, 'trouble', '')}"]
+    found = [] if spool.healthy else [f"recording: what comes waits in memory: {getattr(spool, 'trouble', 'no disk')}"]
     if spool.gaps:
         found.append(f"recording: {spool.gaps} records lost since this worker began")
     if gateway.neighbours.trouble:
