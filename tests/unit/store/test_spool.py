@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import errno
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -18,10 +19,12 @@ from switchover.domain.exchange import Exchange, Intent
 from switchover.errors import StoreUnavailable
 from switchover.store import segment as segment_module
 from switchover.store import spool_writer
-from switchover.store.segment import Segment
+from switchover.store.segment import Reserve, Segment
 from switchover.store.spool import Gap, Spool, read_spool
 from switchover.testing.builders import make_exchange
 from switchover.testing.clock import ManualClock
+
+os_write = os.write
 
 
 def exchange(number, body=b"{}"):
@@ -337,3 +340,45 @@ def test_a_record_in_the_midst_of_being_written_is_not_made_durable_by_a_sync_be
     until(lambda: spool.durable == 2)
     spool.close()
     assert {r.id for _, r in read_spool(tmp_path / "w0") if isinstance(r, Intent)} == {"i0", "i1"}
+
+
+def full(monkeypatch):
+    def write(handle, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(segment_module.os, "write", write)
+
+
+def test_a_worker_killed_on_a_full_disk_leaves_word_of_what_was_only_in_its_memory(tmp_path, monkeypatch):
+    spool = begun(tmp_path / "w0")
+    spool.append(exchange(0))
+    until(lambda: spool.durable == 1)
+    with monkeypatch.context() as patch:
+        full(patch)
+        for number in range(1, 6):
+            spool.append(exchange(number))
+        until(lambda: (kept := spool._writer._losses.reserve.read()) is not None and kept.records == 5)
+        # As a killed worker leaves it.
+        shutil.copytree(tmp_path / "w0", tmp_path / "left" / "w0")
+    spool.close()
+    begun(tmp_path / "left" / "w0").close()
+    assert ids(tmp_path / "left" / "w0") == ["x0"]
+    assert [gap.records for gap in gaps(tmp_path / "left" / "w0")] == [5]
+    # This one lived on, and lost nothing.
+    assert ids(tmp_path / "w0") == [f"x{number}" for number in range(6)]
+    assert gaps(tmp_path / "w0") == []
+
+
+def test_a_gap_that_is_on_record_and_still_in_the_reserve_is_noted_once(tmp_path, monkeypatch):
+    spool = begun(tmp_path, max_pending_bytes=5_000)
+    with monkeypatch.context() as patch:
+        full(patch)
+        lost = [spool.append(exchange(number, b"b" * 1000)) for number in range(6)].count(-1)
+        until(lambda: (kept := spool._writer._losses.reserve.read()) is not None and kept.records >= lost)
+        # The process ends before the reserve is emptied.
+        patch.setattr(Reserve, "clear", lambda self: None)
+        patch.setattr(segment_module.os, "write", os_write)
+        until(lambda: spool.healthy and spool._writer._losses.recorded == lost)
+        spool.close()
+    begun(tmp_path).close()
+    assert [gap.records for gap in gaps(tmp_path)] == [lost]
