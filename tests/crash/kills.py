@@ -205,10 +205,6 @@ def run(count: int, seed: int, say: Callable[[str], None] = lambda line: None) -
         place.up()
         try:
             callers = _under_load(place, count, seed, found, say)
-            # Whoever was killed last begins anew, so that what it had open is given up.
-            place.down()
-            place.up()
-            until(lambda: place.ready("keeper"), place.said)
             _judge(place, callers, found)
         finally:
             place.down()
@@ -261,11 +257,15 @@ def _kill(place: Installation, chance: random.Random) -> str:
 def _judge(place: Installation, callers: list[Caller], found: Kills) -> None:
     spools = place.data / "spool"
     url = load(str(place.config), place.env).database
-    # The keeper is done when the store has all that the spool has.
     with _opened(url) as store, _opened("sqlite://") as fresh:
-        index_all(fresh, spools, time.time())
+
+        def settled() -> bool:
+            """Whoever was killed last has begun anew, so that nothing is open, and the keeper is done."""
+            index_all(fresh, spools, time.time())
+            return not _rows(fresh)["open_intent"] and _rows(store) == _rows(fresh)
+
         with suppress(RuntimeError):
-            until(lambda: _rows(store) == _rows(fresh), place.said)
+            until(settled, place.said)
         for name, rows in _rows(fresh).items():
             if rows != (here := _rows(store)[name]):
                 found.wrong.append(f"table {name}: {len(here ^ rows)} rows differ between the store and the spool")

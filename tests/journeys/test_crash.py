@@ -27,5 +27,5 @@ def test_power_lost_at_any_moment_loses_nothing_acknowledged_and_a_writer_withou
 
 
 def test_killed_midway_nothing_acknowledged_is_lost_and_what_was_open_is_shown_as_unfinished():
-    said = crash("--seeds", "0", "--mutated", "0", "--kills", "3")
+    said = crash("--seeds", "0", "--mutated", "0", "--kills", "2")
     assert "0 acknowledged exchanges lost, the store equal to the spool" in said
