@@ -6,7 +6,7 @@ STARTER := .cache/weights/b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373
 export SWITCHOVER_WEIGHTS := $(CURDIR)/.cache/weights
 SEED ?= 1
 
-.PHONY: demo test check bench faults verdicts soak cuts clients imported docs picture lock clean help
+.PHONY: demo test check bench faults verdicts soak cuts clients imported crash docs picture lock clean help
 
 help:
 	@echo "make demo      the whole loop on an insurer's inbox: record, rehearse, adapt, prove, cut off, answer"
@@ -17,6 +17,7 @@ help:
 	@echo "make imported  a public set of exchanges imported, learned from and rehearsed: no gateway in the path"
 	@echo "make faults    the fault catalogue against the gateway: expected and seen, as a table"
 	@echo "make cuts      recorded streams cut at every byte, in every way to meet a cut"
+	@echo "make crash     the spool on a disk that forgets what was not synced, 300 seeds; kill -9 under load, 100 times"
 	@echo "make verdicts  the verdict's simulations, 4,000 runs each"
 	@echo "make clients   official Python and JavaScript clients against the gateway: a matrix (needs node and npm)"
 	@echo "make docs      the reference pages, generated from the code"
@@ -79,6 +80,10 @@ imported: $(VENV)/.dev
 # The fault catalogue, row by row, against the real gateway.
 faults: $(VENV)/.dev $(STARTER)
 	@STRICT=$(STRICT) $(BIN)/python tests/faults
+
+# The record through losses of power and kill -9; the first half needs FUSE.
+crash: $(VENV)/.dev
+	@STRICT=$(STRICT) $(BIN)/python tests/crash
 
 verdicts: $(VENV)/.dev
 	$(BIN)/python benchmarks/verdicts.py

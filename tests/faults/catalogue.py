@@ -39,6 +39,13 @@ ELSEWHERE_SHOWN = {
     "config-broken": "tests/journeys/test_wrong.py -k wrong_configuration",
     "weights-missing": "tests/journeys/test_wrong.py -k weights",
     "weights-altered": "tests/journeys/test_wrong.py -k weights",
+    "disk-full": "tests/conformance/test_recording_faults.py -k disk_full",
+    "sync-failed": "tests/conformance/test_recording_faults.py -k sync_failed",
+    "disk-slow": "tests/conformance/test_recording_faults.py -k disk_slow",
+    "torn-tail": "tests/properties/test_spool.py tests/conformance/test_recording_faults.py -k torn_tail",
+    "bit-rot": "tests/properties/test_spool.py tests/unit/processes/test_keeper.py -k bit_rot",
+    "killed-midway": "tests/journeys/test_crash.py",
+    "clock-jumped": "tests/conformance/test_recording_faults.py -k clock_jumped",
     "evidence-rewritten": "tests/journeys/test_evidence.py -k rewritten",
     "evidence-rolled-back": "tests/journeys/test_evidence.py -k rolled_back",
 }

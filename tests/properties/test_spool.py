@@ -48,7 +48,7 @@ def read(folder, position=(0, 0)):
 RECORDS = [intent(1), exchange(1, b"a" * 30), intent(2), exchange(2), exchange(3, bytes(range(256)))]
 
 
-def test_every_truncation_gives_back_the_whole_frames_before_it_and_nothing_else(tmp_path):
+def test_a_torn_tail_at_any_byte_gives_back_the_whole_frames_before_it_and_nothing_else(tmp_path):
     path, ends = write_segment(tmp_path, RECORDS)
     whole = path.read_bytes()
     for length in range(len(whole), -1, -1):
@@ -57,7 +57,7 @@ def test_every_truncation_gives_back_the_whole_frames_before_it_and_nothing_else
         assert read(tmp_path) == expected, length
 
 
-def test_every_truncation_is_cut_to_its_last_whole_frame_at_the_start_and_kept_aside(tmp_path):
+def test_a_torn_tail_is_cut_to_the_last_whole_frame_at_the_start_and_kept_aside(tmp_path):
     path, ends = write_segment(tmp_path, RECORDS)
     whole = path.read_bytes()
     for length in range(0, len(whole), 23):
@@ -78,7 +78,7 @@ def test_every_truncation_is_cut_to_its_last_whole_frame_at_the_start_and_kept_a
 
 @settings(max_examples=150, deadline=None)
 @given(st.data())
-def test_a_flipped_byte_loses_its_own_record_only_and_is_reported(data):
+def test_bit_rot_of_one_byte_loses_its_own_record_only_and_is_reported(data):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         path, ends = write_segment(folder, RECORDS)

@@ -15,6 +15,8 @@ KIND_SAVED = {event: kind for kind, event in events.SAVED.items()}
 KIND_ENDED = {event: kind for kind, event in events.ENDED.items()}
 # States in which a drill's row may still change; the row of every other kind is final.
 PASSING = frozenset({"planned", "running"})
+# What only the keeper saves and notes: one that is not noted yet is neither late nor given time.
+KEEPERS = frozenset({"gap"})
 # So long the command that saved a row has to note it before it counts as forgotten.
 GRACE_S = 10.0
 
@@ -76,8 +78,9 @@ def unnoted(store: Store, noted: Noted, now: float) -> list[Event]:
         key = (fact.kind, fact.id)
         entry = noted.rows.get(key)
         moved_on = entry is not None and entry.state in PASSING and fact.state != entry.state
-        if (entry is None or moved_on) and now - fact.at > GRACE_S:
-            found.append(events.saved(fact, late=True))
+        own = fact.kind in KEEPERS
+        if (entry is None or moved_on) and (own or now - fact.at > GRACE_S):
+            found.append(events.saved(fact, late=not own))
         if fact.ended_at is not None and key not in noted.ends and now - fact.ended_at > GRACE_S:
             found.append(events.ended(fact, late=fact.ended_by != "expiry"))
     return found

@@ -26,6 +26,7 @@ SAVED = {
     "cut-off": "cut-off placed",
     "key": "key created",
     "erasure": "erasure",
+    "gap": "gap",
 }
 ENDED = {"proof": "proof revoked", "cut-off": "cut-off lifted", "key": "key revoked"}
 PATHS = 100
@@ -38,7 +39,7 @@ def unnoted(event: Event) -> None:
 def saved(fact: Fact, *, late: bool = False, **more: Any) -> Event:
     """A row of the store as it was saved; ``late``: it was found there without an entry."""
     of_row = {"process": fact.process, "state": fact.state, "target": fact.target, "drill": fact.drill}
-    told = {"id": fact.id, "sha256": fact.sha256, "since": moment(fact.at), **of_row, **more}
+    told = {"id": fact.id, "sha256": fact.sha256, "since": moment(fact.at), **of_row, **fact.more, **more}
     return _event(SAVED[fact.kind], late=late or None, **told)
 
 

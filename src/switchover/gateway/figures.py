@@ -33,7 +33,7 @@ def metrics_page(gateway: Gateway) -> bytes:
 def degraded(gateway: Gateway) -> list[str]:
     """What does not go as it should, in plain words, as this worker sees it."""
     snapshot, spool, board = gateway.source.current, gateway.spool, gateway.failover.board
-    found = [] if spool.healthy else ["recording: the spool is not healthy"]
+    found = [] if spool.healthy else [f"recording: what comes waits in memory: {getattr(spool, 'trouble', 'no disk')}"]
     if spool.gaps:
         found.append(f"recording: {spool.gaps} records lost since this worker began")
     if gateway.classified.trouble:
@@ -87,6 +87,7 @@ def _samples(gateway: Gateway) -> Iterator[Sample]:
     # A recorder without a disk has nothing more to make durable than what it has.
     durable: int = getattr(spool, "durable", spool.written)
     yield Sample("switchover_recording_lag_records", (), max(gateway.kept.last - durable, 0))
+    yield Sample("switchover_recording_durable_total", (), durable)
     yield Sample("switchover_recording_lag_seconds", (), getattr(spool, "unsynced_for", 0.0))
     yield Sample("switchover_recording_gaps_total", (), spool.gaps)
     yield Sample("switchover_recording_healthy", (), int(spool.healthy))

@@ -52,8 +52,13 @@ class Kept:
 
     async def ready(self, call: Call, number: int) -> None:
         """Raises RecordingFailed for a call that could not be recorded now, before anybody is asked."""
-        if self._spool.healthy and await self._spool.wait_written(number, INTENT_REQUIRED_S):
-            return
+        spool = self._spool
+        if not spool.failing:
+            # What can't be written at this moment may be under repair, which is waited for until it fails.
+            if await spool.wait_written(number, INTENT_REQUIRED_S):
+                return
+            if not spool.healthy and await spool.wait_durable(number, INTENT_REQUIRED_S):
+                return
         raise unrecorded(call.process)
 
     def keep(self, exchange: Exchange, process: Process) -> None:

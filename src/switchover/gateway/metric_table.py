@@ -130,6 +130,11 @@ METRICS = {
             "Thousands: the disk does not keep up.",
         ),
         Metric(
+            "switchover_recording_durable_total", "counter", "records", (),
+            "Records of this worker that survive a loss of power: its durable mark.",
+            "It stands still while requests are answered.",
+        ),
+        Metric(
             "switchover_recording_lag_seconds", "gauge", "seconds", (),
             "The age of the oldest record that was taken in and would not survive a loss of power yet.",
             "Above 1 s for a minute: the disk is slow or in trouble.",

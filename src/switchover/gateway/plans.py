@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 
-from switchover.clock import Clock
+from switchover.clock import Clock, Onward
 from switchover.domain.ports import Upstream
 from switchover.domain.process import DataClass, UpstreamSpec
 from switchover.domain.register import Snapshot
@@ -26,7 +26,7 @@ class Plans:
     """Makes a plan per process, need and class of data, and keeps it until snapshot, breakers or time change it."""
 
     def __init__(self, factory: Factory, clock: Clock) -> None:
-        self._factory, self._clock = factory, clock
+        self._factory, self._clock, self._onward = factory, clock, Onward(clock)
         # Those whose boards of breakers follow the snapshot.
         self.failovers: Iterable[Failover] = ()
         self._snapshot: Snapshot | None = None
@@ -41,7 +41,8 @@ class Plans:
         it was asked.
         """
         self.follow(snapshot)
-        board, key, now = failover.board, (call.process.name, call.peek.needs, call.data), self._clock.now()
+        key, now = (call.process.name, call.peek.needs, call.data), self._onward.now()
+        board = failover.board
         kept = self._kept.get(key)
         if kept is None or kept[0] != board.version or now >= kept[1]:
             kept = self._kept[key] = self._make(snapshot, key, board, now)

@@ -30,6 +30,11 @@ class Recorder(Protocol):
         ...
 
     @property
+    def failing(self) -> bool:
+        """True while what comes can't be made safe."""
+        ...
+
+    @property
     def gaps(self) -> int:
         """How many records were lost."""
         ...

@@ -142,6 +142,8 @@ class Keeper:
         self.lost += len(missing)
         for line in missing:
             self.log("records missing", level="error", detail=line)
+        if missing:
+            self.noting.missing()
         self.noting.round(store)
 
     def _refresh(self, store: Store, now: float) -> None:

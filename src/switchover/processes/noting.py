@@ -89,6 +89,10 @@ class Noting:
             elif one.upstream is not None and one.outcome is not Outcome.REJECTED:
                 self._answers.append((one.started_at, one.id, one.process, one.upstream))
 
+    def missing(self) -> None:
+        """Something is missing from the record: :meth:`round` notes the gap at once."""
+        self._look_at = self._catch_up_at = self.clock.monotonic()
+
     def round(self, store: Store) -> None:
         """Looks what there is to note, notes it, and signs in time. Raises StoreUnavailable for the store alone."""
         elapsed = self.clock.monotonic()

@@ -12,6 +12,7 @@ from switchover.domain.register import Snapshot
 from switchover.store import Store
 from switchover.store.drills import cut_offs, drills
 from switchover.store.exchanges import each_exchange
+from switchover.store.gaps import missing
 from switchover.store.proofs import proofs, verdicts
 
 from .answers import answers
@@ -66,6 +67,7 @@ def assemble(
         drills=tuple(drilled),
         cut_offs=tuple(cut_offs(store)),
         sealed=sealed,
+        missing=tuple(map(str, missing(store))),
     )
     return replace(report, answers=answers(report))
 

@@ -208,7 +208,7 @@ class Sealed:
 class BoardReport:
     """The four answers at one moment, with what they rest on.
 
-    ``sealed`` is None while nothing was signed.
+    ``sealed`` is None while nothing was signed. ``missing`` is what the record is known to lack.
     ``window`` bounds the recorded exchanges, None when there are none. ``supposed`` says that nothing was running, so
     that own engines are taken to start.
     """
@@ -228,3 +228,4 @@ class BoardReport:
     drills: tuple[Drill, ...]
     cut_offs: tuple[CutOff, ...]
     sealed: Sealed | None = None
+    missing: tuple[str, ...] = ()

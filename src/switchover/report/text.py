@@ -35,6 +35,9 @@ def _window(console: Console, report: BoardReport) -> None:
     if report.supposed:
         said += " Nothing was running when this was made: own engines are taken to start."
     _line(console, Text(said, style="dim"), 0)
+    if report.missing:
+        lacks = f"Known to be missing from the record: {wording.harmless('; '.join(report.missing))}."
+        _line(console, Text(lacks, style="yellow"), 0)
 
 
 def _answer(console: Console, answer: Answer) -> None:

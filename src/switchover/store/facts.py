@@ -1,5 +1,7 @@
 """The store's facts by hash: rows of which the evidence log keeps the SHA-256, so that a change to one shows.
 
+A gap in the record is a fact, too: known by its moment, or by its place where bytes can't be read.
+
 A row's hash is that of a JSON object, names sorted and without white space, of its columns: bytes as the SHA-256 of
 what is stored, doubles as the shortest decimal that means the same, "table" as the table's name. What changes later
 (when a cut-off was lifted, a proof or a key revoked) is left out and hashed by itself, as the row's end.
@@ -10,13 +12,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Double, LargeBinary, Table, select
 
 from . import schema
 from .database import Store
+from .spool_frames import MET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +27,7 @@ class Fact:
     """One row: its ``kind`` and ``id``, its ``process`` if it has one, when it came to be and what it is called.
 
     ``ended_at`` and ``end_sha256`` are those of the row's end, None while it has none; ``ended_by`` is "expiry" for a
-    cut-off that lapsed. ``state`` is a verdict's or a drill's.
+    cut-off that lapsed. ``state`` is a verdict's or a drill's. ``more`` is what an entry says of it beside.
     """
 
     kind: str
@@ -38,6 +41,7 @@ class Fact:
     ended_at: float | None = None
     ended_by: str | None = None
     end_sha256: str | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class _Kind:
     # The columns of the row's end, the first of which says when; and those that are no fact, or follow from another.
     end: tuple[str, ...] = ()
     passing: tuple[str, ...] = ()
+    # What an entry says of the row, beside what it says of all.
+    told: tuple[str, ...] = ()
 
 
 KINDS = {
@@ -56,13 +62,14 @@ KINDS = {
     "cut-off": _Kind(schema.cut_off, "placed_at", ("lifted_at", "lifted_by"), ("heartbeat_at",)),
     "key": _Kind(schema.caller_key, "made_at", ("revoked_at",)),
     "erasure": _Kind(schema.erasure, "at"),
+    "gap": _Kind(schema.gap, "at", told=("worker", "segment", "offset", "records", "reason")),
 }
 
 
 def row_sha256(kind: str, row: Mapping[str, Any]) -> str:
     """The hash of a row as it is stored, hex; columns that may change later need not be there."""
     known = KINDS[kind]
-    leave_out = {*known.end, *known.passing}
+    leave_out = {*known.end, *known.passing, *(_gap_is_known_by(row, False) if kind == "gap" else ())}
     return _sha256(known.table, {name: value for name, value in row.items() if name not in leave_out})
 
 
@@ -77,7 +84,7 @@ def facts(store: Store) -> Iterator[Fact]:
     for kind, known in KINDS.items():
         table = known.table
         with store.read() as connection:
-            rows = connection.execute(select(table).order_by(table.c[known.moment], table.c.id)).all()
+            rows = connection.execute(select(table).order_by(table.c[known.moment], *table.primary_key)).all()
         for row in rows:
             yield fact(kind, dict(row._mapping))
 
@@ -97,7 +104,7 @@ def fact(kind: str, row: Mapping[str, Any]) -> Fact:
     target = f"{row['target_kind']}:{row['target_name']}" if kind == "cut-off" else row.get("upstream")
     return Fact(
         kind=kind,
-        id=str(row["id"]),
+        id=":".join(str(row[name]) for name in _gap_is_known_by(row, True)) if kind == "gap" else str(row["id"]),
         at=float(row[known.moment]),
         sha256=row_sha256(kind, row),
         process=row.get("process"),
@@ -107,7 +114,18 @@ def fact(kind: str, row: Mapping[str, Any]) -> Fact:
         ended_at=ended_at,
         ended_by=row.get("lifted_by"),
         end_sha256=None if ended_at is None else end_sha256(kind, row),
+        more={name: row[name] for name in known.told},
     )
+
+
+def _gap_is_known_by(row: Mapping[str, Any], known: bool) -> tuple[str, ...]:
+    """The columns that a gap is known by; or those that a store filled anew from the same spool may have otherwise.
+
+    A gap that was written twice has another place, bytes that can't be read another moment: that of their reading.
+    """
+    place, moment = ("segment", "offset"), ("at",)
+    met = row["reason"] in MET
+    return ("worker", *(place if met else moment)) if known else moment if met else place
 
 
 def _sha256(table: Table, row: Mapping[str, Any]) -> str:

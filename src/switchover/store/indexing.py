@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from switchover.errors import RecordingFailed
 
 from . import schema
 from .database import Store, upsert
+from .gaps import save_gaps
 from .spool_frames import Gap, Position, Rot
 from .words import sealed
 
@@ -66,8 +67,7 @@ def save_spooled(
             _give_up(connection, schema.open_intent.c.worker == worker)
         new = _save_exchanges(connection, exchanges)
         _save_open(connection, worker, intents, {exchange.id for exchange in exchanges})
-        rows = [_gap_row(worker, where, found, at) for where, found in gaps]
-        upsert(connection, schema.gap, rows, update=False)
+        save_gaps(connection, worker, gaps, at)
         mark = {"worker": worker, "segment": position[0], "offset": position[1]}
         upsert(connection, schema.spool_mark, [mark])
     return new
@@ -81,16 +81,6 @@ def give_up_intents(store: Store, before: float) -> int:
             return 0
     with store.write() as connection:
         return _give_up(connection, old)
-
-
-def list_gaps(store: Store, worker: str | None = None) -> list[tuple[str, float, int, str]]:
-    """What the record is known to lack: (worker, moment, records, reason), in order."""
-    gaps = schema.gap
-    wanted = select(gaps).order_by(gaps.c.worker, gaps.c.segment, gaps.c.offset)
-    if worker is not None:
-        wanted = wanted.where(gaps.c.worker == worker)
-    with store.read() as connection:
-        return [(row.worker, row.at, row.records, row.reason) for row in connection.execute(wanted)]
 
 
 def _save_exchanges(connection: Connection, batch: Sequence[Exchange]) -> int:
@@ -145,18 +135,6 @@ def _give_up(connection: Connection, which: Any) -> int:
     upsert(connection, TABLE, lost, update=False)
     connection.execute(delete(opened).where(which))
     return len(lost)
-
-
-def _gap_row(worker: str, where: Position, found: Gap | Rot, at: float) -> Mapping[str, object]:
-    records, moment = (found.records, found.at) if isinstance(found, Gap) else (1, at)
-    return {
-        "worker": worker,
-        "segment": where[0],
-        "offset": where[1],
-        "at": moment,
-        "records": records,
-        "reason": found.reason,
-    }
 
 
 def _unfinished(intent: Intent) -> dict[str, object]:

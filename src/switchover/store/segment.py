@@ -71,6 +71,11 @@ class Reserve:
         """Empties it; the blocks stay."""
         self._overwrite(bytes(RESERVED))
 
+    def prepare(self) -> None:
+        """Takes the blocks, unless they are ours; the name lasts once the folder is synced."""
+        if not self.path.exists() or self.path.stat().st_size < RESERVED:
+            self.clear()
+
     def _overwrite(self, data: bytes) -> None:
         handle = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600)
         try:

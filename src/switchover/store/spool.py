@@ -87,14 +87,21 @@ class Spool:
         return self._writer.healthy and not self._writer.unsealable
 
     @property
+    def failing(self) -> bool:
+        """True while what comes can't be made safe: a repair failed and none succeeded since, or nothing is sealed."""
+        return self._writer.failing or bool(self._writer.unsealable)
+
+    @property
     def trouble(self) -> str:
         """What failed last, or nothing."""
         return self._writer.trouble or self._writer.unsealable
 
     def start(self) -> None:
-        """Sets a torn tail aside and begins a new segment. Raises StoreUnavailable when there is no room or right."""
+        """Sets a torn tail aside and begins a new segment, now or, on a disk that is full or failing, once it is not.
+
+        Raises StoreUnavailable for a folder that is none, or not ours.
+        """
         try:
-            self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._writer.begin()
         except OSError as cause:
             raise unavailable(self.directory, cause) from cause
@@ -109,8 +116,8 @@ class Spool:
     def append(self, record: Intent | Exchange, *, at_once: bool = False) -> int:
         """Hands a record over and returns its number, or -1 when it is lost: a gap, counted. Never blocks.
 
-        An intent, and with ``at_once`` an exchange, is written when this returns, unless the disk is slow or the thread
-        is at it.
+        An intent, and with ``at_once`` an exchange that is not to be sealed, is written when this returns, unless the
+        disk is slow or the thread is at it.
         """
         if isinstance(record, Intent):
             size, hand_over = OVERHEAD, self._writer.write
@@ -132,13 +139,13 @@ class Spool:
         return await self._wait(False, number, timeout)
 
     async def wait_durable(self, number: int, timeout: float = 5.0) -> bool:  # noqa: ASYNC109  # as above
-        """As :meth:`wait_written`, until the record is durable; a failing disk is waited for."""
+        """As :meth:`wait_written`, until the record is durable; a repair is waited for, until it fails."""
         if number <= self._writer.durable:
             return number != LOST
         return await self._wait(True, number, timeout)
 
     async def _wait(self, durable: bool, number: int, seconds: float) -> bool:
-        if not durable and not self._writer.healthy:
+        if self._is_vain(durable):
             return False
         loop = self._loop = asyncio.get_running_loop()
         waiter: asyncio.Future[bool] = loop.create_future()
@@ -153,7 +160,7 @@ class Spool:
 
     def _wake(self) -> None:
         """On the event loop: one pass over the waiters for a whole batch."""
-        written, durable, healthy = self._writer.written, self._writer.durable, self._writer.healthy
+        written, durable = self._writer.written, self._writer.durable
         for _ in range(len(self._waiters)):
             entry = self._waiters.popleft()
             for_durable, number, waiter = entry
@@ -161,10 +168,14 @@ class Spool:
                 continue
             if number <= (durable if for_durable else written):
                 waiter.set_result(True)
-            elif not healthy and not for_durable:
+            elif self._is_vain(for_durable):
                 waiter.set_result(False)
             else:
                 self._waiters.append(entry)
+
+    def _is_vain(self, durable: bool) -> bool:
+        """Whether there is nothing to wait for on this disk."""
+        return self.failing if durable else not self._writer.healthy
 
     def _moved(self) -> None:
         """On the writer's thread: a mark moved, or the disk failed."""

@@ -26,6 +26,12 @@ FRAME = struct.Struct("<II")
 LONGEST = 256 << 20
 
 
+# Why bytes can't be read: gaps that are met by a reader and bear the moment of reading, which is another each time.
+ROT = "bit-rot"
+TORN_HEAD, DAMAGED_HEAD, UNKNOWN_KIND = "torn segment head", "damaged segment head", "a record of an unknown kind"
+MET = frozenset([ROT, TORN_HEAD, DAMAGED_HEAD, UNKNOWN_KIND])
+
+
 class Position(NamedTuple):
     """A place in a worker's spool: the segment's number and the byte after the last frame read."""
 
@@ -54,7 +60,7 @@ class Rot:
     """``length`` bytes that no longer match their checksum; never written, only met when reading."""
 
     length: int
-    reason: str = "bit-rot"
+    reason: str = ROT
 
 
 Record = Intent | Exchange | Gap | Began

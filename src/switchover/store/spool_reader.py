@@ -11,7 +11,6 @@ from pathlib import Path
 from switchover.domain.exchange import Exchange, Intent
 
 from . import spool_frames as frames
-from .files import sync_folder
 from .spool_frames import Began, Gap, Position, Rot
 
 KIND = re.compile(b"[" + b"".join([*frames.KINDS.values(), frames.SEALED]) + b"]")
@@ -49,7 +48,7 @@ def read_segment(path: Path, number: int, offset: int, *, closed: bool) -> Itera
         size = os.fstat(file.fileno()).st_size
         if size <= max(offset, frames.HEAD.size - 1):
             if closed and size and size < frames.HEAD.size and offset < size:
-                yield Position(number, size), Rot(length=size, reason="torn segment head")
+                yield Position(number, size), Rot(length=size, reason=frames.TORN_HEAD)
             return
         with mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as data:
             for end, found in _walk(data, offset, closed):
@@ -60,7 +59,7 @@ def _walk(data: mmap.mmap, offset: int, closed: bool) -> Iterator[tuple[int, Fou
     magic, salt, _ = frames.HEAD.unpack_from(data, 0)
     if magic != frames.MAGIC:
         if closed and offset < len(data):
-            yield len(data), Rot(length=len(data), reason="damaged segment head")
+            yield len(data), Rot(length=len(data), reason=frames.DAMAGED_HEAD)
         return
     at = max(offset, frames.HEAD.size)
     while at < len(data):
@@ -86,7 +85,7 @@ def _record(data: mmap.mmap, at: int, salt: int) -> tuple[int, Found] | None:
         with payload:
             whole, end = bytes(payload), at + frames.FRAME.size + len(payload)
     found = frames.decode(whole)
-    return end, found if found is not None else Rot(length=len(whole), reason="a record of an unknown kind")
+    return end, found if found is not None else Rot(length=len(whole), reason=frames.UNKNOWN_KIND)
 
 
 def _growing(data: mmap.mmap, at: int) -> bool:
@@ -109,29 +108,6 @@ def next_frame(data: mmap.mmap, at: int, salt: int) -> int | None:
     return None
 
 
-def cut_torn_tail(folder: Path) -> int:
-    """Cuts the newest segment to its last whole frame; the rest is kept as ``<segment>.torn``. Returns its bytes."""
-    numbers = segments(folder)
-    if not numbers:
-        return 0
-    path = segment_path(folder, numbers[-1])
-    end = whole_until(path)
-    size = path.stat().st_size
-    if end == size:
-        return 0
-    with path.open("r+b") as file:
-        file.seek(end)
-        torn = path.with_suffix(".torn")
-        with os.fdopen(os.open(torn, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as aside:
-            aside.write(file.read())
-            aside.flush()
-            os.fsync(aside.fileno())
-        file.truncate(end)
-        os.fsync(file.fileno())
-    sync_folder(folder)
-    return size - end
-
-
 def whole_until(path: Path) -> int:
     """The byte after the last whole frame of a segment; 0 when not even its head is whole."""
     size = path.stat().st_size
@@ -139,8 +115,8 @@ def whole_until(path: Path) -> int:
         return 0
     end = frames.HEAD.size
     for position, found in read_segment(path, 0, 0, closed=True):
-        if not isinstance(found, Rot) or found.reason == "a record of an unknown kind":
+        if not isinstance(found, Rot) or found.reason == frames.UNKNOWN_KIND:
             end = position.offset
-        elif found.reason == "damaged segment head":
+        elif found.reason == frames.DAMAGED_HEAD:
             return size  # nothing can be told apart here: left as it is, and reported as rot
     return end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -14,9 +15,9 @@ from switchover.domain.exchange import Exchange, Intent
 from switchover.errors import SwitchoverError
 
 from . import spool_frames as frames
-from .segment import Reserve, Segment
-from .spool_frames import Began, Gap
-from .spool_reader import cut_torn_tail, segments
+from .segment import Segment
+from .spool_losses import Losses
+from .spool_start import Start
 
 GROUP_SECONDS = 0.005
 GROUP_RECORDS = 64
@@ -28,6 +29,8 @@ IDLE_SECONDS = 1.0
 SYNC_PATIENCE = 0.1
 SLOW_WRITE = 0.005
 KEEP_OFF_TIMES = 20.0
+# What a disk gets over: a spool that can't begin for one of these begins later, and what comes until then waits.
+PASSING = frozenset([errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS])
 # More than this is not encoded on the event loop.
 AT_ONCE_BYTES = 262_144
 
@@ -42,8 +45,10 @@ class Writer:
     :meth:`put` and :meth:`write` belong to the event loop, :meth:`run` to the spool's thread; whoever holds ``_turn``
     may write, and nobody syncs while holding it. ``lost()`` says how many records the other side had to drop;
     ``moved()`` is called when a mark moved or the disk failed. ``let_go`` counts the bytes that need no room in memory
-    any more, ``unfit`` the records that could not be encoded. ``seal`` is applied to exchanges on the thread, so that
-    intents overtake them; what can't be sealed waits, and is never written as it is.
+    any more, ``unfit`` the records that could not be encoded. ``healthy`` is False from a failure until what it
+    concerned is safe elsewhere, ``failing`` True from a repair that failed, too, until one that did not. ``seal`` is
+    applied to exchanges on the thread, so that intents overtake them; what can't be sealed waits, and is never written
+    as it is.
     """
 
     def __init__(
@@ -59,40 +64,53 @@ class Writer:
         self.folder, self.clock, self.segment_bytes, self.lost, self.moved = folder, clock, segment_bytes, lost, moved
         self.seal, self.unsealable = seal, ""
         self.written = self.durable = self.let_go = self.unfit = 0
-        self.healthy, self.trouble = True, ""
+        self.healthy, self.failing, self.trouble = True, False, ""
         self._items: deque[Item] = deque()
         # Exchanges that are still to be sealed, oldest first.
         self._open: deque[tuple[int, int, Exchange]] = deque()
-        self._last_safe = 0
+        # The newest record that is safe, whatever it overtook; and how many that were taken in no file has had yet.
+        self._last_safe = self._unwritten = 0
         self._turn = threading.Lock()
         self._bell = threading.Event()
         self._resting = self._ending = False
         self._segment: Segment | None = None
-        self._number = self._noted = self._kept = 0
-        self._reserve = Reserve(folder)
-        # Kept until they are synced: after a failed sync nobody knows what the file holds.
+        self._begun, self._number = False, 0
+        self._start: Start | None = None
+        self._losses = Losses(folder)
+        # Kept until they are synced: after a failed sync nobody knows what the file holds. A gap among them has neither
+        # size nor number.
         self._unsynced: deque[tuple[int, int, bytes, float]] = deque()
         self._syncing_since = self._keep_off_until = 0.0
         # How often the event loop wrote, and how often when the thread last looked.
         self._writes = self._writes_seen = 0
 
     def begin(self) -> None:
-        """Recovers, then opens a segment whose first record says that a run began. Raises OSError."""
-        now = self.clock.now()
-        self._number = max(segments(self.folder), default=0)
-        torn = cut_torn_tail(self.folder)
-        left = self._reserve.read()
-        first: list[Began | Gap] = [Began(at=now)]
-        if torn:
-            reason = f"torn tail: {torn} bytes set aside in {self._number:010d}.torn"
-            first.append(Gap(at=now, records=0, reason=reason))
-        if left is not None:
-            first.append(left)
+        """Recovers and opens a segment; a disk that fails is tried again later. Raises OSError for what stays so."""
+        try:
+            self._segment = self._first_segment()
+        except OSError as cause:
+            if cause.errno not in PASSING:
+                raise
+            self._fail(cause)
+            self.failing = True
+
+    def _first_segment(self) -> Segment:
+        """A segment whose first records say that a run began, and what an earlier one left."""
+        if self._start is None:
+            self._start = Start(self.folder, self._losses.reserve, self.clock.now())
+            self._number = self._start.number
         segment = self._next_segment()
-        segment.write(frames.framed([frames.encode(record) for record in first], segment.salt))
-        segment.sync()
-        self._reserve.clear()
-        self._segment = segment
+        try:
+            segment.write(frames.framed([frames.encode(record) for record in self._start.first], segment.salt))
+            segment.sync()
+        except OSError:
+            segment.drop()
+            raise
+        # What is noted and not put away is known again at the next start.
+        with contextlib.suppress(OSError):
+            self._start.noted()
+        self._start, self._begun = None, True
+        return segment
 
     # -- on the event loop
 
@@ -107,7 +125,14 @@ class Writer:
             self._bell.set()
 
     def write(self, item: Item) -> None:
-        """Writes a record at once with what was left before it, unless the disk or the other thread is busy."""
+        """Writes a record at once with what was left before it, unless the disk or the other thread is busy.
+
+        An exchange that is to be sealed is the thread's, which is told not to wait for others.
+        """
+        if self.seal is not None and isinstance(item[2], Exchange):
+            self.put(item)
+            self._bell.set()
+            return
         self._items.append(item)
         begun = self.clock.monotonic()
         if self._calm(begun) and self._turn.acquire(blocking=False):
@@ -166,12 +191,10 @@ class Writer:
                     self._recover()
             elif self._unsynced:
                 self._sync()
-            if self.healthy and self.lost() + self.unfit > self._noted:
+            if self.healthy:
                 self._write_gap()
             if ending and not self._items and not self._open and (not self._unsynced or not self.healthy):
                 break
-        if not self.healthy:
-            self._keep_gap(len(self._unsynced))
         if self._segment is not None:
             self._segment.close()
 
@@ -185,7 +208,7 @@ class Writer:
             self._bell.wait(RETRY_SECONDS if self._open else IDLE_SECONDS)
         self._resting = False
         self._bell.clear()
-        if not self.healthy:
+        if self.failing:
             self._pause(RETRY_SECONDS)
         elif len(self._items) + len(self._open) < GROUP_RECORDS:
             self._pause(GROUP_SECONDS)
@@ -272,6 +295,8 @@ class Writer:
             else:
                 self.written = max(self.written, batch[-1][0])
                 self.moved()
+                return
+        self._unwritten += len(batch)
 
     def _fail(self, cause: OSError) -> None:
         """That file is never written or synced again; the batch stays in memory until another file has it."""
@@ -296,9 +321,11 @@ class Writer:
         return Segment(self.folder, self._number)
 
     def _sync(self) -> None:
-        segment, count = self._segment, len(self._unsynced)
-        if segment is None:
-            return
+        # Counted between two writes, the last of which did not fail: else records wait that are not in the file.
+        with self._turn:
+            segment, count = self._segment, len(self._unsynced)
+            if segment is None or not self.healthy:
+                return
         self._syncing_since = self.clock.monotonic()
         try:
             segment.sync()
@@ -317,13 +344,15 @@ class Writer:
             one, size, _, _ = self._unsynced.popleft()
             number = max(number, one)
             self.let_go += size
+            if not size:
+                self._losses.on_record()
         self._last_safe = number
         if number > self.written:
             self.written = number
         # An exchange that was overtaken while it was sealed holds the mark back; intents are few, and copied whole.
         waiting = [one for one, _, _ in self._open.copy()]
         waiting += [one for one, _, _ in self._items.copy()]
-        waiting += [one for one, _, _, _ in self._unsynced.copy()]
+        waiting += [one for one, size, _, _ in self._unsynced.copy() if size]
         self.durable = max(self.durable, min([number, *(one - 1 for one in waiting)]))
         self.moved()
 
@@ -334,52 +363,48 @@ class Writer:
             self._segment = None
         segment = None
         try:
-            segment = self._next_segment()
+            segment = self._next_segment() if self._begun else self._first_segment()
+            self._add_gap()
             waiting = iter(self._unsynced)
             while group := list(islice(waiting, GROUP_RECORDS)):
                 segment.write(frames.framed([payload for _, _, payload, _ in group if payload], segment.salt))
-            noted = self._gap_into(segment)
             segment.sync()
         except OSError as cause:
-            self.trouble = f"{cause.strerror or cause}"
+            self.failing, self.trouble = True, f"{cause.strerror or cause}"
             if segment is not None:
                 segment.drop()
-            self._keep_gap()
+            unwritten = self._unwritten + len(self._open)
+            self._losses.keep(self._lost, unwritten, self.clock.now(), self.trouble)
+            self.moved()
             return
-        self._segment, self._noted = segment, noted
+        self._segment = segment
+        self._unwritten = 0
         self._safe(len(self._unsynced))
-        self.healthy, self.trouble = True, ""
-        if self._kept:
-            self._kept = 0
-            with contextlib.suppress(OSError):
-                self._reserve.clear()
+        self._losses.forget()
+        self.healthy, self.failing, self.trouble = True, False, ""
 
     def _write_gap(self) -> None:
         """Puts on record how many were lost while the disk was merely slow."""
         with self._turn:
-            if self._segment is None:
+            payload = self._add_gap()
+            if not payload or self._segment is None:
                 return
             try:
-                self._noted = self._gap_into(self._segment)
+                self._segment.write(frames.frame(payload, self._segment.salt))
             except OSError as cause:
                 self._fail(cause)
                 return
         self._sync()
 
-    def _gap_into(self, segment: Segment) -> int:
-        """Appends a gap for what is lost and not yet on record; returns how many are on record then."""
-        lost = self.lost() + self.unfit
-        if lost > self._noted:
-            segment.write(frames.frame(frames.encode(self._gap(lost - self._noted)), segment.salt))
-        return lost
+    def _add_gap(self) -> bytes:
+        """A gap for what is lost and in none yet joins what is to be synced; its payload, or nothing."""
+        gap = self._losses.gap(self._lost, self.clock.now(), self.trouble or "more than memory may hold")
+        if gap is None:
+            return b""
+        payload = frames.encode(gap)
+        self._unsynced.append((0, 0, payload, self.clock.monotonic()))
+        return payload
 
-    def _keep_gap(self, unsynced: int = 0) -> None:
-        """Writes the gap where there always is room, in case that we end before the disk takes it."""
-        missing = self.lost() + self.unfit - self._noted + unsynced
-        if missing > self._kept:
-            with contextlib.suppress(OSError):
-                self._reserve.keep(self._gap(missing))
-                self._kept = missing
-
-    def _gap(self, records: int) -> Gap:
-        return Gap(at=self.clock.now(), records=records, reason=self.trouble or "more than memory may hold")
+    @property
+    def _lost(self) -> int:
+        return self.lost() + self.unfit

@@ -22,6 +22,7 @@ from switchover.domain.secret import Secret
 from switchover.egress import Client
 from switchover.gateway import App, FixedSnapshot, Gateway, server_config
 from switchover.gateway.export import Tracer
+from switchover.gateway.record import Recorder
 from switchover.gateway.tell import Teller
 from switchover.privacy.finder import Finder, OwnFinder
 from switchover.upstreams import UPSTREAMS
@@ -35,7 +36,7 @@ class MemorySpool:
     def __init__(self) -> None:
         self.records: list[Intent | Exchange] = []
         self.written = 0
-        self.healthy = True
+        self.healthy, self.failing = True, False
         self.gaps = 0
 
     def append(self, record: Intent | Exchange, *, at_once: bool = False) -> int:
@@ -141,7 +142,8 @@ class ServedGateway:
     """Serves a snapshot on a free loopback port; use as a context manager, then ``url``.
 
     ``clock`` may run faster than the machine's own; ``client`` may trust others than the system does, or use a proxy.
-    ``tracer(client)`` makes the one who sends spans, ``finder(privacy)`` the detectors of personal data.
+    ``tracer(client)`` makes the one who sends spans, ``finder(privacy)`` the detectors of personal data; ``recorder``
+    is a spool of one's own instead of one in memory.
     """
 
     def __init__(
@@ -154,9 +156,12 @@ class ServedGateway:
         teller: Teller | None = None,
         tracer: Callable[[Client], Tracer] | None = None,
         finder: Callable[[Privacy], Finder] = OwnFinder,
-        spool: MemorySpool | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
-        self.source, self.spool = FixedSnapshot(snapshot), spool or MemorySpool()
+        self.source, self.spool = (
+            FixedSnapshot(snapshot),
+            recorder if isinstance(recorder, MemorySpool) else MemorySpool(),
+        )
         self.held: list[tuple[str, str, str]] = []
         self.suspended: list[tuple[str, str]] = []
         self._wrap = wrap
@@ -165,7 +170,7 @@ class ServedGateway:
         self.gateway = Gateway(
             self.source,
             self._make,
-            self.spool,
+            recorder or self.spool,
             self._clock,
             lambda digest: b"",
             PEPPER,

@@ -12,19 +12,22 @@ from pathlib import Path
 
 from switchover.domain.process import Settings, UpstreamSpec
 from switchover.errors import StoreUnavailable, SwitchoverError
-from switchover.privacy.presidio import missing
+from switchover.privacy import presidio
 from switchover.store.exchanges import newest_keys
+from switchover.store.gaps import missing
 from switchover.upstreams.local import child_name
 from switchover.upstreams.templates import digest_of, in_force, template_file
 from switchover.upstreams.weights import resolve as resolve_weights
 
-from .parts import open_store, read_key, read_login, references, ring_of
+from .parts import CLOCK, open_store, read_key, read_login, references, ring_of
 from .running import endpoints, runs
 
 # What other programs obey, and we do not.
 PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 # Below this a busy day's record may fill the disk before anyone looks.
 LOW_DISK = 1 << 30
+# What is missing from the record is old after a day: nothing brings it back.
+RECENT_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ def examine(settings: Settings) -> list[Finding]:
     found.append(_try("data folder", lambda: _folder(settings)))
     found.append(_try("store", lambda: _store(settings)))
     found.append(_try("key ring", lambda: _ring(settings)))
+    found.append(_try("record", lambda: _record(settings)))
     return found + list(_running(settings))
 
 
@@ -81,7 +85,7 @@ def _privacy(settings: Settings) -> Iterator[Finding]:
     """Whether what is to find personal data is there: without it everything counts as the most sensitive."""
     languages = settings.privacy.presidio
     if languages:
-        lacking = missing(languages)
+        lacking = presidio.missing(languages)
         said = f"reads {', '.join(languages)}"
         if lacking:
             said = f"{', '.join(lacking)} can't be found, so that every request counts as secret and none is redacted; "
@@ -128,6 +132,15 @@ def _ring(settings: Settings) -> str:
                 mend="restore it from its backup: switchover keyring restore FROM",
             )
         return f"{len(ring.file.rows())} keys under the master key that is there; keep it apart: keyring backup"
+
+
+def _record(settings: Settings) -> str:
+    with open_store(settings) as store:
+        found = missing(store)
+    said = "; ".join(map(str, found))
+    if any(CLOCK.now() - one.last < RECENT_S for one in found):
+        raise OSError(f"missing, some of it since yesterday: {said}; see that the disk of {settings.data_dir} has room")
+    return f"missing: {said}" if found else "nothing is known to be missing"
 
 
 def _running(settings: Settings) -> Iterator[Finding]:

@@ -9,13 +9,16 @@ from sqlalchemy import delete, insert, select, update
 
 from switchover.domain.candidate import Cell, Evidence, SliceEvidence, State, Verdict
 from switchover.domain.register import CallerKey
-from switchover.evidence import events
+from switchover.evidence import canonical, events
 from switchover.evidence.compare import GRACE_S, Noted, differences, late, unnoted
 from switchover.store import Store, schema
 from switchover.store.drills import expire_cut_offs, heartbeat, lift_cut_off, place_cut_off, save_drill
 from switchover.store.facts import ended, facts, row_sha256
+from switchover.store.gaps import missing
+from switchover.store.indexing import save_spooled
 from switchover.store.proofs import revoke_proofs, save_proof, save_verdict
 from switchover.store.register import revoke_key, save_key
+from switchover.store.spool_frames import Gap, Position, Rot
 from switchover.testing.builders import NOW, make_cut_off, make_drill, make_proof
 
 LATER = NOW + 2 * GRACE_S
@@ -29,6 +32,8 @@ VERDICT = Verdict(
 )  # fmt: skip
 PROOF = make_proof(id="proof-v1")
 CUT = make_cut_off(id="c1")
+FULL = Gap(at=NOW - 3, records=7, reason="No space left on device")
+GAPS = [(Position(2, 60), FULL), (Position(2, 90), Rot(length=40))]
 KEY = CallerKey(id="abcd1234", process="p", mac="mac-of-the-key", made_at=NOW)
 
 
@@ -49,6 +54,8 @@ def noted(store, log):
     log.append(events.saved(place_cut_off(store, CUT)))
     log.append(events.saved(save_key(store, KEY)))
     heartbeat(store, "c1", NOW + 1)
+    save_spooled(store, "w0", (2, 90), [], [], GAPS, at=NOW)
+    log.append(*unnoted(store, taken(log), NOW))
     return lambda: taken(log)
 
 
@@ -66,7 +73,7 @@ def change(store, table, name, **values):
 def test_all_agrees_and_nothing_is_left_to_note(store, noted):
     assert differences(store, noted()) == []
     assert unnoted(store, noted(), LATER) == []
-    assert {fact.kind for fact in facts(store)} == {"verdict", "proof", "drill", "cut-off", "key"}
+    assert {fact.kind for fact in facts(store)} == {"verdict", "proof", "drill", "cut-off", "key", "gap"}
 
 
 @pytest.mark.parametrize(
@@ -99,6 +106,44 @@ def test_a_row_that_was_removed_is_named(store, noted, table):
         connection.execute(delete(table))
     (said,) = differences(store, noted())
     assert "is not in the store: it was removed" in said
+
+
+def test_a_gap_is_noted_at_once_with_what_is_missing_and_why(store, noted, log):
+    lost, rotten = [canonical.decode(entry) for entry in log.entries()][-2:]
+    assert {name: lost[name] for name in ("event", "worker", "segment", "offset", "records", "reason")} == {
+        "event": "gap", "worker": "w0", "segment": 2, "offset": 60, "records": 7, "reason": "No space left on device",
+    }  # fmt: skip
+    assert lost["since"] == canonical.moment(NOW - 3)
+    assert "late" not in lost
+    assert rotten["reason"] == "bit-rot"
+    assert [str(one) for one in missing(store)] == ["7 records (No space left on device)", "1 record (bit-rot)"]
+
+
+@pytest.mark.parametrize("values", [{"records": 1}, {"reason": "nothing much"}, {"at": NOW - 4}, {"worker": "w1"}])
+def test_a_gap_that_was_made_smaller_or_explained_away_is_named(store, noted, values):
+    with store.write() as connection:
+        connection.execute(update(schema.gap).where(schema.gap.c.records == 7).values(**values))
+    assert any("gap w0:" in said and ("was changed" in said or "was removed" in said)
+               for said in differences(store, noted()))  # fmt: skip
+
+
+def test_a_gap_that_was_removed_is_named(store, noted):
+    with store.write() as connection:
+        connection.execute(delete(schema.gap).where(schema.gap.c.reason == "bit-rot"))
+    (said,) = differences(store, noted())
+    assert said.startswith("gap w0:2:90 of entry ")
+    assert "it was removed" in said
+
+
+def test_a_store_filled_anew_from_the_spool_has_the_same_gaps(store, noted):
+    """The gap was written twice, and only its second place is found; rot is met at another moment."""
+    with store.write() as connection:
+        connection.execute(delete(schema.gap))
+    again = [(Position(3, 40), FULL), GAPS[1]]
+    save_spooled(store, "w0", (3, 40), [], [], again, at=NOW + 900)
+    assert differences(store, noted()) == []
+    save_spooled(store, "w0", (3, 80), [], [], [(Position(3, 80), FULL)], at=NOW + 900)
+    assert sum(one.records for one in missing(store)) == 8
 
 
 def test_a_row_that_somebody_put_in_is_named_and_once_noted_stays_marked(store, noted, log):

@@ -153,7 +153,7 @@ def test_what_is_degraded_is_said():
     ]
     assert said["ready"] is True
     assert said["degraded"] == [
-        "recording: the spool is not healthy",
+        "recording: what comes waits in memory: no disk",
         "recording: 2 records lost since this worker began",
         "vendor: its breaker is held (key-revoked)",
     ]

@@ -207,7 +207,7 @@ def test_the_end_of_a_stream_waits_for_its_record_and_is_an_error_without_it(kin
     frames = [one + b"\n\n" for one in raw.split(b"\n\n") if one]
     for lasts in (True, False):
         with ScriptedServer([*stream(*frames)]) as vendor:
-            gateway, token = served(vendor, Recording(required=True), kind, spool=Held(lasts))
+            gateway, token = served(vendor, Recording(required=True), kind, recorder=Held(lasts))
             with gateway, CLIENTS[kind](gateway.url, token) as client:
                 if lasts:
                     assert ask(kind, client)
@@ -231,7 +231,7 @@ def test_the_last_event_is_not_sent_before_the_record_is_safe():
     end = b'data: {"id":"1","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
     spool, sent = Held(), []
     with ScriptedServer(stream(chunk, 0.05, end, b"data: [DONE]\n\n")) as vendor:
-        gateway, token = served(vendor, Recording(required=True), spool=spool)
+        gateway, token = served(vendor, Recording(required=True), recorder=spool)
         with gateway, CLIENTS["openai"](gateway.url, token) as client:
             came = threading.Event()
             spool.seen = lambda: sent.append(came.wait(5))
@@ -245,7 +245,7 @@ def test_the_last_event_is_not_sent_before_the_record_is_safe():
 
 
 def test_a_whole_answer_that_cannot_be_recorded_is_an_error_and_so_recorded():
-    (status, body), records, page = recorded(Recording(required=True), spool=Held(lasts=False))
+    (status, body), records, page = recorded(Recording(required=True), recorder=Held(lasts=False))
     assert (status, json.loads(body)["error"]["code"]) == (503, "recording_required")
     assert MAIL.encode() not in body
     ends = [one for one in records if isinstance(one, Exchange)]
@@ -257,9 +257,9 @@ def test_a_whole_answer_that_cannot_be_recorded_is_an_error_and_so_recorded():
 
 def test_a_spool_that_is_known_to_be_broken_refuses_before_anybody_is_asked():
     spool = Held()
-    spool.healthy = False
+    spool.healthy, spool.failing = False, True
     with ScriptedServer([reply(ANSWER)]) as vendor:
-        gateway, token = served(vendor, Recording(required=True), spool=spool)
+        gateway, token = served(vendor, Recording(required=True), recorder=spool)
         with gateway:
             status, body = post(gateway, token)
         assert vendor.seen == []
@@ -269,7 +269,7 @@ def test_a_spool_that_is_known_to_be_broken_refuses_before_anybody_is_asked():
 def test_without_the_requirement_a_broken_spool_is_no_reason_to_refuse():
     spool = Held(lasts=False)
     spool.healthy = False
-    answer, _, _ = recorded(Recording(), spool=spool)
+    answer, _, _ = recorded(Recording(), recorder=spool)
     assert answer == (200, ANSWER)
     assert spool.waited == []
 
@@ -289,7 +289,7 @@ def test_on_a_real_disk_what_was_answered_is_on_record_and_a_failing_one_refuses
     spool = Spool(tmp_path / "worker-0", clock=SystemClock())
     spool.start()
     with ScriptedServer([reply(ANSWER)]) as vendor:
-        gateway, token = served(vendor, Recording(bodies=bodies, required=True), spool=spool)
+        gateway, token = served(vendor, Recording(bodies=bodies, required=True), recorder=spool)
         with gateway:
             assert post(gateway, token) == (200, ANSWER)
             on_disk = [one for _, one in read_spool(spool.directory) if isinstance(one, Exchange)]

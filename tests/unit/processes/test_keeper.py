@@ -26,6 +26,7 @@ from switchover.domain.process import (
 )
 from switchover.domain.register import Suspension
 from switchover.errors import ConfigError
+from switchover.evidence import EvidenceLog, canonical
 from switchover.processes import indexing
 from switchover.processes.child import announce, fresh_key
 from switchover.processes.keeper import Keeper
@@ -33,8 +34,8 @@ from switchover.processes.lease import Lease
 from switchover.store import Store
 from switchover.store.drills import lift_cut_off, place_cut_off
 from switchover.store.exchanges import count_exchanges, each_exchange, list_exchanges
+from switchover.store.gaps import list_gaps
 from switchover.store.held import clear_held, forget_held, held_path, note_held, note_suspended
-from switchover.store.indexing import list_gaps
 from switchover.store.register import baseline_lost, set_suspension, suspensions
 from switchover.store.snapshot import read_snapshot
 from switchover.store.spool import Spool
@@ -185,7 +186,7 @@ def test_a_keeper_killed_between_batches_and_begun_anew_ends_with_the_store_equa
     again.keeper.close()
 
 
-def test_rot_is_said_and_kept_and_the_rest_is_indexed(kept, settings):
+def test_bit_rot_is_said_noted_and_signed_and_the_rest_is_indexed(kept, settings):
     spooled(settings, [exchange("a"), exchange("b"), exchange("c")])
     path = os.path.join(settings.data_dir, "spool", "w0", "0000000001.seg")
     with open(path, "r+b") as file:
@@ -196,6 +197,12 @@ def test_rot_is_said_and_kept_and_the_rest_is_indexed(kept, settings):
     assert {e.id for e in each_exchange(kept.keeper.store)} == {"a", "c"}
     assert [(worker, reason) for worker, _, _, reason in list_gaps(kept.keeper.store)] == [("w0", "bit-rot")]
     assert any(event == "records missing" for event, _ in kept.logged)
+    kept.keeper.close()
+    log = EvidenceLog(settings.data_dir, kept.keeper.clock)
+    entries = [canonical.decode(entry) for entry in log.entries()]
+    (gap,) = [entry for entry in entries if entry["event"] == "gap"]
+    assert (gap["worker"], gap["segment"], gap["records"], gap["reason"]) == ("w0", 1, 1, "bit-rot")
+    assert log.checkpoint().size == len(entries), "every entry is signed"
 
 
 def snapshot(settings):

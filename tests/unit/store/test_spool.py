@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import errno
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -14,14 +15,16 @@ from pathlib import Path
 import pytest
 
 from switchover.clock import SystemClock
-from switchover.domain.exchange import Exchange, Intent
+from switchover.domain.exchange import Exchange, Intent, Sealed
 from switchover.errors import StoreUnavailable
 from switchover.store import segment as segment_module
 from switchover.store import spool_writer
-from switchover.store.segment import Segment
+from switchover.store.segment import Reserve, Segment
 from switchover.store.spool import Gap, Spool, read_spool
 from switchover.testing.builders import make_exchange
 from switchover.testing.clock import ManualClock
+
+os_write = os.write
 
 
 def exchange(number, body=b"{}"):
@@ -124,7 +127,7 @@ def test_what_memory_may_not_hold_is_a_counted_gap_on_record(tmp_path, monkeypat
     lost = numbers.count(-1)
     assert 0 < lost == spool.gaps < 30
     assert asyncio.run(spool.wait_written(-1)) is False
-    until(lambda: spool._writer._reserve.read() is not None)
+    until(lambda: spool._writer._losses.reserve.read() is not None)
     full = False
     until(lambda: spool.healthy)
     spool.close()
@@ -316,3 +319,79 @@ def test_the_event_loop_and_the_thread_lose_and_repeat_nothing_between_them(tmp_
     # A group that was written but not synced when its segment ended may stand in two; order holds.
     assert list(dict.fromkeys(found)) == expected
     assert spool.durable == 3000
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_record_in_the_midst_of_being_written_is_not_made_durable_by_a_sync_beside_it(tmp_path, monkeypatch, fails):
+    spool, real, seen = begun(tmp_path / "w0"), Segment.write, []
+    spool.append(intent(0))
+
+    def write(self, data):
+        if threading.current_thread() is threading.main_thread():
+            time.sleep(0.05)  # ten times what the thread waits before it syncs
+            seen.append(spool.durable)
+            if fails:
+                raise OSError(errno.ENOSPC, "No space left on device")
+        real(self, data)
+
+    monkeypatch.setattr(Segment, "write", write)
+    assert spool.append(intent(1)) == 2
+    assert seen[0] < 2
+    until(lambda: spool.durable == 2)
+    spool.close()
+    assert {r.id for _, r in read_spool(tmp_path / "w0") if isinstance(r, Intent)} == {"i0", "i1"}
+
+
+def full(monkeypatch):
+    def write(handle, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(segment_module.os, "write", write)
+
+
+def test_a_worker_killed_on_a_full_disk_leaves_word_of_what_was_only_in_its_memory(tmp_path, monkeypatch):
+    spool = begun(tmp_path / "w0")
+    spool.append(exchange(0))
+    until(lambda: spool.durable == 1)
+    with monkeypatch.context() as patch:
+        full(patch)
+        for number in range(1, 6):
+            spool.append(exchange(number))
+        until(lambda: (kept := spool._writer._losses.reserve.read()) is not None and kept.records == 5)
+        # As a killed worker leaves it.
+        shutil.copytree(tmp_path / "w0", tmp_path / "left" / "w0")
+    spool.close()
+    begun(tmp_path / "left" / "w0").close()
+    assert ids(tmp_path / "left" / "w0") == ["x0"]
+    assert [gap.records for gap in gaps(tmp_path / "left" / "w0")] == [5]
+    # This one lived on, and lost nothing.
+    assert ids(tmp_path / "w0") == [f"x{number}" for number in range(6)]
+    assert gaps(tmp_path / "w0") == []
+
+
+def test_a_gap_that_is_on_record_and_still_in_the_reserve_is_noted_once(tmp_path, monkeypatch):
+    spool = begun(tmp_path, max_pending_bytes=5_000)
+    with monkeypatch.context() as patch:
+        full(patch)
+        lost = [spool.append(exchange(number, b"b" * 1000)) for number in range(6)].count(-1)
+        until(lambda: (kept := spool._writer._losses.reserve.read()) is not None and kept.records >= lost)
+        # The process ends before the reserve is emptied.
+        patch.setattr(Reserve, "clear", lambda self: None)
+        patch.setattr(segment_module.os, "write", os_write)
+        until(lambda: spool.healthy and spool._writer._losses.recorded == lost)
+        spool.close()
+    begun(tmp_path).close()
+    assert [gap.records for gap in gaps(tmp_path)] == [lost]
+
+
+def test_an_exchange_that_is_waited_for_is_sealed_like_any_other(tmp_path):
+    def seal(exchanges):
+        return [one.bare(Sealed(key="k", content=b"sealed")) for one in exchanges]
+
+    spool = begun(tmp_path / "w0", seal=seal)
+    number = spool.append(exchange(1, b"my secret"), at_once=True)
+    assert asyncio.run(spool.wait_durable(number))
+    spool.close()
+    on_disk = b"".join(path.read_bytes() for path in (tmp_path / "w0").iterdir())
+    assert b"sealed" in on_disk
+    assert b"my secret" not in on_disk

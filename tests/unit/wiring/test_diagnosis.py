@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import struct
+import time
 from dataclasses import replace
 
 from switchover.domain.personal import Privacy
 from switchover.domain.process import UpstreamSpec
 from switchover.privacy.presidio import missing
+from switchover.store import Store
+from switchover.store.indexing import save_spooled
+from switchover.store.spool_frames import Gap, Position, Rot
 from switchover.testing.builders import make_settings
 from switchover.testing.served import spec
 from switchover.upstreams.templates import digest_of
@@ -58,3 +62,25 @@ def test_a_server_of_ours_whose_context_nobody_said_is_named(tmp_path):
     assert "set context" in said(tmp_path, box)["context of box"][1]
     assert "context of box" not in said(tmp_path, replace(box, context=8192))
     assert "context of v" not in said(tmp_path, spec("v", "http://127.0.0.1:9"))
+
+
+def test_what_is_missing_from_the_record_is_said_with_the_reason_and_is_old_after_a_day(tmp_path):
+    settings = replace(
+        make_settings(), data_dir=str(tmp_path), database=f"sqlite:///{tmp_path / 'store.sqlite'}", upstreams={},
+        processes={},
+    )  # fmt: skip
+
+    def record():
+        (found,) = [one for one in examine(settings) if one.what == "record"]
+        return found
+
+    assert (record().well, record().said) == (True, "nothing is known to be missing")
+    now = time.time()
+    lost = [(Position(1, 9), Gap(at=now - 2 * 86_400, records=3, reason="No space left on device"))]
+    with Store.open(settings.database) as store:
+        save_spooled(store, "w0", (1, 9), [], [], lost)
+    assert (record().well, record().said) == (True, "missing: 3 records (No space left on device)")
+    with Store.open(settings.database) as store:
+        save_spooled(store, "w0", (1, 99), [], [], [(Position(1, 99), Rot(length=4))], at=now)
+    assert not record().well
+    assert "3 records (No space left on device); 1 record (bit-rot)" in record().said

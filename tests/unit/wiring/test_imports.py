@@ -7,6 +7,7 @@ import json
 import os
 import stat
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,11 @@ from switchover.errors import StoreUnavailable
 from switchover.importers.tally import Tally
 from switchover.importers.understand import Terms
 from switchover.processes.indexing import index_all
-from switchover.store import Store
 from switchover.store.exchanges import each_exchange
 from switchover.store.segment import Segment
 from switchover.testing.builders import NOW, make_process, make_providers, make_settings, make_upstream
 from switchover.wiring import evidence, imports
+from switchover.wiring.parts import open_store
 
 
 @pytest.fixture
@@ -62,14 +63,14 @@ def run(settings: Settings, *files: Path, **more: Any) -> Tally:
 
 
 def stored(settings: Settings, database: str | None = None) -> dict[str, Exchange]:
-    with Store.open(database or settings.database) as store:
+    with open_store(replace(settings, database=database or settings.database)) as store:
         return {one.id: one for one in each_exchange(store)}
 
 
 def test_a_store_that_is_filled_anew_from_the_spools_has_what_was_imported(settings: Settings, exported: Path):
     assert run(settings, exported).taken == 1000
     anew = f"sqlite:///{settings.data_dir}/anew.sqlite"
-    with Store.open(anew) as store:
+    with open_store(replace(settings, database=anew)) as store:
         assert index_all(store, Path(settings.data_dir, "spool"), NOW) == (1000, [])
     assert stored(settings, anew) == stored(settings)
     assert run(settings, exported).known == 1000
@@ -90,7 +91,7 @@ def test_an_import_beside_a_keeper_that_indexes_the_same_spool_loses_and_doubles
 
     def keep() -> None:
         nonlocal rounds
-        with Store.open(settings.database) as store:
+        with open_store(settings) as store:
             while not over.is_set():
                 index_all(store, Path(settings.data_dir, "spool"), NOW)
                 rounds += 1
@@ -110,7 +111,7 @@ def test_an_import_beside_a_keeper_that_indexes_the_same_spool_loses_and_doubles
 def test_of_two_imports_at_once_the_second_waits_and_takes_nothing_twice(settings: Settings, exported: Path):
     more = examples(exported.with_name("more.jsonl"), range(500, 1500))
     Path(settings.data_dir).mkdir(mode=0o700)
-    Store.open(settings.database).close()
+    open_store(settings).close()
     tallies, waiting = list[Tally](), threading.Semaphore(0)
 
     def one(path: Path) -> None:
