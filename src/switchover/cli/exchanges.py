@@ -9,7 +9,7 @@ import typer
 from switchover.domain.exchange import Exchange, Outcome
 from switchover.wiring import register
 
-from .common import DEFAULT_CONFIG, Config, Json, moment, print_json, settings, visible
+from .common import DEFAULT_CONFIG, Config, Json, acting, moment, plain, print_json, settings, visible
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 
@@ -45,10 +45,11 @@ def show(
     config: Config = DEFAULT_CONFIG,
     as_json: Json = False,
 ) -> None:
-    """Show one exchange with its bodies."""
-    found = register.exchange(settings(config), exchange)
+    """Show one exchange with its bodies, to whom may read them: not to auditors, nor to owners of other processes."""
+    known = settings(config)
+    found, whole = register.exchange(known, exchange, actor=acting())
     if as_json:
-        print_json(found)
+        print_json(found if whole else {**plain(found), "request": None, "answer": None})
         return
     print(f"{found.id}  {found.process} · {found.route} · {found.dialect}{' (stream)' if found.stream else ''}")
     print(
@@ -63,6 +64,9 @@ def show(
         print(f"  {position}. {attempt.upstream} ({attempt.model}{version}) {ended}, {attempt.elapsed_ms:.0f} ms")
     if found.usage:
         print(f"tokens: {found.usage.input} in, {found.usage.output} out")
+    if not whole:
+        print(f"What was asked and answered is not shown to {acting().name}, whose role does not reach so far.")
+        return
     print("--- request ---")
     print(visible(found.request.decode("utf-8", "replace")))
     print("--- answer ---")

@@ -79,7 +79,7 @@ class Gateway:
         workers: int = 1,
     ) -> None:
         self.source, self.spool, self.clock = snapshot_source, spool, clock
-        self.door = Door(pepper)
+        self.door = Door(pepper, clock)
         self.watch = Watch()
         self.hosts = LOOPBACK | {host.lower() for host in hosts}
         self.metrics = Metrics()
