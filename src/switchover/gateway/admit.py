@@ -30,7 +30,6 @@ SDK_TIMEOUTS = (b"x-stainless-read-timeout", b"x-stainless-timeout")
 # Kept of a caller's deadline for the way back: the watch over deadlines looks every 50 ms.
 RESERVE_S = 0.25
 RESERVE_SHARE = 0.2
-NEVER = math.inf
 LOOPBACK = frozenset(["127.0.0.1", "localhost", "[::1]", "testserver"])
 
 # Seeded by the system once: os.urandom would give up the interpreter lock on every request.
@@ -61,7 +60,7 @@ class Head:
     anthropic: bool
     passed: Mapping[str, str]
     patience: float
-    known: tuple[Snapshot, Process, float] | None = None
+    known: tuple[Snapshot, Process, float | None] | None = None
 
 
 @dataclass(slots=True)
@@ -155,32 +154,32 @@ class Door:
     def __init__(self, pepper: bytes, clock: Clock) -> None:
         self._pepper, self._clock = pepper, clock
         self._snapshot: Snapshot | None = None
-        self._checked: dict[bytes, tuple[Process, float]] = {}
+        self._checked: dict[bytes, tuple[Process, float | None]] = {}
 
     def process_of(self, head: Head, snapshot: Snapshot) -> Process:
         """The process the caller's key belongs to. Raises Unauthenticated."""
         known = head.known
         # Most keys have no end: only for those that do is the clock asked.
-        if known is not None and known[0] is snapshot and (known[2] == NEVER or self._clock.now() < known[2]):
+        if known is not None and known[0] is snapshot and (known[2] is None or self._clock.now() < known[2]):
             return known[1]
         if snapshot is not self._snapshot:
             self._snapshot, self._checked = snapshot, {}
         seen = blake2b(head.token, digest_size=32, key=self._pepper).digest()
         found = self._checked.get(seen)
-        if found is None or (found[1] != NEVER and self._clock.now() >= found[1]):
+        if found is None or (found[1] is not None and self._clock.now() >= found[1]):
             self._checked.pop(seen, None)
             found = self._checked[seen] = self._check(head.token.decode("latin-1"), snapshot)
         head.known = snapshot, *found
         return found[0]
 
-    def _check(self, token: str, snapshot: Snapshot) -> tuple[Process, float]:
+    def _check(self, token: str, snapshot: Snapshot) -> tuple[Process, float | None]:
         key = check_key(token, snapshot.keys, self._pepper, self._clock.now())
         process = snapshot.processes.get(key.process) if key is not None else None
         if key is None or process is None:
             raise Unauthenticated(
                 "the key is missing, unknown, expired or revoked; send a caller key made with `switchover keys create`"
             )
-        return process, key.ends_at
+        return process, None if key.ends_at == math.inf else key.ends_at
 
 
 def routes_of(process: Process) -> tuple[str, ...]:
