@@ -41,6 +41,7 @@ RULES: Mapping[str, Rule] = {
     "report": READS,
     "evidence log": READS,
     "evidence checkpoint": READS,
+    "evidence stamp": READS,
     "evidence key": READS,
     "evidence prove": READS,
     "evidence verify": READS,

@@ -51,7 +51,7 @@ class PersonKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who acts, and the role that lets them. Without people, whoever may run commands on the machine may do all."""
+    """Who acts, and the role that lets them."""
 
     id: str
     name: str
@@ -61,9 +61,9 @@ class Actor:
     key: str | None = None
 
     @classmethod
-    def local(cls, user: str) -> Actor:
-        """The machine's user, before there are people."""
-        return cls(id=LOCAL, name=user, roles=frozenset(Role))
+    def local(cls, user: str, roles: frozenset[Role] = frozenset(Role)) -> Actor:
+        """The machine's user: before there are people they may do everything, afterwards what asks no key."""
+        return cls(id=LOCAL, name=user, roles=roles)
 
     @classmethod
     def of(cls, person: Person, key: PersonKey) -> Actor:

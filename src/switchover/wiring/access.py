@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -25,8 +26,12 @@ from .parts import CLOCK, open_store
 GIVE_KEY = "set SWITCHOVER_OPERATOR_KEY to your key, or name its file: switchover --as FILE …"
 
 
+# What rows say where no person did it.
+RESERVED = re.compile(r"expiry|the next drill|local.*|p-[a-z0-9]{8}")
+
+
 def local() -> Actor:
-    """The machine's user."""
+    """The machine's user, who may do everything while there are no people."""
     try:
         return Actor.local(getpass.getuser())
     except (KeyError, OSError):
@@ -41,7 +46,7 @@ def admit(settings: Settings, act: str, key: Callable[[], Secret | None]) -> Act
     """
     rule = RULES.get(act, NONE)
     if rule.keyless:
-        return local()
+        return replace(local(), roles=frozenset())
     given = key()
     with open_store(settings) as store:
         if not rows.anybody(store) and given is None:
@@ -75,7 +80,7 @@ def _known(settings: Settings, store: Store, given: Secret | None) -> Actor:
 
 def check(settings: Settings, actor: Actor | None, act: str, process: str | None) -> None:
     """Raises Forbidden unless they may do this to the process; None: to more than one. Refusals are noted."""
-    if actor is not None and actor.is_person and role_for(actor, act, process) is None:
+    if actor is not None and role_for(actor, act, process) is None:
         raise _refused(settings, actor, act, process)
 
 
@@ -148,6 +153,8 @@ def _add(
 ) -> Added:
     if not name.strip() or not name.isprintable() or len(name) > 128:
         raise OperatorError("a name is one line of 1 to 128 characters", mend="give a login or the title of a role")
+    if RESERVED.fullmatch(name):
+        raise OperatorError(f"{name!r} would look like something else in the record", mend="take another name")
     now, pepper = CLOCK.now(), load_pepper(settings.data_dir)
     person = Person(
         id=f"p-{new_id()}", name=name, roles=roles, processes=processes, made_at=now, made_by=actor.recorded

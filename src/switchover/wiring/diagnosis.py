@@ -7,21 +7,27 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from switchover.domain.people import PersonKey
 from switchover.domain.process import Settings, UpstreamSpec
+from switchover.domain.register import CallerKey
 from switchover.errors import SwitchoverError
 from switchover.upstreams.local import child_name
 from switchover.upstreams.templates import digest_of, in_force, template_file
 from switchover.upstreams.weights import resolve as resolve_weights
 
-from .parts import open_store, read_key, read_login, references
+from . import access, register
+from .parts import CLOCK, open_store, read_key, read_login, references
 from .running import endpoints, runs
 
 # What other programs obey, and we do not.
 PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 # Below this a busy day's record may fill the disk before anyone looks.
 LOW_DISK = 1 << 30
+# So long before a key's end an organisation wants to know.
+SOON_S = 14 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,8 @@ def examine(settings: Settings) -> list[Finding]:
         found.append(_try("login of the proxy", lambda: _login(settings, login)))
     found.append(_try("data folder", lambda: _folder(settings)))
     found.append(_try("store", lambda: _store(settings)))
+    if found[-1].well:
+        found += _access(settings)
     return found + list(_running(settings))
 
 
@@ -98,6 +106,23 @@ def _folder(settings: Settings) -> str:
 def _store(settings: Settings) -> str:
     with open_store(settings):
         return "answers, schema is the newest"
+
+
+def _access(settings: Settings) -> Iterator[Finding]:
+    """Who may act, and keys that end soon and were not replaced."""
+    people, keys = access.people(settings)
+    named = {person.id: person.name for person in people if person.revoked_at is None}
+    said = f"{len(named)} known" if named else "nobody is known, so whoever runs commands here may do everything"
+    yield Finding("people", True, said)
+    ending: list[tuple[str, CallerKey | PersonKey, str]] = [
+        *((f"key {key.id} of {key.process}", key, f"keys rotate {key.id}") for key in register.keys(settings)),
+        *((f"key of {named[key.person]}", key, "access rotate") for key in keys if key.person in named),
+    ]
+    now = CLOCK.now()
+    for what, key, mend in ending:
+        if key.revoked_at is None and key.expires_at is not None and now < key.expires_at <= now + SOON_S:
+            day = datetime.fromtimestamp(key.expires_at, UTC).date()
+            yield Finding(what, False, f"expires on {day}; replace it: switchover {mend}")
 
 
 def _running(settings: Settings) -> Iterator[Finding]:

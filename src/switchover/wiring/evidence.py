@@ -86,10 +86,16 @@ class Verified:
 
 
 def verify(
-    settings: Settings | None, folder: Path | None, held: Sequence[Path], key: str | None, files: Sequence[Path]
+    settings: Settings | None,
+    folder: Path | None,
+    held: Sequence[Path],
+    key: str | None,
+    files: Sequence[Path],
+    stamps: Callable[[Check], tuple[list[str], list[str]]] | None = None,
 ) -> Verified:
     """Checks a log; that of the data folder (``folder`` None) against the facts in the store, too.
 
+    ``stamps`` says of its time-stamps what is wrong with their signatures, and what else there is to say of them.
     Raises NotFound when there is no log, OperatorError for a key that is none.
     """
     own = log_of(settings) if settings is not None and folder is None else None
@@ -98,6 +104,10 @@ def verify(
         raise NotFound(f"there is no evidence log in {folder}", mend="name the folder of a log or of its bundle")
     check = _checked(folder, held, key)
     wrong, remarks, entries = list(check.wrong), list(check.remarks), len(check.entries)
+    if stamps is not None:
+        unsigned, signed = stamps(check)
+        wrong += unsigned
+        remarks += signed
     for path in files:
         place = check.names(path)
         told = f"entry {place} names {path}" if place is not None else f"{path}: no entry names this file as it is"

@@ -183,10 +183,10 @@ def exchange(settings: Settings, name: str, *, actor: Actor | None = None) -> tu
         found = exchange_rows.get_exchange(store, name)
     if found is None:
         raise NotFound(f"there is no one exchange {name!r}", mend="see `switchover exchanges list`")
+    if actor is not None and not access.may(actor, "bodies", found.process):
+        return replace(found, request=b"", answer=b""), False
     if actor is None or not actor.is_person:
         return found, True
-    if not access.may(actor, "bodies", found.process):
-        return replace(found, request=b"", answer=b""), False
     with noting(settings, actor) as note:
         note(events.shown(found.id, found.process))
     return found, True

@@ -166,6 +166,23 @@ def test_what_was_declined_or_taken_back_is_not_approved_any_more(desk):
         desk.approve("ann", "ap-none")
 
 
+def test_what_is_to_be_erased_may_be_a_persons_and_is_in_no_entry(desk):
+    def erase(who):
+        return require_approval(
+            desk.store, desk.people[who], "erase", "subject:jane.roe", process=None, parameters={"month": "2026-11"},
+            reason="she asked", now=NOW, note=desk.noted.append,
+        )  # fmt: skip
+
+    for who in ("dee", "cas"):
+        with pytest.raises(Forbidden, match="has not the right to erase"):
+            erase(who)
+    with pytest.raises(ApprovalNeeded):
+        erase("ben")
+    desk.approve("ann", approvals(desk.store)[0].id)
+    assert erase("ben").target == "subject:jane.roe"
+    assert "jane" not in repr(desk.noted)
+
+
 def test_without_people_there_is_nobody_to_agree(desk):
     desk.people["root"] = Actor.local("root")
     with pytest.raises(Forbidden, match="switchover access init"):

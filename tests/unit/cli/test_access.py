@@ -15,7 +15,9 @@ from switchover import cli
 from switchover.access.roles import RULES
 from switchover.clock import SystemClock
 from switchover.config import load
+from switchover.domain.cut_off import Target
 from switchover.domain.people import Role
+from switchover.errors import Forbidden
 from switchover.evidence import EvidenceLog
 from switchover.store import Store
 from switchover.store.indexing import save_exchanges
@@ -283,6 +285,20 @@ def test_a_drill_of_a_provider_waits_for_a_second_person_and_then_runs_once(offi
     assert "root-admin" in report
     assert "the operator" in report
     assert wired_evidence.verify(office.settings, None, (), None, ()).wrong == ()
+
+
+@pytest.mark.parametrize("name", ["expiry", "local", "local user x", "p-12345678", "", " ", "a\nb", "x" * 129])
+def test_a_name_that_would_read_as_something_else_is_refused(office: Office, name: str) -> None:
+    assert office.run(None, "access", "init", name)[0] == 1
+    assert access.people(office.settings) == ([], [])
+
+
+def test_a_command_that_asks_no_key_acts_with_no_right(office: Office) -> None:
+    who = access.admit(office.settings, "report", lambda: None)
+    with pytest.raises(Forbidden):
+        register.place_cut(office.settings, Target.parse("provider:acme"), reason="x", by="x", actor=who)
+    with pytest.raises(Forbidden):
+        register.create_key(office.settings, "claims", actor=who)
 
 
 def test_when_every_key_is_lost_the_machine_makes_another_admin_and_the_log_says_so(office: Office) -> None:

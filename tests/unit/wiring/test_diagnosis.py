@@ -9,6 +9,7 @@ from switchover.domain.process import UpstreamSpec
 from switchover.testing.builders import make_settings
 from switchover.testing.served import spec
 from switchover.upstreams.templates import digest_of
+from switchover.wiring import access, register
 from switchover.wiring.diagnosis import examine
 
 
@@ -46,3 +47,28 @@ def test_a_server_of_ours_whose_context_nobody_said_is_named(tmp_path):
     assert "set context" in said(tmp_path, box)["context of box"][1]
     assert "context of box" not in said(tmp_path, replace(box, context=8192))
     assert "context of v" not in said(tmp_path, spec("v", "http://127.0.0.1:9"))
+
+
+def test_keys_that_end_soon_are_named_and_those_that_were_replaced_are_not(tmp_path):
+    settings = replace(
+        make_settings(), data_dir=str(tmp_path), database=f"sqlite:///{tmp_path / 'store.sqlite'}", upstreams={}
+    )
+    day = 86_400.0
+    soon, replaced, later = (
+        register.create_key(settings, "customer-messages", expires_in=days * day)[0].id for days in (3, 4, 60)
+    )
+    register.rotate_key(settings, replaced, overlap=day)
+
+    def told():
+        return {found.what: found for found in examine(settings) if "key" in found.what or found.what == "people"}
+
+    assert told()["people"].said.startswith("nobody is known")
+    (ending,) = [found for found in told().values() if not found.well and found.what != "people"]
+    assert ending.what == f"key {soon} of customer-messages"
+    assert f"switchover keys rotate {soon}" in ending.said
+    assert later not in str(told())
+    first = access.init(settings, "root")
+    admin = access.admit(settings, "access add", lambda: first.token)
+    access.add(settings, admin, "temp", ["operator"], [], expires_in=5 * day)
+    assert told()["people"].said == "2 known"
+    assert not told()["key of temp"].well
