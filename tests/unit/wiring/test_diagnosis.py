@@ -57,7 +57,7 @@ def test_keys_that_end_soon_are_named_and_those_that_were_replaced_are_not(tmp_p
     soon, replaced, later = (
         register.create_key(settings, "customer-messages", expires_in=days * day)[0].id for days in (3, 4, 60)
     )
-    register.rotate_key(settings, replaced, overlap=day)
+    register.rotate_key(settings, replaced, overlap=day, expires_in=60 * day)
 
     def told():
         return {found.what: found for found in examine(settings) if "key" in found.what or found.what == "people"}
