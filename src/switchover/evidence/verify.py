@@ -292,8 +292,8 @@ class Check:
         if self.stamps:
             first, last = self.stamps[0], self.stamps[-1]
             self.remarks.append(
-                f"{len(self.stamps)} time-stamps are of their checkpoints, and whose they are was not checked: "
-                f"they say that {first[0].stem} entries were there by {first[1]}, {last[0].stem} by {last[1]}"
+                f"time-stamps that fit their checkpoints: {len(self.stamps)}; they say that {first[0].stem} entries "
+                f"were there by {first[1]}, {last[0].stem} by {last[1]}; README.md says how to check whose they are"
             )
 
     def names(self, path: Path) -> int | None:

@@ -90,4 +90,4 @@ def check_stamps(check: Check, certificates: Path) -> tuple[list[str], list[str]
             signers[name] = signers.get(name, 0) + 1
         except (OSError, ValueError) as error:
             wrong.append(f"{path.relative_to(check.folder)}: {error}")
-    return wrong, [f"{count} time-stamps are signed by {name}" for name, count in signers.items()]
+    return wrong, [f"time-stamps signed by {name}: {count}" for name, count in signers.items()]

@@ -235,11 +235,11 @@ def test_a_command_has_the_checkpoint_stamped_and_an_auditor_checks_it_with_us_a
     ca = authority.folder / "ca.pem"
     found = wired.verify(settings, None, (), None, (), lambda check: timestamps.check_stamps(check, ca))
     assert found.wrong == ()
-    assert "1 time-stamps are signed by CN=a time-stamp authority" in found.remarks
+    assert "time-stamps signed by CN=a time-stamp authority: 1" in found.remarks
     export(log, tmp_path / "bundle")
     script = [sys.executable, "-I", str(tmp_path / "bundle" / "verify.py"), str(tmp_path / "bundle")]
     done = subprocess.run(script, capture_output=True, text=True, check=True, timeout=30)
-    assert "note   1 time-stamps are of their checkpoints, and whose they are was not checked" in done.stdout
+    assert "note   time-stamps that fit their checkpoints: 1; they say that 2 entries were there by 20" in done.stdout
     said = authority.openssl(
         "-verify", "-data", str(tmp_path / "bundle/checkpoints/2"), "-in", str(tmp_path / "bundle/stamps/2.tsr"),
         "-CAfile", "ca.pem",
