@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from switchover.access import approvals, load_pepper
 from switchover.access.keys import check_person_key, make_person_key, new_id
+from switchover.access.local import keyless, local
 from switchover.access.roles import NONE, RULES, exceeds, first_role, role_for
 from switchover.domain.people import Actor, Approval, Person, PersonKey, Role
 from switchover.domain.process import Settings
@@ -30,15 +29,6 @@ GIVE_KEY = "set SWITCHOVER_OPERATOR_KEY to your key, or name its file: switchove
 RESERVED = re.compile(r"expiry|the next drill|local.*|p-[a-z0-9]{8}")
 
 
-def local() -> Actor:
-    """The machine's user, who may do everything while there are no people."""
-    try:
-        return Actor.local(getpass.getuser())
-    except (KeyError, OSError):
-        # A container may run under a number that has no name.
-        return Actor.local(f"uid {os.getuid()}")
-
-
 def admit(settings: Settings, act: str, key: Callable[[], Secret | None]) -> Actor:
     """Who is about to do this, by their key; the machine's user for what asks no key, or while there are no people.
 
@@ -46,7 +36,7 @@ def admit(settings: Settings, act: str, key: Callable[[], Secret | None]) -> Act
     """
     rule = RULES.get(act, NONE)
     if rule.keyless:
-        return replace(local(), roles=frozenset())
+        return keyless()
     given = key()
     with open_store(settings) as store:
         if not rows.anybody(store) and given is None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from switchover.access.approvals import require_approval
+from switchover.access.local import local
 from switchover.adaptation.demonstrations import anchor
 from switchover.adaptation.run import Adaptation, adapt
 from switchover.adaptation.run import Progress as AdaptationProgress
@@ -252,7 +253,7 @@ async def drill(
     )
     with open_store(settings) as store, noting(settings, actor) as note:
         if two:
-            approver = _approved(store, order, actor or access.local(), note)
+            approver = _approved(store, order, actor or local(), note)
             order = replace(order, approver=approver)
         done = await run_drill(order, store=store, clock=CLOCK, progress=progress, note=note)
         signed = note.sign()
