@@ -26,7 +26,7 @@ MADE = "<!-- Made by docs/generate.py from the code. Change the code, then `make
 
 def commands() -> str:
     """The page of commands, from the Typer applications that run."""
-    page = [MADE, "# Commands\n\n", "`switchover COMMAND --help` prints the same.\n\n", *_exit_codes()]
+    page = [MADE, "# Commands\n\n", "`switchover COMMAND --help` prints the same.\n\n", *_exit_codes(), *_before()]
     for name in cli.COMMANDS:
         root: Any = typer.main.get_command(cli.build(name))
         page += _command(f"switchover {name}", root.commands[name], cli.COMMANDS[name][1])
@@ -39,6 +39,16 @@ def _exit_codes() -> Iterator[str]:
     for row in " ".join(text.split()).rstrip(".").split("; "):
         code, _, meaning = row.partition(" ")
         yield f"| {code} | {meaning[0].upper()}{meaning[1:]}. |\n"
+    yield "\n"
+
+
+def _before() -> Iterator[str]:
+    """The options that go before the command."""
+    root: Any = typer.main.get_command(cli.build(None))
+    yield "## Before the command\n\n| Name | Default | Meaning |\n|-|-|-|\n"
+    for option in root.params:
+        if option.name != "help":
+            yield f"| `{', '.join(option.opts)}` | {_default_of(option)} | {_cell(option.help or '')} |\n"
     yield "\n"
 
 

@@ -7,7 +7,9 @@ SwitchoverError
 │   ├── EngineFailed               a local engine did not start
 │   ├── WeightsMissing             weights absent or altered
 │   ├── StoreUnavailable           the store cannot be read or written
-│   └── NotFound                   no such process, exchange, drill …
+│   ├── NotFound                   no such process, exchange, drill …
+│   ├── Forbidden                  whoever acts has not the right to
+│   └── ApprovalNeeded             a second person has to agree first
 ├── CallerError                    the caller's own mistake: answered, never tried elsewhere
 │   ├── Unauthenticated            401
 │   ├── UnknownRoute               404
@@ -104,6 +106,14 @@ class NotFound(OperatorError):
     """There is no such thing."""
 
 
+class Forbidden(OperatorError):
+    """Whoever acts has not the right to: no key of a person, or a role that does not reach so far."""
+
+
+class ApprovalNeeded(OperatorError):
+    """An act that two people have to agree on, and so far one has."""
+
+
 class CallerError(SwitchoverError):
     """The caller's own mistake: answered in the caller's dialect, tried nowhere else."""
 
@@ -112,7 +122,7 @@ class CallerError(SwitchoverError):
 
 
 class Unauthenticated(CallerError):
-    """No key, or one that is unknown or revoked."""
+    """No key, or one that is unknown, expired or revoked."""
 
     http_status = 401
     code = "invalid_api_key"

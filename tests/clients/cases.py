@@ -127,7 +127,7 @@ def judge(case: Case, client: str, told: dict[str, Any], way: str = "same") -> t
 # The status and the words of each error that must reach the caller. A cut stream has sent its status before.
 WANTED_ERRORS: dict[str, tuple[int | None, str]] = {
     "no route": (404, "is no route of"),
-    "wrong key": (401, "the key is missing, unknown or revoked"),
+    "wrong key": (401, "the key is missing, unknown, expired or revoked"),
     "refused": (503, "refused the connection"),
     "cut": (None, "broke off midway"),
 }

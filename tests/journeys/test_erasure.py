@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from switchover.domain.process import Bodies
+from switchover.errors import ApprovalNeeded
+from switchover.wiring import access
 from switchover.wiring.erasure import erase, opened, reaches, rotate
 from switchover.wiring.evidence import verify
 
@@ -17,9 +21,18 @@ def ask(client, who):
 
 
 def erased(settings, who):
+    first = access.init(settings, "officer").token
+    officer = access.admit(settings, "access add", lambda: first)
+    given = access.add(settings, officer, "desk", ["operator"], []).token
+    own = access.rotate(settings, access.admit(settings, "access rotate", lambda: given), None).token
+    desk = access.admit(settings, "erase", lambda: own)
     with opened(settings) as ring:
         wanted = reaches(ring, subject=who)
-    return erase(settings, wanted, by="operator", approved_by="officer", reason="asked to")
+    with pytest.raises(ApprovalNeeded):
+        erase(settings, wanted, desk, reason="asked to")
+    (asked,) = access.approvals_known(settings)
+    access.approve(settings, officer, asked.id)
+    return erase(settings, wanted, desk, reason="asked to")
 
 
 def whose(stage, who):

@@ -171,7 +171,7 @@ def test_a_log_rolled_back_to_an_older_copy_is_found_by_a_checkpoint_kept_outsid
 
 def test_a_crash_between_a_fact_and_its_entry_is_caught_up_and_marked(told):
     with sqlite3.connect(told.data / "store.sqlite") as database:
-        database.execute("INSERT INTO caller_key VALUES ('zzzzzzzz', 'messages', 'x', 5.0, NULL)")
+        database.execute("INSERT INTO caller_key (id, process, mac, made_at) VALUES ('zzzzzzzz', 'messages', 'x', 5.0)")
     database.close()
     assert "key zzzzzzzz is in the store, and no entry says so" in told.run("evidence", "verify").stdout
     told.done("evidence", "checkpoint")

@@ -1,4 +1,4 @@
-"""Caller keys: made, stored and checked."""
+"""Who may do what: keys of callers and people, roles, and acts that two people agree on."""
 
 from .keys import check_key, load_pepper, make_key
 

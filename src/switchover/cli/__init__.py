@@ -17,14 +17,20 @@ import typer
 from switchover import __version__
 from switchover.errors import ConfigError, SwitchoverError
 
+from .running import Command
+
 # Name → (module of this package, one line of help). Only the command that is called gets imported.
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "Run the whole loop on an insurer's inbox, with a simulated vendor."),
     "init": ("init", "Draft a configuration."),
     "check": ("check", "Read the configuration and say what is wrong with it."),
     "up": ("up", "Run the gateway, the keeper and the local engines."),
-    "keys": ("keys", "Make, list and revoke caller keys."),
     "import": ("import_", "Take in exchanges that were recorded elsewhere."),
+    "keys": ("keys", "Make, list, rotate and revoke caller keys."),
+    "access": ("access", "Say who may act here, in which role, with which key."),
+    "approvals": ("approvals", "Show what waits for a second person."),
+    "approve": ("approve", "Agree to what another person asked for."),
+    "decline": ("decline", "Turn down what somebody asked for."),
     "exchanges": ("exchanges", "List and show recorded exchanges."),
     "explain": ("explain", "Show what would serve a process, now or without a provider."),
     "rehearse": ("rehearse", "Replay recorded traffic on a candidate and decide whether it is good enough."),
@@ -69,9 +75,11 @@ def build(called: str | None) -> typer.Typer:
 def _add(app: typer.Typer, name: str, found: typer.Typer, line: str) -> None:
     """A command with commands below it, or one alone: a group would take options only before its arguments."""
     if found.registered_commands or found.registered_callback is None:
+        for one in found.registered_commands:
+            one.cls = Command
         app.add_typer(found, name=name, help=line)
     elif found.registered_callback.callback is not None:
-        app.command(name)(found.registered_callback.callback)
+        app.command(name, cls=Command)(found.registered_callback.callback)
 
 
 def _show_version(wanted: bool) -> None:
@@ -84,6 +92,10 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", help="Show the version and stop.", is_eager=True, callback=_show_version)
     ] = False,
+    as_: Annotated[
+        str | None,
+        typer.Option("--as", metavar="FILE", help="The file with your key, if not in $SWITCHOVER_OPERATOR_KEY."),
+    ] = None,
 ) -> None:
     """Takes the options that go before the command."""
 
@@ -95,7 +107,7 @@ def _elsewhere() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command; every error of ours becomes one clear message and a non-zero exit."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    called = next((word for word in words if not word.startswith("-")), None)
+    called = _called(words)
     try:
         build(called)(words)
     except ConfigError as error:
@@ -112,6 +124,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if left.code == INTERRUPTED:
             _fail("interrupted", INTERRUPTED)
         raise
+
+
+def _called(words: Sequence[str]) -> str | None:
+    """The command among the words: the first that is neither an option nor the file of ``--as``."""
+    before = ""
+    for word in words:
+        if not word.startswith("-") and before != "--as":
+            return word
+        before = word
+    return None
 
 
 def _fail(error: object, code: int) -> None:

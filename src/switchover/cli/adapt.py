@@ -11,7 +11,7 @@ from switchover.adaptation.run import WAYS
 from switchover.adaptation.run import Progress as Step
 from switchover.wiring import trials
 
-from .common import DEFAULT_CONFIG, Config, Json, console, print_json, process_named, settings
+from .common import DEFAULT_CONFIG, Config, Json, acting, console, print_json, process_named, settings
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -36,7 +36,7 @@ def adapt(
         def show(step: Step) -> None:
             bar.update(task, completed=step.done, total=step.total, description=step.version)
 
-        result = trials.adapt_process(found, name, ways=tuple(way or WAYS), seed=seed, progress=show)
+        result = trials.adapt_process(found, name, ways=tuple(way or WAYS), actor=acting(), seed=seed, progress=show)
     if as_json:
         print_json(result)
         return

@@ -12,9 +12,32 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from switchover.config import load
+from switchover.access.local import keyless
+from switchover.access.roles import NONE, RULES
+from switchover.config import load, resolve
+from switchover.config.schema import seconds
 from switchover.domain.process import Process, Settings
-from switchover.errors import NotFound
+from switchover.domain.secret import Secret
+from switchover.errors import NotFound, OperatorError
+
+from . import running
+from .running import acting
+
+__all__ = [
+    "DEFAULT_CONFIG",
+    "Config",
+    "Json",
+    "acting",
+    "console",
+    "counted",
+    "duration",
+    "moment",
+    "plain",
+    "print_json",
+    "process_named",
+    "settings",
+    "visible",
+]
 
 Config = Annotated[
     str,
@@ -22,11 +45,36 @@ Config = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 DEFAULT_CONFIG = "switchover.yaml"
+OPERATOR_KEY = "SWITCHOVER_OPERATOR_KEY"
 
 
 def settings(path: str) -> Settings:
-    """The configuration at ``path``."""
-    return load(path, os.environ)
+    """The configuration at ``path``, for a command that whoever runs it may begin. Raises Forbidden."""
+    found = load(path, os.environ)
+    if RULES.get(running.name(), NONE).keyless:
+        running.act_as(keyless())
+        return found
+    # Late: the store takes its time to import.
+    from switchover.wiring import access
+
+    running.act_as(access.admit(found, running.name(), _own_key))
+    return found
+
+
+def _own_key() -> Secret | None:
+    """The key of whoever runs the command: in the file that ``--as`` names, or in the environment."""
+    path = running.key_file()
+    if path is not None:
+        return resolve(f"file:{path}", os.getcwd(), os.environ)
+    return resolve(f"env:{OPERATOR_KEY}", "", os.environ) if os.environ.get(OPERATOR_KEY) else None
+
+
+def duration(option: str, text: str) -> float:
+    """A length of time as typed, in seconds. Raises OperatorError."""
+    try:
+        return seconds(text)
+    except ValueError as cause:
+        raise OperatorError(f"{option} {text!r} is no length of time", mend="write for example 90s or 5m") from cause
 
 
 def process_named(settings: Settings, name: str) -> Process:

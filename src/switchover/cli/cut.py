@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Annotated
 
 import typer
 
 from switchover.wiring import register
 
-from .common import DEFAULT_CONFIG, Config, Json, print_json, settings
+from .common import DEFAULT_CONFIG, Config, Json, acting, print_json, settings
 from .explain import print_survival, target_from
 
 app = typer.Typer(rich_markup_mode=None)
@@ -25,7 +24,7 @@ def cut(
     """Take everything under the target out of every plan, within a second, until it is restored."""
     found = settings(config)
     lost = target_from(target)
-    placed = register.place_cut(found, lost, reason=reason, by=getpass.getuser())
+    placed = register.place_cut(found, lost, reason=reason, by=acting().name, actor=acting())
     plans = register.survival(found, ())
     if as_json:
         print_json({"cut_off": placed, "plans": plans})

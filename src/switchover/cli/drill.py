@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from switchover.config.schema import seconds
 from switchover.domain.cut_off import Drill, Target, TargetKind
-from switchover.errors import OperatorError
 from switchover.wiring import trials
 
-from .common import DEFAULT_CONFIG, Config, Json, console, print_json, process_named, settings
+from .common import DEFAULT_CONFIG, Config, Json, acting, console, duration, print_json, process_named, settings
 from .explain import target_from
 
 app = typer.Typer(rich_markup_mode=None)
@@ -23,13 +20,20 @@ app = typer.Typer(rich_markup_mode=None)
 @app.callback(invoke_without_command=True)
 def drill(
     process: Annotated[str, typer.Argument(help="The process.")],
-    approver: Annotated[str, typer.Option("--approver", help="The role that approved it; it goes into the record.")],
     fault: Annotated[str, typer.Option("--fault", help="vanished, denied, overloaded, refused, slow, broken-stream.")],
+    approver: Annotated[
+        str | None,
+        typer.Option(
+            "--approver",
+            help="The role that approved the loss of an upstream; a provider's or jurisdiction's takes two people: "
+            "see `approve`.",
+        ),
+    ] = None,
     target: Annotated[str | None, typer.Option("--target", help="What is lost; default: the baseline.")] = None,
     share: Annotated[
         float, typer.Option("--share", min=0.01, max=1.0, help="Share of the traffic that meets it.")
     ] = 0.05,
-    duration: Annotated[str, typer.Option("--for", help="How long, such as 5m.")] = "5m",
+    lasting: Annotated[str, typer.Option("--for", help="How long, such as 5m.")] = "5m",
     steady: Annotated[
         str, typer.Option("--steady", help="How long errors must stay low to count as recovered.")
     ] = "60s",
@@ -55,13 +59,14 @@ def drill(
                 target=lost,
                 fault=fault,
                 approver=approver,
-                operator=getpass.getuser(),
+                operator=acting().name,
+                actor=acting(),
                 progress=lambda phase, part: bar.update(task, completed=part, description=phase),
                 hypothesis=hypothesis,
                 share=share,
-                duration=_seconds("--for", duration),
-                steady_for=_seconds("--steady", steady),
-                warm_up=_seconds("--warm-up", warm_up),
+                duration=duration("--for", lasting),
+                steady_for=duration("--steady", steady),
+                warm_up=duration("--warm-up", warm_up),
                 scenario=scenario,
             )
         )
@@ -85,10 +90,3 @@ def print_drill(done: Drill) -> None:
     met = f"{outcome.requests} requests met the fault, {outcome.failed} failed"
     print(f"  {met}; {took}, {outcome.rto_promised:.0f} s promised")
     print(f"  control: {outcome.control_requests} requests, {outcome.control_failed} failed")
-
-
-def _seconds(option: str, text: str) -> float:
-    try:
-        return seconds(text)
-    except ValueError as cause:
-        raise OperatorError(f"{option} {text!r} is no length of time", mend="write for example 90s or 5m") from cause

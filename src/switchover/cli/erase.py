@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from typing import Annotated
 
@@ -11,7 +10,7 @@ import typer
 from switchover.privacy.erase import Erased
 from switchover.wiring import erasure
 
-from .common import DEFAULT_CONFIG, Config, Json, counted, print_json, settings
+from .common import DEFAULT_CONFIG, Config, Json, acting, counted, print_json, settings
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -29,21 +28,20 @@ def erase(
     process: Annotated[str | None, typer.Option("--process", "-p", help="Only of this process, or all of it.")] = None,
     since: Annotated[str | None, typer.Option("--since", help="From this month on, such as 2026-03.")] = None,
     until: Annotated[str | None, typer.Option("--until", help="Up to this month, and with it.")] = None,
-    approver: Annotated[str, typer.Option("--approver", help="Who approved it; somebody else than you.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and stop.")] = False,
     config: Config = DEFAULT_CONFIG,
     as_json: Json = False,
 ) -> None:
-    """Erase words for good: the keys they are sealed with are deleted. Figures, verdicts and the log stay."""
+    """Erase words for good, once a second person approved it: the keys they are sealed with are deleted.
+
+    Figures, verdicts and the log stay.
+    """
     found = settings(config)
     if subject == "-":
         subject = sys.stdin.read().rstrip("\r\n")
     with erasure.opened(found) as ring:
         wanted = erasure.reaches(ring, subject=subject, hashed=subject_hash, process=process, since=since, until=until)
-    if dry_run:
-        done = erasure.would_erase(found, wanted)
-    else:
-        done = erasure.erase(found, wanted, by=getpass.getuser(), approved_by=approver, reason=reason)
+    done = erasure.would_erase(found, wanted) if dry_run else erasure.erase(found, wanted, acting(), reason=reason)
     if as_json:
         print_json(done)
         return

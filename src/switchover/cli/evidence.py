@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from switchover.wiring import evidence
 
-from .common import DEFAULT_CONFIG, Config, Json, counted, print_json, settings, visible
+from .common import DEFAULT_CONFIG, Config, Json, counted, moment, print_json, settings, visible
 
 # More than a screen of remarks is read by nobody.
 REMARKS = 20
@@ -53,6 +54,18 @@ def checkpoint(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
     print(signed.note, end="")
 
 
+@app.command("stamp")
+def stamp(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
+    """Sign, and have the checkpoint time-stamped by the configured authority (RFC 3161), which sees its hash alone."""
+    from switchover.wiring import timestamps
+
+    size, at = timestamps.stamp_now(settings(config))
+    if as_json:
+        print_json({"size": size, "at": at})
+        return
+    print(f"The checkpoint of {counted(size, 'entry', 'entries')} was there by {moment(at)} UTC, says the authority.")
+
+
 @app.command("key")
 def key(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
     """Print the public key; the private one lies in `evidence.key` in the data folder."""
@@ -80,12 +93,21 @@ def verify(
     ] = None,
     key: Annotated[str | None, typer.Option("--key", help="The public key's text, kept elsewhere.")] = None,
     file: Annotated[list[Path] | None, typer.Option("--file", help="A file that an entry should name.")] = None,
+    tsa_cert: Annotated[
+        Path | None,
+        typer.Option("--tsa-cert", help="PEM file of the time-stamp authority's certificates, from the authority."),
+    ] = None,
     config: Config = DEFAULT_CONFIG,
     as_json: Json = False,
 ) -> None:
     """Check entries, tiles, checkpoints and, for the own log, the store's facts. Exit 3 when something is wrong."""
     known = settings(config) if folder is None else None
-    found = evidence.verify(known, folder, checkpoint or (), key, file or ())
+    stamps = None
+    if tsa_cert is not None:
+        from switchover.wiring import timestamps
+
+        stamps = functools.partial(timestamps.check_stamps, certificates=tsa_cert)
+    found = evidence.verify(known, folder, checkpoint or (), key, file or (), stamps)
     if as_json:
         print_json(found)
     else:

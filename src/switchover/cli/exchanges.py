@@ -10,7 +10,7 @@ from switchover.domain.exchange import MISSING, Exchange, Outcome
 from switchover.domain.process import Bodies
 from switchover.wiring import register
 
-from .common import DEFAULT_CONFIG, Config, Json, moment, print_json, settings, visible
+from .common import DEFAULT_CONFIG, Config, Json, acting, moment, plain, print_json, settings, visible
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 
@@ -46,10 +46,11 @@ def show(
     config: Config = DEFAULT_CONFIG,
     as_json: Json = False,
 ) -> None:
-    """Show one exchange with its bodies."""
-    found = register.exchange(settings(config), exchange)
+    """Show one exchange with its bodies, to whom may read them: not to auditors, nor to owners of other processes."""
+    known = settings(config)
+    found, whole = register.exchange(known, exchange, actor=acting())
     if as_json:
-        print_json(found)
+        print_json(found if whole else {**plain(found), "request": None, "answer": None})
         return
     print(f"{found.id}  {found.process} · {found.route} · {found.dialect}{' (stream)' if found.stream else ''}")
     print(
@@ -70,15 +71,25 @@ def show(
         print(f"data: found to be {found.data}")
     if missing := [one.removeprefix(MISSING) for one in found.dropped if one.startswith(MISSING)]:
         print(f"left out of the record: {', '.join(missing)}")
-    if found.bodies in (Bodies.METADATA, Bodies.NONE):
-        print("No request and no answer is kept of it (`recording: metadata`, or they could not be redacted).")
-    if found.bodies is Bodies.ERASED:
-        print("Request and answer were erased.")
+    unshown = _why_no_words(found, whole)
+    if unshown is not None:
+        print(unshown)
         return
     print("--- request ---")
     print(visible(found.request.decode("utf-8", "replace")))
     print("--- answer ---")
     print(visible(found.answer.decode("utf-8", "replace")))
+
+
+def _why_no_words(found: Exchange, whole: bool) -> str | None:
+    """Why request and answer are not shown; None where they are."""
+    if found.bodies in (Bodies.METADATA, Bodies.NONE):
+        return "No request and no answer is kept of it (`recording: metadata`, or they could not be redacted)."
+    if found.bodies is Bodies.ERASED:
+        return "Request and answer were erased."
+    if not whole:
+        return f"What was asked and answered is not shown to {acting().name}, whose role does not reach so far."
+    return None
 
 
 def _row(exchange: Exchange) -> dict[str, object]:

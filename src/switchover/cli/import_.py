@@ -19,7 +19,19 @@ from switchover.importers.understand import Terms
 from switchover.wiring import imports
 from switchover.wiring.parts import CLOCK
 
-from .common import DEFAULT_CONFIG, Config, Json, console, counted, moment, print_json, process_named, settings, visible
+from .common import (
+    DEFAULT_CONFIG,
+    Config,
+    Json,
+    acting,
+    console,
+    counted,
+    moment,
+    print_json,
+    process_named,
+    settings,
+    visible,
+)
 
 INTERRUPTED = 130
 
@@ -67,6 +79,7 @@ def import_(
             found,
             files,
             terms,
+            actor=acting(),
             format=format,
             dry_run=dry_run,
             progress=lambda read: bar.update(task, completed=read),

@@ -11,7 +11,18 @@ from switchover.domain.candidate import Continuing, State, Verdict
 from switchover.rehearsal.run import Progress as Step
 from switchover.wiring import trials
 
-from .common import DEFAULT_CONFIG, Config, Json, console, counted, print_json, process_named, settings, visible
+from .common import (
+    DEFAULT_CONFIG,
+    Config,
+    Json,
+    acting,
+    console,
+    counted,
+    print_json,
+    process_named,
+    settings,
+    visible,
+)
 from .verdicts import table
 
 app = typer.Typer(rich_markup_mode=None)
@@ -45,7 +56,14 @@ def rehearse(
             bar.update(task, completed=step.calls, total=step.budget, description=f"{name} on {candidate}  {state}")
 
         verdict = trials.rehearse_candidate(
-            found, name, candidate, prompt_version=prompt_version, seed=seed, budget=budget, progress=show
+            found,
+            name,
+            candidate,
+            actor=acting(),
+            prompt_version=prompt_version,
+            seed=seed,
+            budget=budget,
+            progress=show,
         )
     if as_json:
         print_json(verdict)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Annotated
 
 import typer
 
 from switchover.wiring import register
 
-from .common import DEFAULT_CONFIG, Config, settings
+from .common import DEFAULT_CONFIG, Config, acting, settings
 from .explain import print_survival, target_from
 
 app = typer.Typer(rich_markup_mode=None)
@@ -22,7 +21,8 @@ def restore(
 ) -> None:
     """Put everything under the target back into the plans; held breakers try again, suspended proofs count again."""
     found = settings(config)
-    lifted = register.lift_cut(found, None if target == "all" else target_from(target), by=getpass.getuser())
+    who = acting()
+    lifted = register.lift_cut(found, None if target == "all" else target_from(target), by=who.name, actor=who)
     cuts = f"{lifted} cut-off{'' if lifted == 1 else 's'} lifted"
     print(f"{cuts}; held breakers and suspended proofs under {target} are cleared.")
     print_survival(register.survival(found, ()))

@@ -88,6 +88,8 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
     processes = {name: _process(document, name, section, upstreams) for name, section in parsed.processes.items()}
     for process in processes.values():
         _check_policy(document, process, upstreams, providers)
+    if parsed.evidence.timestamp is not None:
+        _check_url(document, ("evidence", "timestamp"), parsed.evidence.timestamp)
     return Settings(
         source=str(Path(path).resolve()),
         organisation=parsed.organisation.model_dump(exclude_none=True),
@@ -102,6 +104,7 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
         master=absolute(parsed.keyring.master, base),
         traces=_traces(document, parsed.traces, upstreams, base) if parsed.traces else None,
         privacy=_privacy(parsed),
+        timestamp=parsed.evidence.timestamp,
     )
 
 

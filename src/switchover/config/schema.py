@@ -157,6 +157,17 @@ class TracesSection(Section):
     )
 
 
+class EvidenceSection(Section):
+    """What else vouches for the evidence log."""
+
+    timestamp: str | None = Field(
+        default=None,
+        pattern=URL,
+        description="A time-stamp authority (RFC 3161), asked for the newest checkpoint once an hour at most, and "
+        "after a drill. It sees a hash. Plain http to this machine only.",
+    )
+
+
 class ProviderSection(Section):
     """An organisation that hosts models and is not among the facts we ship."""
 
@@ -365,6 +376,9 @@ class ConfigurationFile(Section):
     keyring: KeyringSection = Field(default_factory=KeyringSection, description="Keys of what is recorded.")
     traces: TracesSection | None = Field(default=None, description="Where spans go.")
     privacy: PrivacySection = Field(default_factory=PrivacySection, description="How personal data and keys are found.")
+    evidence: EvidenceSection = Field(
+        default_factory=EvidenceSection, description="What else vouches for the evidence log."
+    )
     providers: dict[Annotated[str, Field(pattern=NAME)], ProviderSection] = Field(
         default_factory=dict, description="Providers that are not among the facts we ship."
     )
@@ -383,6 +397,7 @@ SECTIONS: tuple[type[Section], ...] = (
     EgressSection,
     LogSection,
     TracesSection,
+    EvidenceSection,
     ProviderSection,
     UpstreamSection,
     PriceSection,

@@ -291,7 +291,8 @@ class Tracing:
 class Settings:
     """The whole configuration, validated. ``data_dir`` is absolute; ``database`` is an SQLAlchemy URL.
 
-    ``master`` is a reference to the master key of the key ring, None for a file of our own beside it.
+    ``master`` is a reference to the master key of the key ring, None for a file of our own beside it. ``timestamp`` is
+    the address of a time-stamp authority, if any.
     """
 
     source: str
@@ -307,3 +308,4 @@ class Settings:
     master: str | None = None
     traces: Tracing | None = None
     privacy: Privacy = field(default_factory=Privacy)
+    timestamp: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -13,13 +14,26 @@ from .process import Process, Provider, UpstreamSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallerKey:
-    """A caller's key: its id, the HMAC-SHA256 of its secret under the pepper (hex), and the process it belongs to."""
+    """A caller's key: its id, the HMAC-SHA256 of its secret under the pepper (hex), and the process it belongs to.
+
+    ``revoked_at`` may lie ahead: a key that was replaced goes on for a while. ``name`` is its maker's own word for it.
+    """
 
     id: str
     process: str
     mac: str
     made_at: float
     revoked_at: float | None = None
+    name: str | None = None
+    expires_at: float | None = None
+    made_by: str | None = None
+    revoked_by: str | None = None
+
+    @property
+    def ends_at(self) -> float:
+        """The moment (Unix seconds) from which it opens nothing; inf while nobody said."""
+        moments = (self.revoked_at, self.expires_at)
+        return min((at for at in moments if at is not None), default=math.inf)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from . import verify
 from .log import EvidenceLog
 
 # What an auditor reads and runs; the private key lies outside the log's folder.
-PARTS = ("checkpoint", "checkpoints", "key.pub", "tile")
+PARTS = ("checkpoint", "checkpoints", "key.pub", "stamps", "tile")
 
 
 def export(log: EvidenceLog, to: Path) -> None:

@@ -1,7 +1,7 @@
 """What an entry says, event by event. Names from the configuration, ids, moments, figures and hashes; nobody's words.
 
-Who did something, why, and what was hoped for lie in the store's row, of which the entry has the hash: so nothing
-personal is in a log that can't be changed.
+Who did something is told by id ("local": the machine's user). Their name, why, and what was hoped for lie in the
+store's row, of which the entry has the hash: so nothing personal is in a log that can't be changed.
 """
 
 from __future__ import annotations
@@ -27,8 +27,18 @@ SAVED = {
     "key": "key created",
     "erasure": "erasure",
     "gap": "gap",
+    "person": "person added",
+    "person-key": "person's key created",
+    "approval": "approval asked",
+    "approval-step": "approval",
 }
-ENDED = {"proof": "proof revoked", "cut-off": "cut-off lifted", "key": "key revoked"}
+ENDED = {
+    "proof": "proof revoked",
+    "cut-off": "cut-off lifted",
+    "key": "key revoked",
+    "person": "person revoked",
+    "person-key": "person's key revoked",
+}
 PATHS = 100
 
 
@@ -38,13 +48,13 @@ def unnoted(event: Event) -> None:
 
 def saved(fact: Fact, *, late: bool = False, **more: Any) -> Event:
     """A row of the store as it was saved; ``late``: it was found there without an entry."""
-    of_row = {"process": fact.process, "state": fact.state, "target": fact.target, "drill": fact.drill}
-    told = {"id": fact.id, "sha256": fact.sha256, "since": moment(fact.at), **of_row, **fact.more, **more}
+    of_row = {"process": fact.process, "state": fact.state, "target": fact.target, "drill": fact.drill, "by": fact.by}
+    told = {"id": fact.id, "sha256": fact.sha256, "since": moment(fact.at), **of_row, **fact.told, **more}
     return _event(SAVED[fact.kind], late=late or None, **told)
 
 
 def ended(fact: Fact, *, late: bool = False) -> Event:
-    """A row's end: a cut-off lifted, a proof or a key revoked."""
+    """A row's end: a cut-off lifted, a proof, a key or a person revoked."""
     return _event(
         ENDED[fact.kind],
         id=fact.id,
@@ -53,6 +63,7 @@ def ended(fact: Fact, *, late: bool = False) -> Event:
         process=fact.process,
         target=fact.target,
         drill=fact.drill,
+        by=fact.end_by,
         lapsed=fact.ended_by == "expiry" or None,
         late=late or None,
     )
@@ -131,6 +142,26 @@ def held(upstream: str, at: float) -> Event:
 def restored(upstream: str) -> Event:
     """A held breaker that is let go."""
     return _event("breaker restored", upstream=upstream)
+
+
+def refused(act: str, process: str | None, by: str) -> Event:
+    """A person tried what they have not the right to."""
+    return _event("act refused", act=act, process=process, by=by)
+
+
+def shown(exchange: str, process: str) -> Event:
+    """A person read what an exchange says."""
+    return _event("bodies shown", exchange=exchange, process=process)
+
+
+def adapted(process: str, versions: Sequence[str]) -> Event:
+    """An adaptation saved prompt versions."""
+    return _event("prompt versions saved", process=process, versions=[text(name) for name in versions[:PATHS]])
+
+
+def restoration(target: str, unsuspended: Sequence[str]) -> Event:
+    """A person put everything under a target back; ``unsuspended``: upstreams whose proofs count again."""
+    return _event("restored", target=target, unsuspended=[text(name) for name in unsuspended] or None)
 
 
 def configuration(sha256: str, changed: Sequence[str] | None) -> Event:

@@ -9,6 +9,7 @@ This file needs Python 3.11 and the package `cryptography`, and is all that has 
 4. The same for each checkpoint that you kept elsewhere (--checkpoint): with all entries at hand, working out the root
    at its size is the whole proof that the log since then was only added to.
 5. With --file, that an entry names the SHA-256 of a file you were given, such as a drill's report.
+6. Where there are time-stamps (RFC 3161), that each is of its checkpoint. Not whose signature they bear: see README.md.
 
 What it can't tell: whether an event was never noted, and anything about a log of which you hold no checkpoint and no
 key from elsewhere. Whoever has the private key can write a whole new history; a checkpoint held elsewhere shows it.
@@ -30,6 +31,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 TILE, HASH, ED25519 = 256, 32, b"\x01"
+TIME_STAMP, SHA256 = bytes.fromhex("2a864886f70d0109100104"), bytes.fromhex("608648016503040201")
+MOMENT = re.compile(r"\d{14}(\.\d+)?Z")
 NOTE = re.compile(r"([^\n]+)\n(0|[1-9]\d*)\n([A-Za-z0-9+/]{43}=)\n\n((?:— [^ \n]+ [A-Za-z0-9+/=]+\n)+)")
 
 
@@ -97,6 +100,43 @@ def tile(kind: object, index: int, width: int) -> str:
     return f"tile/{kind}/{'/'.join(parts)}" + ("" if width == TILE else f".p/{width}")
 
 
+def der(data: bytes) -> list[tuple[int, bytes, bytes]]:
+    """Values in DER (X.690), one after the other: of each its tag, its content, all its bytes. Raises ValueError."""
+    found, at = [], 0
+    while at < len(data):
+        begin = at + 2
+        length = data[at + 1] if begin <= len(data) else len(data)
+        if length & 0x80:
+            begin, width = begin + (length & 0x7F), length & 0x7F
+            length = int.from_bytes(data[at + 2 : begin], "big") if 0 < width <= 4 else len(data)
+        end = begin + length
+        if end > len(data) or data[at] & 0x1F == 0x1F:
+            raise ValueError("it is no DER")
+        found.append((data[at], data[begin:end], data[at:end]))
+        at = end
+    return found
+
+
+def inside(data: bytes, *path: int) -> bytes:
+    """The content of a value within values in DER, by its place at each level. Raises ValueError, IndexError."""
+    for place in path:
+        data = der(data)[place][1]
+    return data
+
+
+def stamp(answer: bytes) -> tuple[bytes, str]:
+    """What a time-stamp authority's answer vouches for: a SHA-256, and the moment as it says it. Raises ValueError."""
+    try:
+        content = inside(answer, 0, 1, 1, 0, 2)
+        info = inside(content, 1, 0, 0)
+        told = inside(info, 4).decode("ascii")
+        if inside(content, 0) != TIME_STAMP or inside(info, 2, 0, 0) != SHA256 or not MOMENT.fullmatch(told):
+            raise ValueError("it is no time-stamp of a SHA-256")
+        return inside(info, 2, 1), told
+    except (IndexError, UnicodeDecodeError):
+        raise ValueError("it is no time-stamp") from None
+
+
 class Check:
     """One log, and what is wrong with it: ``wrong`` says it in words, the first bad place first."""
 
@@ -119,6 +159,9 @@ class Check:
         hashes = [sha256(b"\0" + entry).digest() for entry in self.entries]
         self._tiles(hashes)
         self._roots(hashes)
+        # The time-stamps that are of their checkpoints: file and moment.
+        self.stamps: list[tuple[Path, str]] = []
+        self._stamps()
         self.wrong = [said for _, said in sorted(self.places)] + self.wrong + unread
 
     def _note(self, path: Path, *, elsewhere: bool) -> list[str]:
@@ -230,6 +273,28 @@ class Check:
                     )
             if size <= len(hashes) and all(root == tree.root() for _, _, root in self.checkpoints[size]):
                 fits = size
+
+    def _stamps(self) -> None:
+        """A time-stamp says that the checkpoint beside it, byte for byte, was there by some moment."""
+        own = [path for path in self.folder.glob("stamps/*.tsr") if path.stem.isdigit()]
+        for path in sorted(own, key=lambda one: int(one.stem)):
+            name = path.relative_to(self.folder)
+            try:
+                digest, moment = stamp(path.read_bytes())
+                there = sha256((self.folder / "checkpoints" / path.stem).read_bytes()).digest()
+            except (OSError, ValueError) as error:
+                self.wrong.append(f"{name}: {error}")
+                continue
+            if digest == there:
+                self.stamps.append((path, moment))
+            else:
+                self.wrong.append(f"{name} is not of checkpoints/{path.stem} as it is: one of the two was changed")
+        if self.stamps:
+            first, last = self.stamps[0], self.stamps[-1]
+            self.remarks.append(
+                f"time-stamps that fit their checkpoints: {len(self.stamps)}; they say that {first[0].stem} entries "
+                f"were there by {first[1]}, {last[0].stem} by {last[1]}; README.md says how to check whose they are"
+            )
 
     def names(self, path: Path) -> int | None:
         """The number of the entry that names the SHA-256 of a file."""

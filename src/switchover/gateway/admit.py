@@ -10,6 +10,7 @@ from hashlib import blake2b
 from time import time_ns
 
 from switchover.access.keys import check_key
+from switchover.clock import Clock
 from switchover.dialects import DIALECTS, AnthropicMessages, OpenAIChat, OpenAIResponses, Peek
 from switchover.dialects.side import SIDE
 from switchover.domain.process import DataClass, Process
@@ -53,13 +54,13 @@ class Misdirected(CallerError):
 
 @dataclass(slots=True)
 class Head:
-    """What a request's headers say that matters. ``known`` is the door's: the process, under a snapshot."""
+    """What a request's headers say that matters. ``known`` is the door's: under a snapshot, whose and until when."""
 
     token: bytes
     anthropic: bool
     passed: Mapping[str, str]
     patience: float
-    known: tuple[Snapshot, Process] | None = None
+    known: tuple[Snapshot, Process, float | None] | None = None
 
 
 @dataclass(slots=True)
@@ -146,38 +147,41 @@ def _name(host: str) -> str:
 
 
 class Door:
-    """Knows whose a caller key is. What it has checked once it remembers, by a keyed hash, while the register stands.
+    """Knows whose a caller key is. What it has checked once it remembers, by a keyed hash, while the register stands
+    and the key has not ended.
 
     HMAC by OpenSSL costs more than the rest of admission (30 us with cold caches against 2 for BLAKE2b).
     """
 
-    def __init__(self, pepper: bytes) -> None:
-        self._pepper = pepper
+    def __init__(self, pepper: bytes, clock: Clock) -> None:
+        self._pepper, self._clock = pepper, clock
         self._snapshot: Snapshot | None = None
-        self._checked: dict[bytes, Process] = {}
+        self._checked: dict[bytes, tuple[Process, float | None]] = {}
 
     def process_of(self, head: Head, snapshot: Snapshot) -> Process:
         """The process the caller's key belongs to. Raises Unauthenticated."""
         known = head.known
-        if known is not None and known[0] is snapshot:
+        # Most keys have no end: only for those that do is the clock asked.
+        if known is not None and known[0] is snapshot and (known[2] is None or self._clock.now() < known[2]):
             return known[1]
         if snapshot is not self._snapshot:
             self._snapshot, self._checked = snapshot, {}
         seen = blake2b(head.token, digest_size=32, key=self._pepper).digest()
-        process = self._checked.get(seen)
-        if process is None:
-            process = self._checked[seen] = self._check(head.token.decode("latin-1"), snapshot)
-        head.known = snapshot, process
-        return process
+        found = self._checked.get(seen)
+        if found is None or (found[1] is not None and self._clock.now() >= found[1]):
+            self._checked.pop(seen, None)
+            found = self._checked[seen] = self._check(head.token.decode("latin-1"), snapshot)
+        head.known = snapshot, *found
+        return found[0]
 
-    def _check(self, token: str, snapshot: Snapshot) -> Process:
-        key = check_key(token, snapshot.keys, self._pepper)
+    def _check(self, token: str, snapshot: Snapshot) -> tuple[Process, float | None]:
+        key = check_key(token, snapshot.keys, self._pepper, self._clock.now())
         process = snapshot.processes.get(key.process) if key is not None else None
-        if process is None:
+        if key is None or process is None:
             raise Unauthenticated(
-                "the key is missing, unknown or revoked; send a caller key made with `switchover keys create`"
+                "the key is missing, unknown, expired or revoked; send a caller key made with `switchover keys create`"
             )
-        return process
+        return process, None if key.ends_at == math.inf else key.ends_at
 
 
 def routes_of(process: Process) -> tuple[str, ...]:

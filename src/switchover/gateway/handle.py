@@ -88,7 +88,7 @@ class Gateway:
     ) -> None:
         self.subject_named = subject_named
         self.source, self.spool, self.clock = snapshot_source, spool, clock
-        self.door = Door(pepper)
+        self.door = Door(pepper, clock)
         self.watch = Watch()
         self.hosts = LOOPBACK | {host.lower() for host in hosts}
         self.metrics = Metrics()

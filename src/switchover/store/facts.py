@@ -4,7 +4,8 @@ A gap in the record is a fact, too: known by its moment, or by its place where b
 
 A row's hash is that of a JSON object, names sorted and without white space, of its columns: bytes as the SHA-256 of
 what is stored, doubles as the shortest decimal that means the same, "table" as the table's name. What changes later
-(when a cut-off was lifted, a proof or a key revoked) is left out and hashed by itself, as the row's end.
+(when a cut-off was lifted, a proof or a key revoked) is left out and hashed by itself, as the row's end. A column that
+a later version added is left out where it is NULL, so that rows from before hash as they did.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ class Fact:
     """One row: its ``kind`` and ``id``, its ``process`` if it has one, when it came to be and what it is called.
 
     ``ended_at`` and ``end_sha256`` are those of the row's end, None while it has none; ``ended_by`` is "expiry" for a
-    cut-off that lapsed. ``state`` is a verdict's or a drill's. ``more`` is what an entry says of it beside.
+    cut-off that lapsed. ``state`` is a verdict's, a drill's or an approval's. ``by`` and ``end_by`` are people by id,
+    or "local"; ``told`` is what else the row says that is nobody's words.
     """
 
     kind: str
@@ -41,7 +43,9 @@ class Fact:
     ended_at: float | None = None
     ended_by: str | None = None
     end_sha256: str | None = None
-    more: Mapping[str, Any] = field(default_factory=dict)
+    by: str | None = None
+    end_by: str | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,11 @@ class _Kind:
     # The columns of the row's end, the first of which says when; and those that are no fact, or follow from another.
     end: tuple[str, ...] = ()
     passing: tuple[str, ...] = ()
-    # What an entry says of the row, beside what it says of all.
+    # Columns that a later version added.
+    later: tuple[str, ...] = ()
+    # The columns that say which person did it, and which person ended it; and those that entries repeat.
+    by: str = ""
+    end_by: str = ""
     told: tuple[str, ...] = ()
 
 
@@ -60,7 +68,32 @@ KINDS = {
     "proof": _Kind(schema.proof, "made_at", ("revoked_at",), ("continuation", "continues_until")),
     "drill": _Kind(schema.drill, "begun_at"),
     "cut-off": _Kind(schema.cut_off, "placed_at", ("lifted_at", "lifted_by"), ("heartbeat_at",)),
-    "key": _Kind(schema.caller_key, "made_at", ("revoked_at",)),
+    "key": _Kind(
+        schema.caller_key,
+        "made_at",
+        ("revoked_at", "revoked_by"),
+        later=("name", "expires_at", "made_by", "revoked_by"),
+        by="made_by",
+        end_by="revoked_by",
+    ),
+    "person": _Kind(
+        schema.person,
+        "made_at",
+        ("revoked_at", "revoked_by"),
+        by="made_by",
+        end_by="revoked_by",
+        told=("roles", "processes"),
+    ),
+    "person-key": _Kind(
+        schema.person_key,
+        "made_at",
+        ("revoked_at", "revoked_by"),
+        by="made_by",
+        end_by="revoked_by",
+        told=("person",),
+    ),
+    "approval": _Kind(schema.approval, "proposed_at", by="proposed_by", told=("act",)),
+    "approval-step": _Kind(schema.approval_step, "at", by="by", told=("approval",)),
     "erasure": _Kind(schema.erasure, "at"),
     "gap": _Kind(schema.gap, "at", told=("worker", "segment", "offset", "records", "reason")),
 }
@@ -70,13 +103,13 @@ def row_sha256(kind: str, row: Mapping[str, Any]) -> str:
     """The hash of a row as it is stored, hex; columns that may change later need not be there."""
     known = KINDS[kind]
     leave_out = {*known.end, *known.passing, *(_gap_is_known_by(row, False) if kind == "gap" else ())}
-    return _sha256(known.table, {name: value for name, value in row.items() if name not in leave_out})
+    return _sha256(known, {name: value for name, value in row.items() if name not in leave_out})
 
 
 def end_sha256(kind: str, row: Mapping[str, Any]) -> str:
     """The hash of a row's end, with its id."""
     known = KINDS[kind]
-    return _sha256(known.table, {name: row.get(name) for name in ("id", *known.end)})
+    return _sha256(known, {name: row.get(name) for name in ("id", *known.end)})
 
 
 def facts(store: Store) -> Iterator[Fact]:
@@ -101,7 +134,6 @@ def fact(kind: str, row: Mapping[str, Any]) -> Fact:
     """A row as a fact."""
     known = KINDS[kind]
     ended_at = row.get(known.end[0]) if known.end else None
-    target = f"{row['target_kind']}:{row['target_name']}" if kind == "cut-off" else row.get("upstream")
     return Fact(
         kind=kind,
         id=":".join(str(row[name]) for name in _gap_is_known_by(row, True)) if kind == "gap" else str(row["id"]),
@@ -109,12 +141,14 @@ def fact(kind: str, row: Mapping[str, Any]) -> Fact:
         sha256=row_sha256(kind, row),
         process=row.get("process"),
         state=str(row["state"]) if "state" in row else None,
-        target=target,
+        target=_target(kind, row),
         drill=row.get("drill"),
         ended_at=ended_at,
         ended_by=row.get("lifted_by"),
         end_sha256=None if ended_at is None else end_sha256(kind, row),
-        more={name: row[name] for name in known.told},
+        by=_person(row, known.by),
+        end_by=_person(row, known.end_by),
+        told={name: row[name] for name in known.told if row.get(name) not in (None, "")},
     )
 
 
@@ -128,8 +162,25 @@ def _gap_is_known_by(row: Mapping[str, Any], known: bool) -> tuple[str, ...]:
     return ("worker", *(place if met else moment)) if known else moment if met else place
 
 
-def _sha256(table: Table, row: Mapping[str, Any]) -> str:
-    told = {name: _told(table, name, value) for name, value in row.items()} | {"table": table.name}
+def _target(kind: str, row: Mapping[str, Any]) -> str | None:
+    """What it is about. Of approvals only what a drill loses: what is erased may be a person's."""
+    if kind == "cut-off":
+        return f"{row['target_kind']}:{row['target_name']}"
+    if kind == "approval":
+        return str(row["target"]) if row["act"] == "drill" else None
+    return row.get("upstream")
+
+
+def _person(row: Mapping[str, Any], column: str) -> str | None:
+    """Whom a column names: a person by id, or "local", which leaves the machine's user out."""
+    found = row.get(column) if column else None
+    return None if found is None else str(found).partition(" ")[0]
+
+
+def _sha256(kind: _Kind, row: Mapping[str, Any]) -> str:
+    table = kind.table
+    kept = {name: value for name, value in row.items() if value is not None or name not in kind.later}
+    told = {name: _told(table, name, value) for name, value in kept.items()} | {"table": table.name}
     text = json.dumps(told, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

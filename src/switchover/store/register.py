@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Connection, delete, or_, select, update
 
 from switchover.domain.candidate import Proof
 from switchover.domain.process import Settings
 from switchover.domain.register import CallerKey, Snapshot, Suspension
+from switchover.errors import NotFound
 
 from . import schema
 from .database import Store, upsert
@@ -26,6 +27,7 @@ __all__ = [
     "bump_register",
     "caller_keys",
     "register_version",
+    "replace_key",
     "revoke_key",
     "save_key",
     "set_baseline_lost",
@@ -51,15 +53,38 @@ def caller_keys(store: Store) -> list[CallerKey]:
         return [CallerKey(**row._mapping) for row in rows]
 
 
-def revoke_key(store: Store, name: str, at: float) -> bool:
+def revoke_key(store: Store, name: str, at: float, by: str | None = None) -> bool:
     """Revokes a key as of ``at``; False when there is no such key in use."""
-    table = schema.caller_key
-    change = update(table).where(table.c.id == name, table.c.revoked_at.is_(None)).values(revoked_at=at)
     with store.write() as connection:
-        revoked = connection.execute(change).rowcount > 0
+        revoked = _end_key(connection, name, at, by)
         if revoked:
             bump(connection)
     return revoked
+
+
+def replace_key(store: Store, name: str, key: CallerKey, ends_at: float) -> tuple[Fact, Fact]:
+    """Saves a key in the place of another, which ends at ``ends_at`` unless sooner; both as facts, the old one's end.
+
+    Raises NotFound when the other is not in use.
+    """
+    table, row = schema.caller_key, asdict(key)
+    with store.write() as connection:
+        old = connection.execute(select(table).where(table.c.id == name)).one_or_none()
+        if old is None or CallerKey(**old._mapping).ends_at <= key.made_at:
+            raise NotFound(f"there is no key {name!r} in use", mend="see `switchover keys list`")
+        _end_key(connection, name, ends_at, key.made_by)
+        upsert(connection, table, [row])
+        bump(connection)
+        ended = dict(connection.execute(select(table).where(table.c.id == name)).one()._mapping)
+    return fact("key", row), fact("key", ended)
+
+
+def _end_key(connection: Connection, name: str, at: float, by: str | None) -> bool:
+    """Ends a key as of ``at``; False when there is none, or it ends sooner."""
+    table = schema.caller_key
+    later = or_(table.c.revoked_at.is_(None), table.c.revoked_at > at)
+    change = update(table).where(table.c.id == name, later).values(revoked_at=at, revoked_by=by)
+    return connection.execute(change).rowcount > 0
 
 
 def baseline_lost(store: Store) -> dict[str, float]:
@@ -124,7 +149,12 @@ def build_snapshot(store: Store, settings: Settings, endpoints: Mapping[str, str
         providers=settings.providers,
         upstreams=settings.upstreams,
         processes=settings.processes,
-        keys={key.id: key for key in caller_keys(store) if key.revoked_at is None},
+        # What a worker has no use for stays here: who made a key, and what they called it.
+        keys={
+            key.id: replace(key, name=None, made_by=None, revoked_by=None)
+            for key in caller_keys(store)
+            if key.ends_at > now
+        },
         proofs=tuple(newest.values()),
         prompt_versions={v.id: v for v in prompt_versions(store) if v.id in wanted},
         cut_offs=tuple(cut_offs(store, in_force_at=now)),

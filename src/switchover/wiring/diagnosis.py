@@ -8,9 +8,12 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from switchover.domain.people import PersonKey
 from switchover.domain.process import Settings, UpstreamSpec
+from switchover.domain.register import CallerKey
 from switchover.errors import StoreUnavailable, SwitchoverError
 from switchover.privacy import presidio
 from switchover.store.exchanges import newest_keys
@@ -19,6 +22,7 @@ from switchover.upstreams.local import child_name
 from switchover.upstreams.templates import digest_of, in_force, template_file
 from switchover.upstreams.weights import resolve as resolve_weights
 
+from . import access, register
 from .parts import CLOCK, open_store, read_key, read_login, references, ring_of
 from .running import endpoints, runs
 
@@ -28,6 +32,8 @@ PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 LOW_DISK = 1 << 30
 # What is missing from the record is old after a day: nothing brings it back.
 RECENT_S = 86_400.0
+# So long before a key's end an organisation wants to know.
+SOON_S = 14 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,8 @@ def examine(settings: Settings) -> list[Finding]:
     found.append(_try("store", lambda: _store(settings)))
     found.append(_try("key ring", lambda: _ring(settings)))
     found.append(_try("record", lambda: _record(settings)))
+    if found[-1].well:
+        found += _access(settings)
     return found + list(_running(settings))
 
 
@@ -141,6 +149,23 @@ def _record(settings: Settings) -> str:
     if any(CLOCK.now() - one.last < RECENT_S for one in found):
         raise OSError(f"missing, some of it since yesterday: {said}; see that the disk of {settings.data_dir} has room")
     return f"missing: {said}" if found else "nothing is known to be missing"
+
+
+def _access(settings: Settings) -> Iterator[Finding]:
+    """Who may act, and keys that end soon and were not replaced."""
+    people, keys = access.people(settings)
+    named = {person.id: person.name for person in people if person.revoked_at is None}
+    said = f"{len(named)} known" if named else "nobody is known, so whoever runs commands here may do everything"
+    yield Finding("people", True, said)
+    ending: list[tuple[str, CallerKey | PersonKey, str]] = [
+        *((f"key {key.id} of {key.process}", key, f"keys rotate {key.id}") for key in register.keys(settings)),
+        *((f"key of {named[key.person]}", key, "access rotate") for key in keys if key.person in named),
+    ]
+    now = CLOCK.now()
+    for what, key, mend in ending:
+        if key.revoked_at is None and key.expires_at is not None and now < key.expires_at <= now + SOON_S:
+            day = datetime.fromtimestamp(key.expires_at, UTC).date()
+            yield Finding(what, False, f"expires on {day}; replace it: switchover {mend}")
 
 
 def _running(settings: Settings) -> Iterator[Finding]:

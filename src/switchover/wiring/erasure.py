@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from switchover.access.approvals import require_approval
+from switchover.domain.people import Actor
 from switchover.domain.process import Settings
 from switchover.errors import OperatorError
 from switchover.evidence import canonical
@@ -19,7 +21,7 @@ from switchover.privacy.seal_old import Old, find_old, seal_old
 from switchover.store.ring import Reach
 
 from .evidence import log_of, noting
-from .parts import master_of, open_store, ring_of
+from .parts import CLOCK, master_of, open_store, ring_of
 
 MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 HASH = re.compile(r"[0-9a-f]{64}")
@@ -69,20 +71,37 @@ def would_erase(settings: Settings, wanted: Sequence[Reach]) -> Erased:
         return story.would_erase(store, ring, wanted)
 
 
-def erase(settings: Settings, wanted: Sequence[Reach], *, by: str, approved_by: str, reason: str) -> Erased:
-    """Erases. ``approved_by`` is somebody else than ``by``: it takes two, or OperatorError is raised.
+def erase(settings: Settings, wanted: Sequence[Reach], actor: Actor, *, reason: str) -> Erased:
+    """Erases what another person approved. Raises Forbidden, and ApprovalNeeded where nobody did yet.
 
     Words that lie in clear in the spool are sealed first, so that they go, too.
     """
-    if approved_by.strip() in ("", by):
-        raise OperatorError("an erasure takes two people", mend="let somebody else approve it: --approver")
     if not reason.strip():
         raise OperatorError("an erasure has no reason", mend="say why: --reason")
-    with open_store(settings) as store, opened(settings) as ring, noting(settings) as note:
-        seal_old(store, Path(settings.data_dir))
-        return story.erase(
-            store, ring, settings.data_dir, wanted, by=by, approved_by=approved_by, reason=reason, note=note
+    processes = {reach.process for reach in wanted}
+    with open_store(settings) as store, opened(settings) as ring, noting(settings, actor) as note:
+        agreed = require_approval(
+            store,
+            actor,
+            "erase",
+            "; ".join(map(in_words, wanted)),
+            process=processes.pop() if len(processes) == 1 else None,
+            parameters={"reach": [list(reach) for reach in wanted]},
+            reason=reason,
+            now=CLOCK.now(),
+            note=note,
         )
+        seal_old(store, Path(settings.data_dir))
+        by, other = actor.recorded, str(agreed.decided_by)
+        return story.erase(store, ring, settings.data_dir, wanted, by=by, approved_by=other, reason=reason, note=note)
+
+
+def in_words(reach: Reach) -> str:
+    """What an erasure reaches, as whoever approves it reads it."""
+    whom = f"subject {reach.subject}" if reach.subject else "everybody"
+    where = f" in {reach.process}" if reach.process else ""
+    since = f" from {reach.first}" if reach.first else ""
+    return f"{whom}{where}{since}{f' up to {reach.last}' if reach.last else ''}"
 
 
 def seal_what_is_in_clear(settings: Settings, *, dry_run: bool = False) -> Old:

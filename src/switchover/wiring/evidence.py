@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from switchover.domain.people import Actor
 from switchover.domain.process import Settings
 from switchover.errors import NotFound, OperatorError, StoreUnavailable
 from switchover.evidence import EvidenceLog, canonical, merkle
@@ -31,15 +32,16 @@ T = TypeVar("T")
 
 
 class Notes:
-    """Takes events to the log. One that could not be noted is said on standard error, and undoes nothing."""
+    """Takes events to the log, with who acts. One that it does not take is said on standard error, undoing nothing."""
 
-    def __init__(self, log: EvidenceLog) -> None:
+    def __init__(self, log: EvidenceLog, actor: Actor | None = None) -> None:
         self.log = log
+        self._who = {} if actor is None else {"by": actor.id} | ({"role": str(actor.role)} if actor.role else {})
         self._told = False
 
     def __call__(self, event: Event) -> None:
         """Appends an event."""
-        self._try(lambda: self.log.append(event))
+        self._try(lambda: self.log.append({**event, **self._who}))
 
     def sign(self) -> Checkpoint | None:
         """The checkpoint over all of it; None when it can't be signed."""
@@ -61,9 +63,9 @@ def log_of(settings: Settings) -> EvidenceLog:
 
 
 @contextmanager
-def noting(settings: Settings) -> Iterator[Notes]:
+def noting(settings: Settings, actor: Actor | None = None) -> Iterator[Notes]:
     """For as long as a command does something worth noting; at its end all of it is under a checkpoint."""
-    notes = Notes(log_of(settings))
+    notes = Notes(log_of(settings), actor)
     try:
         yield notes
     finally:
@@ -84,10 +86,16 @@ class Verified:
 
 
 def verify(
-    settings: Settings | None, folder: Path | None, held: Sequence[Path], key: str | None, files: Sequence[Path]
+    settings: Settings | None,
+    folder: Path | None,
+    held: Sequence[Path],
+    key: str | None,
+    files: Sequence[Path],
+    stamps: Callable[[Check], tuple[list[str], list[str]]] | None = None,
 ) -> Verified:
     """Checks a log; that of the data folder (``folder`` None) against the facts in the store, too.
 
+    ``stamps`` says of its time-stamps what is wrong with their signatures, and what else there is to say of them.
     Raises NotFound when there is no log, OperatorError for a key that is none.
     """
     own = log_of(settings) if settings is not None and folder is None else None
@@ -96,6 +104,10 @@ def verify(
         raise NotFound(f"there is no evidence log in {folder}", mend="name the folder of a log or of its bundle")
     check = _checked(folder, held, key)
     wrong, remarks, entries = list(check.wrong), list(check.remarks), len(check.entries)
+    if stamps is not None:
+        unsigned, signed = stamps(check)
+        wrong += unsigned
+        remarks += signed
     for path in files:
         place = check.names(path)
         told = f"entry {place} names {path}" if place is not None else f"{path}: no entry names this file as it is"

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from switchover.domain.exchange import Exchange
+from switchover.domain.people import Actor
 from switchover.domain.process import Settings
 from switchover.errors import StoreUnavailable
 from switchover.evidence import events
@@ -99,6 +100,7 @@ def import_files(
     files: Sequence[Path],
     terms: Terms,
     *,
+    actor: Actor | None = None,
     format: str | None = None,
     dry_run: bool = False,
     progress: Callable[[int], None] = lambda read: None,
@@ -124,15 +126,15 @@ def import_files(
         try:
             return story.run()
         finally:
-            _note(settings, story.tally)
+            _note(settings, story.tally, actor)
 
 
-def _note(settings: Settings, tally: Tally) -> None:
+def _note(settings: Settings, tally: Tally, actor: Actor | None) -> None:
     """One entry a file that something was taken from, however the import ended."""
     taken = [file for file in tally.files if file.taken]
     if not taken:
         return
-    with noting(settings) as note:
+    with noting(settings, actor) as note:
         for file in taken:
             note(
                 events.imported(

@@ -39,6 +39,12 @@ def open_store(settings: Settings) -> Store:
     return Store.open(settings.database, sealer=Sealer(ring_of(settings)))
 
 
+def has_store(settings: Settings) -> bool:
+    """False before the first command or ``up`` made an SQLite store; a database elsewhere is taken to be there."""
+    file = settings.database.removeprefix("sqlite:///")
+    return file == settings.database or Path(file).exists()
+
+
 def ring_of(settings: Settings) -> KeyRing:
     """The key ring of the data folder; opened, or made, when it is first needed."""
     return KeyRing(settings.data_dir, CLOCK, master_of(settings, settings.master))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from switchover.access import load_pepper, make_key
 from switchover.domain.candidate import Proof, Verdict, digest, templates_apart
 from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.exchange import Exchange, Outcome
+from switchover.domain.people import Actor
 from switchover.domain.process import Settings
 from switchover.domain.register import CallerKey, Snapshot, Suspension
 from switchover.domain.secret import Secret
@@ -22,17 +24,54 @@ from switchover.store import proofs as proof_rows
 from switchover.store import register as register_rows
 from switchover.store.held import clear_held
 
+from . import access
 from .evidence import noting
 from .parts import CLOCK, open_store
 from .templates import with_templates
 
 
-def create_key(settings: Settings, process: str) -> tuple[CallerKey, Secret]:
-    """A new caller key; the secret is shown this once."""
-    key, token = make_key(process, load_pepper(settings.data_dir), CLOCK.now())
-    with open_store(settings) as store, noting(settings) as note:
+def create_key(
+    settings: Settings,
+    process: str,
+    *,
+    actor: Actor | None = None,
+    name: str | None = None,
+    expires_in: float | None = None,
+) -> tuple[CallerKey, Secret]:
+    """A new caller key, for so many seconds; the secret is shown this once. Raises Forbidden."""
+    access.check(settings, actor, "keys create", process)
+    key, token = _make(settings, process, actor, name, expires_in)
+    with open_store(settings) as store, noting(settings, actor) as note:
         note(events.saved(register_rows.save_key(store, key)))
     return key, token
+
+
+def _make(
+    settings: Settings, process: str, actor: Actor | None, name: str | None, expires_in: float | None
+) -> tuple[CallerKey, Secret]:
+    now, pepper = CLOCK.now(), load_pepper(settings.data_dir)
+    ends = None if expires_in is None else now + expires_in
+    by = actor.recorded if actor is not None else None
+    return make_key(process, pepper, now, name=name, expires_at=ends, made_by=by)
+
+
+def rotate_key(
+    settings: Settings, name: str, *, actor: Actor | None = None, overlap: float, expires_in: float | None = None
+) -> tuple[CallerKey, Secret, CallerKey]:
+    """A key in the place of another, which ends after ``overlap`` seconds; the new one lasts as long as it did.
+
+    Returns the new one, its secret, and the old one as it now is. Raises NotFound, Forbidden.
+    """
+    old = _key(settings, name)
+    access.check(settings, actor, "keys rotate", old.process)
+    if expires_in is None and old.expires_at is not None:
+        expires_in = old.expires_at - old.made_at
+    key, token = _make(settings, old.process, actor, old.name, expires_in)
+    with open_store(settings) as store, noting(settings, actor) as note:
+        made, ended = register_rows.replace_key(store, name, key, key.made_at + overlap)
+        note(events.saved(made))
+        note(events.ended(ended))
+    return key, token, _key(settings, name)
 
 
 def keys(settings: Settings) -> list[CallerKey]:
@@ -41,41 +80,52 @@ def keys(settings: Settings) -> list[CallerKey]:
         return register_rows.caller_keys(store)
 
 
-def revoke_key(settings: Settings, name: str) -> None:
-    """Ends a key. Raises NotFound."""
+def _key(settings: Settings, name: str) -> CallerKey:
+    found = next((key for key in keys(settings) if key.id == name), None)
+    if found is None:
+        raise NotFound(f"there is no key {name!r}", mend="see `switchover keys list`")
+    return found
+
+
+def revoke_key(settings: Settings, name: str, *, actor: Actor | None = None) -> None:
+    """Ends a key. Raises NotFound, Forbidden."""
     now = CLOCK.now()
-    with open_store(settings) as store, noting(settings) as note:
-        if not register_rows.revoke_key(store, name, now):
+    if actor is not None and actor.is_person:
+        access.check(settings, actor, "keys revoke", _key(settings, name).process)
+    with open_store(settings) as store, noting(settings, actor) as note:
+        if not register_rows.revoke_key(store, name, now, actor.recorded if actor is not None else None):
             raise NotFound(f"there is no key {name!r} in use", mend="see `switchover keys list`")
         for fact in fact_rows.ended(store, "key", now):
             note(events.ended(fact))
 
 
-def place_cut(settings: Settings, target: Target, *, reason: str, by: str) -> CutOff:
-    """Cuts a target off, really. Raises NotFound for a target that covers no upstream."""
+def place_cut(settings: Settings, target: Target, *, reason: str, by: str, actor: Actor | None = None) -> CutOff:
+    """Cuts a target off, really. Raises NotFound for a target that covers no upstream, Forbidden."""
+    access.check(settings, actor, "cut", None)
     if not any(target.covers(spec, settings.providers) for spec in settings.upstreams.values()):
         raise NotFound(f"{target} covers no upstream of the configuration", mend="see `upstreams:` and their hosts")
     now = CLOCK.now()
     cut = CutOff(id=f"cut-{digest([str(target), now], 10)}", target=target, reason=reason, by=by, placed_at=now)
-    with open_store(settings) as store, noting(settings) as note:
+    with open_store(settings) as store, noting(settings, actor) as note:
         note(events.saved(drill_rows.place_cut_off(store, cut)))
     return cut
 
 
-def lift_cut(settings: Settings, target: Target | None, *, by: str) -> int:
+def lift_cut(settings: Settings, target: Target | None, *, by: str, actor: Actor | None = None) -> int:
     """Lifts the cut-offs of a target (None: all); forgets lost baselines and suspensions under it; how many lifted.
 
-    Raises NotFound for a target that covers no upstream and no cut-off.
+    Raises NotFound for a target that covers no upstream and no cut-off, Forbidden.
     """
+    access.check(settings, actor, "restore", None)
     covered = [s for s in settings.upstreams.values() if target is None or target.covers(s, settings.providers)]
     now = CLOCK.now()
-    with open_store(settings) as store, noting(settings) as note:
+    with open_store(settings) as store, noting(settings, actor) as note:
         lifted = drill_rows.lift_cut_off(store, target, by, now)
         if not lifted and not covered:
             raise NotFound(f"{target} covers no upstream of the configuration", mend="see `upstreams:` and their hosts")
+        cleared = [spec.name for spec in covered if register_rows.set_suspension(store, spec.name, None)]
         for spec in covered:
             clear_held(settings.data_dir, spec.name, CLOCK.now())
-            register_rows.set_suspension(store, spec.name, None)
         # What is still lost for another reason, the keeper sets again within its next round.
         for name, process in settings.processes.items():
             if settings.upstreams[process.baseline] in covered:
@@ -84,6 +134,7 @@ def lift_cut(settings: Settings, target: Target | None, *, by: str) -> int:
         register_rows.bump_register(store)
         for fact in fact_rows.ended(store, "cut-off", now):
             note(events.ended(fact))
+        note(events.restoration(str(target) if target is not None else "all", cleared))
     return lifted
 
 
@@ -121,13 +172,22 @@ def _outcome(text: str) -> Outcome:
         raise OperatorError(f"there is no outcome {text!r}", mend=f"use one of {', '.join(Outcome)}") from cause
 
 
-def exchange(settings: Settings, name: str) -> Exchange:
-    """One exchange by id or unique prefix. Raises NotFound."""
+def exchange(settings: Settings, name: str, *, actor: Actor | None = None) -> tuple[Exchange, bool]:
+    """One exchange by id or unique prefix, and whether it has its bodies: to whom may not read them it has none.
+
+    Who reads them is noted, once there are people. Raises NotFound.
+    """
     with open_store(settings) as store:
         found = exchange_rows.get_exchange(store, name)
     if found is None:
         raise NotFound(f"there is no one exchange {name!r}", mend="see `switchover exchanges list`")
-    return found
+    if actor is not None and not access.may(actor, "bodies", found.process):
+        return replace(found, request=b"", answer=b""), False
+    if actor is None or not actor.is_person:
+        return found, True
+    with noting(settings, actor) as note:
+        note(events.shown(found.id, found.process))
+    return found, True
 
 
 def verdicts(settings: Settings, process: str | None) -> list[Verdict]:

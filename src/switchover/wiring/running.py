@@ -36,6 +36,7 @@ from switchover.upstreams.local import STUDENT_SERVER, child_name, read_place
 
 from .parts import CLOCK, lives, open_store, read_key, read_login, references, ring_of, unwritable
 from .templates import follow_templates, with_templates
+from .timestamps import follow as follow_stamps
 from .worker import BACKLOG
 
 # An engine is handed no provider's key.
@@ -293,10 +294,12 @@ def serve_keeper(configuration: str) -> None:
         asking = asyncio.create_task(
             follow_templates(lambda: keeper.settings.current, Client(CLOCK), CLOCK, log), name="chat templates"
         )
+        stamping = asyncio.create_task(follow_stamps(lambda: keeper.settings.current, log), name="time-stamps")
         try:
             await keeper.run(stop)
         finally:
             asking.cancel()
+            stamping.cancel()
 
     asyncio.run(run())
 

@@ -6,20 +6,25 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from switchover.access.approvals import require_approval
+from switchover.access.local import local
 from switchover.adaptation.demonstrations import anchor
 from switchover.adaptation.run import Adaptation, adapt
 from switchover.adaptation.run import Progress as AdaptationProgress
 from switchover.domain.candidate import PromptKind, PromptVersion, Verdict, digest, fingerprint
-from switchover.domain.cut_off import Drill, Target
+from switchover.domain.cut_off import Drill, Target, TargetKind
 from switchover.domain.exchange import Exchange
+from switchover.domain.people import Actor
 from switchover.domain.process import Process, RehearsalTerms, Settings, UpstreamSpec
 from switchover.drill.order import DrillOrder
 from switchover.drill.run import quiet, run_drill
 from switchover.egress import Client
-from switchover.errors import NotFound
+from switchover.errors import NotFound, OperatorError
+from switchover.evidence import events
 from switchover.graders import grader
 from switchover.privacy.sealing import Sealer
 from switchover.processes.own import OwnChild, engine_child, healthy, student_child
@@ -30,11 +35,13 @@ from switchover.store import prompt_versions as version_rows
 from switchover.store import trials as trial_rows
 from switchover.store.erasing import count_erased
 from switchover.store.files import write_whole
+from switchover.store.people import person
 from switchover.trial.ask import asker
 from switchover.trial.continuing import Continuer, continuer
 from switchover.trial.replay import Ask
 from switchover.upstreams.local import child_name, read_place
 
+from . import access
 from .evidence import noting
 from .parts import CLOCK, artefact, open_store, outbound, ring_of, upstream
 from .templates import learn_templates, with_templates
@@ -91,17 +98,19 @@ def rehearse_candidate(
     process: str,
     candidate: str,
     *,
+    actor: Actor | None = None,
     prompt_version: str | None = None,
     seed: int = 1,
     budget: int | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Verdict:
     """Rehearses one candidate of a process; resumes what an earlier run began. Raises NotFound, EngineFailed …"""
+    access.check(settings, actor, "rehearse", process)
     found, spec = settings.processes[process], _candidate(settings, settings.processes[process], candidate)
 
     async def run() -> Verdict:
         client = outbound(settings)
-        with open_store(settings) as store, noting(settings) as note:
+        with open_store(settings) as store, noting(settings, actor) as note:
             version = _version(store, found, spec, prompt_version)
             baseline = settings.upstreams[found.baseline]
             as_it_is = PromptVersion.make(process=process, upstream=baseline.name, kind=PromptKind.AS_IS)
@@ -191,20 +200,22 @@ def adapt_process(
     process: str,
     *,
     ways: Sequence[str],
+    actor: Actor | None = None,
     seed: int = 1,
     progress: Callable[[AdaptationProgress], None] = lambda _: None,
 ) -> Adaptation:
-    """Finds prompt versions for the fallbacks of a process and saves them with their scores."""
+    """Finds prompt versions for the fallbacks of a process and saves them with their scores; that is noted."""
+    access.check(settings, actor, "adapt", process)
     found = settings.processes[process]
 
     async def run() -> Adaptation:
         client = outbound(settings)
-        with open_store(settings) as store:
+        with open_store(settings) as store, noting(settings, actor) as note:
             wanted = [settings.upstreams[name] for name in found.fallbacks]
             async with own_engines(settings, wanted, client):
                 seen = await _seen(settings, [*wanted, settings.upstreams[found.baseline]], client)
                 epoch = digest([fingerprint(seen.upstreams[found.baseline]), "as-is"])
-                return await adapt(
+                result = await adapt(
                     found,
                     ways=ways,
                     upstreams=settings.upstreams,
@@ -216,6 +227,8 @@ def adapt_process(
                     progress=progress,
                     second_samples=trial_rows.baseline_samples(store, process, epoch),
                 )
+                note(events.adapted(process, [version.id for version in result.versions]))
+                return result
 
     return asyncio.run(run())
 
@@ -226,29 +239,71 @@ async def drill(
     *,
     target: Target,
     fault: str,
-    approver: str,
+    approver: str | None,
     operator: str,
+    actor: Actor | None = None,
     progress: Callable[[str, float], None] = quiet,
     **terms: Any,
 ) -> Drill:
     """A timed live drill on the running gateway; its report goes to ``reports/`` in the data folder.
 
-    ``terms`` are those of :class:`~switchover.drill.order.DrillOrder`.
+    ``terms`` are those of :class:`~switchover.drill.order.DrillOrder`. A drill of more than one upstream takes two
+    people: its ``approver`` is who approved it. Raises Forbidden, ApprovalNeeded.
     """
+    access.check(settings, actor, "drill", process)
+    two = target.kind is not TargetKind.UPSTREAM
+    if two == (approver is not None):
+        raise OperatorError(
+            f"a drill of {target} {'is approved by a second person' if two else 'needs a named approver'}",
+            mend=f"leave --approver out: `switchover approve` says who, before {target} is lost"
+            if two
+            else "name the role that approved it: --approver head-of-service",
+        )
     order = DrillOrder.of(
         with_templates(settings, idle=True),
         process,
         target=target,
         fault=fault,
-        approver=approver,
+        approver=approver or "",
         operator=operator,
         reports=Path(settings.data_dir, "reports"),
         **terms,
     )
-    with open_store(settings) as store, noting(settings) as note:
+    with open_store(settings) as store, noting(settings, actor) as note:
+        if two:
+            approver = _approved(store, order, actor or local(), note)
+            order = replace(order, approver=approver)
         done = await run_drill(order, store=store, clock=CLOCK, progress=progress, note=note)
         signed = note.sign()
     if signed is not None and order.reports is not None:
         # Beside the report, whose hash it covers: what an auditor wants to hold.
         write_whole(order.reports / f"{done.id}.checkpoint", signed.note.encode())
     return done
+
+
+def _approved(store: Store, order: DrillOrder, actor: Actor, note: events.Note) -> str:
+    """The name of the second person who agreed to exactly this drill. Raises Forbidden, ApprovalNeeded."""
+    asked = {
+        "fault": order.fault,
+        "settings": dict(order.settings),
+        "share": order.share,
+        "duration": order.duration,
+        "steady_for": order.steady_for,
+        "warm_up": order.warm_up,
+        "hypothesis": order.hypothesis,
+        "scenario": order.scenario,
+        "thresholds": order.thresholds,
+    }
+    found = require_approval(
+        store,
+        actor,
+        "drill",
+        str(order.target),
+        process=order.process.name,
+        parameters=asked,
+        reason=order.hypothesis,
+        now=CLOCK.now(),
+        note=note,
+    )
+    other = person(store, found.decided_by or "")
+    return other.name if other is not None else str(found.decided_by)

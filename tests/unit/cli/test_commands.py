@@ -20,10 +20,12 @@ from switchover.store.register import set_suspension
 from switchover.testing.sample_organisation import NOW, fill, sample_settings
 
 GROUPS = {
-    "keys": ("create", "list", "revoke"),
+    "keys": ("create", "list", "rotate", "revoke"),
+    "access": ("init", "add", "list", "revoke", "rotate"),
+    "approvals": ("list", "show"),
     "exchanges": ("list", "show"),
     "weights": ("fetch", "check"),
-    "evidence": ("log", "checkpoint", "key", "prove", "verify"),
+    "evidence": ("log", "checkpoint", "stamp", "key", "prove", "verify"),
     "export": ("evidence",),
 }
 LINES = [(name,) for name in cli.COMMANDS] + [(name, below) for name, all_ in GROUPS.items() for below in all_]

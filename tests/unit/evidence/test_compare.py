@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 from sqlalchemy import delete, insert, select, update
 
 from switchover.domain.candidate import Cell, Evidence, SliceEvidence, State, Verdict
+from switchover.domain.people import Approval, ApprovalState, Person, PersonKey, Role
 from switchover.domain.register import CallerKey
 from switchover.evidence import canonical, events
 from switchover.evidence.compare import GRACE_S, Noted, differences, late, unnoted
 from switchover.store import Store, schema
+from switchover.store.approvals import ask, decide, use
 from switchover.store.drills import expire_cut_offs, heartbeat, lift_cut_off, place_cut_off, save_drill
-from switchover.store.facts import ended, facts, row_sha256
+from switchover.store.erasing import save_erasure
+from switchover.store.facts import KINDS, end_sha256, ended, facts, row_sha256
 from switchover.store.gaps import missing
 from switchover.store.indexing import save_spooled
+from switchover.store.people import add_person
 from switchover.store.proofs import revoke_proofs, save_proof, save_verdict
-from switchover.store.register import revoke_key, save_key
+from switchover.store.register import replace_key, revoke_key, save_key
 from switchover.store.spool_frames import Gap, Position, Rot
 from switchover.testing.builders import NOW, make_cut_off, make_drill, make_proof
 
@@ -35,6 +40,17 @@ CUT = make_cut_off(id="c1")
 FULL = Gap(at=NOW - 3, records=7, reason="No space left on device")
 GAPS = [(Position(2, 60), FULL), (Position(2, 90), Rot(length=40))]
 KEY = CallerKey(id="abcd1234", process="p", mac="mac-of-the-key", made_at=NOW)
+ERASURE = {
+    "id": "erasure-1", "at": NOW, "process": "p", "subject": None, "first_month": None, "last_month": None,
+    "by": "p-1", "approved_by": "p-2", "reason": "Jane Roe asked", "keys": 1,
+    "exchanges": 2, "versions": 0, "proofs": 0,
+}  # fmt: skip
+PERSON = Person(id="p-1", name="Jane Roe", roles=(Role.ADMIN,), processes=(), made_at=NOW, made_by="local user root")
+OTHER = replace(PERSON, id="p-2", name="Max Moe", made_by="p-1")
+ASKED = Approval(
+    id="ap-1", act="drill", target="provider:acme", process="p", parameters="00", reason="Jane Roe wants it",
+    proposed_by="p-1", proposed_key="k-p-1", proposed_at=NOW, expires_at=NOW + 60,
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -54,6 +70,15 @@ def noted(store, log):
     log.append(events.saved(place_cut_off(store, CUT)))
     log.append(events.saved(save_key(store, KEY)))
     heartbeat(store, "c1", NOW + 1)
+    for person in (PERSON, OTHER):
+        key = PersonKey(id=f"k-{person.id}", person=person.id, mac="secret-mac", made_at=NOW, made_by=person.made_by)
+        for fact in add_person(store, person, key):
+            log.append(events.saved(fact))
+    asked = ask(store, ASKED)[1]
+    log.append(events.saved(asked))
+    log.append(events.saved(decide(store, "ap-1", ApprovalState.APPROVED, "p-2", NOW)))
+    log.append(events.saved(use(store, ASKED, "p-1", NOW)[1]))
+    log.append(events.erasure(save_erasure(store, ERASURE), ERASURE, []))
     save_spooled(store, "w0", (2, 90), [], [], GAPS, at=NOW)
     log.append(*unnoted(store, taken(log), NOW))
     return lambda: taken(log)
@@ -65,7 +90,7 @@ def taken(log):
     return found
 
 
-def change(store, table, name, **values):
+def change(store, table, name, /, **values):
     with store.write() as connection:
         assert connection.execute(update(table).where(table.c.id == name).values(**values)).rowcount == 1
 
@@ -73,7 +98,7 @@ def change(store, table, name, **values):
 def test_all_agrees_and_nothing_is_left_to_note(store, noted):
     assert differences(store, noted()) == []
     assert unnoted(store, noted(), LATER) == []
-    assert {fact.kind for fact in facts(store)} == {"verdict", "proof", "drill", "cut-off", "key", "gap"}
+    assert {fact.kind for fact in facts(store)} == set(KINDS)
 
 
 @pytest.mark.parametrize(
@@ -88,6 +113,16 @@ def test_all_agrees_and_nothing_is_left_to_note(store, noted):
         (schema.cut_off, "c1", {"reason": "another"}),
         (schema.cut_off, "c1", {"by": "somebody else"}),
         (schema.caller_key, "abcd1234", {"process": "q"}),
+        (schema.caller_key, "abcd1234", {"expires_at": NOW + 1e9}),
+        (schema.caller_key, "abcd1234", {"made_by": "p-2"}),
+        (schema.person, "p-2", {"roles": "admin,operator"}),
+        (schema.person, "p-2", {"name": "somebody else"}),
+        (schema.person_key, "k-p-1", {"mac": "of a key that somebody else has"}),
+        (schema.person_key, "k-p-1", {"person": "p-2"}),
+        (schema.approval, "ap-1", {"proposed_by": "p-2"}),
+        (schema.approval, "ap-1", {"parameters": "01"}),
+        (schema.approval_step, "ap-1-decided", {"by": "p-1"}),
+        (schema.approval_step, "ap-1-used", {"at": NOW + 1}),
     ],
     ids=lambda value: str(getattr(value, "name", value)),
 )
@@ -100,12 +135,36 @@ def test_a_row_that_was_changed_is_named_with_its_entry(store, noted, table, nam
     assert unnoted(store, noted(), LATER) == []
 
 
-@pytest.mark.parametrize("table", [schema.verdict, schema.proof, schema.drill, schema.cut_off, schema.caller_key])
-def test_a_row_that_was_removed_is_named(store, noted, table):
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_that_was_removed_is_named(store, noted, kind):
     with store.write() as connection:
-        connection.execute(delete(table))
-    (said,) = differences(store, noted())
-    assert "is not in the store: it was removed" in said
+        gone = connection.execute(delete(KINDS[kind].table)).rowcount
+    found = differences(store, noted())
+    assert len(found) == gone > 0
+    assert all("is not in the store: it was removed" in said for said in found)
+
+
+def test_a_row_from_before_a_column_was_added_hashes_as_it_did():
+    row = {"id": "abcd1234", "process": "p", "mac": "mac-of-the-key", "made_at": NOW}
+    text = f'{{"id":"abcd1234","mac":"mac-of-the-key","made_at":"{NOW!r}","process":"p","table":"caller_key"}}'
+    before = sha256(text.encode()).hexdigest()
+    assert row_sha256("key", {**row, "name": None, "expires_at": None, "made_by": None}) == before
+    assert row_sha256("key", {**row, "name": "x"}) != before
+    ended = sha256(f'{{"id":"abcd1234","revoked_at":"{NOW!r}","table":"caller_key"}}'.encode()).hexdigest()
+    assert end_sha256("key", {**row, "revoked_at": NOW, "revoked_by": None}) == ended
+
+
+def test_a_key_that_goes_on_for_a_while_is_noted_with_its_end_and_again_when_that_is_brought_forward(store, log):
+    log.append(events.saved(save_key(store, KEY)))
+    made, ended_then = replace_key(store, KEY.id, replace(KEY, id="newer123", made_at=NOW + 1), NOW + 600)
+    log.append(events.saved(made), events.ended(ended_then))
+    assert differences(store, taken(log)) == []
+    assert revoke_key(store, KEY.id, NOW + 5, "p-1")
+    assert len(differences(store, taken(log))) == 1
+    for fact in ended(store, "key", NOW + 5):
+        log.append(events.ended(fact))
+    assert differences(store, taken(log)) == []
+    assert unnoted(store, taken(log), LATER) == []
 
 
 def test_a_gap_is_noted_at_once_with_what_is_missing_and_why(store, noted, log):
@@ -215,5 +274,6 @@ def test_a_hash_is_the_same_however_a_number_was_handed_in_and_wherever_it_was_r
 
 def test_no_entry_holds_a_persons_name_or_words(store, noted, log):
     whole = b"\n".join(log.entries())
-    for words in (CUT.by, CUT.reason, "head-of-service", "the student takes over", KEY.mac):
+    named = (PERSON.name, OTHER.name, "root", "secret-mac")
+    for words in (CUT.by, CUT.reason, "head-of-service", "the student takes over", KEY.mac, *named):
         assert words.encode() not in whole

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from switchover.access.local import local
 from switchover.domain.candidate import PromptKind, ScoredCase
+from switchover.domain.people import ApprovalState
 from switchover.domain.process import Bodies
-from switchover.errors import NotFound, OperatorError
+from switchover.errors import ApprovalNeeded, Forbidden, NotFound, OperatorError
 from switchover.evidence import events
 from switchover.privacy import erase as story
 from switchover.privacy.keyring import subject_hash
@@ -30,7 +32,7 @@ from switchover.store.spool import Spool, read_spool
 from switchover.store.trials import baseline_samples, save_baseline_sample, save_score, scored_cases
 from switchover.testing.builders import make_exchange, make_prompt_version, make_proof, make_settings
 from switchover.testing.clock import ManualClock
-from switchover.wiring import erasure, evidence
+from switchover.wiring import access, erasure, evidence
 from switchover.wiring.parts import CLOCK, open_store
 
 ANNA, BOB = "anna@example.org", "bob@example.org"
@@ -44,6 +46,7 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "data"
+        self.people = None
         self.settings = replace(
             make_settings(),
             source=str(folder / "switchover.yaml"),
@@ -97,7 +100,26 @@ class Place:
     def erase(self, **named):
         with erasure.opened(self.settings) as ring:
             wanted = erasure.reaches(ring, **named)
-        return erasure.erase(self.settings, wanted, by="operator", approved_by="officer", reason="asked to")
+        return self.agreed(wanted)
+
+    def agreed(self, wanted):
+        """Erased by one person with the approval of another."""
+        officer, desk = self.people or self.admitted()
+        with pytest.raises(ApprovalNeeded):
+            erasure.erase(self.settings, wanted, desk, reason="asked to")
+        waiting = [
+            one.id for one in access.approvals_known(self.settings) if one.state(CLOCK.now()) is ApprovalState.ASKED
+        ]
+        access.approve(self.settings, officer, waiting[0])
+        return erasure.erase(self.settings, wanted, desk, reason="asked to")
+
+    def admitted(self):
+        first = access.init(self.settings, "officer").token
+        officer = access.admit(self.settings, "access add", lambda: first)
+        given = access.add(self.settings, officer, "desk", ["operator"], []).token
+        own = access.rotate(self.settings, access.admit(self.settings, "access rotate", lambda: given), None).token
+        self.people = officer, access.admit(self.settings, "erase", lambda: own)
+        return self.people
 
     def in_clear(self) -> set[str]:
         """Names of files in whose bytes anybody's words are."""
@@ -289,10 +311,20 @@ def test_what_an_erasure_is_to_reach_is_said_clearly(place, named, said):
         erasure.reaches(ring, **named)
 
 
-@pytest.mark.parametrize(("by", "approved_by"), [("me", ""), ("me", "me"), ("me", "  ")])
-def test_it_takes_two(place, by, approved_by):
-    with pytest.raises(OperatorError, match="takes two people"):
-        erasure.erase(place.settings, [Reach(process=PROCESS)], by=by, approved_by=approved_by, reason="r")
+def test_it_takes_two(place):
+    reach = [Reach(process=PROCESS)]
+    with pytest.raises(Forbidden, match="nobody is known here yet"):
+        erasure.erase(place.settings, reach, local(), reason="r")
+    officer, desk = place.admitted()
+    with pytest.raises(ApprovalNeeded):
+        erasure.erase(place.settings, reach, desk, reason="r")
+    (asked,) = access.approvals_known(place.settings)
+    with pytest.raises(OperatorError, match="you asked for"):
+        access.approve(place.settings, desk, asked.id)
+    access.approve(place.settings, officer, asked.id)
+    # What was approved is this and no other erasure.
+    with pytest.raises(ApprovalNeeded):
+        erasure.erase(place.settings, [Reach(process=PROCESS, last="2026-01")], desk, reason="r")
     assert place.readable(place.folder) == {"anna", "bob"}
 
 
@@ -303,7 +335,7 @@ def test_months_are_erased_whole_and_no_other(place):
         begins, ends = erasing_rows.month_begins("2026-02"), erasing_rows.month_begins("2026-02", after=1)
         for name, at in (("before", begins - 1), ("first", begins), ("last", ends - 1), ("after", ends)):
             save_exchanges(store, [replace(old, id=name, started_at=at)])
-    erasure.erase(place.settings, [month], by="operator", approved_by="officer", reason="over")
+    place.agreed([month])
     with open_store(place.settings) as store:
         erased = {n for n in ("before", "first", "last", "after") if get_exchange(store, n).bodies is Bodies.ERASED}
     assert erased == {"first", "last"}

@@ -55,6 +55,7 @@ from switchover.store.register import (
     build_snapshot,
     caller_keys,
     register_version,
+    replace_key,
     revoke_key,
     save_key,
     set_baseline_lost,
@@ -350,6 +351,24 @@ def test_one_drill_runs_at_a_time(store):
     assert get_drill(store, "d3") is None
 
 
+def test_a_replaced_key_goes_on_until_it_was_said_to_and_ends_no_later_than_it_would_have(store):
+    old = CallerKey(id="k1", process="claims", mac="00", made_at=1.0, expires_at=500.0)
+    save_key(store, old)
+    version = register_version(store)
+    replace_key(store, "k1", CallerKey(id="k2", process="claims", mac="01", made_at=100.0, made_by="p-1"), 200.0)
+    assert register_version(store) > version
+    known = {key.id: key for key in caller_keys(store)}
+    assert known["k1"] == dataclasses.replace(old, revoked_at=200.0, revoked_by="p-1")
+    assert (known["k1"].ends_at, known["k2"].ends_at) == (200.0, math.inf)
+    replace_key(store, "k1", CallerKey(id="k3", process="claims", mac="02", made_at=150.0), 300.0)
+    assert {key.id: key.revoked_at for key in caller_keys(store)} == {"k1": 200.0, "k2": None, "k3": None}
+    assert revoke_key(store, "k1", 160.0)
+    for gone in ("k1", "nobodys"):
+        with pytest.raises(NotFound):
+            replace_key(store, gone, CallerKey(id="k4", process="claims", mac="03", made_at=170.0), 300.0)
+    assert not [key for key in caller_keys(store) if key.id == "k4"]
+
+
 def test_a_key_is_revoked_once(store):
     key = CallerKey(id="k1", process="claims", mac="00", made_at=1.0)
     save_key(store, key)
@@ -410,6 +429,7 @@ def test_a_snapshot_holds_the_register_and_survives_its_file(store, tmp_path):
         save_proof(store, each)
     save_key(store, CallerKey(id="k1", process="claims", mac="00", made_at=1.0))
     save_key(store, CallerKey(id="k2", process="claims", mac="01", made_at=1.0, revoked_at=2.0))
+    save_key(store, CallerKey(id="k3", process="claims", mac="01", made_at=1.0, expires_at=2.0))
     place_cut_off(store, CUT)
     set_baseline_lost(store, "claims", 3.0)
     set_baseline_lost(store, "removed", 3.0)

@@ -15,6 +15,7 @@ from switchover.store.spool_frames import Gap, Position, Rot
 from switchover.testing.builders import make_settings
 from switchover.testing.served import spec
 from switchover.upstreams.templates import digest_of
+from switchover.wiring import access, register
 from switchover.wiring.diagnosis import examine
 
 
@@ -84,3 +85,28 @@ def test_what_is_missing_from_the_record_is_said_with_the_reason_and_is_old_afte
         save_spooled(store, "w0", (1, 99), [], [], [(Position(1, 99), Rot(length=4))], at=now)
     assert not record().well
     assert "3 records (No space left on device); 1 record (bit-rot)" in record().said
+
+
+def test_keys_that_end_soon_are_named_and_those_that_were_replaced_are_not(tmp_path):
+    settings = replace(
+        make_settings(), data_dir=str(tmp_path), database=f"sqlite:///{tmp_path / 'store.sqlite'}", upstreams={}
+    )
+    day = 86_400.0
+    soon, replaced, later = (
+        register.create_key(settings, "customer-messages", expires_in=days * day)[0].id for days in (3, 4, 60)
+    )
+    register.rotate_key(settings, replaced, overlap=day, expires_in=60 * day)
+
+    def told():
+        return {found.what: found for found in examine(settings) if "key" in found.what or found.what == "people"}
+
+    assert told()["people"].said.startswith("nobody is known")
+    (ending,) = [found for found in told().values() if not found.well and found.what != "people"]
+    assert ending.what == f"key {soon} of customer-messages"
+    assert f"switchover keys rotate {soon}" in ending.said
+    assert later not in str(told())
+    first = access.init(settings, "root")
+    admin = access.admit(settings, "access add", lambda: first.token)
+    access.add(settings, admin, "temp", ["operator"], [], expires_in=5 * day)
+    assert told()["people"].said == "2 known"
+    assert not told()["key of temp"].well

@@ -1,0 +1,85 @@
+"""Caller keys while it runs: every worker lets go of one within a second, and of one that expires in its moment."""
+
+from __future__ import annotations
+
+import http.client
+import time
+
+import pytest
+
+from switchover.wiring import register
+
+WORKERS = 2
+
+
+class Callers:
+    """Connections that stay open, at least one to each worker."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.token, self.address = token, url.removeprefix("http://")
+        self.open: dict[str, http.client.HTTPConnection] = {}
+        end = time.monotonic() + 15
+        while len(self.open) < WORKERS:
+            assert time.monotonic() < end, f"only {list(self.open)} answered"
+            connection = http.client.HTTPConnection(self.address, timeout=10)
+            connection.request("GET", "/readyz")
+            body = connection.getresponse().read().decode()
+            worker = body.partition('"worker":"')[2].partition('"')[0]
+            if worker in self.open:
+                connection.close()
+            else:
+                self.open[worker] = connection
+
+    def __enter__(self) -> Callers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for connection in self.open.values():
+            connection.close()
+
+    def statuses(self) -> set[int]:
+        """What each worker answers to the key."""
+        found = set()
+        for connection in self.open.values():
+            connection.request("GET", "/v1/models", headers={"authorization": f"Bearer {self.token}"})
+            response = connection.getresponse()
+            response.read()
+            found.add(response.status)
+        return found
+
+    def until(self, status: int) -> float:
+        """Asks until every worker answers so; returns how long that took."""
+        begun = time.monotonic()
+        while self.statuses() != {status}:
+            assert time.monotonic() < begun + 10
+            time.sleep(0.02)
+        return time.monotonic() - begun
+
+
+@pytest.fixture(scope="module")
+def running(stage):
+    stage.write(workers=WORKERS)
+    stage.up(*(f"worker-{number}" for number in range(WORKERS)), "keeper")
+    return stage
+
+
+def test_a_revoked_key_is_refused_by_every_worker_within_a_second(running):
+    key, token = register.create_key(running.settings(), "messages")
+    with Callers(running.url, token.reveal()) as callers:
+        callers.until(200)
+        register.revoke_key(running.settings(), key.id)
+        assert callers.until(401) < 1.0
+
+
+def test_a_rotated_key_and_its_successor_both_open_until_the_old_one_ends_by_itself(running):
+    key, token = register.create_key(running.settings(), "messages")
+    with Callers(running.url, token.reveal()) as old:
+        old.until(200)
+        _, successor, ending = register.rotate_key(running.settings(), key.id, overlap=2.0)
+        with Callers(running.url, successor.reveal()) as new:
+            new.until(200)
+        while time.time() < ending.ends_at - 0.3:
+            assert old.statuses() == {200}
+            time.sleep(0.05)
+        time.sleep(max(0.0, ending.ends_at - time.time()))
+        assert old.statuses() == {401}
