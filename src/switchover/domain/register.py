@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .budget import Tariff
 from .candidate import PromptVersion, Proof
 from .cut_off import CutOff
-from .process import Process, Provider, UpstreamSpec
+from .process import Budget, Process, Provider, UpstreamSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ class Snapshot:
     ``baseline_lost`` says since when a process's baseline is held to be gone (cut off or denied).
     ``endpoints`` gives the base URL of own engines while they run. ``restored`` says when an operator last restored an
     upstream, so that a breaker held before that moment lets go. ``suspended`` names upstreams whose proofs are.
+    ``budgets`` are those over several processes, ``tariffs`` the prices of the upstreams that any budget is about.
     """
 
     version: int
@@ -51,3 +53,5 @@ class Snapshot:
     endpoints: Mapping[str, str] = field(default_factory=dict)
     restored: Mapping[str, float] = field(default_factory=dict)
     suspended: Mapping[str, Suspension] = field(default_factory=dict)
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
+    tariffs: Mapping[str, Tariff] = field(default_factory=dict)

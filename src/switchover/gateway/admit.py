@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from time import time_ns
+from typing import TYPE_CHECKING
 
 from switchover.access.keys import check_key
 from switchover.dialects import DIALECTS, AnthropicMessages, OpenAIChat, OpenAIResponses, Peek
@@ -18,6 +19,9 @@ from switchover.errors import BadRequest, CallerError, Unauthenticated, UnknownR
 
 from .asgi_types import Header
 from .trace import Trace
+
+if TYPE_CHECKING:
+    from .budget import Spending
 
 MAX_BODY_BYTES = 33_554_432
 PASSED = frozenset([b"anthropic-beta", b"openai-beta"])
@@ -67,7 +71,7 @@ class Call:
     """An admitted request. ``begun`` is monotonic, ``started_at`` Unix seconds.
 
     ``patience``: so many seconds from ``begun`` the caller waits for an answer to begin; inf when nothing is said.
-    ``trace`` is None where there is no tracing.
+    ``trace`` is None where there is no tracing. ``spending``: what is reserved for it and not settled yet.
     """
 
     id: str
@@ -80,6 +84,7 @@ class Call:
     begun: float
     patience: float = math.inf
     trace: Trace | None = None
+    spending: list[Spending] = field(default_factory=list)
 
     @property
     def deadline(self) -> float:

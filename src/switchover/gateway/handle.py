@@ -19,6 +19,7 @@ from switchover.planning import ANSWERS, Plan
 from .admit import LOOPBACK, MAX_BODY_BYTES, AnyDialect, Call, Door, Head, check_route, new_id, read_head, routes_of
 from .amount import is_over
 from .attempt import Artefacts
+from .budget import Budgets, Holding
 from .caller import Caller
 from .continuing import GoingOn, Rest
 from .export import Tracer
@@ -57,6 +58,7 @@ class Gateway:
     ``on_suspended(upstream, why)``: the same for proofs that must not count any more.
     ``rng``: jitter of retries. ``neighbours``: the other workers and the keeper; absent, it is the only worker.
     ``teller``: who tells the log of requests, ``tracer``: who sends their spans; absent, nobody does.
+    ``budgets()``: what this worker holds in the budget ledger; absent, nothing is spent that a budget is about.
     ``workers``: how many share what an engine of our own can take.
     """
 
@@ -76,6 +78,7 @@ class Gateway:
         neighbours: Neighbours | None = None,
         teller: Teller | None = None,
         tracer: Tracer | None = None,
+        budgets: Callable[[], Holding] | None = None,
         workers: int = 1,
     ) -> None:
         self.source, self.spool, self.clock = snapshot_source, spool, clock
@@ -87,6 +90,7 @@ class Gateway:
         self.teller, self.tracer = teller, tracer
         self.told = Told()
         self.plans = Plans(upstream_factory, clock)
+        self.budgets = Budgets(lambda: self.source.current, clock, budgets)
         rng = rng or random.Random()  # noqa: S311  # jitter, not a secret
 
         def failover(on_held: OnHeld, on_suspended: OnSuspended) -> Failover:
@@ -97,6 +101,7 @@ class Gateway:
                 rng=rng,
                 on_held=on_held,
                 identity=Identity(lambda: self.source.current, on_suspended, self.metrics),
+                budgets=self.budgets,
                 workers=workers,
             )
 
@@ -264,6 +269,8 @@ class Gateway:
                     # Only told after the commit point.
                     attempts[-1].fault = FELL_BACK
                 self.failover.paused(call, opened, sent.silence)
+        if call.spending:
+            self._pay(call, opened, whole=sent.outcome is Outcome.COMPLETE)
         if sent.outcome is Outcome.COMPLETE and attempts and attempts[-1].fault is None and is_over(call, usage):
             attempts[-1].fault = RunawayOutput.fault
         upstream, elapsed = opened.attempt.upstream.name if opened else None, self.clock.monotonic() - call.begun
@@ -287,6 +294,15 @@ class Gateway:
             first=first if call.peek.stream else None,
             usage=usage,
         )
+
+    def _pay(self, call: Call, last: Opened | None, *, whole: bool) -> None:
+        """Settles what is still reserved: the stream that was told last as it says, whatever broke off as unknown."""
+        if last is not None and last.spending is not None and last.stream is not None:
+            decoder = last.stream.decoder
+            if whole or decoder.finished:
+                last.spending.ended(decoder.usage, last.fault or (FELL_BACK if decoder.fell_back else None))
+        for spending in list(call.spending):
+            spending.unknown()
 
     def _drips(self, call: Call, opened: Opened, attempts: list[AttemptRecord], sent: Sent) -> None:
         """Counts a stream that drips as a slow call while it goes on."""

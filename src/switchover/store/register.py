@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import delete, select, update
 
+from switchover.domain.budget import Tariff
 from switchover.domain.candidate import Proof
 from switchover.domain.process import Settings
 from switchover.domain.register import CallerKey, Snapshot, Suspension
@@ -113,8 +114,14 @@ def set_suspension(store: Store, upstream: str, found: Suspension | None) -> boo
     return True
 
 
-def build_snapshot(store: Store, settings: Settings, endpoints: Mapping[str, str], now: float) -> Snapshot:
-    """The register at ``now``.
+def build_snapshot(
+    store: Store,
+    settings: Settings,
+    endpoints: Mapping[str, str],
+    now: float,
+    tariffs: Mapping[str, Tariff] | None = None,
+) -> Snapshot:
+    """The register at ``now``; ``tariffs`` are the prices of the upstreams that its budgets are about.
 
     Keys in use, cut-offs in force, and of the proofs that are not revoked the newest for each replacement as it may be
     asked, out of date or not: plans hold one over while the baseline is gone.
@@ -140,6 +147,8 @@ def build_snapshot(store: Store, settings: Settings, endpoints: Mapping[str, str
         endpoints=dict(endpoints),
         restored=restored_upstreams(settings.data_dir),
         suspended={name: found for name, found in suspensions(store).items() if name in settings.upstreams},
+        budgets=settings.budgets,
+        tariffs=tariffs or {},
     )
 
 
