@@ -169,6 +169,7 @@ class BudgetUnavailable(SwitchoverError):
 
     http_status: ClassVar[int] = 503
     code: ClassVar[str] = "budget_unavailable"
+    stops: ClassVar[bool] = False
 
 
 class RecordingFailed(SwitchoverError):

@@ -101,11 +101,7 @@ class Failover:
                     break
                 except (BudgetExceeded, BudgetUnavailable) as error:
                     short = short or error
-                    if (
-                        isinstance(error, BudgetExceeded)
-                        and error.stops
-                        and attempt.upstream.name == first_choice(call)
-                    ):
+                    if error.stops and attempt.upstream.name == first_choice(call):
                         raise
                     break
                 except UpstreamError as error:

@@ -20,6 +20,7 @@ from switchover.domain.register import Snapshot
 from switchover.domain.secret import Secret
 from switchover.egress import Client
 from switchover.gateway import App, FixedSnapshot, Gateway, server_config
+from switchover.gateway.budget import Holding
 from switchover.gateway.export import Tracer
 from switchover.gateway.tell import Teller
 from switchover.upstreams import UPSTREAMS
@@ -135,7 +136,7 @@ class ServedGateway:
     """Serves a snapshot on a free loopback port; use as a context manager, then ``url``.
 
     ``clock`` may run faster than the machine's own; ``client`` may trust others than the system does, or use a proxy.
-    ``tracer(client)`` makes the one who sends spans.
+    ``tracer(client)`` makes the one who sends spans, ``budgets()`` what is held in the ledger.
     """
 
     def __init__(
@@ -147,6 +148,7 @@ class ServedGateway:
         client: Client | None = None,
         teller: Teller | None = None,
         tracer: Callable[[Client], Tracer] | None = None,
+        budgets: Callable[[], Holding] | None = None,
     ) -> None:
         self.source, self.spool = FixedSnapshot(snapshot), MemorySpool()
         self.held: list[tuple[str, str, str]] = []
@@ -165,6 +167,7 @@ class ServedGateway:
             on_suspended=lambda name, why: self.suspended.append((name, why)),
             teller=teller,
             tracer=tracer(self._client) if tracer else None,
+            budgets=budgets,
         )
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
