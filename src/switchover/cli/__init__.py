@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cut": ("cut", "Cut off an upstream, a provider or a jurisdiction, really."),
     "restore": ("restore", "Lift a cut-off."),
     "report": ("report", "Answer the board's four questions."),
+    "budget": ("budget", "Show what was spent of each budget, and how long it will last."),
     "evidence": ("evidence", "Show, sign and check the log of what happened."),
     "export": ("export", "Write what others read without Switchover."),
     "weights": ("weights", "Fetch and check the starter weights."),

@@ -12,7 +12,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from switchover.clock import SystemClock
 from switchover.config import load
+from switchover.costs.tariffs import check_prices
 from switchover.domain.process import Process, Settings
 from switchover.errors import NotFound
 
@@ -25,8 +27,10 @@ DEFAULT_CONFIG = "switchover.yaml"
 
 
 def settings(path: str) -> Settings:
-    """The configuration at ``path``."""
-    return load(path, os.environ)
+    """The configuration at ``path``, with a price for whatever a budget is about."""
+    found = load(path, os.environ)
+    check_prices(found, SystemClock().now())
+    return found
 
 
 def process_named(settings: Settings, name: str) -> Process:

@@ -18,6 +18,8 @@ from switchover.domain.process import Budget
 Counts = MutableSequence[int] | memoryview
 # Places in a lease's counts.
 SETTLED, RESERVED, UNKNOWN = 0, 1, 2
+# Characters of a month's name, such as 2026-11.
+MONTH = 7
 MARKS = (50, 80, 95, 100)
 # Of ten parts of what was needed a second ago, so many are kept.
 FADING = 7
@@ -75,6 +77,11 @@ class Lease:
         self.left, self.heard_at = 0, float("-inf")
         # How much of what was spent and given back the ledger knows.
         self.told = self.told_returned = 0
+
+    @property
+    def period(self) -> Period:
+        """Whether it is a day's or a month's."""
+        return "day" if len(self.span.name) > MONTH else "month"
 
     def ask(self, *, over: bool = False, cut_off: bool = False) -> Ask:
         """What to tell the ledger and to ask of it. What is idle is given back: from here on it is not spent.

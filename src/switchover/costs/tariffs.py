@@ -132,6 +132,7 @@ def check_prices(settings: Settings, at: float) -> None:
             wanted = spec.price.priced_as if spec.price else f"{spec.host}/{spec.model}"
             raise read(settings.source).error(
                 place,
-                got=f"no price that is known ({wanted}), under the budget of {' and '.join(budgets)}",
-                want='{as: provider/model} of a published one, or {input_mtok: "…", output_mtok: "…", source: …}',
+                got=f"no known price ({wanted})",
+                want=f'{{as: provider/model}} of a published one, or {{input_mtok: "…", output_mtok: "…"}}: '
+                f"{' and '.join(budgets)} may spend only so much",
             )

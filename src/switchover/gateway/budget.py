@@ -223,7 +223,7 @@ class Budgets:
     def _exceeded(
         self, call: Call, spec: UpstreamSpec, tariff: Tariff, lease: Lease, bound: int, body: bytes
     ) -> BudgetExceeded:
-        period = "day" if len(lease.span.name) > MONTH else "month"
+        period = lease.period
         self.refusals[lease.budget, period] = self.refusals.get((lease.budget, period), 0) + 1
         begins = datetime.fromtimestamp(lease.span.end, UTC)
         read, wrote = tokens_in(call, tariff, body), tokens_out(call, spec, tariff)
@@ -328,10 +328,6 @@ class Budgets:
             self._holding = None
             self._leases.clear()
             self._purses.clear()
-
-
-# Characters of a month's name, such as 2026-11.
-MONTH = 7
 
 
 def named(budget: str) -> str:

@@ -15,6 +15,7 @@ from switchover.upstreams.local import child_name
 from switchover.upstreams.templates import digest_of, in_force, template_file
 from switchover.upstreams.weights import resolve as resolve_weights
 
+from .budget import named_budgets, standings
 from .parts import open_store, read_key, read_login, references
 from .running import endpoints, runs
 
@@ -49,6 +50,8 @@ def examine(settings: Settings) -> list[Finding]:
         found.append(_try("login of the proxy", lambda: _login(settings, login)))
     found.append(_try("data folder", lambda: _folder(settings)))
     found.append(_try("store", lambda: _store(settings)))
+    if named_budgets(settings):
+        found.append(_try("budget ledger", lambda: _ledger(settings)))
     return found + list(_running(settings))
 
 
@@ -100,6 +103,12 @@ def _store(settings: Settings) -> str:
         return "answers, schema is the newest"
 
 
+def _ledger(settings: Settings) -> str:
+    told = standings(settings)
+    spent = [f"{one.budget} ({one.period})" for one in told if one.is_spent]
+    return f"answers; used up: {', '.join(spent)}" if spent else f"answers, {len(told)} caps"
+
+
 def _running(settings: Settings) -> Iterator[Finding]:
     run = Path(settings.data_dir, "run")
     if not runs(settings):
@@ -117,5 +126,5 @@ def _running(settings: Settings) -> Iterator[Finding]:
     except (OSError, ValueError):
         yield Finding("keeper", False, "says nothing; restart `switchover up`")
         return
-    for part in ("store", "configuration", "evidence"):
+    for part in ("store", "configuration", "evidence", "budgets"):
         yield Finding(f"keeper, {part}", keeper.get(part) == "ok", str(keeper.get(part)))

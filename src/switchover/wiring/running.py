@@ -17,6 +17,7 @@ from pathlib import Path
 
 from switchover.access import load_pepper
 from switchover.config import load
+from switchover.costs.tariffs import tariffs
 from switchover.domain.process import Settings, UpstreamSpec
 from switchover.egress import Client
 from switchover.errors import ConfigError, EngineFailed, OperatorError, PortInUse, WeightsMissing
@@ -30,6 +31,7 @@ from switchover.store.held import forget_all_held
 from switchover.store.register import build_snapshot, write_snapshot
 from switchover.upstreams.local import STUDENT_SERVER, child_name, read_place
 
+from .budget import load_priced
 from .parts import CLOCK, lives, open_store, read_key, read_login, references, unwritable
 from .templates import follow_templates, with_templates
 from .worker import BACKLOG
@@ -131,8 +133,9 @@ def prepare(settings: Settings) -> None:
     except OSError as cause:
         raise unwritable(settings.data_dir, cause) from cause
     load_pepper(settings.data_dir)
+    prices = tariffs(settings, CLOCK.now())
     with open_store(settings) as store:
-        first = build_snapshot(store, with_templates(settings), endpoints(settings), CLOCK.now())
+        first = build_snapshot(store, with_templates(settings), endpoints(settings), CLOCK.now(), prices)
         write_snapshot(folder / "snapshot.json", first)
 
 
@@ -267,7 +270,7 @@ def serve_keeper(configuration: str) -> None:
     """The keeper, until SIGTERM."""
     settings = load(configuration)
     log = line_log("keeper", CLOCK, form=settings.log.format, least=settings.log.level)
-    keeper = Keeper(settings, clock=CLOCK, log=log, load=load, endpoints=endpoints, as_seen=with_templates)
+    keeper = Keeper(settings, clock=CLOCK, log=log, load=load_priced, endpoints=endpoints, as_seen=with_templates)
 
     async def run() -> None:
         stop = asyncio.Event()
