@@ -6,7 +6,7 @@ STARTER := .cache/weights/b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373
 export SWITCHOVER_WEIGHTS := $(CURDIR)/.cache/weights
 SEED ?= 1
 
-.PHONY: demo test check bench faults verdicts soak clients docs picture lock clean help
+.PHONY: demo test check bench budget faults verdicts soak clients docs picture lock clean help
 
 help:
 	@echo "make demo      the whole loop on an insurer's inbox: record, rehearse, adapt, prove, cut off, answer"
@@ -14,6 +14,7 @@ help:
 	@echo "make check     ruff, mypy, import contracts"
 	@echo "make bench     CPU per request and per chunk, against nginx and other gateways; many streams at once"
 	@echo "make soak      10,000 calls through reloads, killed workers and a store that is away"
+	@echo "make budget    random histories of a budget: four workers killed and paused, at every prefix within the cap"
 	@echo "make faults    the fault catalogue against the gateway: expected and seen, as a table"
 	@echo "make verdicts  the verdict's simulations, 4,000 runs each"
 	@echo "make clients   official Python and JavaScript clients against the gateway: a matrix (needs node and npm)"
@@ -64,6 +65,10 @@ bench: $(VENV)/.dev .cache/bench/smg/.installed .cache/bench/mlflow/.installed
 # Ten thousand calls through reloads, killed workers and a store that is away.
 soak: $(VENV)/.dev
 	@SOAK=1 $(BIN)/python -m pytest -q tests/journeys/test_soak.py
+
+# Random histories of a budget on SQLite; BUDGET_URL=postgresql://… for PostgreSQL.
+budget: $(VENV)/.dev
+	@$(BIN)/python tests/budget $(SEED)
 
 # The fault catalogue, row by row, against the real gateway.
 faults: $(VENV)/.dev $(STARTER)
