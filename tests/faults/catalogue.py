@@ -39,6 +39,7 @@ ELSEWHERE_SHOWN = {
     "config-broken": "tests/journeys/test_wrong.py -k wrong_configuration",
     "weights-missing": "tests/journeys/test_wrong.py -k weights",
     "weights-altered": "tests/journeys/test_wrong.py -k weights",
+    "replicas-race": "tests/journeys/test_budget_history.py",
     "evidence-rewritten": "tests/journeys/test_evidence.py -k rewritten",
     "evidence-rolled-back": "tests/journeys/test_evidence.py -k rolled_back",
 }

@@ -17,6 +17,7 @@ from switchover.clock import Clock
 from switchover.domain.candidate import Continuation
 from switchover.domain.ports import Upstream
 from switchover.domain.process import Criticality, DataClass, Process
+from switchover.gateway.budget import Holding
 from switchover.planning import BreakerState
 from switchover.testing.scripted import Script, ScriptedServer
 from switchover.testing.served import ServedGateway, register, spec
@@ -130,11 +131,13 @@ def staged(
     wrap: Callable[[Upstream], Upstream] | None = None,
     model: str = "vendor-model",
     continuation: Continuation | None = None,
+    budgets: Callable[[], Holding] | None = None,
     **changes: Any,
 ) -> Iterator[Stage]:  # fmt: skip
     """A stage whose upstream plays ``script`` (or is at ``url``) and is asked for ``model``.
 
-    ``changes`` are fields of its process; ``continuation``: how the replacement was shown to go on with an answer.
+    ``changes`` are fields of its process; ``budgets()``: what is held in the ledger; ``continuation``: how the
+    replacement was shown to go on with an answer.
     """
     wire = WIRES[dialect]
     with ScriptedServer(script) as vendor, ScriptedServer(good(wire, streamed, own_text)) as own:
@@ -146,7 +149,7 @@ def staged(
         upstreams = [asked, spec("own", own.url, **KINDS[dialect])]
         proven = ("own",) if backed else ()
         snapshot, token = register(replace(process, **changes), upstreams, proven=proven, continuation=continuation)
-        with ServedGateway(snapshot, clock=clock, wrap=wrap) as served:
+        with ServedGateway(snapshot, clock=clock, wrap=wrap, budgets=budgets) as served:
             yield Stage(wire, vendor, own, served, token)
 
 

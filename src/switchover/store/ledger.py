@@ -108,7 +108,7 @@ class Ledger:
 
         Nothing is opened before it is needed. A writer waits ``busy_s`` for another one.
         """
-        if not database.startswith("postgresql"):
+        if not database.startswith("postgres"):
             path = Path(data_dir, "budget.sqlite")
             return cls(lambda: _sqlite(path, busy_s), str(path), postgres=False)
         url = "postgresql" + database[database.index("://") :]
