@@ -78,6 +78,11 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, old: str, new: str
 
 def test_a_price_is_wanted_only_where_a_budget_is_about_it(tmp_path: Path) -> None:
     free = GOOD.replace("model: gpt-4.1", "model: gpt-nope")
-    loaded(tmp_path, "\n".join(line for line in free.splitlines() if "USD" not in line).replace("own],", "own]}"))
+    loaded(
+        tmp_path,
+        "\n".join(line for line in free.splitlines() if "USD" not in line and line != "budgets:").replace(
+            "own],", "own]}"
+        ),
+    )
     with pytest.raises(ConfigError, match="process:claims and organisation and provider:openai may spend"):
         loaded(tmp_path, free)
