@@ -73,5 +73,5 @@ def is_free(spec: UpstreamSpec) -> bool:
 
 
 def dollars(micro: int) -> str:
-    """An amount as people read it."""
-    return f"{micro / USD:,.2f} USD"
+    """An amount as people read it; small ones to the hundredth of a cent."""
+    return f"{micro / USD:,.{4 if 0 < micro < USD else 2}f} USD"

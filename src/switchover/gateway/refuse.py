@@ -46,7 +46,7 @@ def refusal(error: SwitchoverError) -> Refusal:
         status, code = REJECTED.get(error.fault, (error.http_status, error.code))
         return Refusal(status, code, str(error))
     if isinstance(error, BudgetUnavailable):
-        # It may be back by then, and the SDK's second try is the one that the catalogue allows.
+        # The ledger is asked again every second.
         return Refusal(error.http_status, error.code, str(error), retry_after=1)
     if isinstance(error, TOLD):
         return Refusal(error.http_status, error.code, str(error))
