@@ -7,6 +7,7 @@ import tempfile
 import time
 
 from switchover.clock import SystemClock
+from switchover.costs.holding import LedgerHolding
 from switchover.costs.tariffs import tariff
 from switchover.dialects import DIALECTS
 from switchover.domain.exchange import Usage
@@ -14,10 +15,8 @@ from switchover.domain.process import Budget, Criticality, DataClass, Price, Pro
 from switchover.domain.register import Snapshot
 from switchover.gateway.admit import Call
 from switchover.gateway.budget import Budgets
-from switchover.store.holding import LedgerHolding
 from switchover.store.ledger import Ledger
 from switchover.testing.served import spec
-from switchover.wiring.budget import grant, told
 
 PLENTY = Budget(month=10**15)
 PRICE = Price(input_mtok="0.40", output_mtok="1.60")
@@ -43,7 +42,7 @@ def budget_us() -> float:
     call = Call("x", dialect, process, body.encode(), dialect.peek(body.encode()), {}, 0.0, 0.0)
     used = Usage(input=300, output=20)
     with tempfile.TemporaryDirectory() as folder:
-        hold = LedgerHolding(Ledger.open(folder, "sqlite://"), folder, "bench", grant, told)
+        hold = LedgerHolding(Ledger.open(folder, "sqlite://"), folder, "bench")
         budgets = Budgets(lambda: snapshot, SystemClock(), lambda: hold)
         budgets.charges(call, vendor)
         for lease in budgets.leases:

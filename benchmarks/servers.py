@@ -107,6 +107,7 @@ def serve_ours(upstream: int, folder: str) -> None:
     import uvicorn
 
     from switchover.clock import SystemClock
+    from switchover.costs.holding import LedgerHolding
     from switchover.costs.tariffs import tariff
     from switchover.domain.process import Budget, Criticality, DataClass, Price, Process
     from switchover.domain.secret import Secret
@@ -114,12 +115,10 @@ def serve_ours(upstream: int, folder: str) -> None:
     from switchover.gateway import App, FixedSnapshot, Gateway, server_config
     from switchover.gateway.tell import Teller
     from switchover.log import line_log
-    from switchover.store.holding import LedgerHolding
     from switchover.store.ledger import Ledger
     from switchover.store.spool import Spool
     from switchover.testing.served import PEPPER, register, spec
     from switchover.upstreams import UPSTREAMS
-    from switchover.wiring.budget import grant, told
 
     price = Price(input_mtok="0.40", output_mtok="1.60")
     vendor = spec("vendor", f"http://127.0.0.1:{upstream}", price=price)
@@ -144,7 +143,7 @@ def serve_ours(upstream: int, folder: str) -> None:
         PEPPER,
         # As configured by default: requests that go well have no line.
         teller=Teller(line_log("bench", clock, least="warning")),
-        budgets=lambda: LedgerHolding(Ledger.open(folder, "sqlite://"), folder, "bench", grant, told),
+        budgets=lambda: LedgerHolding(Ledger.open(folder, "sqlite://"), folder, "bench"),
     )
     listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
     print(listening.getsockname()[1], token, flush=True)

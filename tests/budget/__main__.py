@@ -21,8 +21,8 @@ from pathlib import Path
 from history import Wrong, check_end, check_prefixes, read, served
 from worker import main as work
 
+from switchover.costs.holding import settle_the_dead
 from switchover.errors import StoreUnavailable
-from switchover.store.holding import settle_the_dead
 from switchover.store.ledger import Account, Ledger
 
 WORKERS = 4

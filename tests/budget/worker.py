@@ -21,16 +21,15 @@ from types import SimpleNamespace
 from typing import Any
 
 from switchover.clock import SystemClock
+from switchover.costs.holding import LedgerHolding
 from switchover.domain.budget import Rates, Tariff
 from switchover.domain.exchange import Usage
 from switchover.domain.process import Budget, Criticality, DataClass, Process, Provider, UpstreamSpec
 from switchover.domain.register import Snapshot
 from switchover.errors import BudgetExceeded, BudgetUnavailable
 from switchover.gateway.budget import Budgets
-from switchover.store.holding import LedgerHolding
 from switchover.store.ledger import Account, Ledger
 from switchover.testing.served import spec
-from switchover.wiring.budget import grant, told
 
 AT_ONCE = 8
 # A micro-dollar a token, so that a call's bound is what its limit and its bytes say.
@@ -76,7 +75,7 @@ class Worker:
         self.history = os.open(f"{folder}/history", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         ledger = (Racy if racy else Ledger).open(folder, database)
         self.register = snapshot(cap)
-        hold = LedgerHolding(ledger, folder, name, grant, told)
+        hold = LedgerHolding(ledger, folder, name)
         self.budgets = Budgets(lambda: self.register, SystemClock(), lambda: hold)
 
     def note(self, *words: object) -> None:

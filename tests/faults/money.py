@@ -14,12 +14,11 @@ from result import Result
 from stage import OWN, Stage, staged
 from wires import WIRES
 
+from switchover.costs.holding import LedgerHolding
 from switchover.costs.tariffs import tariff
 from switchover.domain.candidate import fingerprint
 from switchover.domain.process import Budget, Price
-from switchover.store.holding import LedgerHolding
 from switchover.store.ledger import Ledger
-from switchover.wiring.budget import grant, told
 
 CHEAP = Price(input_mtok="1", output_mtok="1")
 # A call of the stage costs more than a dollar with this, and less than a cent with the other.
@@ -82,7 +81,7 @@ def budgeted(result: Result, script: object, cap: int) -> Iterator[tuple[Stage, 
         ledger = Ledger.open(folder, "sqlite://", busy_s=0.1)
         with staged(
             result.dialect, script, backed=True, streamed=result.streamed, budget=Budget(month=cap),  # type: ignore[arg-type]  # a script, as the row has it
-            budgets=lambda: LedgerHolding(ledger, folder, "worker-0", grant, told),
+            budgets=lambda: LedgerHolding(ledger, folder, "worker-0"),
         ) as stage:  # fmt: skip
             yield stage, folder
 

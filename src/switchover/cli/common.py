@@ -14,7 +14,7 @@ from rich.console import Console
 
 from switchover.clock import SystemClock
 from switchover.config import load
-from switchover.costs.tariffs import check_prices
+from switchover.costs.priced import check_prices
 from switchover.domain.process import Process, Settings
 from switchover.errors import NotFound
 

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
-from switchover.config.document import read
 from switchover.domain.budget import PICO, Rates, Tariff, is_free, limits_on
 from switchover.domain.process import Process, Settings, UpstreamSpec
 
@@ -122,17 +121,3 @@ def tariffs(settings: Settings, at: float) -> dict[str, Tariff]:
     """The tariff of every upstream that a budget is about, by name."""
     found = {spec.name: tariff(spec, at) for spec, _ in limited(settings)}
     return {name: one for name, one in found.items() if one is not None}
-
-
-def check_prices(settings: Settings, at: float) -> None:
-    """Raises ConfigError for an upstream that a budget is about and that has no price: it is never free."""
-    for spec, budgets in limited(settings):
-        if tariff(spec, at) is None:
-            place = ("upstreams", spec.name, "price")
-            wanted = spec.price.priced_as if spec.price else f"{spec.host}/{spec.model}"
-            raise read(settings.source).error(
-                place,
-                got=f"no known price ({wanted})",
-                want=f'{{as: provider/model}} of a published one, or {{input_mtok: "…", output_mtok: "…"}}: '
-                f"{' and '.join(budgets)} may spend only so much",
-            )

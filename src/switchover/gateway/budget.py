@@ -245,6 +245,8 @@ class Budgets:
     def _purse(self, process: Process, spec: UpstreamSpec, snapshot: Snapshot) -> Purse | None:
         if is_free(spec):
             return None
+        # A call may have been admitted under the snapshot before.
+        process = snapshot.processes.get(process.name, process)
         now, until = self._clock.now(), float("inf")
         leases = []
         for name in limits_on(process, spec, snapshot.budgets):

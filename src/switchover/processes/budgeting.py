@@ -7,6 +7,7 @@ from pathlib import Path
 
 from switchover.clock import Clock
 from switchover.costs.budget import amount, ends_at, marks_reached, span
+from switchover.costs.holding import settle_the_dead
 from switchover.costs.tariffs import tariffs
 from switchover.domain.budget import PERIODS, USD, Tariff
 from switchover.domain.process import Budget, Settings
@@ -14,7 +15,6 @@ from switchover.errors import StoreUnavailable
 from switchover.evidence import events
 from switchover.evidence.log import Event
 from switchover.log import Level, Log, OncePerChange
-from switchover.store.holding import settle_the_dead
 from switchover.store.ledger import Account, Ledger
 
 LOOK_S = 1.0

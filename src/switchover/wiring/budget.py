@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from switchover.config import load
-from switchover.costs.budget import Told, amount, ends_at, grant, span
-from switchover.costs.tariffs import check_prices
+from switchover.costs.budget import amount, ends_at, span
+from switchover.costs.holding import LedgerHolding
+from switchover.costs.priced import check_prices
 from switchover.domain.budget import PERIODS
 from switchover.domain.process import Budget, Settings
-from switchover.store.holding import LedgerHolding
 from switchover.store.ledger import Account, Ledger
 
 from .parts import CLOCK
@@ -25,12 +25,7 @@ def load_priced(path: str, env: Mapping[str, str] | None = None) -> Settings:
 
 def holding(settings: Settings, worker: str) -> LedgerHolding:
     """What a worker holds in the ledger. Raises StoreUnavailable."""
-    return LedgerHolding(ledger(settings), settings.data_dir, worker, grant, told)
-
-
-def told(granted: int, account: Account, closed: bool) -> Told:
-    """The ledger's word as a lease takes it."""
-    return Told(granted=granted, settled=account.settled, unknown=account.unknown, leased=account.leased, closed=closed)
+    return LedgerHolding(ledger(settings), settings.data_dir, worker)
 
 
 def ledger(settings: Settings) -> Ledger:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from switchover.config import load
-from switchover.costs.tariffs import check_prices
+from switchover.costs.priced import check_prices
 from switchover.domain.process import Budget, Settings
 from switchover.errors import ConfigError
 

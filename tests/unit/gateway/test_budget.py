@@ -15,11 +15,14 @@ from typing import Any
 
 import pytest
 
-from switchover.costs.budget import Told, grant, span
+from switchover.clock import Clock
+from switchover.costs.budget import span
+from switchover.costs.holding import LedgerHolding
 from switchover.costs.tariffs import tariff
-from switchover.domain.process import Budget, Criticality, DataClass, Price, Process
-from switchover.store.holding import LedgerHolding
+from switchover.domain.candidate import Continuation
+from switchover.domain.process import Budget, Criticality, DataClass, Midstream, Price, Process
 from switchover.store.ledger import Account, Ledger
+from switchover.testing.clock import ManualClock
 from switchover.testing.scripted import HANG, RESET, ScriptedServer, reply, stream
 from switchover.testing.served import ServedGateway, register, spec
 
@@ -73,23 +76,24 @@ class Bench(SimpleNamespace):
 @contextlib.contextmanager
 def bench(
     folder: Path, budget: Budget | None, script: Any, own: Any = None, *, budgets: dict[str, Budget] | None = None,
-    price: Price | None = PRICE, own_price: Price | None = PRICE, **changes: Any,
+    price: Price | None = PRICE, own_price: Price | None = PRICE, continuation: Continuation | None = None,
+    clock: Clock | None = None, kind: str = "openai", **changes: Any,
 ) -> Iterator[Bench]:  # fmt: skip
     """A process with this budget on the upstream ``vendor``, and with a replacement ``own`` where that has a script."""
     with contextlib.ExitStack() as stack:
         vendor = stack.enter_context(ScriptedServer(script))
         other = stack.enter_context(ScriptedServer(own)) if own is not None else None
-        upstreams = [spec("vendor", vendor.url, price=price)]
+        upstreams = [spec("vendor", vendor.url, kind, price=price)]
         if other is not None:
             upstreams.append(spec("own", other.url, price=own_price, host="own" if own_price is None else "other"))
         process = Process(
             name="p", owner="o", criticality=Criticality.CRITICAL, data=DataClass.INTERNAL, baseline="vendor",
             fallbacks=("own",) if other else (), budget=budget, **changes,
         )  # fmt: skip
-        snapshot, token = register(process, upstreams, proven=("own",) if other else ())
+        snapshot, token = register(process, upstreams, proven=("own",) if other else (), continuation=continuation)
         made = {one.name: tariff(one, 1.0) for one in upstreams if one.price is not None}
         snapshot = replace(snapshot, budgets=budgets or {}, tariffs=made)
-        served = ServedGateway(snapshot, budgets=lambda: hold(folder))
+        served = ServedGateway(snapshot, budgets=lambda: hold(folder), clock=clock)
         stack.enter_context(served)
         ledger = Ledger.open(folder, "sqlite://")
         stack.callback(ledger.close)
@@ -97,12 +101,7 @@ def bench(
 
 
 def hold(folder: Path) -> LedgerHolding:
-    def told(granted: int, account: Account, closed: bool) -> Told:
-        return Told(
-            granted=granted, settled=account.settled, unknown=account.unknown, leased=account.leased, closed=closed
-        )
-
-    return LedgerHolding(Ledger.open(folder, "sqlite://", busy_s=0.1), folder, "worker-0", grant, told)
+    return LedgerHolding(Ledger.open(folder, "sqlite://", busy_s=0.1), folder, "worker-0")
 
 
 def code(said: Any) -> str:
@@ -222,6 +221,40 @@ def test_a_stream_that_breaks_off_costs_its_bound(tmp_path):
         assert one.account().unknown == bound(one)
 
 
+def test_an_answer_that_another_goes_on_with_is_two_settlements(tmp_path):
+    broken, rest = [*stream(CONTENT, end=False), RESET], stream(CONTENT, STOP, COUNTED, DONE)
+    on = {"midstream": Midstream.CONTINUE, "continuation": Continuation.QUOTE}
+    with bench(tmp_path, Budget(month=USD), broken, rest, **on) as one:
+        assert one.ask(stream=True)[1].endswith(DONE)
+        assert len(one.own.seen) == 1
+        account = one.account()
+        assert (account.settled, account.unknown) == (bound(one) + COST, bound(one))
+
+
+def test_the_period_that_ends_carries_nothing_over(tmp_path):
+    clock = ManualClock(1_793_491_190.0)  # ten seconds before November 2026
+    with bench(tmp_path, Budget(month=2500), FINE, clock=clock) as one:
+        while one.ask()[0] == 200:
+            pass
+        spent = len(one.vendor.seen)
+        clock.advance(11.0)
+        assert one.ask()[0] == 200
+        end = time.monotonic() + 5
+        while (months := {a.period: (a.settled, a.leased > 0) for a in one.ledger.accounts()}) != {
+            "2026-10": (spent * COST, False), "2026-11": (COST, True),
+        }:  # fmt: skip
+            assert time.monotonic() < end, months
+            one.served.gateway.budgets._bell.set()
+            time.sleep(0.02)
+
+
+def test_a_call_waits_for_its_first_lease_and_not_for_long(tmp_path):
+    with bench(tmp_path, Budget(month=USD), FINE) as one:
+        begun = time.monotonic()
+        assert one.ask()[0] == 200
+        assert time.monotonic() - begun < 1.0
+
+
 def test_a_caller_who_hangs_up_is_settled(tmp_path):
     with bench(tmp_path, Budget(month=USD), [*stream(CONTENT, end=False), HANG]) as one:
         connection = http.client.HTTPConnection(one.served.url.removeprefix("http://"), timeout=10)
@@ -239,7 +272,15 @@ def test_a_caller_who_hangs_up_is_settled(tmp_path):
         assert one.account().unknown == bound(one)
 
 
-def test_embeddings_cost_what_they_read_and_a_count_of_tokens_costs_nothing(tmp_path):
+def test_a_count_of_tokens_costs_nothing(tmp_path):
+    counted = [reply(b'{"input_tokens": 5}')]
+    with bench(tmp_path, Budget(month=1), counted, kind="anthropic") as one:
+        assert one.ask()[0] == 429
+        assert one.ask("/v1/messages/count_tokens") == (200, {"input_tokens": 5})
+        assert one.account().settled == 0
+
+
+def test_embeddings_cost_what_they_read(tmp_path):
     vectors = {"data": [{"embedding": [0.1]}], "model": "vendor-model", "usage": {"prompt_tokens": 12}}
     with bench(tmp_path, Budget(month=USD), [reply(json.dumps(vectors).encode())]) as one:
         connection = http.client.HTTPConnection(one.served.url.removeprefix("http://"), timeout=10)

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from switchover.costs.budget import RESERVED, SETTLED, UNKNOWN, Ask, grant
+from switchover.costs.holding import settle_the_dead
 from switchover.errors import StoreUnavailable
 from switchover.store import lease_file
-from switchover.store.holding import settle_the_dead
 from switchover.store.lease_file import LeaseFile, dead
 from switchover.store.ledger import Ledger
 

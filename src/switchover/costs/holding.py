@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from switchover.errors import StoreUnavailable
+from switchover.store.lease_file import LeaseFile, dead, living, replica_id
+from switchover.store.ledger import Ledger
 
-from .lease_file import LeaseFile, dead, living, replica_id
-from .ledger import Account, Ledger
+from .budget import Ask, Told, grant
 
 
 class LedgerHolding:
-    """A worker's leases. ``told(granted, account, closed)`` makes what :meth:`exchange` gives."""
+    """A worker's leases."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        data_dir: str | Path,
-        worker: str,
-        grant: Callable[[Any, int, int], int],
-        told: Callable[[int, Account, bool], Any],
-    ) -> None:
-        self._ledger, self._grant, self._told = ledger, grant, told
+    def __init__(self, ledger: Ledger, data_dir: str | Path, worker: str) -> None:
+        self._ledger = ledger
         self._file = LeaseFile(data_dir, worker)
         self.holder = self._file.holder
 
-    def exchange(self, asks: Sequence[Any]) -> list[Any]:
+    def exchange(self, asks: Sequence[Ask]) -> list[Told]:
         """Settles what was spent, takes back what is idle, and grants more."""
-        return [self._told(*one) for one in self._ledger.exchange(self.holder, asks, self._grant)]
+        return [
+            Told(
+                granted=granted, settled=account.settled, unknown=account.unknown, leased=account.leased, closed=closed
+            )
+            for granted, account, closed in self._ledger.exchange(self.holder, asks, grant)
+        ]
 
     def counts(self, budget: str, period: str) -> memoryview:
         """Counts for a new lease, from zero."""
