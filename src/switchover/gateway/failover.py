@@ -202,6 +202,10 @@ class Failover:
             opened, status = await self._ask(call, attempt, cut, len(records) + 1, ask_with)
         except UpstreamError as error:
             failure, status = error, error.seen_status
+        except (BadRequest, BudgetExceeded, BudgetUnavailable):
+            if call.trace is not None:
+                call.trace.unsent()
+            raise
         except asyncio.CancelledError:
             expired = guard.take(OUT_OF_TIME)
             if not expired and not guard.take(TOO_SLOW):

@@ -17,7 +17,7 @@ import pytest
 
 from switchover.clock import Clock
 from switchover.costs.budget import span
-from switchover.costs.holding import LedgerHolding
+from switchover.costs.holding import LedgerHolding, settle_the_dead
 from switchover.costs.tariffs import tariff
 from switchover.domain.candidate import Continuation
 from switchover.domain.process import Budget, Criticality, DataClass, Midstream, Price, Process
@@ -312,6 +312,24 @@ def test_while_the_ledger_is_away_only_what_is_held_is_spent_and_own_upstreams_g
         while one.ask()[0] != 200:
             assert time.monotonic() < end
         assert one.account().settled == len(one.vendor.seen) * COST
+
+
+def test_a_worker_whose_leases_were_closed_takes_new_ones_and_the_cap_holds(tmp_path):
+    with bench(tmp_path, Budget(month=USD), FINE) as one:
+        assert one.ask()[0] == 200
+        before = one.account()
+        for path in tmp_path.glob("budget/*.lease"):
+            path.unlink()
+        settle_the_dead(one.ledger, tmp_path)
+        # All that it held is settled, whatever it does with it.
+        (closed,) = one.ledger.accounts()
+        assert closed.settled == before.settled + before.leased
+        assert (closed.unknown, closed.leased) == (before.leased, 0)
+        end = time.monotonic() + 5
+        while not list(tmp_path.glob("budget/*.lease")):
+            assert one.ask()[0] in (200, 503)
+            assert time.monotonic() < end
+        assert one.ask()[0] == 200
 
 
 def test_a_budget_without_a_ledger_or_a_price_spends_nothing(tmp_path):
