@@ -21,7 +21,7 @@ from .asgi_types import Header
 from .trace import Trace
 
 if TYPE_CHECKING:
-    from .budget import Spending
+    from .spending import Spending
 
 MAX_BODY_BYTES = 33_554_432
 PASSED = frozenset([b"anthropic-beta", b"openai-beta"])

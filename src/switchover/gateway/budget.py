@@ -11,21 +11,20 @@ import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
 from switchover.clock import Clock
-from switchover.costs.budget import Ask, Lease, Span, Told, amount, reserve, settle, span
+from switchover.costs.budget import Ask, Lease, Span, Told, amount, reserve, span
 from switchover.dialects.side import NEEDS_COUNT
 from switchover.domain.budget import PERIODS, Tariff, is_free, limits_on
-from switchover.domain.exchange import BY_OTHERS, Usage
 from switchover.domain.process import Budget, Process, UpstreamSpec
 from switchover.domain.register import Snapshot
-from switchover.errors import BudgetExceeded, BudgetUnavailable, PromptTooLong, StoreUnavailable, Unreachable
+from switchover.errors import BudgetExceeded, BudgetUnavailable, StoreUnavailable
 
 from .admit import Call
 from .bound import bound_of, tokens_in, tokens_out
+from .spending import Purse, Spending
 
 # How often the ledger is told what was spent.
 EVERY_S = 1.0
@@ -55,52 +54,6 @@ class Holding(Protocol):
     def end(self) -> None:
         """Gives everything back."""
         ...
-
-
-@dataclass(slots=True)
-class Purse:
-    """What calls of one process to one upstream are charged to, until ``until`` (Unix seconds)."""
-
-    leases: tuple[Lease, ...]
-    tariff: Tariff | None
-    until: float
-
-
-class Spending:
-    """One attempt's reservation, until it is settled."""
-
-    __slots__ = ("_bound", "_call", "_leases", "_tariff")
-
-    def __init__(self, call: Call, leases: tuple[Lease, ...], tariff: Tariff, bound: int) -> None:
-        self._call, self._leases, self._tariff, self._bound = call, leases, tariff, bound
-        call.spending.append(self)
-
-    def ended(self, usage: Usage | None, fault: str | None = None) -> None:
-        """The answer came to its end, with this usage; ``fault`` is what was wrong with it.
-
-        What is not told, was counted here, or belongs to another model is settled at its upper bound.
-        """
-        if usage is None or usage.estimated or fault in BY_OTHERS:
-            self.unknown()
-        else:
-            self._settle(self._tariff.cost(usage))
-
-    def failed(self, error: BaseException, status: int | None) -> None:
-        """The attempt failed, after an answer of this status had begun if one had."""
-        if isinstance(error, Unreachable | PromptTooLong) or (status is not None and not 200 <= status < 300):
-            # Nothing was sent, or it was turned down: nobody bills that.
-            self._settle(0)
-        else:
-            self.ended(getattr(error, "usage", None), getattr(error, "fault", None))
-
-    def unknown(self) -> None:
-        """Nobody told what it cost."""
-        self._settle(self._bound, unknown=True)
-
-    def _settle(self, cost: int, *, unknown: bool = False) -> None:
-        if self in self._call.spending:
-            self._call.spending.remove(self)
-            settle(self._leases, self._bound, cost, unknown=unknown)
 
 
 class Budgets:

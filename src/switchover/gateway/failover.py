@@ -17,11 +17,12 @@ from switchover.planning import Attempt, Board, BreakerState, Pause, Plan, Queue
 
 from .admit import Call
 from .attempt import Artefacts, AskWith, ask, meets, open_answer, render, speaking, telling_usage
-from .budget import Budgets, Spending
+from .budget import Budgets
 from .guard import OUT_OF_TIME, TICK_S, TOO_SLOW, Guard
 from .identity import FELL_BACK, Identity
 from .opened import Opened
 from .retries import LONGEST_JITTER_S, Retries
+from .spending import Spending
 from .spent import Spent, first_choice, kind_of, out_of_time, short_of_money, why
 
 MAX_ATTEMPTS = 3

@@ -17,7 +17,7 @@ from switchover.upstreams.classify import classify_failure
 
 from .admit import Call
 from .amount import Amount
-from .budget import Spending
+from .spending import Spending
 
 CUTS = {"tool": "tool-call-cut", "reasoning": "reasoning-cut"}
 LOST_REASONING = ("answer.reasoning",)

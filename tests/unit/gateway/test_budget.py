@@ -166,6 +166,25 @@ def test_an_answer_that_does_not_tell_its_usage_costs_its_bound(tmp_path):
         assert one.account().unknown == bound(one)
 
 
+@pytest.mark.parametrize(
+    "usage",
+    [{"prompt_tokens": -5, "completion_tokens": 7}, {"prompt_tokens": 5, "completion_tokens": -7},
+     {"prompt_tokens": 5, "completion_tokens": 7, "prompt_tokens_details": {"cached_tokens": 900}}],
+)  # fmt: skip
+def test_a_usage_that_can_not_be_costs_its_bound(tmp_path, usage):
+    with bench(tmp_path, Budget(month=USD), [reply(json.dumps({**ANSWER, "usage": usage}).encode())]) as one:
+        assert one.ask()[0] == 200
+        assert one.account().unknown == bound(one)
+
+
+def test_a_usage_beyond_all_bounds_is_settled_and_stops_the_rest(tmp_path):
+    absurd = {"prompt_tokens": 10**17, "completion_tokens": 10**17}
+    with bench(tmp_path, Budget(month=USD), [reply(json.dumps({**ANSWER, "usage": absurd}).encode())]) as one:
+        assert one.ask()[0] == 200
+        assert one.account().settled == 10**15
+        assert one.ask()[0] == 429
+
+
 def test_a_replacement_that_costs_more_than_is_left_is_not_asked_to_save_an_answer(tmp_path):
     dear = Price(input_mtok="1000", output_mtok="1000")
     with bench(tmp_path, Budget(month=10_000), OVERLOADED, FINE, own_price=dear) as one:
