@@ -6,7 +6,7 @@ STARTER := .cache/weights/b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373
 export SWITCHOVER_WEIGHTS := $(CURDIR)/.cache/weights
 SEED ?= 1
 
-.PHONY: demo test check bench faults verdicts soak cuts clients imported crash docs picture lock clean help
+.PHONY: demo test check bench faults verdicts soak cuts clients imported crash budget docs picture lock clean help
 
 help:
 	@echo "make demo      the whole loop on an insurer's inbox: record, rehearse, adapt, prove, cut off, answer"
@@ -15,6 +15,7 @@ help:
 	@echo "make bench     CPU per request and per chunk, against nginx and other gateways; many streams at once; recording"
 	@echo "make soak      10,000 calls through reloads, killed workers and a store that is away"
 	@echo "make imported  a public set of exchanges imported, learned from and rehearsed: no gateway in the path"
+	@echo "make budget    random histories of a budget: four workers killed and paused, at every prefix within the cap"
 	@echo "make faults    the fault catalogue against the gateway: expected and seen, as a table"
 	@echo "make cuts      recorded streams cut at every byte, in every way to meet a cut"
 	@echo "make crash     the spool on a disk that forgets what was not synced, 300 seeds; kill -9 under load, 100 times"
@@ -76,6 +77,10 @@ cuts: $(VENV)/.dev
 # A public set (shared/data beside the checkout) imported; a student learns from half of it and is rehearsed on the rest.
 imported: $(VENV)/.dev
 	@IMPORTED=1 STRICT=$(STRICT) $(BIN)/python -m pytest -q tests/journeys/test_import.py
+
+# Random histories of a budget on SQLite; BUDGET_URL=postgresql://… for PostgreSQL.
+budget: $(VENV)/.dev
+	@$(BIN)/python tests/budget $(SEED)
 
 # The fault catalogue, row by row, against the real gateway.
 faults: $(VENV)/.dev $(STARTER)

@@ -1,6 +1,7 @@
 """CPU per request and per streamed chunk, added latency and memory: ours against nginx and other gateways, in one run.
 
-Ours runs as one worker with keys, plan, breakers, metrics and recording (the real spool, on disk) on. Every server is
+Ours runs as one worker with keys, plan, breakers, metrics, budgets (a real ledger) and recording (the
+real spool, on disk) on. Every server is
 kept on one core. The mock upstream and the load share another, in one process that polls and never sleeps: else
 whoever is slower than the load pays for waking it at each write, which costs as much as the write. CPU is user +
 system time of the server's processes, from the scheduler, where it says so in nanoseconds. Five interleaved runs each;
@@ -23,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvloop
+from money import judge_budget
 from servers import START_S, Missing, Server, cores, cpu_seconds, mlflow, nginx, ours, pin, resident_mb, serve_ours, smg
 from wire import CHUNKS, Caller, Failed, load, mock
 
@@ -167,7 +169,8 @@ async def bench() -> int:
             print(f"run {run + 1} ({speed():.0f} ns a turn), us per request/chunk: {rows}", flush=True)
         upstream.close()
     table(found, statistics.median(direct) * 1e6)
-    return judge(found, missing)
+    status = judge(found, missing)
+    return status if judge_budget() else 1
 
 
 def show(rows: list[float]) -> str:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -137,26 +137,32 @@ def recorder(folder: str, recording: str) -> Any:
 
 
 def serve_ours(upstream: int, folder: str, recording: str) -> None:
-    """Role `gateway`: one worker with keys, plan, breakers, metrics, log and its spool on disk, sealed."""
+    """Role `gateway`: one worker with keys, plan, breakers, metrics, log, budgets and its spool on disk, sealed."""
     import uvicorn
 
     from switchover.clock import SystemClock
-    from switchover.domain.process import Criticality, DataClass, Process
+    from switchover.costs.holding import LedgerHolding
+    from switchover.costs.tariffs import tariff
+    from switchover.domain.process import Budget, Criticality, DataClass, Price, Process
     from switchover.domain.secret import Secret
     from switchover.egress import Client
     from switchover.gateway import App, FixedSnapshot, Gateway, server_config
     from switchover.gateway.tell import Teller
     from switchover.log import line_log
+    from switchover.store.ledger import Ledger
     from switchover.testing.served import PEPPER, register, spec
     from switchover.upstreams import UPSTREAMS
 
-    vendor = spec("vendor", f"http://127.0.0.1:{upstream}")
-    own = spec("own", "http://127.0.0.1:9", kind="anthropic")
+    price = Price(input_mtok="0.40", output_mtok="1.60")
+    vendor = spec("vendor", f"http://127.0.0.1:{upstream}", price=price)
+    own = spec("own", "http://127.0.0.1:9", kind="anthropic", price=price)
     process = Process(
         name="bench", owner="bench", criticality=Criticality.CRITICAL, data=DataClass.INTERNAL,
-        baseline="vendor", fallbacks=("own",), routes=("bench",),
+        baseline="vendor", fallbacks=("own",), routes=("bench",), budget=Budget(month=10**15),
     )  # fmt: skip
     snapshot, token = register(process, [vendor, own], proven=("own",))
+    tariffs = {one.name: made for one in (vendor, own) if (made := tariff(one, 1.0)) is not None}
+    snapshot = replace(snapshot, budgets={"organisation": Budget(month=10**15)}, tariffs=tariffs)
     clock = SystemClock()
     client = Client(clock)
     spool = recorder(folder, recording)
@@ -169,6 +175,7 @@ def serve_ours(upstream: int, folder: str, recording: str) -> None:
         PEPPER,
         # As configured by default: requests that go well have no line.
         teller=Teller(line_log("bench", clock, least="warning")),
+        budgets=lambda: LedgerHolding(Ledger.open(folder, "sqlite://"), folder, "bench"),
     )
     listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
     print(listening.getsockname()[1], token, flush=True)

@@ -168,6 +168,8 @@ def _kind(annotation: Any, metadata: list[Any]) -> str:
     pattern = next((m.pattern for m in metadata if getattr(m, "pattern", None)), None)
     if any(getattr(m, "func", None) is schema.seconds for m in metadata):
         return "a duration"
+    if any(getattr(m, "func", None) is schema.micro_usd for m in metadata):
+        return "an amount, such as `500 USD`"
     if pattern is not None:
         return schema.PATTERN_MEANS.get(pattern, "`env:NAME` or `file:PATH`")
     origin = typing.get_origin(annotation)

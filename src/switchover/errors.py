@@ -16,6 +16,8 @@ SwitchoverError
 │   ├── BadRequest                 400
 │   └── TooLarge                   413
 ├── NoUpstream                     503: no attempt left, or none proven
+├── BudgetExceeded                 429: what is left of a budget does not cover the call
+├── BudgetUnavailable              503: nobody can tell what is left of a budget
 ├── RecordingFailed                503: a route that requires recording could not record
 ├── DetectionFailed                personal data could not be looked for: it counts as the most sensitive
 │   └── Unreadable                 what is no text that anybody could look into: it is not kept
@@ -56,7 +58,10 @@ SwitchoverError
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from .domain.exchange import Usage
 
 Retry = Literal["none", "once", "once-fresh"]
 Scope = Literal["none", "upstream", "credential", "model", "provider"]
@@ -157,6 +162,28 @@ class NoUpstream(SwitchoverError):
         super().__init__(message)
 
 
+class BudgetExceeded(SwitchoverError):
+    """What is left of a budget does not cover what the call may cost: nothing was sent.
+
+    ``stops``: the budget refuses such calls, and lets no cheaper replacement answer them.
+    """
+
+    http_status: ClassVar[int] = 429
+    code: ClassVar[str] = "budget_exceeded"
+
+    def __init__(self, message: str, *, stops: bool = False) -> None:
+        self.stops = stops
+        super().__init__(message)
+
+
+class BudgetUnavailable(SwitchoverError):
+    """The ledger can't be reached and what this worker holds of the budget is used up: nothing was sent."""
+
+    http_status: ClassVar[int] = 503
+    code: ClassVar[str] = "budget_unavailable"
+    stops: ClassVar[bool] = False
+
+
 class RecordingFailed(SwitchoverError):
     """A route that requires recording could not record."""
 
@@ -184,8 +211,11 @@ class UpstreamError(SwitchoverError):
 
     ``fault`` is the id in ``facts/faults.yaml``; ``http_status`` and ``code`` are what the caller sees when nothing
     more can be tried; ``seen_status`` is what the upstream said, if anything. ``pauses``: nothing is sent
-    with that credential until ``retry_after`` (seconds) is over.
+    with that credential until ``retry_after`` (seconds) is over. ``usage`` is that of an answer which came to its end
+    and is none all the same.
     """
+
+    usage: Usage | None = None
 
     fault: str = "server-error"
     http_status: ClassVar[int] = 502

@@ -46,6 +46,7 @@ ELSEWHERE_SHOWN = {
     "bit-rot": "tests/properties/test_spool.py tests/unit/processes/test_keeper.py -k bit_rot",
     "killed-midway": "tests/journeys/test_crash.py",
     "clock-jumped": "tests/conformance/test_recording_faults.py -k clock_jumped",
+    "replicas-race": "tests/journeys/test_budget_history.py",
     "evidence-rewritten": "tests/journeys/test_evidence.py -k rewritten",
     "evidence-rolled-back": "tests/journeys/test_evidence.py -k rolled_back",
 }

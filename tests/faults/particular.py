@@ -10,6 +10,7 @@ from typing import Any
 
 from catalogue import Row
 from injectors import good, says
+from money import budget_short_for_failover, ledger_unreachable
 from result import Result
 from stage import OWN, Stage, staged
 from wires import WIRES
@@ -253,6 +254,8 @@ PARTICULAR: dict[str, Callable[[Result], None]] = {
     "retry-storm": retry_storm,
     "local-silent-truncation": local_silent_truncation,
     "template-mismatch": template_mismatch,
+    "budget-short-for-failover": budget_short_for_failover,
+    "ledger-unreachable": ledger_unreachable,
 }
 
 

@@ -18,6 +18,7 @@ from switchover.domain.candidate import Continuation
 from switchover.domain.personal import Privacy
 from switchover.domain.ports import Upstream
 from switchover.domain.process import Criticality, DataClass, Process
+from switchover.gateway.budget import Holding
 from switchover.planning import BreakerState
 from switchover.privacy.finder import Finder, OwnFinder
 from switchover.testing.scripted import Script, ScriptedServer
@@ -133,12 +134,13 @@ def staged(
     model: str = "vendor-model",
     continuation: Continuation | None = None,
     finder: Callable[[Privacy], Finder] = OwnFinder,
+    budgets: Callable[[], Holding] | None = None,
     **changes: Any,
 ) -> Iterator[Stage]:  # fmt: skip
     """A stage whose upstream plays ``script`` (or is at ``url``) and is asked for ``model``.
 
-    ``changes`` are fields of its process; ``finder`` makes the detectors of personal data; ``continuation``: how the
-    replacement was shown to go on with an answer.
+    ``changes`` are fields of its process; ``finder`` makes the detectors of personal data; ``budgets()``: what is held
+    in the ledger; ``continuation``: how the replacement was shown to go on with an answer.
     """
     wire = WIRES[dialect]
     with ScriptedServer(script) as vendor, ScriptedServer(good(wire, streamed, own_text)) as own:
@@ -150,7 +152,7 @@ def staged(
         upstreams = [asked, spec("own", own.url, **KINDS[dialect])]
         proven = ("own",) if backed else ()
         snapshot, token = register(replace(process, **changes), upstreams, proven=proven, continuation=continuation)
-        with ServedGateway(snapshot, clock=clock, wrap=wrap, finder=finder) as served:
+        with ServedGateway(snapshot, clock=clock, wrap=wrap, finder=finder, budgets=budgets) as served:
             yield Stage(wire, vendor, own, served, token)
 
 

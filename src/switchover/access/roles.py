@@ -39,6 +39,7 @@ RULES: Mapping[str, Rule] = {
     "explain": READS,
     "verdicts": READS,
     "report": READS,
+    "budget": READS,
     "evidence log": READS,
     "evidence checkpoint": READS,
     "evidence stamp": READS,

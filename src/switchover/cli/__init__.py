@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("report", "Answer the board's four questions."),
     "erase": ("erase", "Make what was recorded of a person, a process or a period unreadable for good."),
     "keyring": ("keyring", "Back up, rotate and list the keys of what is recorded."),
+    "budget": ("budget", "Show what was spent of each budget, and how long it will last."),
     "evidence": ("evidence", "Show, sign and check the log of what happened."),
     "export": ("export", "Write what others read without Switchover."),
     "weights": ("weights", "Fetch and check the starter weights."),

@@ -14,8 +14,10 @@ from rich.console import Console
 
 from switchover.access.local import keyless
 from switchover.access.roles import NONE, RULES
+from switchover.clock import SystemClock
 from switchover.config import load, resolve
 from switchover.config.schema import seconds
+from switchover.costs.priced import check_prices
 from switchover.domain.process import Process, Settings
 from switchover.domain.secret import Secret
 from switchover.errors import NotFound, OperatorError
@@ -49,8 +51,12 @@ OPERATOR_KEY = "SWITCHOVER_OPERATOR_KEY"
 
 
 def settings(path: str) -> Settings:
-    """The configuration at ``path``, for a command that whoever runs it may begin. Raises Forbidden."""
+    """The configuration at ``path``, for a command that whoever runs it may begin. Raises Forbidden.
+
+    Whatever a budget is about has a price.
+    """
     found = load(path, os.environ)
+    check_prices(found, SystemClock().now())
     if RULES.get(running.name(), NONE).keyless:
         running.act_as(keyless())
         return found

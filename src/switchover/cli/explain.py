@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from switchover.domain.budget import dollars
 from switchover.domain.cut_off import Target
 from switchover.domain.process import DataClass, Midstream
 from switchover.errors import OperatorError
@@ -14,6 +15,7 @@ from switchover.planning import NEEDS, cannot_continue
 from switchover.planning.breaker import BreakerState
 from switchover.planning.plan import Attempt, Plan
 from switchover.wiring import explanation
+from switchover.wiring.budget import BudgetStanding
 from switchover.wiring.explanation import Explanation
 
 from .common import (
@@ -110,8 +112,28 @@ def acting(found: Explanation, lost: Sequence[Target]) -> Iterator[str]:
         else:
             share = "" if cut.share >= 1 else f" for {cut.share:.0%} of the requests"
             yield f"drill {cut.drill}: {cut.target} is {cut.fault}{share}, {until}"
+    for budget in found.budgets:
+        if budget.is_spent:
+            yield f"{budget_words(budget)} is used up; {at_cap(budget)} until {moment(budget.over)} UTC"
     for target in lost:
         yield f"supposed: {target} is lost"
+
+
+def budget_words(budget: BudgetStanding) -> str:
+    """A budget in words, with its cap."""
+    kind, _, name = budget.budget.partition(":")
+    whose = {"process": f"of {name}", "provider": f"at {name}"}.get(kind, "of the organisation")
+    return f"budget {whose} for the {budget.period} ({dollars(budget.cap)})"
+
+
+def at_cap(budget: BudgetStanding) -> str:
+    """What becomes of calls that it does not cover."""
+    if budget.kind == "soft":
+        return "it is soft, and calls go on"
+    return {
+        "refuse": "calls that cost something are refused",
+        "cheaper": "calls go on to what costs less or nothing",
+    }[budget.at_cap]
 
 
 def midway(attempt: Attempt) -> str:

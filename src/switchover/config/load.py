@@ -34,6 +34,7 @@ from switchover.domain.process import (
 )
 from switchover.errors import ConfigError
 
+from .budget import budget_of, budgets_of, check_price
 from .document import Document, Place, read
 from .egress import egress_of
 from .schema import (
@@ -103,6 +104,7 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
         log=Logging(**parsed.log.model_dump()),
         master=absolute(parsed.keyring.master, base),
         traces=_traces(document, parsed.traces, upstreams, base) if parsed.traces else None,
+        budgets=budgets_of(document, parsed.budgets, providers),
         privacy=_privacy(parsed),
         timestamp=parsed.evidence.timestamp,
     )
@@ -213,6 +215,7 @@ def _upstream(
         price = Price(**section.price.model_dump(by_alias=False))
         if (price.priced_as is None) == (price.input_mtok is None or price.output_mtok is None):
             raise document.error((*at, "price"), got="a price", want="either as, or input_mtok and output_mtok")
+        check_price(document, (*at, "price"), price)
     at_openai = section.base_url is not None and urlsplit(section.base_url).hostname == OPENAI
     speaks = section.speaks or ("both" if at_openai else "chat")
     fields = section.model_dump(exclude={"key", "weights", "chat_template", "price", "speaks"})
@@ -284,6 +287,7 @@ def _process(document: Document, name: str, section: ProcessSection, upstreams: 
         ),
         rehearse=_terms(document, (*at, "rehearse"), section.rehearse) if section.rehearse else None,
         detect=section.detect,
+        budget=budget_of(document, (*at, "budget"), section.budget) if section.budget else None,
     )
 
 

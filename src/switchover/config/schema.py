@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 import sys
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -16,6 +17,8 @@ from switchover.domain.personal import KINDS
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$")
 SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+MONEY = re.compile(r"([0-9][0-9_,]*(?:\.[0-9]+)?)\s*([A-Za-z]{3}|[$€£])$")
+MOST_MICRO_USD = 10**15
 SLICE = re.compile(r"""([A-Za-z_][\w.]*)\s*==\s*(?:"([^"]*)"|'([^']*)')$""")
 COUNTRY = r"^[A-Z]{2}$"
 URL = r"^https?://[^\s?#]+$"
@@ -68,6 +71,20 @@ def _slice(text: Any) -> str:
     return text
 
 
+def micro_usd(text: Any) -> int:
+    """``500 USD`` as micro-USD."""
+    match = MONEY.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError("an amount with its currency, such as 500 USD")
+    if match[2].upper() != "USD":
+        raise ValueError("an amount in USD, the currency of prices, such as 500 USD")
+    amount = Decimal(re.sub("[_,]", "", match[1])) * 1_000_000
+    if amount != amount.to_integral_value() or amount > MOST_MICRO_USD:
+        raise ValueError("an amount of at most a billion USD, to the millionth")
+    return int(amount)
+
+
+Money = Annotated[int, BeforeValidator(micro_usd)]
 Duration = Annotated[float, BeforeValidator(seconds), Field(gt=0)]
 Country = Annotated[str, Field(pattern=COUNTRY)]
 KeyReference = Annotated[str, Field(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")]
@@ -226,7 +243,37 @@ class UpstreamSection(Section):
         pattern=FILE,
         description="`file:PATH` to a chat template that replaces the one in the weights, for a local engine.",
     )
+    max_output: int | None = Field(
+        default=None,
+        ge=1,
+        description="Tokens that its model writes at most in one answer, as its provider documents it: what a budget "
+        "reserves for a call without a limit of its own.",
+    )
     price: PriceSection | None = Field(default=None, description="What a call costs.")
+
+
+class BudgetSection(Section):
+    """What may be spent: reserved before a call, settled after it. Days and months are in UTC."""
+
+    day: Money | None = Field(default=None, description="Most in a day.")
+    month: Money | None = Field(default=None, description="Most in a month.")
+    kind: Literal["hard", "soft"] = Field(
+        default="hard", description="`hard` is never crossed; `soft` is told and refuses nothing."
+    )
+    at_cap: Literal["refuse", "cheaper"] = Field(
+        default="refuse",
+        description="What becomes of a call that does not fit any more: `refuse` it with an error that says until "
+        "when, or let a `cheaper` replacement with a proof in date answer it, if there is one.",
+    )
+
+
+class BudgetsSection(Section):
+    """Budgets over several processes, beside those that a process may have of its own."""
+
+    organisation: BudgetSection | None = Field(default=None, description="Over everything.")
+    providers: dict[Annotated[str, Field(pattern=NAME)], BudgetSection] = Field(
+        default_factory=dict, description="Over all that is spent at a provider."
+    )
 
 
 class RehearseSection(Section):
@@ -362,6 +409,7 @@ class ProcessSection(Section):
         "upstreams see it that `allow` names for that class. Default: where that makes a difference.",
     )
     rehearse: RehearseSection | None = Field(default=None, description="How candidates are judged.")
+    budget: BudgetSection | None = Field(default=None, description="What the process may spend.")
 
 
 class ConfigurationFile(Section):
@@ -378,6 +426,9 @@ class ConfigurationFile(Section):
     privacy: PrivacySection = Field(default_factory=PrivacySection, description="How personal data and keys are found.")
     evidence: EvidenceSection = Field(
         default_factory=EvidenceSection, description="What else vouches for the evidence log."
+    )
+    budgets: BudgetsSection = Field(
+        default_factory=BudgetsSection, description="What may be spent by several processes together."
     )
     providers: dict[Annotated[str, Field(pattern=NAME)], ProviderSection] = Field(
         default_factory=dict, description="Providers that are not among the facts we ship."
@@ -407,4 +458,6 @@ SECTIONS: tuple[type[Section], ...] = (
     RehearseSection,
     PrivacySection,
     PresidioSection,
+    BudgetSection,
+    BudgetsSection,
 )

@@ -79,7 +79,9 @@ class ChatDecoder(FrameDecoder):
             return False
         self.model = self.model or chunk.model
         self.id = self.id or chunk.id
-        if chunk.usage is not None and not self._counted(chunk.usage.read()):
+        if chunk.usage is not None and not (
+            self._counted(chunk.usage.read()) and (chunk.choices or not self.hides_usage)
+        ):
             return False
         for choice in chunk.choices or ():
             if not self._choice(choice):

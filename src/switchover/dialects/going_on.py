@@ -49,7 +49,7 @@ def ask_rest(body: bytes, dialect: str, way: Continuation, sent: str, spent: int
             fields[name] = max(fields[name] - spent, 1)
     if dialect == "openai_chat" and fields.get("stream"):
         # Else nobody says what the rest cost.
-        fields["stream_options"] = {**(fields.get("stream_options") or {}), "include_usage": True}
+        _ask_usage(fields)
     if not shown(way, sent):
         return msgspec.json.encode(fields)
     if way is not Continuation.QUOTE:
@@ -62,6 +62,18 @@ def ask_rest(body: bytes, dialect: str, way: Continuation, sent: str, spent: int
         before = [{"role": "user", "content": given}] if isinstance(given, str) else given
         fields["input"] = [*before, turn]
     return msgspec.json.encode(fields)
+
+
+def with_usage(body: bytes) -> bytes:
+    """A chat's request that has the end of its stream tell what was used."""
+    fields = read_request(body, _FIELDS)
+    _ask_usage(fields)
+    return msgspec.json.encode(fields)
+
+
+def _ask_usage(fields: dict[str, Any]) -> None:
+    given = fields.get("stream_options")
+    fields["stream_options"] = {**(given if isinstance(given, dict) else {}), "include_usage": True}
 
 
 def _prefilled(fields: dict[str, Any], dialect: str, way: Continuation, sent: str) -> dict[str, Any]:

@@ -142,6 +142,7 @@ class FrameDecoder(ABC):
     ``inside`` is what the answer is in the middle of, if that is not text: ``tool`` or ``reasoning``. ``id`` is the
     provider's name of the answer. ``fell_back``: the provider went over to ``model`` by itself, within this answer;
     ``abandons``: with a tool call begun, which nobody must see.
+    ``hides_usage``: a chunk that tells the usage and nothing else is for us alone.
     ``doubts``, where it is set, says of a usage what is wrong with it: then the answer is to something else than was
     asked.
     """
@@ -155,6 +156,7 @@ class FrameDecoder(ABC):
         "failure",
         "fell_back",
         "finished",
+        "hides_usage",
         "id",
         "inside",
         "lost_terminal",
@@ -174,6 +176,7 @@ class FrameDecoder(ABC):
         self.failure: Failure | None = None
         self.usage: Usage | None = None
         self.doubts: Callable[[Usage], str | None] | None = None
+        self.hides_usage = False
         self.model: str | None = None
         self.id: str | None = None
         self.fell_back = self.abandons = False

@@ -98,6 +98,7 @@ class UpstreamSpec:
     has: "chat", "responses" or "both". ``answers_as``: names beside ``model`` under which its answers may come.
     ``context`` is in tokens per slot, None where nothing was said.
     ``chat_template`` is a reference ("file:PATH") to a template that replaces the one in the weights.
+    ``max_output``: tokens that its model writes at most in one answer, None where nothing was said.
 
     ``template`` is not configured but seen: the digest of the chat template in force, None where nobody tells it.
     """
@@ -117,6 +118,7 @@ class UpstreamSpec:
     threads: int | None = None
     price: Price | None = None
     chat_template: str | None = None
+    max_output: int | None = None
     template: str | None = None
 
     @property
@@ -170,6 +172,20 @@ class RehearsalTerms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What may be spent in a day or a month (UTC), in micro-USD; None: no cap.
+
+    ``kind``: a ``soft`` cap is told and never refuses. ``at_cap``: a call that does not fit is refused, or goes to a
+    cheaper replacement.
+    """
+
+    day: int | None = None
+    month: int | None = None
+    kind: Literal["hard", "soft"] = "hard"
+    at_cap: Literal["refuse", "cheaper"] = "refuse"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
     """A business activity that relies on AI answers. ``routes`` are the model names its callers ask for.
 
@@ -197,6 +213,7 @@ class Process:
     recording: Recording = field(default_factory=Recording)
     rehearse: RehearsalTerms | None = None
     detect: bool | None = None
+    budget: Budget | None = None
 
     @property
     def upstreams(self) -> tuple[str, ...]:
@@ -292,7 +309,8 @@ class Settings:
     """The whole configuration, validated. ``data_dir`` is absolute; ``database`` is an SQLAlchemy URL.
 
     ``master`` is a reference to the master key of the key ring, None for a file of our own beside it. ``timestamp`` is
-    the address of a time-stamp authority, if any.
+    the address of a time-stamp authority, if any. ``budgets`` are those over several processes: ``organisation``,
+    ``provider:NAME``.
     """
 
     source: str
@@ -309,3 +327,4 @@ class Settings:
     traces: Tracing | None = None
     privacy: Privacy = field(default_factory=Privacy)
     timestamp: str | None = None
+    budgets: Mapping[str, Budget] = field(default_factory=dict)

@@ -6,10 +6,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .budget import Tariff
 from .candidate import PromptVersion, Proof
 from .cut_off import CutOff
 from .personal import Privacy
-from .process import Process, Provider, UpstreamSpec
+from .process import Budget, Process, Provider, UpstreamSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,8 @@ class Snapshot:
     ``baseline_lost`` says since when a process's baseline is held to be gone (cut off or denied).
     ``endpoints`` gives the base URL of own engines while they run. ``restored`` says when an operator last restored an
     upstream, so that a breaker held before that moment lets go. ``suspended`` names upstreams whose proofs are.
-    ``privacy`` says how personal data is looked for.
+    ``privacy`` says how personal data is looked for. ``budgets`` are those over several processes, ``tariffs`` the
+    prices of the upstreams that any budget is about.
     """
 
     version: int
@@ -68,3 +70,5 @@ class Snapshot:
     restored: Mapping[str, float] = field(default_factory=dict)
     suspended: Mapping[str, Suspension] = field(default_factory=dict)
     privacy: Privacy = field(default_factory=Privacy)
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
+    tariffs: Mapping[str, Tariff] = field(default_factory=dict)

@@ -164,6 +164,17 @@ def restoration(target: str, unsuspended: Sequence[str]) -> Event:
     return _event("restored", target=target, unsuspended=[text(name) for name in unsuspended] or None)
 
 
+def budget(
+    name: str, period: str, percent: int | None, settled: int, unknown: int, cap: int, ends_at: float | None
+) -> Event:
+    """What a budget has come to in a period, in micro-USD; ``percent`` None: at this pace it ends before the period."""
+    return _event(
+        "budget reached" if percent is not None else "budget will not last",
+        budget=name, period=period, percent=percent, settled_musd=settled, unknown_musd=unknown or None, cap_musd=cap,
+        ends=None if ends_at is None else moment(ends_at),
+    )  # fmt: skip
+
+
 def configuration(sha256: str, changed: Sequence[str] | None) -> Event:
     """Settings that came into force: the file's hash, and which fields changed, by path; None: not known."""
     more = None if changed is None or len(changed) <= PATHS else len(changed) - PATHS

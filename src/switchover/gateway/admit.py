@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from time import time_ns
+from typing import TYPE_CHECKING
 
 from switchover.access.keys import check_key
 from switchover.clock import Clock
@@ -19,6 +20,9 @@ from switchover.errors import BadRequest, CallerError, Unauthenticated, UnknownR
 
 from .asgi_types import Header
 from .trace import Trace
+
+if TYPE_CHECKING:
+    from .spending import Spending
 
 MAX_BODY_BYTES = 33_554_432
 PASSED = frozenset([b"anthropic-beta", b"openai-beta"])
@@ -69,7 +73,7 @@ class Call:
 
     ``patience``: so many seconds from ``begun`` the caller waits for an answer to begin; inf when nothing is said.
     ``trace`` is None where there is no tracing. ``data`` is the class of what was found in it, where that is above the
-    process's own.
+    process's own. ``spending``: what is reserved for it and not settled yet.
     """
 
     id: str
@@ -83,6 +87,7 @@ class Call:
     patience: float = math.inf
     trace: Trace | None = None
     data: DataClass | None = None
+    spending: list[Spending] = field(default_factory=list)
 
     @property
     def deadline(self) -> float:

@@ -62,6 +62,7 @@ class App:
                     lambda: own_page(self.gateway), lambda: self.gateway.source.current.version
                 )
                 await self.gateway.pulse.start()
+                await self.gateway.budgets.start()
                 if self.gateway.tracer is not None:
                     await self.gateway.tracer.start()
                 sweeping = asyncio.create_task(self._sweep())
@@ -71,6 +72,7 @@ class App:
                     sweeping.cancel()
                 if self.gateway.tracer is not None:
                     await self.gateway.tracer.stop()
+                await self.gateway.budgets.stop()
                 await self.gateway.pulse.stop()
                 await self.gateway.neighbours.stop()
                 await self.gateway.source.stop()

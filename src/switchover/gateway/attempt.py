@@ -10,6 +10,7 @@ import msgspec
 
 from switchover import prompts
 from switchover.dialects.across import StreamTranslator, translate_answer, translate_request
+from switchover.dialects.going_on import with_usage
 from switchover.dialects.provider_fallback import (
     without_abandoned,
     without_asking,
@@ -19,6 +20,7 @@ from switchover.dialects.side import NEEDS_VECTORS, SIDE
 from switchover.domain.candidate import PromptKind
 from switchover.domain.cut_off import CutOff
 from switchover.domain.ports import Answer, OutboundRequest, Upstream
+from switchover.domain.process import UpstreamSpec
 from switchover.errors import (
     BadRequest,
     Cut,
@@ -29,6 +31,7 @@ from switchover.errors import (
     ReasoningOnly,
     RunawayOutput,
     SwitchoverError,
+    UpstreamError,
 )
 from switchover.faults import FAULTS
 from switchover.planning import Attempt
@@ -41,6 +44,10 @@ from .form import FORMED, check_form
 from .opened import LOST_REASONING, Opened, Stream, opened_stream
 
 MAX_ERROR_BYTES = 65_536
+CHAT = "openai_chat"
+OPTIONS = b'"stream_options"'
+# Whose streams tell the usage unasked, and who refuses a field it does not know (docs.mistral.ai/api).
+TELL_UNASKED = ("mistral",)
 MAX_ANSWER_BYTES = 33_554_432
 # Bytes of an answer that is held, to one look at whether it is too long.
 CHECK_EVERY = 4096
@@ -86,6 +93,20 @@ def render(call: Call, attempt: Attempt, dialect: str, artefacts: Artefacts) -> 
         body, more = translate_request(body, "openai_chat", dialect, model)
         dropped += more
     return body, dropped
+
+
+def telling_usage(call: Call, spec: UpstreamSpec, dialect: str, body: bytes) -> bytes:
+    """A chat's request that has the end of its stream tell what was used: a budget is settled with that.
+
+    The chunk that tells it is kept from callers who did not ask for it.
+    """
+    if dialect != CHAT or not call.peek.stream or call.peek.include_usage or spec.host in TELL_UNASKED:
+        return body
+    if call.dialect.name != CHAT or OPTIONS in body:
+        # Translated ones ask already, and what the caller says beside is kept.
+        return with_usage(body)
+    start = body.index(b"{") + 1
+    return b'{"stream_options":{"include_usage":true},' + body[start:]
 
 
 def _plain(call: Call) -> tuple[bytes, tuple[str, ...]]:
@@ -146,14 +167,18 @@ async def open_answer(
     if body is None:
         raise Malformed("the answer is too big", fault="frame-too-big")
     whole = source.read_answer(body)
-    if whole.is_empty:
-        raise nothing(upstream.name, reasoned=whole.reasoned)
-    if whole.fell_back:
-        body = without_abandoned(body)
-    if attempt.upstream.is_self_hosted:
-        check_read(attempt.upstream, asked, whole.usage)
-    if call.peek.needs & FORMED and call.dialect.name not in SIDE:
-        check_form(call, source.name, False, body, upstream.name)
+    try:
+        if whole.is_empty:
+            raise nothing(upstream.name, reasoned=whole.reasoned)
+        if whole.fell_back:
+            body = without_abandoned(body)
+        if attempt.upstream.is_self_hosted:
+            check_read(attempt.upstream, asked, whole.usage)
+        if call.peek.needs & FORMED and call.dialect.name not in SIDE:
+            check_form(call, source.name, False, body, upstream.name)
+    except UpstreamError as error:
+        error.usage = whole.usage
+        raise
     model = whole.model or attempt.upstream.model
     if source is not call.dialect:
         body = translate_answer(body, source.name, call.dialect.name, model=model)
@@ -178,6 +203,8 @@ async def _open_stream(
         usage = call.peek.include_usage
         translator = StreamTranslator(source.name, call.dialect.name, attempt.upstream.model, include_usage=usage)
     decoder = source.decoder(choices=call.peek.n)
+    # Asked for on our own behalf. What is translated tells callers no more than they asked for anyway.
+    decoder.hides_usage = translator is None and bool(call.spending) and not call.peek.include_usage
     if attempt.upstream.is_self_hosted:
         decoder.doubts = partial(shortened, attempt.upstream, asked)
     stream = Stream(upstream.name, answer, decoder, translator)
@@ -206,11 +233,15 @@ async def _open_stream(
         return opened_stream(attempt, dropped, told, stream, whole=True, stopped=stopped)
     except Cut as cut:
         raise stream.named(cut, call) from cut
-    if decoder.is_empty and (decoder.reasoned or not may_be_empty):
-        raise nothing(upstream.name, reasoned=decoder.reasoned)
     body = b"".join(ready)
-    if call.peek.needs & FORMED:
-        check_form(call, call.dialect.name, True, body, upstream.name)
+    try:
+        if decoder.is_empty and (decoder.reasoned or not may_be_empty):
+            raise nothing(upstream.name, reasoned=decoder.reasoned)
+        if call.peek.needs & FORMED:
+            check_form(call, call.dialect.name, True, body, upstream.name)
+    except UpstreamError as error:
+        error.usage = decoder.usage
+        raise
     return opened_stream(attempt, dropped, body, stream, whole=True)
 
 

@@ -12,16 +12,18 @@ from switchover.domain.cut_off import CutOff
 from switchover.domain.exchange import AttemptRecord
 from switchover.domain.ports import Upstream
 from switchover.domain.process import UpstreamSpec
-from switchover.errors import BadRequest, RateLimited, TooSlow, UpstreamError
+from switchover.errors import BadRequest, BudgetExceeded, BudgetUnavailable, RateLimited, TooSlow, UpstreamError
 from switchover.planning import Attempt, Board, BreakerState, Pause, Plan, Queues, Timers
 
 from .admit import Call
-from .attempt import Artefacts, AskWith, ask, meets, open_answer, render, speaking
+from .attempt import Artefacts, AskWith, ask, meets, open_answer, render, speaking, telling_usage
+from .budget import Budgets
 from .guard import OUT_OF_TIME, TICK_S, TOO_SLOW, Guard
 from .identity import FELL_BACK, Identity
 from .opened import Opened
 from .retries import LONGEST_JITTER_S, Retries
-from .spent import Spent, kind_of, out_of_time, why
+from .spending import Spending
+from .spent import Spent, first_choice, kind_of, out_of_time, short_of_money, why
 
 MAX_ATTEMPTS = 3
 LAST_ATTEMPT_S = 600.0
@@ -49,8 +51,10 @@ class Failover:
         rng: random.Random,
         on_held: OnHeld,
         identity: Identity,
+        budgets: Budgets,
         workers: int = 1,
     ) -> None:
+        self.budgets = budgets
         self._upstream, self._clock, self._artefacts = upstream, clock, artefacts
         self._on_held, self._identity = on_held, identity
         self.queues = Queues(workers)
@@ -70,10 +74,13 @@ class Failover:
     async def walk(self, call: Call, plan: Plan, guard: Guard, records: list[AttemptRecord], replan: Replan) -> Opened:
         """The first answer. Raises Spent, OutOfTime, or the RequestRejected or BadRequest that stops the walk.
 
+        Raises BudgetExceeded or BudgetUnavailable when what is left to be tried costs more than may be spent.
+
         ``replan`` tells, after a wait, whether the plan still holds.
         """
         errors: list[UpstreamError] = []
         refused: BadRequest | None = None
+        short: BudgetExceeded | BudgetUnavailable | None = None
         final = len(plan.attempts) - 1
         paused = {one.upstream: one.pause for one in plan.skipped if one.pause is not None}
         for place, attempt in enumerate(plan.attempts):
@@ -93,6 +100,11 @@ class Failover:
                 except BadRequest as error:
                     refused = refused or error
                     break
+                except (BudgetExceeded, BudgetUnavailable) as error:
+                    short = short or error
+                    if error.stops and attempt.upstream.name == first_choice(call):
+                        raise
+                    break
                 except UpstreamError as error:
                     errors.append(error)
                     if error.stops and place == 0:
@@ -101,6 +113,8 @@ class Failover:
                 if opened is not None:
                     return opened
                 break
+        if short is not None:
+            raise short_of_money(short, errors)
         if refused is not None and not errors and not paused:
             raise refused
         opened = await self._after_wait(call, paused, guard, records, errors, replan)
@@ -189,6 +203,10 @@ class Failover:
             opened, status = await self._ask(call, attempt, cut, len(records) + 1, ask_with)
         except UpstreamError as error:
             failure, status = error, error.seen_status
+        except (BadRequest, BudgetExceeded, BudgetUnavailable):
+            if call.trace is not None:
+                call.trace.unsent()
+            raise
         except asyncio.CancelledError:
             expired = guard.take(OUT_OF_TIME)
             if not expired and not guard.take(TOO_SLOW):
@@ -222,6 +240,7 @@ class Failover:
     ) -> tuple[Opened, int]:
         """The answer up to its commit point, and its status. What is none is closed and raised."""
         spec, answer, opened = attempt.upstream, None, None
+        spending: Spending | None = None
         if spec.kind == "local":
             self.queues.enter(spec, call.process.criticality)
         try:
@@ -230,11 +249,25 @@ class Failover:
                 body, dropped = render(call, attempt, upstream.dialect, self._artefacts)
             else:
                 upstream, body, dropped = ask_with(self._upstream(spec))
+            purse = self.budgets.charges(call, spec)
+            if purse is not None:
+                body = telling_usage(call, spec, upstream.dialect, body)
+                # Before the first byte leaves.
+                spending = self.budgets.reserve(call, spec, purse, body) or await self.budgets.wait(call, spec, body)
             answer = await ask(call, upstream, body, cut, number)
             rest = ask_with is not None
             made = await open_answer(call, attempt, upstream, answer, dropped, body, may_be_empty=rest)
             self._identity.check(call, spec, made)
             opened = made
+            if spending is not None:
+                if made.stream is None:
+                    spending.ended(made.usage, made.fault)
+                else:
+                    made.spending = spending
+        except BaseException as error:
+            if spending is not None:
+                spending.failed(error, answer.status if answer is not None else None)
+            raise
         finally:
             if answer is not None and opened is None:
                 answer.close()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from switchover.domain.budget import USD
 from switchover.domain.register import Snapshot
 from switchover.planning import ANSWERS, Pause, plan
 from switchover.planning.breaker import CLOSED, HELD, OPEN, RANK
 from switchover.planning.plan import TEMPLATE_CHANGED
 
+from .budget import named
 from .exposition import join, render
 from .handle import Gateway
 from .metric_table import PAUSED_UNTIL
@@ -44,6 +46,7 @@ def degraded(gateway: Gateway) -> list[str]:
         found.append(f"register: for {stale:.0f} s no change has come through: {gateway.neighbours.trouble}")
     found += [f"{name}: its baseline is lost" for name in snapshot.baseline_lost]
     found += [f"{name}: its proofs are suspended: {one.why}" for name, one in snapshot.suspended.items()]
+    found += list(_spent(gateway))
     now = gateway.clock.monotonic()
     for name, spec in snapshot.upstreams.items():
         state = board.state(spec, now)
@@ -54,6 +57,17 @@ def degraded(gateway: Gateway) -> list[str]:
                 found.append(f"{name}: not asked for {asked} ({side.reasons(spec)})")
     found += [f"{name}: {pause}" for name, pause in _pauses(gateway)]
     return found + list(_lost_engines(snapshot, gateway.clock.now()))
+
+
+def _spent(gateway: Gateway) -> Iterator[str]:
+    """Budgets that are used up, and a ledger that can't be reached. What was spent is not for everyone."""
+    budgets, now = gateway.budgets, gateway.clock.now()
+    if budgets.trouble:
+        yield "budgets: the ledger can't be reached, only what is held is spent (`switchover doctor` says why)"
+    for lease in budgets.leases:
+        if lease.settled >= lease.limit and now < lease.span.end:
+            crossed = "is used up" if lease.hard else "is crossed, and soft"
+            yield f"budgets: {named(lease.budget)} for the {lease.period} {crossed}"
 
 
 def _lost_engines(snapshot: Snapshot, now: float) -> Iterator[str]:
@@ -94,10 +108,29 @@ def _samples(gateway: Gateway) -> Iterator[Sample]:
     yield Sample("switchover_snapshot_version", (), snapshot.version)
     yield Sample("switchover_snapshot_age_seconds", (), max(gateway.clock.now() - snapshot.made_at, 0.0))
     yield Sample("switchover_register_stale_seconds", (), gateway.neighbours.stale_for)
+    yield from _budgets(gateway)
     if gateway.teller is not None:
         yield Sample("switchover_log_lines_dropped_total", (), gateway.teller.dropped())
     if gateway.tracer is not None:
         yield Sample("switchover_spans_dropped_total", (), gateway.tracer.dropped)
+
+
+def _budgets(gateway: Gateway) -> Iterator[Sample]:
+    """What is spent in the periods that are now, where there is a budget."""
+    budgets, now = gateway.budgets, gateway.clock.now()
+    for lease in budgets.leases:
+        if now >= lease.span.end:
+            continue
+        labels = (lease.budget, lease.period)
+        yield Sample("switchover_budget_cap_usd", labels, lease.limit / USD)
+        yield Sample("switchover_budget_settled_usd", labels, lease.settled / USD)
+        yield Sample("switchover_budget_unknown_usd", labels, lease.unknown / USD)
+        yield Sample("switchover_budget_leased_usd", labels, lease.leased / USD)
+        yield Sample("switchover_budget_reserved_usd", labels, lease.reserved / USD)
+    for of, count in budgets.refusals.items():
+        yield Sample("switchover_budget_refusals_total", of, count)
+    if budgets.leases or budgets.trouble:
+        yield Sample("switchover_budget_ledger_reachable", (), int(not budgets.trouble))
 
 
 def _pauses(gateway: Gateway) -> Iterator[tuple[str, Pause]]:

@@ -23,6 +23,7 @@ from switchover.privacy.finder import Finder, OwnFinder
 from .admit import LOOPBACK, MAX_BODY_BYTES, AnyDialect, Call, Door, Head, check_route, new_id, read_head, routes_of
 from .amount import is_over
 from .attempt import Artefacts
+from .budget import Budgets, Holding
 from .caller import Caller
 from .classified import Classified
 from .continuing import GoingOn, Rest
@@ -63,6 +64,7 @@ class Gateway:
     ``on_suspended(upstream, why)``: the same for proofs that must not count any more.
     ``rng``: jitter of retries. ``neighbours``: the other workers and the keeper; absent, it is the only worker.
     ``teller``: who tells the log of requests, ``tracer``: who sends their spans; absent, nobody does.
+    ``budgets()``: what this worker holds in the budget ledger; absent, nothing is spent that a budget is about.
     ``workers``: how many share what an engine of our own can take. ``finder(privacy)``: who finds personal data.
     """
 
@@ -82,6 +84,7 @@ class Gateway:
         neighbours: Neighbours | None = None,
         teller: Teller | None = None,
         tracer: Tracer | None = None,
+        budgets: Callable[[], Holding] | None = None,
         workers: int = 1,
         finder: Callable[[Privacy], Finder] = OwnFinder,
         subject_named: Callable[[str], str] | None = None,
@@ -98,6 +101,7 @@ class Gateway:
         self.teller, self.tracer = teller, tracer
         self.told = Told()
         self.plans = Plans(upstream_factory, clock)
+        self.budgets = Budgets(lambda: self.source.current, clock, budgets)
         rng = rng or random.Random()  # noqa: S311  # jitter, not a secret
 
         def failover(on_held: OnHeld, on_suspended: OnSuspended) -> Failover:
@@ -108,6 +112,7 @@ class Gateway:
                 rng=rng,
                 on_held=on_held,
                 identity=Identity(lambda: self.source.current, on_suspended, self.metrics),
+                budgets=self.budgets,
                 workers=workers,
             )
 
@@ -316,6 +321,8 @@ class Gateway:
                     # Only told after the commit point.
                     attempts[-1].fault = FELL_BACK
                 self.failover.paused(call, opened, sent.silence)
+        if call.spending:
+            self._pay(call, opened, whole=sent.outcome is Outcome.COMPLETE)
         if sent.outcome is Outcome.COMPLETE and attempts and attempts[-1].fault is None and is_over(call, usage):
             attempts[-1].fault = RunawayOutput.fault
         upstream, elapsed = opened.attempt.upstream.name if opened else None, self.clock.monotonic() - call.begun
@@ -350,6 +357,15 @@ class Gateway:
             first=first / 1000 if first is not None and call.peek.stream else None,
             usage=exchange.usage,
         )
+
+    def _pay(self, call: Call, last: Opened | None, *, whole: bool) -> None:
+        """Settles what is still reserved: the stream that was told last as it says, whatever broke off as unknown."""
+        if last is not None and last.spending is not None and last.stream is not None:
+            decoder = last.stream.decoder
+            if whole or decoder.finished:
+                last.spending.ended(decoder.usage, last.fault or (FELL_BACK if decoder.fell_back else None))
+        for spending in list(call.spending):
+            spending.unknown()
 
     def _drips(self, call: Call, opened: Opened, attempts: list[AttemptRecord], sent: Sent) -> None:
         """Counts a stream that drips as a slow call while it goes on."""

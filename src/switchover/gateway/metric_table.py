@@ -27,6 +27,7 @@ class Metric:
 
 
 PAUSED_UNTIL = "switchover_credential_paused_until_seconds"
+BUDGET = ("budget", "period")
 SERVED = ("process", "upstream", "dialect")
 METRICS = {
     metric.name: metric
@@ -123,6 +124,40 @@ METRICS = {
             "Until when, in Unix time, an upstream's credential is left alone, as its provider asked (429); "
             "absent while it is not.",
             "It is there again and again: the credential's quota is too small for its traffic.",
+        ),
+        Metric(
+            "switchover_budget_cap_usd", "gauge", "USD", BUDGET, "The cap of a budget that this worker spends of.",
+            "Never by itself: compare what is settled with it.",
+        ),
+        Metric(
+            "switchover_budget_settled_usd", "gauge", "USD", BUDGET,
+            "What everybody has settled of it in the period that is now, as the ledger told this worker last.",
+            "Above 80 % of the cap well before the period ends (`switchover budget` says when it will be used up).",
+        ),
+        Metric(
+            "switchover_budget_unknown_usd", "gauge", "USD", BUDGET,
+            "The part of that whose cost nobody told: it counts with the most that it could have cost.",
+            "A tenth of what is settled: answers break off, or an upstream does not tell its usage.",
+        ),
+        Metric(
+            "switchover_budget_leased_usd", "gauge", "USD", BUDGET,
+            "What all workers hold of it, for calls under way and those to come, as the ledger told this worker last.",
+            "It stays near what is left: calls reserve much more than they use; see `max_output`.",
+        ),
+        Metric(
+            "switchover_budget_reserved_usd", "gauge", "USD", BUDGET,
+            "What this worker has reserved for calls under way.",
+            "It grows while the rate of requests does not: upstreams have become slow.",
+        ),
+        Metric(
+            "switchover_budget_refusals_total", "counter", "attempts", ("budget", "period"),
+            "Attempts that were not made because what is left of the budget did not cover them.",
+            "Any: callers are refused, or served by a cheaper replacement.",
+        ),
+        Metric(
+            "switchover_budget_ledger_reachable", "gauge", "0 or 1", (),
+            "0 while the ledger can't be reached: then only what is held is spent, and paid calls end soon.",
+            "0 for a minute.",
         ),
         Metric(
             "switchover_recording_lag_records", "gauge", "records", (),

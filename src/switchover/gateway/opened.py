@@ -17,6 +17,7 @@ from switchover.upstreams.classify import classify_failure
 
 from .admit import Call
 from .amount import Amount
+from .spending import Spending
 
 CUTS = {"tool": "tool-call-cut", "reasoning": "reasoning-cut"}
 LOST_REASONING = ("answer.reasoning",)
@@ -29,7 +30,8 @@ class Opened:
     ``ready`` are bytes for the caller, in the caller's dialect; ``whole`` says that nothing follows. Else what follows
     comes from ``stream.answer``, to be put through :meth:`Stream.take`. ``id`` is the provider's; ``fell_back``: it
     went over to ``model`` by itself. ``fault`` is what is wrong with an answer that is served all the same, and
-    ``swapped`` what that counts as. ``stopped``: why its end is ours.
+    ``swapped`` what that counts as. ``stopped``: why its end is ours. ``spending``: what is reserved for it
+    until its stream is over.
     """
 
     attempt: Attempt
@@ -44,6 +46,7 @@ class Opened:
     fault: str | None = None
     swapped: ModelSwapped | None = None
     stopped: RunawayOutput | None = None
+    spending: Spending | None = None
 
 
 @dataclass(slots=True)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from switchover.domain.process import Process
 from switchover.errors import (
     BadRequest,
+    BudgetExceeded,
+    BudgetUnavailable,
     CallerError,
     NotYet,
     NoUpstream,
@@ -22,6 +24,7 @@ from switchover.errors import (
 from .spent import Spent, all_busy
 
 RETRY_AFTER_CAP_S = 60.0
+TOLD = (CallerError, NoUpstream, BudgetExceeded, OutOfTime, RecordingFailed, UpstreamError)
 REJECTED = {"body-too-large": (413, "request_too_large"), "context-too-long": (400, "context_length_exceeded")}
 
 
@@ -43,7 +46,10 @@ def refusal(error: SwitchoverError) -> Refusal:
     if isinstance(error, RequestRejected):
         status, code = REJECTED.get(error.fault, (error.http_status, error.code))
         return Refusal(status, code, str(error))
-    if isinstance(error, CallerError | NoUpstream | OutOfTime | RecordingFailed | UpstreamError):
+    if isinstance(error, BudgetUnavailable):
+        # The ledger is asked again every second.
+        return Refusal(error.http_status, error.code, str(error), retry_after=1)
+    if isinstance(error, TOLD):
         return Refusal(error.http_status, error.code, str(error))
     return Refusal(500, "internal_error", "the gateway failed; its log says why")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from switchover.dialects.side import NEEDS_COUNT, NEEDS_VECTORS
-from switchover.errors import NoUpstream, OutOfTime, RateLimited, UpstreamError
+from switchover.errors import BudgetExceeded, BudgetUnavailable, NoUpstream, OutOfTime, RateLimited, UpstreamError
 from switchover.planning import Plan
 
 from .admit import Call
@@ -87,6 +87,14 @@ def out_of_time(call: Call) -> OutOfTime:
         f"{call.process.name}: no answer began within the {call.patience:g} s this caller waits; "
         "wait longer, or ask for a shorter answer or a stream"
     )
+
+
+def short_of_money(
+    short: BudgetExceeded | BudgetUnavailable, errors: list[UpstreamError]
+) -> BudgetExceeded | BudgetUnavailable:
+    """What a caller is told when who is left to be tried costs more than may be spent."""
+    tried = f" (tried before: {'; '.join(map(str, errors))})" if errors else ""
+    return type(short)(f"{short}{tried}.")
 
 
 def all_busy(errors: list[UpstreamError]) -> bool:

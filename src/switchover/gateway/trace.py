@@ -47,6 +47,10 @@ class Trace:
         """An attempt begins."""
         self.tries.append(Try(new_span(), upstream, at))
 
+    def unsent(self) -> None:
+        """The attempt begun last was none: nothing was sent."""
+        self.tries.pop()
+
     def passed(self, headers: Mapping[str, str]) -> Mapping[str, str]:
         """The headers for the attempt begun last, with the trace's where its upstream may know of it."""
         last = self.tries[-1]

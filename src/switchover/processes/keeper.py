@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from switchover.clock import Clock
+from switchover.domain.budget import Tariff
 from switchover.domain.cut_off import CutOff
 from switchover.domain.process import Process, Settings, UpstreamSpec
 from switchover.errors import StoreUnavailable
@@ -29,6 +30,7 @@ from switchover.store.register import (
 )
 from switchover.store.snapshot import write_snapshot
 
+from .budgeting import Budgeting
 from .indexing import index_all
 from .lease import STORIES, Lease
 from .noting import Noting
@@ -43,8 +45,8 @@ class Keeper:
 
     ``load(path)`` reads the configuration, ``endpoints(settings)`` gives the base URLs of own engines that run now,
     ``as_seen(settings)`` adds what upstreams were seen to be (their chat templates), ``open_store(url)`` opens the
-    store. ``run/keeper.json`` says how it goes: ``store``, ``configuration`` and ``evidence`` are "ok" or what is wrong
-    and how to mend it.
+    store. ``run/keeper.json`` says how it goes: ``store``, ``configuration``, ``evidence`` and ``budgets`` are "ok" or
+    what is wrong and how to mend it.
     """
 
     def __init__(
@@ -65,9 +67,10 @@ class Keeper:
         self.data = Path(settings.data_dir)
         self.noting = Noting(self.data, clock, self.say)
         self.noting.configuration(None, settings)
+        self.budgeting = Budgeting(self.data, clock, log, self.say)
         self.store: Store | None = None
         self.indexed = self.lost = 0
-        self._written: tuple[int, Mapping[str, str], Mapping[str, UpstreamSpec]] | None = None
+        self._written: tuple[int, Mapping[str, str], Mapping[str, UpstreamSpec], Mapping[str, Tariff]] | None = None
         self._cuts: dict[str, CutOff] = {}
         self._stale = True
         self._renew_at = 0.0
@@ -99,6 +102,9 @@ class Keeper:
         refused = "configuration refused" if self.settings.trouble else ""
         self.say("configuration", refused, self.settings.trouble, level="error")
         trouble = ""
+        # Before the store: the ledger is another one, and what a dead worker held is wanted.
+        for event in self.budgeting.look(self.settings.current):
+            self.noting.note(event)
         try:
             self._with_store(self._opened())
         except StoreUnavailable as error:
@@ -110,6 +116,7 @@ class Keeper:
     def close(self) -> None:
         """Signs what was noted, gives the lease back and closes the store."""
         self.noting.close()
+        self.budgeting.close()
         if self.store is not None:
             try:
                 self.lease.release(self.store)
@@ -148,18 +155,19 @@ class Keeper:
 
     def _refresh(self, store: Store, now: float) -> None:
         settings = self.as_seen(self.settings.current)
-        endpoints = dict(self.endpoints_of(settings))
+        endpoints, prices = dict(self.endpoints_of(settings)), self.budgeting.prices(self.settings.current)
         before = self._written
-        if self._stale or before is None or before[1:] != (endpoints, settings.upstreams):
+        if self._stale or before is None or before[1:] != (endpoints, settings.upstreams, prices):
             bump_register(store)
             self._stale = True
         version = register_version(store)
         if not self._stale and before is not None and before[0] == version:
             return
-        snapshot = build_snapshot(store, settings, endpoints, now)
+        snapshot = build_snapshot(store, settings, endpoints, now, prices)
         write_snapshot(self.data / "snapshot.json", snapshot)
         self._tell_cuts(snapshot.cut_offs)
-        self._written, self._stale = (snapshot.version, endpoints, settings.upstreams), False
+        self._written = (snapshot.version, endpoints, settings.upstreams, prices)
+        self._stale = False
 
     def _tell_cuts(self, cuts: Iterable[CutOff]) -> None:
         """Logs the cut-offs that came into force or ended. Who placed them and why is in the store."""
@@ -178,6 +186,7 @@ class Keeper:
                 "store": trouble or "ok",
                 "configuration": self.settings.trouble or "ok",
                 "evidence": self.noting.trouble or "ok",
+                "budgets": self.budgeting.trouble or "ok",
                 "snapshot_version": self._written[0] if self._written else None,
                 "indexed": self.indexed,
                 "missing": self.lost,

@@ -65,6 +65,10 @@ class Noting:
         self._signed = 0
         self._begun = False
 
+    def note(self, event: Event) -> None:
+        """Keeps an event for the next look."""
+        self._waiting.append(event)
+
     def configuration(self, before: Settings | None, now: Settings) -> None:
         """Settings came into force; ``before`` None: at the start, when only the log knows what was in force."""
         self._settings = now

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 
 from sqlalchemy import Connection, delete, or_, select, update
 
+from switchover.domain.budget import Tariff
 from switchover.domain.candidate import Proof
 from switchover.domain.process import Settings
 from switchover.domain.register import CallerKey, Snapshot, Suspension
@@ -130,8 +131,14 @@ def set_suspension(store: Store, upstream: str, found: Suspension | None) -> boo
     return True
 
 
-def build_snapshot(store: Store, settings: Settings, endpoints: Mapping[str, str], now: float) -> Snapshot:
-    """The register at ``now``.
+def build_snapshot(
+    store: Store,
+    settings: Settings,
+    endpoints: Mapping[str, str],
+    now: float,
+    tariffs: Mapping[str, Tariff] | None = None,
+) -> Snapshot:
+    """The register at ``now``; ``tariffs`` are the prices of the upstreams that its budgets are about.
 
     Keys in use, cut-offs in force, and of the proofs that are not revoked the newest for each replacement as it may be
     asked, out of date or not: plans hold one over while the baseline is gone.
@@ -163,4 +170,6 @@ def build_snapshot(store: Store, settings: Settings, endpoints: Mapping[str, str
         restored=restored_upstreams(settings.data_dir),
         suspended={name: found for name, found in suspensions(store).items() if name in settings.upstreams},
         privacy=settings.privacy,
+        budgets=settings.budgets,
+        tariffs=tariffs or {},
     )

@@ -21,6 +21,7 @@ from switchover.domain.register import Snapshot
 from switchover.domain.secret import Secret
 from switchover.egress import Client
 from switchover.gateway import App, FixedSnapshot, Gateway, server_config
+from switchover.gateway.budget import Holding
 from switchover.gateway.export import Tracer
 from switchover.gateway.record import Recorder
 from switchover.gateway.tell import Teller
@@ -142,8 +143,8 @@ class ServedGateway:
     """Serves a snapshot on a free loopback port; use as a context manager, then ``url``.
 
     ``clock`` may run faster than the machine's own; ``client`` may trust others than the system does, or use a proxy.
-    ``tracer(client)`` makes the one who sends spans, ``finder(privacy)`` the detectors of personal data; ``recorder``
-    is a spool of one's own instead of one in memory.
+    ``tracer(client)`` makes the one who sends spans, ``finder(privacy)`` the detectors of personal data, ``budgets()``
+    what is held in the ledger; ``recorder`` is a spool of one's own instead of one in memory.
     """
 
     def __init__(
@@ -157,6 +158,7 @@ class ServedGateway:
         tracer: Callable[[Client], Tracer] | None = None,
         finder: Callable[[Privacy], Finder] = OwnFinder,
         recorder: Recorder | None = None,
+        budgets: Callable[[], Holding] | None = None,
     ) -> None:
         self.source, self.spool = (
             FixedSnapshot(snapshot),
@@ -179,6 +181,7 @@ class ServedGateway:
             teller=teller,
             tracer=tracer(self._client) if tracer else None,
             finder=finder,
+            budgets=budgets,
         )
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"

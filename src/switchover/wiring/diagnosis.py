@@ -23,6 +23,7 @@ from switchover.upstreams.templates import digest_of, in_force, template_file
 from switchover.upstreams.weights import resolve as resolve_weights
 
 from . import access, register
+from .budget import named_budgets, standings
 from .parts import CLOCK, open_store, read_key, read_login, references, ring_of
 from .running import endpoints, runs
 
@@ -66,6 +67,8 @@ def examine(settings: Settings) -> list[Finding]:
     found.append(_try("record", lambda: _record(settings)))
     if found[-1].well:
         found += _access(settings)
+    if named_budgets(settings):
+        found.append(_try("budget ledger", lambda: _ledger(settings)))
     return found + list(_running(settings))
 
 
@@ -168,6 +171,12 @@ def _access(settings: Settings) -> Iterator[Finding]:
             yield Finding(what, False, f"expires on {day}; replace it: switchover {mend}")
 
 
+def _ledger(settings: Settings) -> str:
+    told = standings(settings)
+    spent = [f"{one.budget} ({one.period})" for one in told if one.is_spent]
+    return f"answers; used up: {', '.join(spent)}" if spent else f"answers, {len(told)} caps"
+
+
 def _running(settings: Settings) -> Iterator[Finding]:
     run = Path(settings.data_dir, "run")
     if not runs(settings):
@@ -185,5 +194,5 @@ def _running(settings: Settings) -> Iterator[Finding]:
     except (OSError, ValueError):
         yield Finding("keeper", False, "says nothing; restart `switchover up`")
         return
-    for part in ("store", "configuration", "evidence"):
+    for part in ("store", "configuration", "evidence", "budgets"):
         yield Finding(f"keeper, {part}", keeper.get(part) == "ok", str(keeper.get(part)))

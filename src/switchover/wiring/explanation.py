@@ -15,6 +15,7 @@ from switchover.gateway.neighbours import Neighbours
 from switchover.planning import BreakerState, Pause, Plan, asked_for, plan_request
 from switchover.planning.breaker import CLOSED, RANK
 
+from .budget import BudgetStanding, named_budgets, standings
 from .parts import CLOCK, open_store
 from .register import snapshot
 from .running import endpoints, runs
@@ -39,7 +40,8 @@ class Explanation:
     """The plan of a process.
 
     ``workers`` are those that told their breakers, ``told_ago`` is how many seconds ago the one did that told it first;
-    ``breakers`` and ``cut_offs`` are those that concern the upstreams of such requests. Without a running gateway
+    ``breakers`` and ``cut_offs`` are those that concern the upstreams of such requests, ``budgets`` what they are
+    charged to. Without a running gateway
     breakers count as closed and own engines as running.
     """
 
@@ -49,6 +51,7 @@ class Explanation:
     told_ago: float
     breakers: tuple[Seen, ...]
     cut_offs: tuple[CutOff, ...]
+    budgets: tuple[BudgetStanding, ...] = ()
 
 
 def explain(
@@ -90,6 +93,7 @@ def explain(
         told_ago=max((age for _, age, _ in pages), default=0.0),
         breakers=breakers,
         cut_offs=tuple(cuts),
+        budgets=tuple(standings(settings, name)) if named_budgets(settings, name) else (),
     )
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from switchover.access import load_pepper
 from switchover.config import load
+from switchover.costs.tariffs import tariffs
 from switchover.domain.process import Settings, UpstreamSpec
 from switchover.egress import Client
 from switchover.errors import ConfigError, EngineFailed, OperatorError, PortInUse, WeightsMissing
@@ -34,6 +35,7 @@ from switchover.store.register import build_snapshot
 from switchover.store.snapshot import write_snapshot
 from switchover.upstreams.local import STUDENT_SERVER, child_name, read_place
 
+from .budget import load_priced
 from .parts import CLOCK, lives, open_store, read_key, read_login, references, ring_of, unwritable
 from .templates import follow_templates, with_templates
 from .timestamps import follow as follow_stamps
@@ -140,8 +142,9 @@ def prepare(settings: Settings) -> None:
     ring = ring_of(settings)
     ring.look()
     ring.close()
+    prices = tariffs(settings, CLOCK.now())
     with open_store(settings) as store:
-        first = build_snapshot(store, with_templates(settings), endpoints(settings), CLOCK.now())
+        first = build_snapshot(store, with_templates(settings), endpoints(settings), CLOCK.now(), prices)
         write_snapshot(folder / "snapshot.json", first)
 
 
@@ -281,7 +284,7 @@ def serve_keeper(configuration: str) -> None:
         settings,
         clock=CLOCK,
         log=log,
-        load=load,
+        load=load_priced,
         endpoints=endpoints,
         as_seen=with_templates,
         open_store=partial(Store.open, sealer=sealer),

@@ -30,6 +30,7 @@ from switchover.store.held import forget_held, held_path, note_held, note_suspen
 from switchover.store.snapshot import read_snapshot
 from switchover.store.spool import Spool
 
+from .budget import holding
 from .parts import CLOCK, artefact, outbound, read_key, ring_of, upstream
 
 # Time for open streams to end after SIGTERM.
@@ -89,6 +90,7 @@ def build(settings: Settings, name: str, spool: Spool, log: Log, lines: Lines, s
         neighbours=Neighbours(name, Path(settings.data_dir, "run"), CLOCK),
         teller=Teller(log, settings.log.requests, dropped=lambda: lines.dropped),
         tracer=tracer(settings, name, client, log),
+        budgets=lambda: holding(settings, name),
         workers=settings.gateway.workers,
         subject_named=partial(subject_hash, sealer.ring.subject_key()),
     )

@@ -1,0 +1,77 @@
+"""What may be spent, and what a call costs. Money is integer micro-USD, prices are integer pico-USD per token."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from .exchange import Usage
+from .process import Process, UpstreamSpec
+
+USD = 1_000_000
+PICO = 1_000_000
+ORGANISATION = "organisation"
+
+Period = Literal["day", "month"]
+PERIODS: tuple[Period, ...] = ("day", "month")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """Pico-USD per token, of a call with more than ``above`` tokens of input."""
+
+    above: int
+    input: int
+    cached: int
+    written: int
+    output: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tariff:
+    """The price of an upstream's calls. ``rates`` are in order of ``above``, the first from -1 on.
+
+    ``most_input`` and ``most_output`` are the dearest that a token can be, in any tier, at any hour and of any kind;
+    ``per_call`` comes on top. ``window`` is the most tokens that a call can have the model read.
+    """
+
+    rates: tuple[Rates, ...]
+    most_input: int
+    most_output: int
+    window: int
+    per_call: int = 0
+    source: str = ""
+
+    def cost(self, usage: Usage) -> int:
+        """What a call with this usage costs, in micro-USD, rounded up."""
+        read, found = usage.input, self.rates[0]
+        if len(self.rates) > 1:
+            for one in self.rates:
+                if read > one.above:
+                    found = one
+        plain = read - usage.cached_input - usage.written_input
+        pico = plain * found.input + usage.output * found.output + self.per_call
+        if usage.cached_input or usage.written_input:
+            pico += usage.cached_input * found.cached + usage.written_input * found.written
+        return -(-pico // PICO)
+
+    def bound(self, read: int, written: int) -> int:
+        """The most that so many tokens can cost, in micro-USD."""
+        return (read * self.most_input + written * self.most_output + self.per_call) // PICO + 1
+
+
+def limits_on(process: Process, spec: UpstreamSpec, budgets: Mapping[str, object]) -> tuple[str, ...]:
+    """The names of the budgets that a call of this process to this upstream is charged to."""
+    names = [f"process:{process.name}"] if process.budget is not None else []
+    return (*names, *(name for name in (ORGANISATION, f"provider:{spec.host}") if name in budgets))
+
+
+def is_free(spec: UpstreamSpec) -> bool:
+    """Whether a call costs nothing more: our own hardware, unless a price is stated for it."""
+    return (spec.is_own or spec.host == "own") and spec.price is None
+
+
+def dollars(micro: int) -> str:
+    """An amount as people read it; small ones to the hundredth of a cent."""
+    return f"{micro / USD:,.{4 if 0 < micro < USD else 2}f} USD"

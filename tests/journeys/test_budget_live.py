@@ -1,0 +1,93 @@
+"""A budget under `switchover up`: settled by its worker, by the keeper once that is killed, at its cap, and raised."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import threading
+import time
+
+import openai
+import pytest
+
+from switchover.testing.scripted import HANG, ScriptedServer, reply
+from switchover.wiring.budget import standings
+
+ANSWER = {"id": "1", "model": "big-1", "usage": {"prompt_tokens": 20, "completion_tokens": 7}, "choices": [
+    {"index": 0, "message": {"role": "assistant", "content": "yes"}, "finish_reason": "stop"}]}  # fmt: skip
+COST = 20 + 70
+# Two calls reserved at once would not fit.
+CAP = 5_000
+
+
+def test_a_budget_holds_through_a_killed_worker_and_is_raised_in_place(alone):
+    def script(number, seen):
+        return [HANG] if b"for ever" in seen.body else [reply(json.dumps(ANSWER).encode())]
+
+    def ask(text="?"):
+        with alone.client(token) as client:
+            client.chat.completions.create(
+                model="messages", max_tokens=100, messages=[{"role": "user", "content": text}]
+            )
+
+    def asked_on():
+        while True:
+            ask()
+
+    def marks():
+        lines = [json.loads(line) for line in alone.log.read_text(encoding="utf-8").splitlines() if line[0] == "{"]
+        return [line["percent"] for line in lines if line["event"] == "budget reached"]
+
+    def stands():
+        return standings(terms)[0]
+
+    with ScriptedServer(script) as vendor:
+        alone.write(process="    budget: {month: 0.005 USD}")
+        alone.edit("http://127.0.0.1:9/v1", f"{vendor.url}/v1")
+        alone.edit("host: acme}", 'host: acme, price: {input_mtok: "1", output_mtok: "10"}}')
+        terms = alone.settings()
+        alone.up("worker-0", "keeper")
+        token = alone.key()
+        ask()
+        ask()
+        alone.until(lambda: stands().settled == 2 * COST)
+
+        def unanswered():
+            with contextlib.suppress(openai.APIError):
+                ask("for ever")
+
+        caller = threading.Thread(target=unanswered)
+        caller.start()
+        alone.until(lambda: len(vendor.seen) == 3)
+        os.kill(alone.children()["worker-0"]["pid"], signal.SIGKILL)
+        caller.join(10)
+        # What the killed worker had settled counts as it was, what it had reserved at its upper bound.
+        bound = len(vendor.seen[2].body) + 1024 + 10 * 118 + 1
+        alone.until(lambda: stands().unknown == bound, 20)
+        assert stands().settled == 2 * COST + bound
+        alone.until(lambda: alone.children()["worker-0"].get("ready"), 20)
+        with pytest.raises(openai.RateLimitError) as refused:
+            asked_on()
+        assert refused.value.code == "budget_exceeded"
+        assert refused.value.response.headers["x-should-retry"] == "false"
+        served = len(vendor.seen) - 1
+        alone.until(lambda: stands().settled == served * COST + bound)
+        assert stands().settled + stands().reserved <= CAP
+        alone.until(lambda: marks() == [50])
+        alone.edit("0.005 USD", "5 USD")
+        end = time.monotonic() + 10
+        while True:
+            with contextlib.suppress(openai.RateLimitError):
+                ask()
+                break
+            assert time.monotonic() < end
+        alone.edit('price: {input_mtok: "1", output_mtok: "10"}', "price: {as: openai/gpt-nope}")
+        alone.until(lambda: "no known price" in str(alone.keeper().get("configuration")))
+        ask()
+        assert alone.down() == 0
+        assert stands().settled == (len(vendor.seen) - 1) * COST + bound
+        assert stands().reserved == 0
+        assert list(alone.data.glob("budget/*.lease")) == []
+        assert "leases of a dead worker settled" in alone.log.read_text(encoding="utf-8")
