@@ -31,50 +31,6 @@ def url(tmp_path):
     return f"sqlite:///{tmp_path / 'store.sqlite'}"
 
 
-def test_migrating_an_empty_database_gives_exactly_the_tables_of_the_schema(tmp_path):
-    with Store.open(url(tmp_path)) as store, store.read() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-
-
-def test_a_store_of_the_first_release_is_brought_up_to_date_with_its_proofs(tmp_path, monkeypatch):
-    from switchover.store.migrations import migrate
-
-    for module in (migrations, migrate, database):
-        monkeypatch.setattr(module, "HEAD", "0001")
-    Store.open(url(tmp_path)).close()
-    monkeypatch.undo()
-    fields = asdict(make_proof(id="old")) | {"state": "READY"}
-    old = {name: value for name, value in fields.items() if name not in ("continuation", "continues_until")}
-    raw = sqlite3.connect(tmp_path / "store.sqlite")
-    names = ", ".join(old)
-    raw.execute(f"INSERT INTO proof ({names}) VALUES ({', '.join('?' * len(old))})", list(old.values()))
-    raw.commit()
-    raw.close()
-    with Store.open(url(tmp_path)) as store:
-        with store.read() as connection:
-            assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-        [kept] = proofs(store)
-        assert (kept.id, kept.continuation, kept.continues_until) == ("old", None, None)
-        save_proof(store, replace(kept, id="new", continuation=Continuation.QUOTE, continues_until=5.0))
-        assert {proof.id: proof.continuation for proof in proofs(store)} == {"old": None, "new": Continuation.QUOTE}
-
-
-def test_several_that_open_a_store_of_the_first_release_at_once_all_succeed(tmp_path, monkeypatch):
-    from switchover.store.migrations import migrate
-
-    for module in (migrations, migrate, database):
-        monkeypatch.setattr(module, "HEAD", "0001")
-    Store.open(url(tmp_path)).close()
-    monkeypatch.undo()
-    assert errors_of_several(tmp_path) == []
-
-
-def test_the_head_that_opening_looks_for_is_the_newest_revision():
-    config = Config()
-    config.set_main_option("script_location", os.path.dirname(migrations.__file__))
-    assert ScriptDirectory.from_config(config).get_heads() == [migrations.HEAD]
-
-
 def test_a_store_that_is_up_to_date_opens_without_alembic(tmp_path):
     Store.open(url(tmp_path)).close()
     code = (
