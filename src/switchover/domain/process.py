@@ -245,7 +245,10 @@ class Tracing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The whole configuration, validated. ``data_dir`` is absolute; ``database`` is an SQLAlchemy URL."""
+    """The whole configuration, validated. ``data_dir`` is absolute; ``database`` is an SQLAlchemy URL.
+
+    ``database_password`` is the reference to the password of the URL's user.
+    """
 
     source: str
     organisation: Mapping[str, object]
@@ -258,3 +261,4 @@ class Settings:
     egress: Egress = field(default_factory=Egress)
     log: Logging = field(default_factory=Logging)
     traces: Tracing | None = None
+    database_password: str | None = None

@@ -43,6 +43,11 @@ class Store:
             raise
         return store
 
+    @property
+    def embedded(self) -> bool:
+        """Whether it is a file of this machine's, so that no other machine can have written to it."""
+        return self.engine.dialect.name == "sqlite"
+
     def close(self) -> None:
         """Closes every connection."""
         self.engine.dispose()

@@ -1,4 +1,4 @@
-"""An address becomes an engine: SQLite (WAL, synchronous=FULL) or PostgreSQL, tuned to behave alike; errors in words."""
+"""An address becomes an engine, SQLite or PostgreSQL, tuned so that both behave alike; errors in words."""
 
 from __future__ import annotations
 

@@ -89,12 +89,14 @@ class PostgresServer:
     def start(self) -> None:
         """Starts it, and returns once it answers."""
         words = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
-        command = [self._binaries / "postgres", "-D", self._folder / "data", "-k", self._folder, "-p", str(self.port)]
+        program, folder = str(self._binaries / "postgres"), str(self._folder)
+        command = [program, "-D", f"{folder}/data", "-k", folder, "-p", str(self.port)]
         with Path(self._folder, "server.log").open("ab") as log:
-            self._child = subprocess.Popen([*command, *words], stdout=log, stderr=log, **self._as)  # noqa: S603  # ours
+            child: subprocess.Popen[bytes] = subprocess.Popen([*command, *words], stdout=log, stderr=log, **self._as)  # noqa: S603  # ours
+        self._child = child
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
-            if self._child.poll() is not None or time.monotonic() > deadline:
+            if child.poll() is not None or time.monotonic() > deadline:
                 raise NoPostgres(f"PostgreSQL does not start: {self._said()}")
             time.sleep(0.01)
 
@@ -122,13 +124,13 @@ class PostgresServer:
         secret.chmod(0o644)
         words = ["-U", USER, "--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={secret}", "--no-sync"]
         words += ["-E", "UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        command = [self._binaries / "initdb", "-D", self._folder / "data", *words]
+        command = [str(self._binaries / "initdb"), "-D", str(self._folder / "data"), *words]
         made = subprocess.run(command, capture_output=True, text=True, check=False, **self._as)  # noqa: S603  # ours
         if made.returncode:
             raise NoPostgres(f"initdb: {made.stderr.strip()[-300:]}")
 
     def _answers(self) -> bool:
-        command = [self._binaries / "pg_isready", "-q", "-h", self._folder, "-p", str(self.port)]
+        command = [str(self._binaries / "pg_isready"), "-q", "-h", str(self._folder), "-p", str(self.port)]
         return subprocess.run(command, check=False, **self._as).returncode == 0  # noqa: S603  # ours
 
     def _said(self) -> str:

@@ -27,7 +27,22 @@ def open_store(settings: Settings) -> Store:
         Path(settings.data_dir).mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as cause:
         raise unwritable(settings.data_dir, cause) from cause
-    return Store.open(settings.database)
+    return database(settings)
+
+
+def database(settings: Settings) -> Store:
+    """The store at the address that the configuration gives, its user's password read at each new connection."""
+    reference = settings.database_password
+    return Store.open(settings.database, password=(lambda: _password(settings, reference)) if reference else None)
+
+
+def _password(settings: Settings, reference: str) -> str:
+    try:
+        return read_key(settings, reference).reveal()
+    except ConfigError as cause:
+        raise StoreUnavailable(
+            f"the password of the store's user is not to be had: {cause.got} at {reference}", mend=cause.want
+        ) from cause
 
 
 def unwritable(folder: str, cause: OSError) -> StoreUnavailable:
@@ -67,6 +82,8 @@ def references(settings: Settings) -> Iterator[tuple[str, str]]:
     for name, spec in settings.upstreams.items():
         if spec.key is not None:
             yield f"key of {name}", spec.key
+    if settings.database_password is not None:
+        yield "password of the store's user", settings.database_password
     for name, reference in settings.traces.headers.items() if settings.traces else ():
         yield f"the collector's {name}", reference
 

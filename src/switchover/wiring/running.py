@@ -30,7 +30,7 @@ from switchover.store.held import forget_all_held
 from switchover.store.register import build_snapshot, write_snapshot
 from switchover.upstreams.local import STUDENT_SERVER, child_name, read_place
 
-from .parts import CLOCK, lives, open_store, read_key, read_login, references, unwritable
+from .parts import CLOCK, database, lives, open_store, read_key, read_login, references, unwritable
 from .templates import follow_templates, with_templates
 from .worker import BACKLOG
 
@@ -267,7 +267,9 @@ def serve_keeper(configuration: str) -> None:
     """The keeper, until SIGTERM."""
     settings = load(configuration)
     log = line_log("keeper", CLOCK, form=settings.log.format, least=settings.log.level)
-    keeper = Keeper(settings, clock=CLOCK, log=log, load=load, endpoints=endpoints, as_seen=with_templates)
+    keeper = Keeper(
+        settings, clock=CLOCK, log=log, load=load, endpoints=endpoints, as_seen=with_templates, open_store=database
+    )
 
     async def run() -> None:
         stop = asyncio.Event()

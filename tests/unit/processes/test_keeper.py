@@ -35,6 +35,7 @@ from switchover.store.drills import lift_cut_off, place_cut_off
 from switchover.store.exchanges import count_exchanges, each_exchange, list_exchanges
 from switchover.store.held import clear_held, forget_held, held_path, note_held, note_suspended
 from switchover.store.indexing import list_gaps
+from switchover.store.machine import machine_of, spool_of
 from switchover.store.register import baseline_lost, read_snapshot, set_suspension, suspensions
 from switchover.store.spool import Spool
 from switchover.testing.builders import make_exchange
@@ -88,7 +89,7 @@ class Kept:
             log=lambda event, **fields: self.logged.append((event, fields)),
             load=self.load,
             endpoints=endpoints,
-            open_store=lambda url: Store.open(url, busy_seconds=0.05),
+            open_store=lambda settings: Store.open(settings.database, busy_seconds=0.05),
         )
 
     def load(self, path):
@@ -193,7 +194,8 @@ def test_rot_is_said_and_kept_and_the_rest_is_indexed(kept, settings):
         file.write(b"\xa1?")
     kept.keeper.round()
     assert {e.id for e in each_exchange(kept.keeper.store)} == {"a", "c"}
-    assert [(worker, reason) for worker, _, _, reason in list_gaps(kept.keeper.store)] == [("w0", "bit-rot")]
+    name = spool_of(machine_of(kept.settings.data_dir), "w0")
+    assert [(worker, reason) for worker, _, _, reason in list_gaps(kept.keeper.store)] == [(name, "bit-rot")]
     assert any(event == "records missing" for event, _ in kept.logged)
 
 

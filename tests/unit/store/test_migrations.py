@@ -90,7 +90,11 @@ def test_a_proof_of_the_first_release_is_in_force_afterwards_and_new_ones_are_sa
             was.reflect(connection, only=["proof"])
         with old.write() as connection:
             table = was.tables["proof"]
-            row = {name: getattr(proof, name) for name in table.columns.keys() if name not in ("revoked_at", "state")}
+            row = {
+                name: getattr(proof, name)
+                for name in [column.name for column in table.columns]
+                if name not in ("revoked_at", "state")
+            }
             connection.execute(insert(table), [{**row, "state": proof.state.value}])
     with Store.open(blank) as store:
         [kept] = proofs(store)
