@@ -6,6 +6,7 @@ import itertools
 import os
 
 import pytest
+from sqlalchemy import Boolean, Float, Integer, LargeBinary
 
 from switchover.store import Store
 from switchover.store.schema import metadata
@@ -72,3 +73,20 @@ def store(database):
     """An empty store, on either database."""
     with Store.open(database) as opened:
         yield opened
+
+
+@pytest.fixture
+def row_of():
+    """Makes a row with something in every column of a table; keys alike, so that one row may refer to another."""
+    values = {Boolean: True, Float: 1.5, Integer: 1, LargeBinary: b"\x00\xff"}
+
+    def made(table):
+        return {
+            column.name: next(
+                (value for kind, value in values.items() if isinstance(column.type, kind)),
+                "a" if getattr(column.type, "length", None) else "{}",
+            )
+            for column in table.columns
+        }
+
+    return made

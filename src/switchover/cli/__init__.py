@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("report", "Answer the board's four questions."),
     "evidence": ("evidence", "Show, sign and check the log of what happened."),
     "export": ("export", "Write what others read without Switchover."),
+    "store": ("store", "Back up, restore, rebuild and check the store."),
     "weights": ("weights", "Fetch and check the starter weights."),
     "doctor": ("doctor", "Say what is wrong and how to mend it."),
 }

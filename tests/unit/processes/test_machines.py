@@ -26,7 +26,7 @@ class Machine:
     """A data folder, and its keeper on the store that all share."""
 
     def __init__(self, folder, url, clock):
-        folder.mkdir()
+        (folder / "run").mkdir(parents=True)
         source = folder / "switchover.yaml"
         source.write_text("a configuration")
         self.settings = dataclasses.replace(make_settings(), data_dir=str(folder), database=url, source=str(source))

@@ -10,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Boolean, Float, Integer, LargeBinary, MetaData, insert, select
+from sqlalchemy import MetaData, insert, select
 
 import switchover.store.migrations as migrations
 from switchover.domain.candidate import Continuation
@@ -39,18 +39,6 @@ def store_of(revision, url, monkeypatch):
         Store.open(url).close()
 
 
-def row_of(table):
-    """A row with something in every column; keys alike, so that one row may refer to another."""
-    values = {Boolean: True, Float: 1.5, Integer: 1, LargeBinary: b"\x00\xff"}
-    return {
-        column.name: next(
-            (value for kind, value in values.items() if isinstance(column.type, kind)),
-            "a" if getattr(column.type, "length", None) else "{}",
-        )
-        for column in table.columns
-    }
-
-
 def unlike(url):
     with Store.open(url) as store, store.read() as connection:
         return compare_metadata(MigrationContext.configure(connection), metadata)
@@ -61,7 +49,7 @@ def test_migrating_an_empty_database_gives_exactly_the_tables_of_the_schema(blan
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
-def test_a_store_of_every_earlier_schema_is_brought_up_to_date_with_its_rows(blank, revision, monkeypatch):
+def test_a_store_of_every_earlier_schema_is_brought_up_to_date_with_its_rows(blank, revision, row_of, monkeypatch):
     store_of(revision, blank, monkeypatch)
     was = MetaData()
     with database.Store(*database.engine_of(blank, 5.0)) as old:
