@@ -11,7 +11,7 @@ from switchover.domain.candidate import Cell, Evidence, SliceEvidence, State, Ve
 from switchover.domain.register import CallerKey
 from switchover.evidence import events
 from switchover.evidence.compare import GRACE_S, Noted, differences, late, unnoted
-from switchover.store import Store, schema
+from switchover.store import schema
 from switchover.store.drills import expire_cut_offs, heartbeat, lift_cut_off, place_cut_off, save_drill
 from switchover.store.facts import ended, facts, row_sha256
 from switchover.store.proofs import revoke_proofs, save_proof, save_verdict
@@ -30,12 +30,6 @@ VERDICT = Verdict(
 PROOF = make_proof(id="proof-v1")
 CUT = make_cut_off(id="c1")
 KEY = CallerKey(id="abcd1234", process="p", mac="mac-of-the-key", made_at=NOW)
-
-
-@pytest.fixture
-def store():
-    with Store.open("sqlite://") as opened:
-        yield opened
 
 
 @pytest.fixture
