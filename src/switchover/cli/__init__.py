@@ -1,7 +1,8 @@
 """The command line: one file per command, which parses, calls and prints.
 
 Exit codes: 0 done; 1 it could not be carried out; 2 the command or the configuration is wrong; 3 carried out, and the
-answer is no (a verdict that is not READY, a drill that failed, a process that would stop); 130 interrupted.
+answer is no (a verdict that is not READY, a drill that failed, a process that would stop, a store that is not
+sound); 130 interrupted.
 """
 
 from __future__ import annotations
