@@ -13,7 +13,8 @@ from switchover.store.schema import metadata
 from switchover.testing.postgres import NoPostgres, PostgresServer
 
 DATABASES = ("sqlite", "postgresql")
-NEWEST = "newest"
+# Both at the newest schema; one is used and emptied, the other only copied.
+NEWEST, PRISTINE = "newest", "pristine"
 _numbers = itertools.count()
 
 
@@ -26,9 +27,10 @@ def postgres():
         if os.environ.get("STRICT") == "1":
             pytest.fail(f"STRICT=1 wants PostgreSQL: {missing}")
         pytest.skip(f"no PostgreSQL on this machine: {missing}")
-    with server, server.database(NEWEST) as url:
+    with server, server.database(PRISTINE) as url:
         Store.open(url).close()
-        yield server
+        with server.database(NEWEST, PRISTINE):
+            yield server
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +59,13 @@ def postgres_url(postgres):
     return postgres.url(NEWEST)
 
 
+@pytest.fixture
+def second_url(postgres):
+    """The address of another such store beside it."""
+    with postgres.database(f"t{next(_numbers)}", PRISTINE) as url:
+        yield url
+
+
 @pytest.fixture(params=DATABASES)
 def database(request, tmp_path):
     """The address of an empty store at the newest schema, on either database."""
@@ -78,13 +87,13 @@ def store(database):
 @pytest.fixture
 def row_of():
     """Makes a row with something in every column of a table; keys alike, so that one row may refer to another."""
-    values = {Boolean: True, Float: 1.5, Integer: 1, LargeBinary: b"\x00\xff"}
 
-    def made(table):
+    def made(table, number=1):
+        values = {Boolean: True, Float: number + 0.5, Integer: number, LargeBinary: b"\x00\xff"}
         return {
             column.name: next(
                 (value for kind, value in values.items() if isinstance(column.type, kind)),
-                "a" if getattr(column.type, "length", None) else "{}",
+                f"a{number}" if getattr(column.type, "length", None) else "{}",
             )
             for column in table.columns
         }

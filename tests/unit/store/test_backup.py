@@ -22,6 +22,14 @@ from switchover.store.register import register_version
 from switchover.testing.builders import make_exchange
 
 
+@pytest.fixture
+def file_store(newest_file, tmp_path):
+    """A store in a file: what a backup suffers has nothing to do with where it came from."""
+    (tmp_path / "file.sqlite").write_bytes(newest_file)
+    with Store.open(f"sqlite:///{tmp_path / 'file.sqlite'}") as opened:
+        yield opened
+
+
 def exchange(name, answer=b""):
     return dataclasses.replace(make_exchange(id=name), answer=answer)
 
@@ -36,19 +44,15 @@ def filled(store, row_of):
     return store
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def other(request, tmp_path):
-    """A second, empty store, on either database."""
-    if request.param == "sqlite":
-        with Store.open(f"sqlite:///{tmp_path / 'other.sqlite'}") as opened:
-            yield opened
-        return
-    server = request.getfixturevalue("postgres")
-    with server.database("other") as url, Store.open(url) as opened:
+@pytest.fixture
+def other(store, tmp_path, request):
+    """A second, empty store, on the other database."""
+    address = request.getfixturevalue("second_url") if store.embedded else f"sqlite:///{tmp_path / 'other.sqlite'}"
+    with Store.open(address) as opened:
         yield opened
 
 
-def test_what_is_restored_from_either_database_into_either_is_the_same_to_the_last_byte(filled, other, tmp_path):
+def test_what_is_restored_from_one_database_into_the_other_is_the_same_to_the_last_byte(filled, other, tmp_path):
     told = []
     made = write_backup(filled, tmp_path / "backup", 5.0, lambda table, rows: told.append((table, rows)))
     assert ("exchange", BATCH + 51) in told
@@ -102,22 +106,25 @@ def test_a_store_that_is_not_empty_is_left_alone_unless_it_is_to_be_replaced(fil
         "CREATE TABLE more (x)",
     ],
 )
-def test_a_backup_that_is_not_what_it_was_changes_nothing(filled, tmp_path, harm):
-    write_backup(filled, tmp_path / "backup", 5.0)
+def test_a_backup_that_is_not_what_it_was_changes_nothing(file_store, row_of, tmp_path, harm):
+    with file_store.write() as connection:
+        connection.execute(insert(schema.proof), [row_of(schema.proof)])
+    save_exchanges(file_store, [exchange("x007"), exchange("x008")])
+    write_backup(file_store, tmp_path / "backup", 5.0)
     raw = sqlite3.connect(tmp_path / "backup")
     raw.execute(harm)
     raw.commit()
     raw.close()
-    before = counts(filled)
+    before = counts(file_store)
     with pytest.raises(StoreUnavailable, match="damaged"):
-        restore_backup(filled, tmp_path / "backup", replace=True)
-    assert counts(filled) == before
+        restore_backup(file_store, tmp_path / "backup", replace=True)
+    assert counts(file_store) == before
 
 
-def test_bytes_that_rotted_on_the_disk_are_found(store, tmp_path):
-    save_exchanges(store, [exchange(f"x{n}", b"a" * 9000) for n in range(20)])
+def test_bytes_that_rotted_on_the_disk_are_found(file_store, tmp_path):
+    save_exchanges(file_store, [exchange(f"x{n}", b"a" * 9000) for n in range(20)])
     path = tmp_path / "backup"
-    write_backup(store, path, 5.0)
+    write_backup(file_store, path, 5.0)
     data = bytearray(path.read_bytes())
     at = data.index(b"a" * 500) + 100
     data[at] ^= 1
@@ -142,8 +149,8 @@ def test_a_restoration_that_fails_midway_leaves_the_store_as_it_was(filled, othe
     assert [get_exchange(other, "own").id, count_exchanges(other)] == ["own", 1]
 
 
-def test_a_backup_that_fails_midway_leaves_no_file_and_one_that_is_there_stays(store, tmp_path):
-    save_exchanges(store, [make_exchange(id="x")])
+def test_a_backup_that_fails_midway_leaves_no_file_and_one_that_is_there_stays(file_store, tmp_path):
+    save_exchanges(file_store, [make_exchange(id="x")])
 
     def fail(table, rows):
         raise KeyboardInterrupt
@@ -151,14 +158,14 @@ def test_a_backup_that_fails_midway_leaves_no_file_and_one_that_is_there_stays(s
     folder = tmp_path / "backups"
     folder.mkdir()
     with pytest.raises(KeyboardInterrupt):
-        write_backup(store, folder / "backup", 5.0, fail)
+        write_backup(file_store, folder / "backup", 5.0, fail)
     assert list(folder.iterdir()) == []
     (folder / "backup").write_text("mine")
     with pytest.raises(StoreUnavailable, match="there already"):
-        write_backup(store, folder / "backup", 5.0)
+        write_backup(file_store, folder / "backup", 5.0)
     assert (folder / "backup").read_text() == "mine"
     with pytest.raises(StoreUnavailable, match="To mend it"):
-        write_backup(store, tmp_path / "nowhere" / "backup", 5.0)
+        write_backup(file_store, tmp_path / "nowhere" / "backup", 5.0)
 
 
 def test_a_backup_of_an_earlier_schema_is_brought_up_to_date_and_stays_as_it_is(other, tmp_path, row_of, monkeypatch):
@@ -179,7 +186,7 @@ def test_a_backup_of_an_earlier_schema_is_brought_up_to_date_and_stays_as_it_is(
     assert file.read_bytes() == before
 
 
-def test_a_backup_of_a_newer_switchover_or_of_nobody_is_refused(store, tmp_path):
+def test_a_backup_of_a_newer_switchover_or_of_nobody_is_refused(file_store, tmp_path):
     raw = sqlite3.connect(tmp_path / "newer")
     raw.execute("CREATE TABLE alembic_version (version_num TEXT)")
     raw.execute("INSERT INTO alembic_version VALUES ('9999')")
@@ -187,13 +194,13 @@ def test_a_backup_of_a_newer_switchover_or_of_nobody_is_refused(store, tmp_path)
     raw.close()
     backups._sealed(tmp_path / "newer", 5.0)
     with pytest.raises(StoreUnavailable, match="newer Switchover"):
-        restore_backup(store, tmp_path / "newer", replace=True)
+        restore_backup(file_store, tmp_path / "newer", replace=True)
     (tmp_path / "text").write_text("no database at all" * 100)
     for name in ("text", "nowhere"):
         with pytest.raises(StoreUnavailable, match="store backup"):
-            restore_backup(store, tmp_path / name, replace=True)
+            restore_backup(file_store, tmp_path / name, replace=True)
     assert not (tmp_path / "nowhere").exists()
-    assert not holds_anything(store)
+    assert not holds_anything(file_store)
 
 
 def test_equal_stores_have_equal_digests_and_others_have_not(store, tmp_path):
