@@ -103,16 +103,12 @@ def write_backup(store: Store, to: Path, at: float, told: Told = silent) -> Mani
     return manifest
 
 
-def read_manifest(path: Path) -> Manifest:
-    """What a backup says that it holds. Raises StoreUnavailable for a file that is none."""
-    with open_file(path) as raw:
-        return _told(raw, path)
-
-
 def verify_backup(path: Path) -> Manifest:
     """Reads the whole backup and compares it with its manifest. Raises StoreUnavailable when it is not what it was."""
     with open_file(path) as raw:
         manifest = _told(raw, path)
+        if manifest.schema > HEAD:
+            raise _newer(path)
         [(said,)] = raw.execute("PRAGMA integrity_check(1)").fetchall()
         if said != "ok":
             raise _damaged(path, str(said))
@@ -125,20 +121,20 @@ def verify_backup(path: Path) -> Manifest:
     return manifest
 
 
-def restore_backup(store: Store, path: Path, *, replace: bool, told: Told = silent) -> Manifest:
+def restore_backup(
+    store: Store, path: Path, *, replace: bool, told: Told = silent, verified: Manifest | None = None
+) -> Manifest:
     """Puts a backup into a store that holds nothing, or with ``replace`` in place of what it holds.
 
-    A backup of an earlier schema is brought up to date on the way; the file itself stays as it is. Raises OperatorError
-    for a store that is not empty, StoreUnavailable for a backup that is damaged or a newer Switchover's; either way
-    the store stays as it was.
+    A backup of an earlier schema is brought up to date on the way; the file itself stays as it is. ``verified`` is what
+    :func:`verify_backup` gave, where it was asked already. Raises OperatorError for a store that is not empty,
+    StoreUnavailable for a backup that is damaged or a newer Switchover's; either way the store stays as it was.
     """
     if not replace and holds_anything(store):
         raise OperatorError(
             f"the store {store.name} is not empty", mend="name an empty one, or add --replace: what it holds is lost"
         )
-    manifest = verify_backup(path)
-    if manifest.schema > HEAD:
-        raise StoreUnavailable(f"{path} was made by a newer Switchover", mend="install that version")
+    manifest = verified or verify_backup(path)
     if manifest.schema == HEAD:
         replace_all(store, path, told)
         return manifest
@@ -163,7 +159,7 @@ def _told(raw: sqlite3.Connection, path: Path) -> Manifest:
             f"{path} is not a backup of ours", mend="name a file that `switchover store backup` wrote"
         ) from cause
     if manifest.format != FORMAT:
-        raise StoreUnavailable(f"{path} was made by a newer Switchover", mend="install that version")
+        raise _newer(path)
     return manifest
 
 
@@ -210,6 +206,10 @@ def _quoted(name: str) -> str:
 def _synced(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def _newer(path: Path) -> StoreUnavailable:
+    return StoreUnavailable(f"{path} was made by a newer Switchover", mend="install that version")
 
 
 def _damaged(path: Path, what: str) -> StoreUnavailable:

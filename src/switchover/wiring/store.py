@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +19,7 @@ from switchover.store import backup as backups
 from switchover.store.backup import Manifest
 from switchover.store.check import Compared, compare, faults_of, first_line, is_damaged, read_through
 from switchover.store.copying import Told, file_of, replace_all
+from switchover.store.indexing import adopt_spools
 from switchover.store.leases import lease_holder
 from switchover.store.machine import machine_of
 
@@ -31,7 +33,7 @@ DRAFT = "rebuild.sqlite"
 
 def back_up(settings: Settings, to: Path, told: Told) -> Manifest:
     """Copies the store to a file, while everything runs."""
-    with open_store(settings) as store, noting(settings) as note:
+    with _opened(settings) as store, noting(settings) as note:
         manifest = backups.write_backup(store, to, CLOCK.now(), told)
         note(events.store_copied("backed up", manifest.sha256, manifest.schema, manifest.rows))
     return manifest
@@ -40,12 +42,12 @@ def back_up(settings: Settings, to: Path, told: Told) -> Manifest:
 def restore(settings: Settings, source: Path, *, replace: bool, told: Told) -> tuple[Manifest, Path | None]:
     """Puts a backup into the store; a damaged file in its place is moved aside, and named. Nothing may run then."""
     with alone(settings), noting(settings) as note:
+        # Looked at first: nothing is set aside for a backup that can't be used.
+        verified = backups.verify_backup(source)
 
         def fill(store: Store) -> Manifest:
-            return backups.restore_backup(store, source, replace=replace, told=told)
+            return backups.restore_backup(store, source, replace=replace, told=told, verified=verified)
 
-        # Looked at first: what is set aside for a backup that can't be used would be missed.
-        backups.read_manifest(source)
         manifest, aside = _filled(settings, fill, may_set_aside=replace)
         note(events.store_copied("restored", manifest.sha256, manifest.schema, manifest.rows))
     return manifest, aside
@@ -77,7 +79,7 @@ def rebuild(settings: Settings, told: Callable[[int], None]) -> Rebuilt:
 def _drafted(settings: Settings, data: Path, draft: Path, told: Callable[[int], None]) -> Filled:
     name, now = machine_of(data), CLOCK.now()
     try:
-        old = open_store(settings)
+        old = _opened(settings)
     except StoreUnavailable as error:
         if not is_damaged(error):
             raise
@@ -91,6 +93,16 @@ def _drafted(settings: Settings, data: Path, draft: Path, told: Callable[[int], 
     with old:
         _unused(old)
         return fill_draft(draft, old, data / "spool", name, now, told)
+
+
+def _opened(settings: Settings) -> Store:
+    """The store, its spools named as the keeper names them: a copy of it may be read beside other machines'."""
+    store = open_store(settings)
+    if store.embedded:
+        # One that is damaged is looked at all the same.
+        with suppress(StoreUnavailable):
+            adopt_spools(store, machine_of(settings.data_dir))
+    return store
 
 
 def _filled(
@@ -136,7 +148,7 @@ class Checked:
 def check(settings: Settings, told: Told) -> Checked:
     """Looks whether the store is sound, can be read to the end, and holds what the spool does."""
     data = Path(settings.data_dir)
-    with open_store(settings) as store:
+    with _opened(settings) as store:
         wrong = faults_of(store)
         rows, unread = read_through(store, told)
         wrong += unread

@@ -36,7 +36,7 @@ from switchover.wiring.running import alone
 # What does not depend on the database is tried on one.
 FILE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 NAMES = [f"x{n:02d}" for n in range(30)]
-KEY = CallerKey(id="k", process="p", mac="m", made_at=1.0)
+KEY = CallerKey(id="k", process="p", mac="mac-of-a-key", made_at=1.0)
 
 
 @pytest.fixture
@@ -246,12 +246,27 @@ class TestFile:
     def test_a_backup_takes_the_place_of_a_damaged_file(self, settings, recorded, tmp_path):
         stores.back_up(settings, tmp_path / "backup", silent)
         Path(settings.database.removeprefix("sqlite:///")).write_bytes(b"zeros, perhaps" * 4000)
-        (tmp_path / "no-backup").write_text("nothing")
-        with pytest.raises(StoreUnavailable):
-            restore(settings, tmp_path / "no-backup")
+        damaged = bytearray((tmp_path / "backup").read_bytes())
+        damaged[damaged.index(b"mac-of-a-key") + 3] ^= 1
+        (tmp_path / "damaged").write_bytes(damaged)
+        with pytest.raises(StoreUnavailable, match="damaged"):
+            restore(settings, tmp_path / "damaged")
         assert Path(settings.database.removeprefix("sqlite:///")).read_bytes().startswith(b"zeros")
         _, aside = restore(settings, tmp_path / "backup")
         assert aside is not None
+        with Store.open(settings.database) as store:
+            assert counts(store) == recorded
+
+    def test_spools_without_a_machines_name_are_given_it_on_the_way(self, settings, recorded, tmp_path):
+        name = machine_of(settings.data_dir)
+        with Store.open(settings.database) as store, store.write() as connection:
+            for table in ("spool_mark", "gap", "open_intent"):
+                connection.exec_driver_sql(f"UPDATE {table} SET worker = 'worker-0' WHERE worker = '{name}/worker-0'")
+        stores.back_up(settings, tmp_path / "backup", silent)
+        with Store.open(settings.database) as store:
+            assert marks(settings, store)[0] > (0, 0)
+            assert {worker for worker, *_ in list_gaps(store)} == {f"{name}/worker-0"}
+        stores.rebuild(settings, silent)
         with Store.open(settings.database) as store:
             assert counts(store) == recorded
 
