@@ -13,21 +13,24 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from switchover.access import load_pepper
 from switchover.config import load
 from switchover.domain.process import Settings, UpstreamSpec
+from switchover.domain.register import Snapshot
 from switchover.egress import Client
-from switchover.errors import ConfigError, EngineFailed, OperatorError, PortInUse, WeightsMissing
+from switchover.errors import ConfigError, EngineFailed, OperatorError, PortInUse, StoreUnavailable, WeightsMissing
 from switchover.log import Log, line_log
 from switchover.processes.canary import Pulse
 from switchover.processes.keeper import Keeper
 from switchover.processes.own import engine_command, student_command
 from switchover.processes.reload import WatchedSettings
 from switchover.processes.supervise import ChildSpec, Supervisor
+from switchover.store.copying import file_of
 from switchover.store.held import forget_all_held
-from switchover.store.register import build_snapshot, write_snapshot
+from switchover.store.register import build_snapshot, read_snapshot, write_snapshot
 from switchover.upstreams.local import STUDENT_SERVER, child_name, read_place
 
 from .parts import CLOCK, database, lives, open_store, read_key, read_login, references, unwritable
@@ -124,16 +127,48 @@ async def _until_told(supervisor: Supervisor, listening: socket.socket) -> None:
 
 
 def prepare(settings: Settings) -> None:
-    """The data folder with its pepper, the store at its newest schema, and a first snapshot for the workers."""
+    """The data folder with its pepper, the store at its newest schema, and a first snapshot for the workers.
+
+    Where the store is a server that is away, the snapshot is the last one, until the keeper has made another.
+    """
     folder = Path(settings.data_dir)
     try:
         folder.joinpath("run").mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as cause:
         raise unwritable(settings.data_dir, cause) from cause
     load_pepper(settings.data_dir)
-    with open_store(settings) as store:
-        first = build_snapshot(store, with_templates(settings), endpoints(settings), CLOCK.now())
-        write_snapshot(folder / "snapshot.json", first)
+    seen, now = with_templates(settings), CLOCK.now()
+    try:
+        with open_store(settings) as store:
+            first = build_snapshot(store, seen, endpoints(settings), now)
+    except StoreUnavailable:
+        # A server may be away for a while, and callers need not wait for it; a file that can't be read is our own.
+        if file_of(settings.database) is not None:
+            raise
+        known = _as_known_last(folder / "snapshot.json", seen, now)
+        if known is None:
+            raise
+        first = known
+    write_snapshot(folder / "snapshot.json", first)
+
+
+def _as_known_last(path: Path, settings: Settings, now: float) -> Snapshot | None:
+    """The last snapshot under the settings of today; None when there is none that can be read."""
+    try:
+        known = read_snapshot(path)
+    except StoreUnavailable:
+        return None
+    return replace(
+        known,
+        made_at=now,
+        providers=settings.providers,
+        upstreams=settings.upstreams,
+        processes=settings.processes,
+        proofs=tuple(proof for proof in known.proofs if proof.process in settings.processes),
+        baseline_lost={name: at for name, at in known.baseline_lost.items() if name in settings.processes},
+        endpoints=endpoints(settings),
+        suspended={name: found for name, found in known.suspended.items() if name in settings.upstreams},
+    )
 
 
 def bind(settings: Settings) -> socket.socket:
