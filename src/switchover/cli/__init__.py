@@ -2,7 +2,7 @@
 
 Exit codes: 0 done; 1 it could not be carried out; 2 the command or the configuration is wrong; 3 carried out, and the
 answer is no (a verdict that is not READY, a drill that failed, a process that would stop, an import with nothing to
-take); 130 interrupted.
+take, a store that is not sound); 130 interrupted.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "budget": ("budget", "Show what was spent of each budget, and how long it will last."),
     "evidence": ("evidence", "Show, sign and check the log of what happened."),
     "export": ("export", "Write what others read without Switchover."),
+    "store": ("store", "Back up, restore, rebuild and check the store."),
     "weights": ("weights", "Fetch and check the starter weights."),
     "doctor": ("doctor", "Say what is wrong and how to mend it."),
 }

@@ -14,6 +14,8 @@ from .common import DEFAULT_CONFIG, Config, Json, counted, moment, print_json, s
 
 # More than a screen of remarks is read by nobody.
 REMARKS = 20
+# Hex digits of a hash, of which a line shows the beginning.
+SHA256 = 64
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 
@@ -40,8 +42,15 @@ def log(
 def _told(value: object) -> str:
     """A value in a line: files by name and the beginning of their hash."""
     if isinstance(value, list):
-        return ",".join(f"{one['file']}:{one['sha256'][:12]}…" if isinstance(one, dict) else str(one) for one in value)
+        return ",".join(
+            ":".join(_short(part) for part in one.values()) if isinstance(one, dict) else str(one) for one in value
+        )
     return "nobody" if value is None else str(value)
+
+
+def _short(part: object) -> str:
+    text = str(part)
+    return f"{text[:12]}…" if len(text) == SHA256 else text
 
 
 @app.command("checkpoint")

@@ -64,7 +64,8 @@ KIND_MEANS = {
     "string_type": "text",
 }
 # What holds a reference; in its place may stand the secret itself, which no error may show.
-REFERENCES = ("key", "proxy_login", "master")
+REFERENCES = ("key", "proxy_login", "master", "store_password")
+STORES = ("sqlite", "postgresql+psycopg", "postgresql", "postgres")
 NAMES = frozenset(name for section in SECTIONS for name in section.model_fields)
 
 
@@ -95,7 +96,8 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
         source=str(Path(path).resolve()),
         organisation=parsed.organisation.model_dump(exclude_none=True),
         data_dir=str(data_dir),
-        database=parsed.store or f"sqlite:///{data_dir / 'store.sqlite'}",
+        database=_store(document, parsed) or f"sqlite:///{data_dir / 'store.sqlite'}",
+        database_password=absolute(parsed.store_password, base),
         gateway=Listen(host=parsed.gateway.host, port=parsed.gateway.port, workers=parsed.gateway.workers),
         providers=providers,
         upstreams=upstreams,
@@ -118,6 +120,31 @@ def _privacy(parsed: ConfigurationFile) -> Privacy:
         without=section.without,
         presidio=section.presidio.languages if section.presidio else (),
     )
+
+
+def _store(document: Document, parsed: ConfigurationFile) -> str | None:
+    """The store's address. It is never shown: it may hold a password."""
+    if parsed.store is None:
+        if parsed.store_password is not None:
+            raise document.error(("store_password",), got="a password", want="none: an SQLite store has no user")
+        return None
+    want = "sqlite:///FILE or postgresql+psycopg://USER@HOST:PORT/NAME"
+    scheme, colon, _ = parsed.store.partition("://")
+    if not colon or scheme not in STORES:
+        raise document.error(("store",), got="an address of another kind", want=want)
+    try:
+        parts = urlsplit(parsed.store)
+        user, held = parts.username, parts.password is not None
+        _ = parts.port
+    except ValueError:
+        raise document.error(("store",), got="an address that can't be taken apart", want=want) from None
+    if parsed.store_password is not None:
+        if scheme == "sqlite":
+            raise document.error(("store_password",), got="a password", want="none: an SQLite store has no user")
+        if held or user is None:
+            got = "a password in the address, too" if held else "no user in the address"
+            raise document.error(("store",), got=got, want="postgresql+psycopg://USER@HOST:PORT/NAME")
+    return parsed.store
 
 
 def _traces(document: Document, section: TracesSection, upstreams: Mapping[str, UpstreamSpec], base: Path) -> Tracing:

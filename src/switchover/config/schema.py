@@ -372,7 +372,9 @@ class ProcessSection(Section):
     owner: str = Field(min_length=1, description="The role that answers for the process.")
     criticality: Literal["critical", "important", "ordinary"] = Field(description="How much depends on it.")
     data: Literal["public", "internal", "confidential", "secret"] = Field(description="How sensitive its data is.")
-    routes: tuple[str, ...] = Field(default=(), description="Model names its callers ask for; default: its name.")
+    routes: tuple[Annotated[str, Field(max_length=128)], ...] = Field(
+        default=(), description="Model names its callers ask for; default: its name."
+    )
     allow: dict[Literal["public", "internal", "confidential", "secret"], tuple[Any, ...]] = Field(
         default_factory=dict, description="Upstreams (or `host-home: EU`) that may see each class of data."
     )
@@ -417,7 +419,16 @@ class ConfigurationFile(Section):
 
     organisation: OrganisationSection = Field(description="Who we are.")
     data: str = Field(default="./switchover-data", description="Folder for records, proofs and reports.")
-    store: str | None = Field(default=None, description="SQLAlchemy URL of the store; default: SQLite in the folder.")
+    store: str | None = Field(
+        default=None,
+        description="Where the store is: `sqlite:///FILE`, or `postgresql+psycopg://USER@HOST:PORT/NAME` (with the "
+        "extra `postgres`). Default: SQLite in the folder.",
+    )
+    store_password: KeyReference | None = Field(
+        default=None,
+        description="`env:NAME` or `file:PATH` that holds the password of the store's user, read at each new "
+        "connection.",
+    )
     gateway: GatewaySection = Field(default_factory=GatewaySection, description="Where applications reach it.")
     egress: EgressSection = Field(default_factory=EgressSection, description="How upstreams elsewhere are reached.")
     log: LogSection = Field(default_factory=LogSection, description="What is logged.")

@@ -310,7 +310,7 @@ class Settings:
 
     ``master`` is a reference to the master key of the key ring, None for a file of our own beside it. ``timestamp`` is
     the address of a time-stamp authority, if any. ``budgets`` are those over several processes: ``organisation``,
-    ``provider:NAME``.
+    ``provider:NAME``. ``database_password`` is the reference to the password of the URL's user.
     """
 
     source: str
@@ -328,3 +328,4 @@ class Settings:
     privacy: Privacy = field(default_factory=Privacy)
     timestamp: str | None = None
     budgets: Mapping[str, Budget] = field(default_factory=dict)
+    database_password: str | None = None

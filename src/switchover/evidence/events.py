@@ -199,6 +199,17 @@ def imported(
     )
 
 
+def store_copied(what: str, sha256: str, schema: str, rows: int) -> Event:
+    """The store was "backed up" or "restored": a digest of what it held, which equal stores have in common."""
+    return _event(f"store {what}", sha256=sha256, schema=schema, rows=rows)
+
+
+def store_rebuilt(exchanges: int, kept: Mapping[str, int], lost: Sequence[str]) -> Event:
+    """The store was filled anew: exchanges from the spool, rows kept from the old one, tables that it lost."""
+    told = [{"table": name, "rows": count} for name, count in sorted(kept.items()) if count]
+    return _event("store rebuilt", exchanges=exchanges, kept=told or None, lost=sorted(lost) or None)
+
+
 def _event(event: str, **fields: Any) -> Event:
     """An event without what is not known of it."""
     plain = {name: text(value) if isinstance(value, str) else value for name, value in fields.items()}

@@ -19,6 +19,8 @@ from switchover.store import Store
 from switchover.store.drills import cut_offs, expire_cut_offs
 from switchover.store.files import write_whole
 from switchover.store.held import clear_held, held_upstreams, restored_upstreams, suspended_upstreams
+from switchover.store.indexing import adopt_spools
+from switchover.store.machine import machine_of
 from switchover.store.register import (
     baseline_lost,
     build_snapshot,
@@ -44,7 +46,7 @@ class Keeper:
     """Does its round every 0.1 s, and goes on whatever happens to the store.
 
     ``load(path)`` reads the configuration, ``endpoints(settings)`` gives the base URLs of own engines that run now,
-    ``as_seen(settings)`` adds what upstreams were seen to be (their chat templates), ``open_store(url)`` opens the
+    ``as_seen(settings)`` adds what upstreams were seen to be (their chat templates), ``open_store(settings)`` opens the
     store. ``run/keeper.json`` says how it goes: ``store``, ``configuration``, ``evidence`` and ``budgets`` are "ok" or
     what is wrong and how to mend it.
     """
@@ -58,13 +60,14 @@ class Keeper:
         load: Callable[[str], Settings],
         endpoints: Callable[[Settings], Mapping[str, str]],
         as_seen: Callable[[Settings], Settings] = lambda settings: settings,
-        open_store: Callable[[str], Store] = Store.open,
+        open_store: Callable[[Settings], Store] = lambda settings: Store.open(settings.database),
     ) -> None:
         self.clock, self.open_store, self.endpoints_of, self.as_seen = clock, open_store, endpoints, as_seen
         self.settings = WatchedSettings(settings, load)
         self.log, self.say = log, OncePerChange(log)
-        self.lease = Lease(STORIES, f"{os.uname().nodename}:{os.getpid()}", clock=clock)
         self.data = Path(settings.data_dir)
+        self._machine = ""
+        self.lease = Lease(STORIES, "", clock=clock)
         self.noting = Noting(self.data, clock, self.say)
         self.noting.configuration(None, settings)
         self.budgeting = Budgeting(self.data, clock, log, self.say)
@@ -127,7 +130,18 @@ class Keeper:
 
     def _opened(self) -> Store:
         if self.store is None:
-            self.store = self.open_store(self.settings.current.database)
+            if not self._machine:
+                self._machine = machine_of(self.data)
+                # Containers may share a host's name and number their processes alike.
+                self.lease.holder = f"{os.uname().nodename}:{os.getpid()}:{self._machine}"
+            store = self.open_store(self.settings.current)
+            try:
+                if store.embedded:
+                    adopt_spools(store, self._machine)
+            except StoreUnavailable:
+                store.close()
+                raise
+            self.store = store
         return self.store
 
     def _with_store(self, store: Store) -> None:
@@ -136,7 +150,7 @@ class Keeper:
             self.lease.renew(store)
             self._renew_at = self.clock.monotonic() + RENEW_SECONDS
         expire_cut_offs(store, now)
-        hold_what_is_lost(store, self.settings.current, self.data, now)
+        hold_what_is_lost(store, self.settings.current, self.data, now, self._machine)
         for name in sorted(self._changed):
             set_suspension(store, name, None)
             self._changed.discard(name)
@@ -144,7 +158,7 @@ class Keeper:
             self.log("proofs suspended", level="warning", upstream=name, why=why)
         # The snapshot goes first: a cut must not wait for a long batch of records.
         self._refresh(store, now)
-        new, missing = index_all(store, self.data / "spool", now, self.noting.answered)
+        new, missing = index_all(store, self.data / "spool", now, self.noting.answered, self._machine)
         self.indexed += new
         self.lost += len(missing)
         for line in missing:
@@ -203,15 +217,18 @@ class Keeper:
             self.say("status", "status not written", str(error), level="error")
 
 
-def hold_what_is_lost(store: Store, settings: Settings, data: Path, now: float) -> None:
-    """Sets since when each process's baseline is gone, by a real cut-off or a worker's held breaker, and clears it."""
-    known = baseline_lost(store)
+def hold_what_is_lost(store: Store, settings: Settings, data: Path, now: float, machine: str = "") -> None:
+    """Sets since when each process's baseline is gone, by a real cut-off or a worker's held breaker, and clears it.
+
+    Each ``machine`` says so for itself: what another one's workers hold, only that one can see.
+    """
+    known = baseline_lost(store, machine)
     real = [cut for cut in cut_offs(store, in_force_at=now) if cut.fault is None]
     held = held_upstreams(data)
     for process in settings.processes.values():
         since = _lost_since(process, settings, real, held)
         if (since is None) != (process.name not in known):
-            set_baseline_lost(store, process.name, since)
+            set_baseline_lost(store, process.name, since, machine)
 
 
 def suspend_what_is_doubted(store: Store, settings: Settings, data: Path) -> list[tuple[str, str]]:

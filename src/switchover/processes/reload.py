@@ -45,6 +45,7 @@ class WatchedSettings:
         fixed = {
             "data": (found.data_dir, now.data_dir),
             "store": (found.database, now.database),
+            "store_password": (found.database_password, now.database_password),
             "gateway": (found.gateway, now.gateway),
             "egress": (found.egress, now.egress),
             "log": (found.log, now.log),

@@ -1,38 +1,24 @@
-"""The engine: SQLite (WAL, synchronous=FULL) or PostgreSQL by URL; the one place that makes its errors ours."""
+"""The store, open: reads that see one moment, one writer at a time; the one place that makes its errors ours."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import sqlite3
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy import ColumnElement, Connection, Engine, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolEmpty
 
-from switchover.errors import StoreUnavailable
-
+from .engines import WRITES, Password, engine_of, is_postgres, unavailable
 from .migrations import HEAD
 from .words import Sealer
 
 BUSY_SECONDS = 5.0
-LOOKS = 100
-WRITES = "switchover_writes"
 # From so many rows on a statement is compiled once and handed to the driver.
 MANY = 20
-
-MENDS = (
-    ("full", "make room on the disk that holds the data folder"),
-    ("readonly", "make the data folder and the files in it writable for this user"),
-    ("locked", "wait for the other program that writes to the store, or stop it"),
-    ("malformed", "restore the store from a backup, or move it away: it is filled again from the spool"),
-    ("not a database", "name another file under store:, or move this one away"),
-)
 
 
 class Store:
@@ -46,20 +32,32 @@ class Store:
         self.engine, self.name, self.sealer = engine, name, sealer
 
     @classmethod
-    def open(cls, url: str, *, busy_seconds: float = BUSY_SECONDS, sealer: Sealer | None = None) -> Store:
+    def open(
+        cls,
+        url: str,
+        *,
+        busy_seconds: float = BUSY_SECONDS,
+        password: Password | None = None,
+        sealer: Sealer | None = None,
+    ) -> Store:
         """Opens ``url`` (an SQLAlchemy URL), and creates or migrates what is there.
 
         A writer waits ``busy_seconds`` for another one before it gives up. An SQLite file is made readable by its
-        owner only. Words are sealed and opened by ``sealer``; without one they are kept as they come, and what is
-        sealed can't be read.
+        owner only. ``password`` gives that of the URL's user, at each new connection. Words are sealed and opened by
+        ``sealer``; without one they are kept as they come, and what is sealed can't be read.
         """
-        store = cls(*_engine(url, busy_seconds), sealer)
+        store = cls(*engine_of(url, busy_seconds, password), sealer)
         try:
             store._migrate()
         except BaseException:
             store.close()
             raise
         return store
+
+    @property
+    def embedded(self) -> bool:
+        """Whether it is a file of this machine's, so that no other machine can have written to it."""
+        return self.engine.dialect.name == "sqlite"
 
     def close(self) -> None:
         """Closes every connection, and the key ring."""
@@ -76,8 +74,11 @@ class Store:
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection that sees one moment of the store."""
-        with self._translated(), self.engine.connect() as connection, connection.begin():
-            yield connection
+        with self._translated(), self.engine.connect() as plain:
+            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if is_postgres(plain) else {}
+            connection = plain.execution_options(**options)
+            with connection.begin():
+                yield connection
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
@@ -94,7 +95,9 @@ class Store:
         except IntegrityError:
             raise
         except DBAPIError as cause:
-            raise _unavailable(self.name, str(cause.orig)) from cause
+            raise unavailable(self.name, cause.orig) from cause
+        except PoolEmpty as cause:
+            raise unavailable(self.name, cause) from cause
 
     def _migrate(self) -> None:
         with self.read() as connection:
@@ -106,79 +109,7 @@ class Store:
         from .migrations.migrate import migrate
 
         with self.write() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": 0x53574954})
             migrate(connection, self.name)
-
-
-def _engine(url: str, busy_seconds: float) -> tuple[Engine, str]:
-    try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() != "sqlite":
-            return create_engine(parsed, pool_pre_ping=True), parsed.render_as_string(hide_password=True)
-        memory = parsed.database in (None, "", ":memory:")
-        pool: dict[str, Any] = {"poolclass": StaticPool} if memory else {}
-        if not memory:
-            _claim(str(parsed.database))
-        engine = create_engine(parsed, connect_args={"timeout": busy_seconds, "check_same_thread": False}, **pool)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as cause:
-        raise StoreUnavailable(
-            f"the store's address is not one we can open: {type(cause).__name__}",
-            mend="write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME (and install its driver) under store:",
-        ) from cause
-    _tune(engine, busy_seconds)
-    return engine, str(parsed.database)
-
-
-def _claim(path: str) -> None:
-    """Makes the file before SQLite does, so that it is ours alone and a missing folder is named as such."""
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError as cause:
-        mends = {
-            FileNotFoundError: f"make the folder {os.path.dirname(path) or '.'}, or name another file under store:",
-            PermissionError: "make the data folder and the files in it writable for this user",
-        }
-        mend = mends.get(type(cause), "make the data folder writable and see that its disk has room")
-        raise StoreUnavailable(f"the store {path} can't be opened: {cause.strerror}", mend=mend) from cause
-
-
-def _tune(engine: Engine, busy_seconds: float) -> None:
-    @event.listens_for(engine, "connect")
-    def connected(raw: Any, _record: object) -> None:
-        raw.isolation_level = None  # we say BEGIN ourselves, below
-        raw.execute(f"PRAGMA busy_timeout={int(busy_seconds * 1000)}")
-        _write_ahead(raw, busy_seconds)
-        raw.execute("PRAGMA synchronous=FULL")
-        # 16 MB each: a batch of the index fits in memory, and what it touches again leaves the log less often.
-        raw.execute("PRAGMA cache_size=-16000")
-        raw.execute("PRAGMA wal_autocheckpoint=4000")
-        raw.execute("PRAGMA foreign_keys=ON")
-        # What is deleted is overwritten.
-        raw.execute("PRAGMA secure_delete=ON")
-
-    @event.listens_for(engine, "begin")
-    def begun(connection: Connection) -> None:
-        # A writer that began as a reader could not wait for another writer: SQLite refuses it at once.
-        writes = connection.get_execution_options().get(WRITES)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _write_ahead(raw: Any, busy_seconds: float) -> None:
-    """Turns the log on; several that do so at once are refused without being made to wait, whatever the timeout."""
-    for left in reversed(range(LOOKS)):
-        try:
-            raw.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError:
-            if not left:
-                raise
-            time.sleep(busy_seconds / LOOKS)
-
-
-def _unavailable(name: str, said: str) -> StoreUnavailable:
-    mend = next((mend for word, mend in MENDS if word in said), "see that the database runs and can be reached")
-    return StoreUnavailable(f"the store {name} can't be used: {said}", mend=mend)
 
 
 def upsert(
@@ -196,7 +127,7 @@ def upsert(
     if not rows:
         return
     keys = [column.name for column in table.primary_key]
-    insert: Any = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+    insert: Any = (postgresql if is_postgres(connection) else sqlite).insert(table)
     changed = {name: insert.excluded[name] for name in rows[0] if name not in keys}
     if update and changed:
         statement = insert.on_conflict_do_update(index_elements=keys, set_=changed, where=only_where)

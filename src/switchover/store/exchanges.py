@@ -33,7 +33,9 @@ WHOLE = BARE.add_columns(schema.body.c.key, schema.body.c.content).join(
 def get_exchange(store: Store, name: str) -> Exchange | None:
     """The exchange with this id, or the one whose id begins so. Raises NotFound when several do."""
     with store.read() as connection:
-        beginning = WHOLE.where(TABLE.c.id.startswith(name, autoescape=True)).order_by(TABLE.c.id).limit(2)
+        # Not LIKE, which tells capitals apart on one database and not on the other.
+        begins = func.substr(TABLE.c.id, 1, len(name)) == name
+        beginning = WHOLE.where(begins).order_by(TABLE.c.id).limit(2)
         rows = connection.execute(WHOLE.where(TABLE.c.id == name)).all() or connection.execute(beginning).all()
     if len(rows) > 1 or not name:
         raise NotFound(f"several exchanges begin with {name!r}", mend="give more of the id")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, String, Table, delete, func, literal, select, update
 
 from switchover.domain.exchange import Exchange, Intent, Outcome
 from switchover.errors import RecordingFailed
@@ -42,6 +42,23 @@ def spool_mark(store: Store, worker: str) -> Position:
         marks = schema.spool_mark
         row = connection.execute(select(marks).where(marks.c.worker == worker)).one_or_none()
     return Position(row.segment, row.offset) if row else Position(0, 0)
+
+
+def adopt_spools(store: Store, machine: str) -> None:
+    """Gives spools that were read before machines had names to ``machine``, in whose own store they are."""
+    tables = (schema.spool_mark, schema.open_intent, schema.gap)
+    with store.read() as connection:
+        found = [t for t in tables if connection.scalar(select(t.c.worker).where(_nameless(t)).limit(1)) is not None]
+    if not found:
+        return
+    with store.write() as connection:
+        for table in found:
+            named = literal(f"{machine}/", String) + table.c.worker
+            connection.execute(update(table).where(_nameless(table)).values(worker=named))
+
+
+def _nameless(table: Table) -> Any:
+    return table.c.worker.not_like("%/%")
 
 
 def save_spooled(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 
-from sqlalchemy import Connection, delete, or_, select, update
+from sqlalchemy import Connection, delete, func, or_, select, update
 
 from switchover.domain.budget import Tariff
 from switchover.domain.candidate import Proof
@@ -88,21 +88,28 @@ def _end_key(connection: Connection, name: str, at: float, by: str | None) -> bo
     return connection.execute(change).rowcount > 0
 
 
-def baseline_lost(store: Store) -> dict[str, float]:
-    """Since when (Unix seconds) each process's baseline is held to be gone."""
+def baseline_lost(store: Store, machine: str | None = None) -> dict[str, float]:
+    """Since when (Unix seconds) each process's baseline is held to be gone: by any machine, or by this one."""
     table = schema.baseline_lost
+    wanted = select(table.c.process, func.min(table.c.at).label("at")).group_by(table.c.process)
+    if machine is not None:
+        wanted = wanted.where(table.c.machine.in_([machine, ""]))
     with store.read() as connection:
-        return {row.process: row.at for row in connection.execute(select(table))}
+        return {row.process: row.at for row in connection.execute(wanted)}
 
 
-def set_baseline_lost(store: Store, process: str, at: float | None) -> None:
-    """Holds a process's baseline to be gone since ``at`` (a moment already held stays), or back when None."""
+def set_baseline_lost(store: Store, process: str, at: float | None, machine: str = "") -> None:
+    """Holds a process's baseline to be gone since ``at`` (a moment already held stays), or back when None.
+
+    Back for this ``machine``, or without one for all: each then says again what is still lost to it.
+    """
     table = schema.baseline_lost
     with store.write() as connection:
         if at is None:
-            connection.execute(delete(table).where(table.c.process == process))
+            gone = delete(table).where(table.c.process == process)
+            connection.execute(gone.where(table.c.machine.in_([machine, ""])) if machine else gone)
         else:
-            upsert(connection, table, [{"process": process, "at": at}], update=False)
+            upsert(connection, table, [{"process": process, "machine": machine, "at": at}], update=False)
         bump(connection)
 
 

@@ -304,6 +304,8 @@ baseline_lost = Table(
     "baseline_lost",
     metadata,
     Column("process", String(128), primary_key=True),
+    # Whose workers say so: a breaker that one machine holds is no other's to let go.
+    Column("machine", String(16), primary_key=True),
     Column("at", Double, nullable=False),
 )
 

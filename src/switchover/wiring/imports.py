@@ -28,6 +28,7 @@ from switchover.privacy.sealing import Sealer
 from switchover.processes.indexing import index_worker
 from switchover.store import Store
 from switchover.store.exchanges import known_exchanges
+from switchover.store.machine import machine_of
 from switchover.store.spool import Spool
 
 from .evidence import noting
@@ -47,6 +48,7 @@ class Spooled:
 
     def __init__(self, settings: Settings, store: Store, sealer: Sealer, runner: asyncio.Runner) -> None:
         self.spools, self.store, self._sealer, self._runner = Path(settings.data_dir, "spool"), store, sealer, runner
+        self._machine = machine_of(settings.data_dir)
         self._spool: Spool | None = None
 
     def known(self, ids: Sequence[str]) -> set[str]:
@@ -71,7 +73,7 @@ class Spooled:
 
     def index(self) -> None:
         """Brings what is in the spool and not yet in the store there; the keeper does the same where it runs."""
-        index_worker(self.store, self.spools, WORKER, CLOCK.now())
+        index_worker(self.store, self.spools, WORKER, CLOCK.now(), machine=self._machine)
 
     def close(self) -> None:
         """Ends the spool's thread."""

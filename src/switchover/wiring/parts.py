@@ -34,9 +34,25 @@ def open_store(settings: Settings) -> Store:
         Path(settings.data_dir).mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as cause:
         raise unwritable(settings.data_dir, cause) from cause
+    return database(settings)
+
+
+def database(settings: Settings) -> Store:
+    """The store at the address that the configuration gives, its user's password read at each new connection."""
     from switchover.store import Store  # a worker opens none, and is spared SQLAlchemy
 
-    return Store.open(settings.database, sealer=Sealer(ring_of(settings)))
+    reference = settings.database_password
+    password = (lambda: _password(settings, reference)) if reference else None
+    return Store.open(settings.database, password=password, sealer=Sealer(ring_of(settings)))
+
+
+def _password(settings: Settings, reference: str) -> str:
+    try:
+        return read_key(settings, reference).reveal()
+    except ConfigError as cause:
+        raise StoreUnavailable(
+            f"the password of the store's user is not to be had: {cause.got} at {reference}", mend=cause.want
+        ) from cause
 
 
 def has_store(settings: Settings) -> bool:
@@ -101,6 +117,8 @@ def references(settings: Settings) -> Iterator[tuple[str, str]]:
             yield f"key of {name}", spec.key
     if settings.master is not None:
         yield "master key of the key ring", settings.master
+    if settings.database_password is not None:
+        yield "password of the store's user", settings.database_password
     for name, reference in settings.traces.headers.items() if settings.traces else ():
         yield f"the collector's {name}", reference
 

@@ -13,30 +13,31 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 from switchover.access import load_pepper
 from switchover.config import load
 from switchover.costs.tariffs import tariffs
+from switchover.domain.budget import Tariff
 from switchover.domain.process import Settings, UpstreamSpec
+from switchover.domain.register import Snapshot
 from switchover.egress import Client
-from switchover.errors import ConfigError, EngineFailed, OperatorError, PortInUse, WeightsMissing
+from switchover.errors import ConfigError, EngineFailed, OperatorError, PortInUse, StoreUnavailable, WeightsMissing
 from switchover.log import Log, line_log
-from switchover.privacy.sealing import Sealer
 from switchover.processes.canary import Pulse
 from switchover.processes.keeper import Keeper
 from switchover.processes.own import engine_command, student_command
 from switchover.processes.reload import WatchedSettings
 from switchover.processes.supervise import ChildSpec, Supervisor
-from switchover.store import Store
+from switchover.store.copying import file_of
 from switchover.store.held import forget_all_held
 from switchover.store.register import build_snapshot
-from switchover.store.snapshot import write_snapshot
+from switchover.store.snapshot import read_snapshot, write_snapshot
 from switchover.upstreams.local import STUDENT_SERVER, child_name, read_place
 
 from .budget import load_priced
-from .parts import CLOCK, lives, open_store, read_key, read_login, references, ring_of, unwritable
+from .parts import CLOCK, database, lives, open_store, read_key, read_login, references, ring_of, unwritable
 from .templates import follow_templates, with_templates
 from .timestamps import follow as follow_stamps
 from .worker import BACKLOG
@@ -131,7 +132,10 @@ async def _until_told(supervisor: Supervisor, listening: socket.socket) -> None:
 
 
 def prepare(settings: Settings) -> None:
-    """The data folder with its pepper, the store at its newest schema, and a first snapshot for the workers."""
+    """The data folder with its pepper, the store at its newest schema, and a first snapshot for the workers.
+
+    Where the store is a server that is away, the snapshot is the last one, until the keeper has made another.
+    """
     folder = Path(settings.data_dir)
     try:
         folder.joinpath("run").mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -143,9 +147,41 @@ def prepare(settings: Settings) -> None:
     ring.look()
     ring.close()
     prices = tariffs(settings, CLOCK.now())
-    with open_store(settings) as store:
-        first = build_snapshot(store, with_templates(settings), endpoints(settings), CLOCK.now(), prices)
-        write_snapshot(folder / "snapshot.json", first)
+    seen, now = with_templates(settings), CLOCK.now()
+    try:
+        with open_store(settings) as store:
+            first = build_snapshot(store, seen, endpoints(settings), now, prices)
+    except StoreUnavailable:
+        # A server may be away for a while, and callers need not wait for it; a file that can't be read is our own.
+        if file_of(settings.database) is not None:
+            raise
+        known = _as_known_last(folder / "snapshot.json", seen, prices, now)
+        if known is None:
+            raise
+        first = known
+    write_snapshot(folder / "snapshot.json", first)
+
+
+def _as_known_last(path: Path, settings: Settings, prices: Mapping[str, Tariff], now: float) -> Snapshot | None:
+    """The last snapshot under the settings of today; None when there is none that can be read."""
+    try:
+        known = read_snapshot(path)
+    except StoreUnavailable:
+        return None
+    return replace(
+        known,
+        made_at=now,
+        providers=settings.providers,
+        upstreams=settings.upstreams,
+        processes=settings.processes,
+        proofs=tuple(proof for proof in known.proofs if proof.process in settings.processes),
+        baseline_lost={name: at for name, at in known.baseline_lost.items() if name in settings.processes},
+        endpoints=endpoints(settings),
+        privacy=settings.privacy,
+        budgets=settings.budgets,
+        tariffs=prices,
+        suspended={name: found for name, found in known.suspended.items() if name in settings.upstreams},
+    )
 
 
 def bind(settings: Settings) -> socket.socket:
@@ -279,7 +315,6 @@ def serve_keeper(configuration: str) -> None:
     """The keeper, until SIGTERM."""
     settings = load(configuration)
     log = line_log("keeper", CLOCK, form=settings.log.format, least=settings.log.level)
-    sealer = Sealer(ring_of(settings))
     keeper = Keeper(
         settings,
         clock=CLOCK,
@@ -287,7 +322,7 @@ def serve_keeper(configuration: str) -> None:
         load=load_priced,
         endpoints=endpoints,
         as_seen=with_templates,
-        open_store=partial(Store.open, sealer=sealer),
+        open_store=database,
     )
 
     async def run() -> None:

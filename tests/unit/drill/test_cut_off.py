@@ -5,19 +5,17 @@ from __future__ import annotations
 import pytest
 
 from switchover.drill.cut_off import LOST_AFTER_S, Hold
-from switchover.store import Store
 from switchover.store.drills import cut_offs, lift_cut_off, place_cut_off
 from switchover.testing.builders import NOW, make_cut_off
 from switchover.testing.clock import ManualClock
 
 
 @pytest.fixture
-def held():
-    with Store.open("sqlite://") as store:
-        clock = ManualClock()
-        cut = make_cut_off(fault="vanished", drill="d", expires_at=NOW + 60)
-        place_cut_off(store, cut)
-        yield Hold(cut, store, clock), store, clock, cut
+def held(store):
+    clock = ManualClock()
+    cut = make_cut_off(fault="vanished", drill="d", expires_at=NOW + 60)
+    place_cut_off(store, cut)
+    return Hold(cut, store, clock), store, clock, cut
 
 
 def test_a_regular_heartbeat_is_no_reason_to_stop(held):

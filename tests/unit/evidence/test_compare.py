@@ -13,7 +13,7 @@ from switchover.domain.people import Approval, ApprovalState, Person, PersonKey,
 from switchover.domain.register import CallerKey
 from switchover.evidence import canonical, events
 from switchover.evidence.compare import GRACE_S, Noted, differences, late, unnoted
-from switchover.store import Store, schema
+from switchover.store import schema
 from switchover.store.approvals import ask, decide, use
 from switchover.store.drills import expire_cut_offs, heartbeat, lift_cut_off, place_cut_off, save_drill
 from switchover.store.erasing import save_erasure
@@ -51,12 +51,6 @@ ASKED = Approval(
     id="ap-1", act="drill", target="provider:acme", process="p", parameters="00", reason="Jane Roe wants it",
     proposed_by="p-1", proposed_key="k-p-1", proposed_at=NOW, expires_at=NOW + 60,
 )  # fmt: skip
-
-
-@pytest.fixture
-def store():
-    with Store.open("sqlite://") as opened:
-        yield opened
 
 
 @pytest.fixture

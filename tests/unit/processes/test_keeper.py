@@ -36,6 +36,7 @@ from switchover.store.drills import lift_cut_off, place_cut_off
 from switchover.store.exchanges import count_exchanges, each_exchange, list_exchanges
 from switchover.store.gaps import list_gaps
 from switchover.store.held import clear_held, forget_held, held_path, note_held, note_suspended
+from switchover.store.machine import machine_of, spool_of
 from switchover.store.register import baseline_lost, set_suspension, suspensions
 from switchover.store.snapshot import read_snapshot
 from switchover.store.spool import Spool
@@ -90,7 +91,7 @@ class Kept:
             log=lambda event, **fields: self.logged.append((event, fields)),
             load=self.load,
             endpoints=endpoints,
-            open_store=lambda url: Store.open(url, busy_seconds=0.05),
+            open_store=lambda settings: Store.open(settings.database, busy_seconds=0.05),
         )
 
     def load(self, path):
@@ -195,13 +196,14 @@ def test_bit_rot_is_said_noted_and_signed_and_the_rest_is_indexed(kept, settings
         file.write(b"\xa1?")
     kept.keeper.round()
     assert {e.id for e in each_exchange(kept.keeper.store)} == {"a", "c"}
-    assert [(worker, reason) for worker, _, _, reason in list_gaps(kept.keeper.store)] == [("w0", "bit-rot")]
+    name = spool_of(machine_of(kept.settings.data_dir), "w0")
+    assert [(worker, reason) for worker, _, _, reason in list_gaps(kept.keeper.store)] == [(name, "bit-rot")]
     assert any(event == "records missing" for event, _ in kept.logged)
     kept.keeper.close()
     log = EvidenceLog(settings.data_dir, kept.keeper.clock)
     entries = [canonical.decode(entry) for entry in log.entries()]
     (gap,) = [entry for entry in entries if entry["event"] == "gap"]
-    assert (gap["worker"], gap["segment"], gap["records"], gap["reason"]) == ("w0", 1, 1, "bit-rot")
+    assert (gap["worker"], gap["segment"], gap["records"], gap["reason"]) == (name, 1, 1, "bit-rot")
     assert log.checkpoint().size == len(entries), "every entry is signed"
 
 

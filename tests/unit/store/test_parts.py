@@ -33,7 +33,7 @@ from switchover.domain.process import (
 )
 from switchover.domain.register import CallerKey, Suspension
 from switchover.errors import NotFound, OperatorError, StoreUnavailable
-from switchover.store import Store, artefacts
+from switchover.store import artefacts
 from switchover.store.drills import (
     cut_offs,
     drills,
@@ -64,20 +64,6 @@ from switchover.store.register import (
 )
 from switchover.store.snapshot import read_snapshot, write_snapshot
 from switchover.store.trials import baseline_samples, save_baseline_sample, save_score, scored_cases
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    path = tmp_path_factory.mktemp("made") / "store.sqlite"
-    Store.open(f"sqlite:///{path}").close()
-    return path.read_bytes()
-
-
-@pytest.fixture
-def store(made, tmp_path):
-    (tmp_path / "store.sqlite").write_bytes(made)
-    with Store.open(f"sqlite:///{tmp_path / 'store.sqlite'}") as store:
-        yield store
 
 
 def exchange(name="x1", **changes):
@@ -136,6 +122,7 @@ def test_an_exchange_is_found_by_a_beginning_that_only_it_has(store):
     assert get_exchange(store, "ab2").id == "ab2"
     assert get_exchange(store, "a%").id == "a%"
     assert get_exchange(store, "zz") is None
+    assert get_exchange(store, "AB2") is None
     with pytest.raises(NotFound, match="several"):
         get_exchange(store, "ab")
 
@@ -183,6 +170,13 @@ def test_open_requests_are_no_exchanges_until_their_worker_has_begun_anew(store)
     assert [e.id for e in list_exchanges(store, outcome=Outcome.UNFINISHED)] == ["x1"]
     assert spool_mark(store, "w0") == (2, 20)
     assert spool_mark(store, "unheard-of") == (0, 0)
+
+
+def test_a_model_name_with_a_character_that_no_text_may_hold_does_not_halt_the_index(store):
+    save_exchanges(store, [exchange("x1", model="big\x001", answer=b"\x00"), exchange("x2")])
+    found = get_exchange(store, "x1")
+    assert found.model in ("big\x001", "big\ufffd1")
+    assert (found.answer, count_exchanges(store)) == (b"\x00", 2)
 
 
 def test_hostile_names_are_values_and_nothing_else(store):

@@ -14,7 +14,6 @@ from switchover.domain.exchange import Usage
 from switchover.domain.process import Price, RehearsalTerms, SlicePredicate
 from switchover.drill.observe import counts
 from switchover.report.tally import Tally
-from switchover.store import Store
 from switchover.store.exchanges import count_exchanges, each_exchange, iter_exchanges, list_exchanges
 from switchover.store.indexing import save_exchanges
 from switchover.testing.builders import make_exchange, make_process, make_settings, make_upstream, make_upstreams
@@ -30,12 +29,6 @@ def side(dialect, **changes):
     said = [{"role": "user", "content": "My roof leaks"}]
     request = {"model": "customer-messages", "messages": said, **words}
     return replace(make_exchange(), dialect=dialect, request=json.dumps(request).encode(), **changes)
-
-
-@pytest.fixture
-def store():
-    with Store.open("sqlite://") as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("dialect", SIDE)
