@@ -6,7 +6,7 @@ STARTER := .cache/weights/b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373
 export SWITCHOVER_WEIGHTS := $(CURDIR)/.cache/weights
 SEED ?= 1
 
-.PHONY: demo test check bench faults verdicts soak clients docs picture lock clean help
+.PHONY: demo test check bench faults verdicts million soak clients docs picture lock clean help
 
 help:
 	@echo "make demo      the whole loop on an insurer's inbox: record, rehearse, adapt, prove, cut off, answer"
@@ -16,6 +16,7 @@ help:
 	@echo "make soak      10,000 calls through reloads, killed workers and a store that is away"
 	@echo "make faults    the fault catalogue against the gateway: expected and seen, as a table"
 	@echo "make verdicts  the verdict's simulations, 4,000 runs each"
+	@echo "make million   the first page's queries and the report over 1,000,000 exchanges: time and memory"
 	@echo "make clients   official Python and JavaScript clients against the gateway: a matrix (needs node and npm)"
 	@echo "make docs      the reference pages, generated from the code"
 
@@ -68,6 +69,10 @@ soak: $(VENV)/.dev
 # The fault catalogue, row by row, against the real gateway.
 faults: $(VENV)/.dev $(STARTER)
 	@STRICT=$(STRICT) $(BIN)/python tests/faults
+
+# The first page's queries and the report over a million exchanges, with their bounds.
+million: $(VENV)/.dev
+	$(BIN)/python benchmarks/million.py
 
 verdicts: $(VENV)/.dev
 	$(BIN)/python benchmarks/verdicts.py

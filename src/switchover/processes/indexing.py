@@ -12,6 +12,7 @@ from pathlib import Path
 
 from switchover.domain.exchange import Exchange, Intent
 from switchover.store import Store
+from switchover.store.counting import Price, unpriced
 from switchover.store.indexing import give_up_intents, save_spooled, spool_mark
 from switchover.store.spool_frames import Began, Gap, Position, Rot
 from switchover.store.spool_reader import read_spool
@@ -58,11 +59,13 @@ def workers(spools: Path) -> list[str]:
 Seen = Callable[[Sequence[Exchange]], None]
 
 
-def index_all(store: Store, spools: Path, now: float, seen: Seen = lambda exchanges: None) -> tuple[int, list[str]]:
+def index_all(
+    store: Store, spools: Path, now: float, seen: Seen = lambda exchanges: None, price: Price = unpriced
+) -> tuple[int, list[str]]:
     """Indexes what is new in every worker's folder: how many exchanges, and what was missing ("w0: 3 lost: …")."""
     new, missing = 0, list[str]()
     for worker in workers(spools):
-        count, found = index_worker(store, spools, worker, now, seen)
+        count, found = index_worker(store, spools, worker, now, seen, price)
         new += count
         missing += found
     give_up_intents(store, now - GIVE_UP_SECONDS)
@@ -70,7 +73,12 @@ def index_all(store: Store, spools: Path, now: float, seen: Seen = lambda exchan
 
 
 def index_worker(
-    store: Store, spools: Path, worker: str, now: float, seen: Seen = lambda exchanges: None
+    store: Store,
+    spools: Path,
+    worker: str,
+    now: float,
+    seen: Seen = lambda exchanges: None,
+    price: Price = unpriced,
 ) -> tuple[int, list[str]]:
     """Indexes what is new in one worker's folder."""
     new, missing, batch = 0, list[str](), _Batch()
@@ -78,7 +86,7 @@ def index_worker(
 
     def save() -> int:
         args = (store, worker, position, batch.exchanges, batch.intents, batch.gaps)
-        saved = save_spooled(*args, restarted=batch.restarted, at=now)
+        saved = save_spooled(*args, restarted=batch.restarted, at=now, price=price)
         seen(batch.exchanges)
         return saved
 

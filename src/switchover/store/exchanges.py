@@ -13,6 +13,7 @@ from switchover.domain.process import Bodies, DataClass
 from switchover.errors import NotFound
 
 from . import schema
+from .counting import COUNTED, counted, each_row
 from .database import Store
 
 TABLE = schema.exchange
@@ -24,7 +25,7 @@ _words = msgspec.json.Decoder(tuple[str, ...])
 _metadata = msgspec.json.Decoder(dict[str, str])
 _body = msgspec.msgpack.Decoder(tuple[bytes, bytes])
 
-BARE = select(TABLE)
+BARE = select(*(column for column in TABLE.c if column.name != "archived"))
 WHOLE = BARE.add_columns(schema.body.c.content).join(schema.body, schema.body.c.exchange == TABLE.c.id, isouter=True)
 
 
@@ -35,7 +36,7 @@ def get_exchange(store: Store, name: str) -> Exchange | None:
         rows = connection.execute(WHOLE.where(TABLE.c.id == name)).all() or connection.execute(beginning).all()
     if len(rows) > 1 or not name:
         raise NotFound(f"several exchanges begin with {name!r}", mend="give more of the id")
-    return _exchange(rows[0]) if rows else None
+    return exchange_of(rows[0]) if rows else None
 
 
 def list_exchanges(
@@ -54,7 +55,7 @@ def list_exchanges(
     wanted = _where(WHOLE if bodies else BARE, process, since, until, outcome)
     wanted = wanted.order_by(*(way.desc() if newest_first else way.asc() for way in ways)).limit(limit)
     with store.read() as connection:
-        return [_exchange(row) for row in connection.execute(wanted)]
+        return [exchange_of(row) for row in connection.execute(wanted)]
 
 
 def count_exchanges(
@@ -115,10 +116,22 @@ def each_exchange(
         with store.read() as connection:
             rows = connection.execute(page).all()
         for row in rows:
-            yield _exchange(row)
+            yield exchange_of(row)
         if len(rows) < PAGE:
             return
         last = (rows[-1].started_at, rows[-1].id)
+
+
+def each_counted(
+    store: Store, *, process: str | None = None, since: float | None = None, side: bool = True
+) -> Iterator[Exchange]:
+    """As :func:`each_exchange`, with what is counted and priced of each alone: a million of them take seconds."""
+    wanted = _where(COUNTED, process, since, None, None)
+    if not side:
+        wanted = wanted.where(TABLE.c.dialect.not_in(SIDE_DIALECTS))
+    with store.read() as connection:
+        for row in each_row(connection, wanted):
+            yield counted(row)
 
 
 def _where(
@@ -135,7 +148,8 @@ def _where(
     return wanted
 
 
-def _exchange(row: Row[Any]) -> Exchange:
+def exchange_of(row: Row[Any]) -> Exchange:
+    """A row of :data:`BARE` or :data:`WHOLE` as an exchange."""
     found = dict(row._mapping)
     content = found.pop("content", None)
     request, answer = _body.decode(content) if content else (b"", b"")

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, func, select
 from switchover.domain.exchange import Exchange, Intent, Outcome
 
 from . import schema
+from .counting import Price, count_new, unpriced
 from .database import Store, upsert
 from .spool_frames import Gap, Position, Rot
 
@@ -20,16 +21,16 @@ _to_json = msgspec.json.Encoder()
 _to_msgpack = msgspec.msgpack.Encoder()
 
 
-def save_exchanges(store: Store, batch: Sequence[Exchange]) -> int:
+def save_exchanges(store: Store, batch: Sequence[Exchange], price: Price = unpriced) -> int:
     """Saves exchanges; one that is there stays as it is, an unfinished one is replaced. Returns how many are new."""
     with store.write() as connection:
-        return _save_exchanges(connection, batch)
+        return _save_exchanges(connection, batch, price)
 
 
 def save_intents(store: Store, batch: Sequence[Intent]) -> None:
     """Saves requests that were begun and never ended as unfinished exchanges; a later exchange replaces each."""
     with store.write() as connection:
-        upsert(connection, TABLE, [_unfinished(intent) for intent in batch], update=False)
+        _save_unfinished(connection, batch)
 
 
 def spool_mark(store: Store, worker: str) -> Position:
@@ -50,6 +51,7 @@ def save_spooled(
     *,
     restarted: bool = False,
     at: float = 0.0,
+    price: Price = unpriced,
 ) -> int:
     """One batch of a spool and the mark after it, in one transaction. Returns the number of new exchanges.
 
@@ -59,7 +61,7 @@ def save_spooled(
     with store.write() as connection:
         if restarted:
             _give_up(connection, schema.open_intent.c.worker == worker)
-        new = _save_exchanges(connection, exchanges)
+        new = _save_exchanges(connection, exchanges, price)
         _save_open(connection, worker, intents, {exchange.id for exchange in exchanges})
         rows = [_gap_row(worker, where, found, at) for where, found in gaps]
         upsert(connection, schema.gap, rows, update=False)
@@ -88,7 +90,7 @@ def list_gaps(store: Store, worker: str | None = None) -> list[tuple[str, float,
         return [(row.worker, row.at, row.records, row.reason) for row in connection.execute(wanted)]
 
 
-def _save_exchanges(connection: Connection, batch: Sequence[Exchange]) -> int:
+def _save_exchanges(connection: Connection, batch: Sequence[Exchange], price: Price) -> int:
     ends = {exchange.id: exchange for exchange in batch}
     if not ends:
         return 0
@@ -97,6 +99,7 @@ def _save_exchanges(connection: Connection, batch: Sequence[Exchange]) -> int:
     known = set(connection.scalars(select(TABLE.c.id).where(ended)))
     fresh = [exchange for name, exchange in ends.items() if name not in known]
     rows = [_row(exchange) for exchange in fresh]
+    count_new(connection, fresh, price)
     upsert(connection, TABLE, rows, only_where=TABLE.c.outcome == Outcome.UNFINISHED.value)
     upsert(connection, schema.body, [_body(exchange) for exchange in fresh if exchange.request or exchange.answer])
     connection.execute(delete(schema.open_intent).where(schema.open_intent.c.id.in_(names)))
@@ -128,13 +131,16 @@ def _save_open(connection: Connection, worker: str, intents: Sequence[Intent], e
 def _give_up(connection: Connection, which: Any) -> int:
     opened = schema.open_intent
     rows = connection.execute(select(opened).where(which)).all()
-    lost = [
-        _unfinished(Intent(id=r.id, process=r.process, route=r.route, dialect=r.dialect, started_at=r.started_at))
-        for r in rows
-    ]
-    upsert(connection, TABLE, lost, update=False)
+    lost = [Intent(id=r.id, process=r.process, route=r.route, dialect=r.dialect, started_at=r.started_at) for r in rows]
+    _save_unfinished(connection, lost)
     connection.execute(delete(opened).where(which))
     return len(lost)
+
+
+def _save_unfinished(connection: Connection, intents: Sequence[Intent]) -> None:
+    exchanges = [_unfinished(intent) for intent in intents]
+    count_new(connection, exchanges)
+    upsert(connection, TABLE, [_row(exchange) for exchange in exchanges], update=False)
 
 
 def _gap_row(worker: str, where: Position, found: Gap | Rot, at: float) -> Mapping[str, object]:
@@ -149,22 +155,20 @@ def _gap_row(worker: str, where: Position, found: Gap | Rot, at: float) -> Mappi
     }
 
 
-def _unfinished(intent: Intent) -> dict[str, object]:
-    return _row(
-        Exchange(
-            id=intent.id,
-            process=intent.process,
-            route=intent.route,
-            dialect=intent.dialect,
-            stream=False,
-            started_at=intent.started_at,
-            outcome=Outcome.UNFINISHED,
-            status=0,
-            request=b"",
-            answer=b"",
-            upstream=None,
-            model=None,
-        )
+def _unfinished(intent: Intent) -> Exchange:
+    return Exchange(
+        id=intent.id,
+        process=intent.process,
+        route=intent.route,
+        dialect=intent.dialect,
+        stream=False,
+        started_at=intent.started_at,
+        outcome=Outcome.UNFINISHED,
+        status=0,
+        request=b"",
+        answer=b"",
+        upstream=None,
+        model=None,
     )
 
 
