@@ -181,7 +181,8 @@ class Figures:
             row["output"] += sign * usage.output
             row["cached_input"] += sign * usage.cached_input
             row["metered"] += sign
-        price = self._price(exchange) if sign > 0 else None
+        # What it cost is not known before it has ended.
+        price = None if exchange.outcome is Outcome.UNFINISHED else self._price(exchange)
         if price is not None:
             row["priced"] += 1
             row["spent"] += price

@@ -113,7 +113,7 @@ EXCHANGES = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(EXCHANGES)
 def test_counting_anew_gives_what_was_counted_as_they_came(drawn):
     with Store.open("sqlite://") as store:
