@@ -33,6 +33,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "restore": ("restore", "Lift a cut-off."),
     "report": ("report", "Answer the board's four questions."),
     "evidence": ("evidence", "Show, sign and check the log of what happened."),
+    "archive": ("archive", "Write, list, check and open finished days as Parquet files."),
+    "retention": ("retention", "Delete what has had its time."),
     "export": ("export", "Write what others read without Switchover."),
     "weights": ("weights", "Fetch and check the starter weights."),
     "doctor": ("doctor", "Say what is wrong and how to mend it."),

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Literal
 
 from .jurisdiction import within
+from .keeping import Archiving, Retention
 from .model_name import is_other_model
 
 DEFAULT_CONTEXT = 4096
@@ -195,6 +196,7 @@ class Process:
     exact: bool = False
     provider_fallback: bool = False
     recording: Recording = field(default_factory=Recording)
+    retention: Retention = field(default_factory=Retention)
     rehearse: RehearsalTerms | None = None
 
     @property
@@ -281,3 +283,5 @@ class Settings:
     egress: Egress = field(default_factory=Egress)
     log: Logging = field(default_factory=Logging)
     traces: Tracing | None = None
+    archive: Archiving | None = None
+    retention: Retention = field(default_factory=Retention)

@@ -27,6 +27,7 @@ SAVED = {
     "key": "key created",
 }
 ENDED = {"proof": "proof revoked", "cut-off": "cut-off lifted", "key": "key revoked"}
+ARCHIVED, ARCHIVE_REMOVED, DELETED = "archived", "archive removed", "deleted"
 PATHS = 100
 
 
@@ -130,6 +131,21 @@ def configuration(sha256: str, changed: Sequence[str] | None) -> Event:
     more = None if changed is None or len(changed) <= PATHS else len(changed) - PATHS
     paths = None if changed is None else [text(path) for path in changed[:PATHS]]
     return _event("configuration", sha256=sha256, changed=paths, and_more=more)
+
+
+def archived(process: str, day: str, files: int, rows: int, sha256: str) -> Event:
+    """What a day's partition of the archive holds from now on; ``sha256`` is its manifest's."""
+    return _event(ARCHIVED, process=process, day=day, files=files, rows=rows, sha256=sha256)
+
+
+def archive_removed(process: str, day: str, files: int, rows: int) -> Event:
+    """A day's partition that retention took out of the archive."""
+    return _event(ARCHIVE_REMOVED, process=process, day=day, files=files, rows=rows)
+
+
+def deleted(what: str, process: str, before: float, count: int) -> Event:
+    """What retention deleted of a process: everything of this kind that began before that moment."""
+    return _event(DELETED, what=what, process=process or None, until=moment(before), count=count)
 
 
 def _event(event: str, **fields: Any) -> Event:

@@ -142,6 +142,8 @@ def _tune(engine: Engine, busy_seconds: float) -> None:
     def connected(raw: Any, _record: object) -> None:
         raw.isolation_level = None  # we say BEGIN ourselves, below
         raw.execute(f"PRAGMA busy_timeout={int(busy_seconds * 1000)}")
+        # Heeded in an empty file only: what retention deletes can be given back to the disk.
+        raw.execute("PRAGMA auto_vacuum=INCREMENTAL")
         _write_ahead(raw, busy_seconds)
         raw.execute("PRAGMA synchronous=FULL")
         raw.execute("PRAGMA foreign_keys=ON")

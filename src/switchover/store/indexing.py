@@ -194,6 +194,8 @@ def _row(exchange: Exchange) -> dict[str, object]:
         "bodies": exchange.bodies.value,
         "subject": exchange.subject,
         "data": exchange.data.value if exchange.data else None,
+        # One that replaces an unfinished exchange lies in no part yet, whichever holds the unfinished one.
+        "archived": None,
     }
 
 

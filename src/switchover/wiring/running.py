@@ -20,8 +20,9 @@ from switchover.config import load
 from switchover.domain.process import Settings, UpstreamSpec
 from switchover.egress import Client
 from switchover.errors import ConfigError, EngineFailed, OperatorError, PortInUse, WeightsMissing
-from switchover.log import Log, line_log
+from switchover.log import Log, OncePerChange, line_log
 from switchover.processes.canary import Pulse
+from switchover.processes.housekeeping import Housekeeping
 from switchover.processes.keeper import Keeper
 from switchover.processes.own import engine_command, student_command
 from switchover.processes.reload import WatchedSettings
@@ -30,6 +31,7 @@ from switchover.store.held import forget_all_held
 from switchover.store.register import build_snapshot, write_snapshot
 from switchover.upstreams.local import STUDENT_SERVER, child_name, read_place
 
+from .archive import target_of
 from .parts import CLOCK, lives, open_store, read_key, read_login, references, unwritable
 from .templates import follow_templates, with_templates
 from .worker import BACKLOG
@@ -273,13 +275,23 @@ def serve_keeper(configuration: str) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        house = Housekeeping(
+            lambda: keeper.settings.current,
+            clock=CLOCK,
+            say=OncePerChange(log),
+            leads=lambda: keeper.lease.held,
+            target=target_of,
+        )
+        keeping = asyncio.create_task(house.run(stop), name="housekeeping")
         asking = asyncio.create_task(
             follow_templates(lambda: keeper.settings.current, Client(CLOCK), CLOCK, log), name="chat templates"
         )
         try:
             await keeper.run(stop)
+            await keeping
         finally:
             asking.cancel()
+            keeping.cancel()
 
     asyncio.run(run())
 
