@@ -78,11 +78,12 @@ def iter_exchanges(
     """A process's complete exchanges with a 2xx status, oldest first: what a trial may replay, or a student learn.
 
     An answer by another model than the one asked is not among them: it says nothing of either's quality. Nor are side
-    requests, which have no answer in words.
+    requests, which have no answer in words, nor exchanges of which no body is kept.
     """
     whole = Outcome.COMPLETE
     for exchange in each_exchange(store, process=process, since=since, until=until, outcome=whole, side=False):
-        if 200 <= exchange.status < 300 and exchange.by_other is None:
+        kept = exchange.bodies in (Bodies.FULL, Bodies.REDACTED)
+        if kept and 200 <= exchange.status < 300 and exchange.by_other is None:
             yield exchange
 
 

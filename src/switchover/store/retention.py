@@ -140,10 +140,16 @@ def give_space_back(store: Store) -> bool:
     with store.write() as connection:
         if connection.dialect.name != "sqlite" or not connection.exec_driver_sql("PRAGMA auto_vacuum").scalar():
             return False
-        before = connection.exec_driver_sql("PRAGMA freelist_count").scalar() or 0
+        before = _free(connection)
         if before:
-            connection.exec_driver_sql(f"PRAGMA incremental_vacuum({PAGES})").all()
-        return bool(before > PAGES)
+            # Page after page, for as long as it is stepped on: SQLAlchemy would step once, as there are no rows.
+            raw: Any = connection.connection.driver_connection
+            raw.execute(f"PRAGMA incremental_vacuum({PAGES})").fetchall()
+        return 0 < _free(connection) < before
+
+
+def _free(connection: Connection) -> int:
+    return int(connection.exec_driver_sql("PRAGMA freelist_count").scalar() or 0)
 
 
 def _some(process: str, before: float, after: Place, archived: bool) -> Select[Any]:
