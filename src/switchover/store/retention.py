@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, Select, delete, func, select, text, update
 from switchover.domain.process import Bodies
 
 from . import schema
+from .archive.partitions import unplaced
 from .database import Store, upsert
 
 # So few rows that whoever indexes waits some milliseconds for one transaction.
@@ -132,20 +134,28 @@ def oldest_unarchived(store: Store) -> float | None:
     """When the oldest exchange began that lies in no part of the archive."""
     with store.read() as connection:
         at: float | None = connection.scalar(select(func.min(EXCHANGE.c.started_at)).where(text(schema.NOT_ARCHIVED)))
-    return at
+    under_way = [partition.begins for _, partition, _ in unplaced(store)]
+    return min([*under_way, *([] if at is None else [at])], default=None)
 
 
 def give_space_back(store: Store) -> bool:
-    """Hands some free pages of an SQLite file back to the disk; False when there is none, or it can't."""
-    with store.write() as connection:
-        if connection.dialect.name != "sqlite" or not connection.exec_driver_sql("PRAGMA auto_vacuum").scalar():
+    """Hands some free pages of an SQLite file back to the disk; False when none is left, or somebody else writes."""
+    if store.engine.dialect.name != "sqlite":
+        return False
+    with store.read() as connection:
+        free = _free(connection)
+        if not free or not connection.exec_driver_sql("PRAGMA auto_vacuum").scalar():
             return False
-        before = _free(connection)
-        if before:
-            # Page after page, for as long as it is stepped on: SQLAlchemy would step once, as there are no rows.
-            raw: Any = connection.connection.driver_connection
-            raw.execute(f"PRAGMA incremental_vacuum({PAGES})").fetchall()
-        return 0 < _free(connection) < before
+    plain = store.engine.raw_connection()
+    try:
+        # One page a step, and a script alone is stepped to its end.
+        raw: Any = plain.driver_connection
+        raw.executescript(f"PRAGMA incremental_vacuum({PAGES})")
+    except sqlite3.OperationalError:
+        return False
+    finally:
+        plain.close()
+    return free > PAGES
 
 
 def _free(connection: Connection) -> int:
@@ -162,7 +172,11 @@ def _some(process: str, before: float, after: Place, archived: bool) -> Select[A
 
 def _where(wanted: Select[Any], process: str, before: float, archived: bool) -> Select[Any]:
     wanted = wanted.where(EXCHANGE.c.process == process, EXCHANGE.c.started_at < before)
-    return wanted.where(EXCHANGE.c.archived.is_not(None)) if archived else wanted
+    if not archived:
+        return wanted
+    # What was reserved for a part that is not placed yet may lie in its draft alone.
+    under_way = select(schema.archive_part.c.number).where(schema.archive_part.c.placed.is_(False))
+    return wanted.where(EXCHANGE.c.archived.is_not(None), EXCHANGE.c.archived.not_in(under_way))
 
 
 def _place(rows: Sequence[Any]) -> Place | None:

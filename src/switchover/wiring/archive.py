@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -76,7 +77,8 @@ def _there(settings: Settings) -> tuple[Archiving, Target]:
 @contextmanager
 def _alone(store: Store) -> Iterator[Lease]:
     """Holds the lease that archiving and deleting need. Raises OperatorError while another has it."""
-    lease = Lease(LEASE, f"command:{os.uname().nodename}:{os.getpid()}", clock=CLOCK, seconds=LEASE_S)
+    holder = f"command:{os.uname().nodename}:{os.getpid()}:{secrets.token_hex(4)}"
+    lease = Lease(LEASE, holder, clock=CLOCK, seconds=LEASE_S)
     if not lease.renew(store):
         raise OperatorError(
             "another archives or deletes right now", mend="wait: `switchover up` does by itself what is due"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import stat
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -45,9 +46,10 @@ DAYS = ("2026-05-27", "2026-05-28")
 class Archive:
     """A store with two processes and three days, the last of which is not over, and all that archiving it needs."""
 
-    def __init__(self, folder, name="store"):
+    def __init__(self, folder, blank, name="store"):
         self.data = folder / name
         self.data.mkdir()
+        shutil.copy(blank, self.data)
         self.clock = ManualClock()
         self.clock.advance(MIDNIGHT + 7 * 3600 - self.clock.now())
         self.store = Store.open(f"sqlite:///{self.data}/store.sqlite")
@@ -88,9 +90,17 @@ def column(path, name):
     return parquet.ParquetFile(path).read([name]).column(name).to_pylist()
 
 
+@pytest.fixture(scope="module")
+def blank(tmp_path_factory):
+    """An empty store's file: migrated once, copied for each test."""
+    path = tmp_path_factory.mktemp("blank") / "store.sqlite"
+    Store.open(f"sqlite:///{path}").close()
+    return path
+
+
 @pytest.fixture
-def made(tmp_path):
-    archive = Archive(tmp_path)
+def made(tmp_path, blank):
+    archive = Archive(tmp_path, blank)
     yield archive
     archive.store.close()
 
@@ -199,8 +209,8 @@ def test_a_day_is_opened_into_a_new_folder_of_the_owners_alone(made, tmp_path):
         open_partitions(settings, "claims", ["2020-01-01"], tmp_path / "none")
 
 
-def test_the_same_exchanges_make_the_same_files(made, tmp_path):
-    other = Archive(tmp_path, "other")
+def test_the_same_exchanges_make_the_same_files(made, blank, tmp_path):
+    other = Archive(tmp_path, blank, "other")
     for archive in (made, other):
         fill(archive.store)
         archive.run()
@@ -331,10 +341,10 @@ def test_a_partition_nobody_archived_is_named(made):
     assert made.check().wrong == ("process=claims/day=2020-01-01/part-1.parquet was added: no entry vouches for it",)
 
 
-def test_a_store_filled_anew_does_not_archive_twice(made, tmp_path):
+def test_a_store_filled_anew_does_not_archive_twice(made, blank, tmp_path):
     due = fill(made.store)
     made.run()
-    fresh = Archive(tmp_path, "fresh")
+    fresh = Archive(tmp_path, blank, "fresh")
     fresh.target = made.target
     fill(fresh.store)
     with pytest.raises(StoreUnavailable, match="switchover archive adopt"):

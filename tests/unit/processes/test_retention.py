@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -98,8 +99,17 @@ def days(process, first=0, last=10):
     return [make_exchange(id=f"{process}-{n}", process=process, started_at=NOON - n * DAY) for n in range(first, last)]
 
 
+@pytest.fixture(scope="module")
+def blank(tmp_path_factory):
+    """An empty store's file: migrated once, copied for each test."""
+    path = tmp_path_factory.mktemp("blank") / "store.sqlite"
+    Store.open(f"sqlite:///{path}").close()
+    return path
+
+
 @pytest.fixture
-def kept(tmp_path):
+def kept(tmp_path, blank):
+    shutil.copy(blank, tmp_path)
     made = Kept(tmp_path)
     yield made
     made.store.close()

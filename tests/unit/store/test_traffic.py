@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 import sys
 from dataclasses import replace
 from decimal import Decimal
@@ -26,8 +27,17 @@ ROOT = Path(__file__).parents[3]
 HOUR = 3600.0
 
 
+@pytest.fixture(scope="module")
+def blank(tmp_path_factory):
+    """An empty store's file: migrated once, copied for each test."""
+    path = tmp_path_factory.mktemp("blank") / "store.sqlite"
+    Store.open(f"sqlite:///{path}").close()
+    return path
+
+
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path, blank):
+    shutil.copy(blank, tmp_path)
     with Store.open(f"sqlite:///{tmp_path}/store.sqlite") as opened:
         yield opened
 
