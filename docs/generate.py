@@ -290,11 +290,11 @@ def archive() -> str:
     """The page of the archive: the columns, from ``store/archive/columns.py``, and what stands above and below them."""
     frame = (HERE / "reference" / "archive.in.md").read_text(encoding="utf-8")
     types = {field.name: str(field.type) for field in arrow_schema()}
-    rows = [
-        f"| `{column.name}` | `{_cell(types[column.name])}` | {'no' if column.always else 'yes'} | {_cell(column.says)} |"
-        for column in COLUMNS
-    ]
-    table = "\n".join(("| Column | Arrow type | May be null | What it says |", "|-|-|-|-|", *rows))
+    rows = ["| Column | Arrow type | May be null | What it says |", "|-|-|-|-|"]
+    for column in COLUMNS:
+        null = "no" if column.always else "yes"
+        rows.append(f"| `{column.name}` | `{_cell(types[column.name])}` | {null} | {_cell(column.says)} |")
+    table = "\n".join(rows)
     return MADE + frame.replace("{{columns}}", table)
 
 

@@ -261,7 +261,7 @@ class ArchiveSection(Section):
         description="The object store's address, such as `https://s3.eu-west-1.amazonaws.com`; nothing else is called.",
     )
     region: str = Field(
-        default="us-east-1", pattern=HEADER, description="The object store's region, which is signed with each request."
+        default="us-east-1", pattern=NAME, description="The object store's region, which is signed with each request."
     )
     key: KeyReference | None = Field(
         default=None, description="`env:NAME` or `file:PATH` that holds `ID:SECRET` for the object store, never itself."
