@@ -294,7 +294,9 @@ class RetentionSection(Section):
     )
     archive: Duration | None = Field(default=None, description="How long a day is kept in the archive.")
     spool: Duration | None = Field(
-        default=None, description="How long a spool's segments are kept once all in them is in the store."
+        default=None,
+        description="How long a spool's segments are kept once all in them is in the store; never longer than the "
+        "shortest term for bodies or exchanges, as those lie in them, too.",
     )
 
 

@@ -51,6 +51,7 @@ class Archiver:
         for number, partition, part in rows_of_store.unplaced(store):
             if self._resume(store, number, partition, part):
                 done.append((partition, part))
+        self._clear_drafts()
         for partition in rows_of_store.unarchived(store, self.before()):
             while go_on():
                 made = self._part(store, partition)
@@ -88,6 +89,12 @@ class Archiver:
         self.target.remove(path)
         rows_of_store.forget_part(store, number)
         return False
+
+    def _clear_drafts(self) -> None:
+        """Drafts that a run left before it reserved anything for them: what is in them is archived anew."""
+        with contextlib.suppress(OSError):
+            for draft in self.drafts.iterdir():
+                draft.unlink()
 
     def _draft(self, part: Part) -> bytes | None:
         with contextlib.suppress(OSError):

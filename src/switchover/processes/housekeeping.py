@@ -27,7 +27,8 @@ LEASE = "archive"
 # A part may take so long to reach an object store.
 LEASE_S = 300.0
 POLL_S = 1.0
-ARCHIVE_EVERY_S = 60.0
+# How long until it looks again for days that are over, and until it tries again what went wrong.
+AGAIN_S = 60.0
 RETAIN_EVERY_S = 6 * 3600.0
 # Small transactions in one poll.
 STEPS = 20
@@ -74,19 +75,32 @@ class Housekeeping:
     def poll(self) -> None:
         """One look: archives what is due, and takes some steps of a pass of retention."""
         settings = self.settings()
-        retains = has_terms(settings)
-        if not self.leads() or (settings.archive is None and not retains):
+        elapsed = self.clock.monotonic()
+        archives = settings.archive is not None and elapsed >= self._archive_at
+        retains = has_terms(settings) and (self._pass is not None or elapsed >= self._retain_at)
+        if not self.leads():
             self._pass = None
+        elif archives or retains:
+            trouble = ""
+            try:
+                self._work(self._opened(settings), settings, archives, retains)
+            except StoreUnavailable as error:
+                self._pass, self._retain_at = None, elapsed + AGAIN_S
+                trouble = str(error)
+            self.say("housekeeping", "housekeeping held up: trying again" if trouble else "", trouble, level="error")
+
+    def _work(self, store: Store, settings: Settings, archives: bool, retains: bool) -> None:
+        """What is due, with the lease held: between two polls only while a pass is under way."""
+        if not self.lease.renew(store):
             return
         try:
-            store = self._opened(settings)
-            if self.lease.renew(store):
+            if archives:
                 self._archive(store, settings)
-                if retains:
-                    self._retain(store, settings)
-        except StoreUnavailable as error:
-            self._pass = None
-            self.say("housekeeping", "housekeeping held up: trying again", str(error), level="error")
+            if retains:
+                self._retain(store, settings)
+        finally:
+            if self._pass is None:
+                self.lease.release(store)
 
     def close(self) -> None:
         """Gives the lease back and closes the store."""
@@ -115,9 +129,7 @@ class Housekeeping:
         return Archiver(Path(settings.data_dir), settings.archive, target, self.clock, self.evidence.append)
 
     def _archive(self, store: Store, settings: Settings) -> None:
-        if settings.archive is None or self.clock.monotonic() < self._archive_at:
-            return
-        self._archive_at = self.clock.monotonic() + ARCHIVE_EVERY_S
+        self._archive_at = self.clock.monotonic() + AGAIN_S
         trouble = ""
         try:
             archiver = self._archiver(settings)
@@ -130,11 +142,10 @@ class Housekeeping:
 
     def _retain(self, store: Store, settings: Settings) -> None:
         if self._pass is None:
-            if self.clock.monotonic() < self._retain_at:
-                return
             doubt = self.leap.doubt(store)
             self.say("retention", "retention waits" if doubt else "", doubt, level="error")
             if doubt:
+                self._retain_at = self.clock.monotonic() + AGAIN_S
                 return
             retaining = Retaining(
                 Path(settings.data_dir), settings, self._archiver(settings), self.clock, self.evidence.append

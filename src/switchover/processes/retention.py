@@ -112,7 +112,7 @@ class Retaining:
         counts: dict[str, int] = {}
         for worker, _ in self._segments(store, now):
             counts[worker] = counts.get(worker, 0) + 1
-        spooled = self.settings.retention.spool
+        spooled = spool_kept(self.settings)
         found += [
             Due(what=SPOOL, process=worker, before=now - (spooled or 0.0), count=count)
             for worker, count in counts.items()
@@ -130,7 +130,7 @@ class Retaining:
         return found
 
     def _segments(self, store: Store, now: float) -> list[tuple[str, int]]:
-        kept = self.settings.retention.spool
+        kept = spool_kept(self.settings)
         if kept is None:
             return []
         before = now - kept
@@ -158,8 +158,15 @@ class Retaining:
             sync_folder(path.parent)
         except OSError as cause:
             raise unavailable(path, cause) from cause
-        kept = self.settings.retention.spool or 0.0
-        rows_of_store.note_deletion(store, SPOOL, "", horizon(now, kept) or 0.0, 1, now)
+        before = horizon(now, spool_kept(self.settings)) or 0.0
+        rows_of_store.note_deletion(store, SPOOL, "", before, 1, now)
+
+
+def spool_kept(settings: Settings) -> float | None:
+    """How long segments are kept: bodies lie in them, too, so never longer than any term for bodies or exchanges."""
+    every = (settings.retention, *(process.retention for process in settings.processes.values()))
+    terms = [settings.retention.spool, *(kept for one in every for kept in (one.bodies, one.exchanges))]
+    return min((kept for kept in terms if kept is not None), default=None)
 
 
 def horizon(now: float, kept: float | None) -> float | None:
@@ -189,10 +196,9 @@ class Leap:
             return ""
         elapsed = self.clock.monotonic()
         self._since = elapsed if self._since is None else self._since
-        left = DOUBT_S - (elapsed - self._since)
-        if left <= 0:
+        if elapsed - self._since >= DOUBT_S:
             return ""
         return (
-            f"the clock is {ahead / DAY_S:.0f} days ahead of the last pass: nothing is deleted for "
-            f"{left / 3600:.0f} h; if the clock is right, `switchover retention` deletes now"
+            f"the clock is {ahead / DAY_S:.0f} days ahead of the last pass: nothing is deleted until it has run on for "
+            "a day; if the clock is right, `switchover retention` deletes now"
         )

@@ -81,7 +81,7 @@ def _alone(store: Store) -> Iterator[Lease]:
     lease = Lease(LEASE, holder, clock=CLOCK, seconds=LEASE_S)
     if not lease.renew(store):
         raise OperatorError(
-            "another archives or deletes right now", mend="wait: `switchover up` does by itself what is due"
+            "another archives, deletes or verifies right now", mend="wait until it is done, and try again"
         )
     try:
         yield lease
@@ -119,7 +119,8 @@ def listed(settings: Settings) -> dict[Partition, list[Part]]:
 def verify(settings: Settings) -> evidence_of.Checked:
     """Reads the whole archive and holds it against the evidence log."""
     _, target = _there(settings)
-    return evidence_of.check(target, evidence_of.vouched(log_of(settings).entries()))
+    with open_store(settings) as store, _alone(store):
+        return evidence_of.check(target, evidence_of.vouched(log_of(settings).entries()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -113,4 +113,4 @@ def test_an_object_store_is_reached_by_what_the_configuration_says(recorded, cap
 def test_one_command_at_a_time_archives(recorded, capsys):
     settings = load("switchover.yaml")
     with Store.open(settings.database) as store, wired._alone(store):
-        assert "another archives or deletes right now" in said(capsys, "archive", "run", code=1)
+        assert "another archives, deletes or verifies right now" in said(capsys, "archive", "run", code=1)

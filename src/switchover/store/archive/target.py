@@ -51,6 +51,9 @@ class Folder:
         target = self.folder / path
         try:
             self._make(target.parent)
+            # Of this very file, as a crash left them.
+            for draft in target.parent.glob(f".{target.name}.*.draft"):
+                draft.unlink(missing_ok=True)
         except OSError as cause:
             raise unavailable(target.parent, cause) from cause
         write_whole(target, data)
