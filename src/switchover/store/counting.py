@@ -55,10 +55,13 @@ def unpriced(exchange: Exchange) -> int | None:
     return None
 
 
-def count_new(connection: Connection, exchanges: Iterable[Exchange], price: Price = unpriced) -> None:
+def count_new(
+    connection: Connection, exchanges: Iterable[Exchange], price: Price = unpriced, *, replace: bool = True
+) -> None:
     """Counts exchanges that are about to be saved, in the same transaction.
 
-    One that is in the store is not counted again; one that replaces an unfinished one is counted in its place.
+    One that is in the store is not counted again; one that replaces an unfinished one, as ``replace`` says that they
+    do, is counted in its place.
     """
     coming = {exchange.id: exchange for exchange in exchanges}
     if not coming:
@@ -69,7 +72,7 @@ def count_new(connection: Connection, exchanges: Iterable[Exchange], price: Pric
         was = there.get(name)
         if was is None:
             figures.take(exchange)
-        elif was.outcome == Outcome.UNFINISHED and exchange.outcome is not Outcome.UNFINISHED:
+        elif replace and was.outcome == Outcome.UNFINISHED:
             figures.take(counted(was), -1)
             figures.take(exchange)
     figures.add_to(connection)

@@ -139,7 +139,7 @@ def _give_up(connection: Connection, which: Any) -> int:
 
 def _save_unfinished(connection: Connection, intents: Sequence[Intent]) -> None:
     exchanges = [_unfinished(intent) for intent in intents]
-    count_new(connection, exchanges)
+    count_new(connection, exchanges, replace=False)
     upsert(connection, TABLE, [_row(exchange) for exchange in exchanges], update=False)
 
 

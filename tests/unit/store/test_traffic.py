@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, event, select
 
@@ -123,7 +123,7 @@ EXCHANGES = st.lists(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(EXCHANGES)
 def test_counting_anew_gives_what_was_counted_as_they_came(drawn):
     with Store.open("sqlite://") as store:
