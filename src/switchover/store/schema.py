@@ -337,6 +337,8 @@ archive_part = Table(
     Column("written_at", Double, nullable=False),
     Column("placed", Boolean, nullable=False),
     Index(None, "process", "day"),
+    # A number is never given again: exchanges may bear that of a part that retention removed.
+    sqlite_autoincrement=True,
 )
 
 # What retention deleted, counted in the transaction that did: everything of its kind that began before ``before``.

@@ -108,6 +108,12 @@ def test_an_unfinished_exchange_gives_way_to_what_came_of_it(store):
     assert traffic.minutes(store)["customer-messages"].counts == {2: 1}
 
 
+@pytest.fixture(scope="module")
+def memory():
+    with Store.open("sqlite://") as opened:
+        yield opened
+
+
 EXCHANGES = st.lists(
     st.tuples(
         st.integers(0, 30),
@@ -125,18 +131,20 @@ EXCHANGES = st.lists(
 
 @settings(max_examples=20, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(EXCHANGES)
-def test_counting_anew_gives_what_was_counted_as_they_came(drawn):
-    with Store.open("sqlite://") as store:
-        for number, process, dialect, outcome, upstream, at, elapsed, usage in drawn:
-            one = make_exchange(
-                id=f"x{number}", process=process, dialect=dialect, outcome=outcome, upstream=upstream, usage=usage
-            )
-            save_exchanges(store, [replace(one, started_at=NOW + at, elapsed_ms=elapsed)], dearer)
-        counted = figures(store)
-        with store.write() as connection:
-            there = recount(connection, dearer)
-        assert figures(store) == counted
-        assert sum(row.exchanges for row in traffic.asked(store, 0.0)) == there
+def test_counting_anew_gives_what_was_counted_as_they_came(memory, drawn):
+    with memory.write() as connection:
+        for table in (*TABLES, schema.exchange, schema.body):
+            connection.execute(delete(table))
+    for number, process, dialect, outcome, upstream, at, elapsed, usage in drawn:
+        one = make_exchange(
+            id=f"x{number}", process=process, dialect=dialect, outcome=outcome, upstream=upstream, usage=usage
+        )
+        save_exchanges(memory, [replace(one, started_at=NOW + at, elapsed_ms=elapsed)], dearer)
+    counted = figures(memory)
+    with memory.write() as connection:
+        there = recount(connection, dearer)
+    assert figures(memory) == counted
+    assert sum(row.exchanges for row in traffic.asked(memory, 0.0)) == there
 
 
 def test_figures_stay_when_their_exchanges_go_and_are_counted_anew(store):

@@ -92,6 +92,7 @@ def _parts() -> None:
         sa.Column("sha256", sa.String(64), nullable=False),
         sa.Column("written_at", sa.Double(), nullable=False),
         sa.Column("placed", sa.Boolean(), nullable=False),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_archive_part_process_day", "archive_part", ["process", "day"])
 
