@@ -6,7 +6,7 @@ STARTER := .cache/weights/b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373
 export SWITCHOVER_WEIGHTS := $(CURDIR)/.cache/weights
 SEED ?= 1
 
-.PHONY: demo test check bench faults verdicts soak cuts clients imported crash budget docs picture lock clean help
+.PHONY: demo test check bench faults verdicts soak cuts clients imported crash budget million docs picture lock clean help
 
 help:
 	@echo "make demo      the whole loop on an insurer's inbox: record, rehearse, adapt, prove, cut off, answer"
@@ -20,6 +20,7 @@ help:
 	@echo "make cuts      recorded streams cut at every byte, in every way to meet a cut"
 	@echo "make crash     the spool on a disk that forgets what was not synced, 300 seeds; kill -9 under load, 100 times"
 	@echo "make verdicts  the verdict's simulations, 4,000 runs each"
+	@echo "make million   the first page's queries and the report over 1,000,000 exchanges: time and memory"
 	@echo "make clients   official Python and JavaScript clients against the gateway: a matrix (needs node and npm)"
 	@echo "make docs      the reference pages, generated from the code"
 
@@ -89,6 +90,10 @@ faults: $(VENV)/.dev $(STARTER)
 # The record through losses of power and kill -9; the first half needs FUSE.
 crash: $(VENV)/.dev
 	@STRICT=$(STRICT) $(BIN)/python tests/crash
+
+# The first page's queries and the report over a million exchanges, with their bounds.
+million: $(VENV)/.dev
+	$(BIN)/python benchmarks/million.py
 
 verdicts: $(VENV)/.dev
 	$(BIN)/python benchmarks/verdicts.py

@@ -19,6 +19,7 @@ from pydantic_core import PydanticUndefined
 from switchover import cli, errors
 from switchover.config import schema
 from switchover.gateway.metric_table import METRICS, Metric
+from switchover.store.archive.columns import COLUMNS, arrow_schema
 
 HERE = Path(__file__).parent
 MADE = "<!-- Made by docs/generate.py from the code. Change the code, then `make docs`. -->\n\n"
@@ -297,11 +298,24 @@ def _metric(metric: Metric) -> str:
     )
 
 
+def archive() -> str:
+    """The page of the archive: the columns, from ``store/archive/columns.py``, and what stands above and below them."""
+    frame = (HERE / "reference" / "archive.in.md").read_text(encoding="utf-8")
+    types = {field.name: str(field.type) for field in arrow_schema()}
+    rows = ["| Column | Arrow type | May be null | What it says |", "|-|-|-|-|"]
+    for column in COLUMNS:
+        null = "no" if column.always else "yes"
+        rows.append(f"| `{column.name}` | `{_cell(types[column.name])}` | {null} | {_cell(column.says)} |")
+    table = "\n".join(rows)
+    return MADE + frame.replace("{{columns}}", table)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "reference/commands.md": commands,
     "reference/settings.md": settings,
     "reference/errors.md": error_page,
     "reference/metrics.md": metrics,
+    "reference/archive.md": archive,
 }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from switchover.domain.candidate import Verdict
 from switchover.domain.process import UpstreamSpec
 from switchover.store import Store
-from switchover.store.exchanges import each_exchange
+from switchover.store.exchanges import each_counted
 from switchover.store.proofs import verdicts
 
 from .size import Load, carried, load_of, share_carried
@@ -31,7 +31,7 @@ def measured(store: Store, process: str, spec: UpstreamSpec) -> Carried:
     """From the newest rehearsal of this candidate that timed its replies, and every recorded arrival."""
     verdict = _newest(verdicts(store, process), spec.name)
     seconds = verdict.seconds_per_replay if verdict else None
-    arrived = each_exchange(store, process=process, side=False, bodies=False)
+    arrived = each_counted(store, process=process, side=False)
     load = load_of(exchange.started_at for exchange in arrived if exchange.is_dated)
     rate = carried(seconds, spec.slots)
     return Carried(

@@ -44,6 +44,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "keyring": ("keyring", "Back up, rotate and list the keys of what is recorded."),
     "budget": ("budget", "Show what was spent of each budget, and how long it will last."),
     "evidence": ("evidence", "Show, sign and check the log of what happened."),
+    "archive": ("archive", "Write, list, check and open finished days as Parquet files."),
+    "retention": ("retention", "Delete what has had its time."),
     "export": ("export", "Write what others read without Switchover."),
     "store": ("store", "Back up, restore, rebuild and check the store."),
     "weights": ("weights", "Fetch and check the starter weights."),

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import ValidationError
 
+from switchover.domain.keeping import Retention
 from switchover.domain.personal import Privacy
 from switchover.domain.process import (
     Bodies,
@@ -37,6 +38,7 @@ from switchover.errors import ConfigError
 from .budget import budget_of, budgets_of, check_price
 from .document import Document, Place, read
 from .egress import egress_of
+from .keeping import archiving_of, process_retention, retention_of
 from .schema import (
     PATTERN_MEANS,
     SECTIONS,
@@ -87,7 +89,10 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
     upstreams = {
         name: _upstream(document, name, section, providers, base) for name, section in parsed.upstreams.items()
     }
-    processes = {name: _process(document, name, section, upstreams) for name, section in parsed.processes.items()}
+    retention = retention_of(document, parsed.retention)
+    processes = {
+        name: _process(document, name, section, upstreams, retention) for name, section in parsed.processes.items()
+    }
     for process in processes.values():
         _check_policy(document, process, upstreams, providers)
     if parsed.evidence.timestamp is not None:
@@ -109,6 +114,8 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
         budgets=budgets_of(document, parsed.budgets, providers),
         privacy=_privacy(parsed),
         timestamp=parsed.evidence.timestamp,
+        archive=archiving_of(document, parsed.archive, base, _check_url) if parsed.archive else None,
+        retention=retention,
     )
 
 
@@ -266,7 +273,13 @@ def _check_url(document: Document, at: Place, url: str) -> None:
         raise document.error(at, got=url, want="https: plain http goes to this machine only")
 
 
-def _process(document: Document, name: str, section: ProcessSection, upstreams: Mapping[str, UpstreamSpec]) -> Process:
+def _process(
+    document: Document,
+    name: str,
+    section: ProcessSection,
+    upstreams: Mapping[str, UpstreamSpec],
+    retention: Retention,
+) -> Process:
     at = ("processes", name)
     known = f"one of {', '.join(sorted(upstreams))}"
     if section.baseline not in upstreams:
@@ -312,6 +325,7 @@ def _process(document: Document, name: str, section: ProcessSection, upstreams: 
             required=section.recording.required,
             subject=section.recording.subject,
         ),
+        retention=process_retention(document, (*at, "retention"), section.retention, retention),
         rehearse=_terms(document, (*at, "rehearse"), section.rehearse) if section.rehearse else None,
         detect=section.detect,
         budget=budget_of(document, (*at, "budget"), section.budget) if section.budget else None,

@@ -366,6 +366,55 @@ def _recording(section: Any) -> Any:
     return {"bodies": section} if isinstance(section, str) else section
 
 
+class ArchiveSection(Section):
+    """Where finished days are written as Parquet files. Needs `pip install 'switchover[archive]'`."""
+
+    to: str = Field(min_length=1, description="A folder, or `s3://bucket/prefix`.")
+    endpoint: str | None = Field(
+        default=None,
+        pattern=URL,
+        description="The object store's address, such as `https://s3.eu-west-1.amazonaws.com`; nothing else is called.",
+    )
+    region: str = Field(
+        default="us-east-1", pattern=NAME, description="The object store's region, which is signed with each request."
+    )
+    key: KeyReference | None = Field(
+        default=None, description="`env:NAME` or `file:PATH` that holds `ID:SECRET` for the object store, never itself."
+    )
+    bodies: bool = Field(default=True, description="Whether requests and answers go to the archive, too.")
+    after: Duration = Field(
+        default=6 * 3600.0, description="How long after its end (midnight, UTC) a day is archived: for late records."
+    )
+
+
+class ProcessRetentionSection(Section):
+    """How long things of this process are kept, where other than `retention` says."""
+
+    exchanges: Duration | None = Field(default=None, description="How long its exchanges are kept.")
+    bodies: Duration | None = Field(default=None, description="How long its requests and answers are kept.")
+    archive: Duration | None = Field(default=None, description="How long its days are kept in the archive.")
+    hold: bool = Field(
+        default=False, description="A legal hold: nothing of the process goes from the store or the archive."
+    )
+
+
+class RetentionSection(Section):
+    """How long what was recorded is kept, in whole days (UTC). What is not named is kept for ever."""
+
+    exchanges: Duration | None = Field(
+        default=None, description="How long exchanges are kept in the store. Figures counted from them stay."
+    )
+    bodies: Duration | None = Field(
+        default=None, description="How long their requests and answers are kept in the store."
+    )
+    archive: Duration | None = Field(default=None, description="How long a day is kept in the archive.")
+    spool: Duration | None = Field(
+        default=None,
+        description="How long a spool's segments are kept once all in them is in the store; never longer than the "
+        "shortest term for bodies or exchanges, as those lie in them, too.",
+    )
+
+
 class ProcessSection(Section):
     """A business activity that relies on AI answers."""
 
@@ -410,6 +459,9 @@ class ProcessSection(Section):
         description="Look in each request for data of a more sensitive class than `data`, and let only those "
         "upstreams see it that `allow` names for that class. Default: where that makes a difference.",
     )
+    retention: ProcessRetentionSection | None = Field(
+        default=None, description="How long things of this process are kept."
+    )
     rehearse: RehearseSection | None = Field(default=None, description="How candidates are judged.")
     budget: BudgetSection | None = Field(default=None, description="What the process may spend.")
 
@@ -441,6 +493,10 @@ class ConfigurationFile(Section):
     budgets: BudgetsSection = Field(
         default_factory=BudgetsSection, description="What may be spent by several processes together."
     )
+    archive: ArchiveSection | None = Field(default=None, description="Where finished days go.")
+    retention: RetentionSection = Field(
+        default_factory=RetentionSection, description="How long what was recorded is kept."
+    )
     providers: dict[Annotated[str, Field(pattern=NAME)], ProviderSection] = Field(
         default_factory=dict, description="Providers that are not among the facts we ship."
     )
@@ -460,6 +516,9 @@ SECTIONS: tuple[type[Section], ...] = (
     LogSection,
     TracesSection,
     EvidenceSection,
+    ArchiveSection,
+    RetentionSection,
+    ProcessRetentionSection,
     ProviderSection,
     UpstreamSection,
     PriceSection,

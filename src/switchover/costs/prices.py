@@ -9,8 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
+from typing import NamedTuple
 
 import genai_prices
+from genai_prices.data_snapshot import get_snapshot
+from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
 
 from switchover.domain.exchange import AttemptRecord, Exchange, Usage
 from switchover.domain.process import UpstreamSpec
@@ -104,24 +108,104 @@ def price_call(spec: UpstreamSpec, usage: Usage, at: float) -> Priced:
         checked = f", checked {price.checked}" if price.checked else ""
         return Priced(amount, f"{price.source or 'own price in the configuration'}{checked}", estimated=usage.estimated)
     provider, _, model = (price.priced_as if price and price.priced_as else f"{spec.host}/{spec.model}").partition("/")
+    moment = datetime.fromtimestamp(at, UTC)
+    counted = Billed(usage.input, usage.cached_input, usage.written_input, usage.output)
     try:
-        found = genai_prices.calc_price(
-            genai_prices.Usage(
-                input_tokens=usage.input,
-                cache_read_tokens=usage.cached_input,
-                cache_write_tokens=usage.written_input,
-                output_tokens=usage.output,
-            ),
-            model_ref=model,
-            provider_id=provider,
-            genai_request_timestamp=datetime.fromtimestamp(at, UTC),
-        )
+        found, prices = _published(provider, model, moment)
+        amount = _amount(prices, counted)
     except LookupError:
         return Priced(None, "", gap=f"no published price for {provider}/{model}; state one under upstreams.{spec.name}")
     except ValueError:
         return Priced(None, "", gap=f"{spec.name} reported usage that adds up to nothing that can be priced")
-    source = f"genai-prices {genai_prices.__version__}, {found.provider.id}/{found.model.id}"
-    return Priced(found.total_price, source, estimated=usage.estimated)
+    return Priced(amount, f"genai-prices {genai_prices.__version__}, {found}", estimated=usage.estimated)
+
+
+class Billed(NamedTuple):
+    """Tokens by what they are billed as. ``cached`` and ``written`` are among ``input``."""
+
+    input: int
+    cached: int
+    written: int
+    output: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """USD per token of each kind, where a call's price is the sum of these and nothing else."""
+
+    input: Decimal
+    cached: Decimal
+    written: Decimal
+    output: Decimal
+
+    def amount(self, used: Billed) -> Decimal | None:
+        """The price; None for counts that do not add up, which the package is to judge."""
+        plain = used.input - used.cached - used.written
+        if plain < 0 or min(used) < 0:
+            return None
+        amount = plain * self.input + used.output * self.output
+        if used.cached or used.written:
+            amount += used.cached * self.cached + used.written * self.written
+        return amount
+
+
+def _amount(prices: ModelPrice, used: Billed) -> Decimal:
+    rates = _rates(prices)
+    amount = None if rates is None else rates.amount(used)
+    return prices.calc_price(_units(used))["total_price"] if amount is None else amount
+
+
+def _published(provider: str, model: str, moment: datetime) -> tuple[str, ModelPrice]:
+    """The model as the package names it, and its price at the moment. Raises LookupError."""
+    name, found = _model(provider, model)
+    return name, found.get_prices(moment)
+
+
+@lru_cache(maxsize=256)
+def _model(provider: str, model: str) -> tuple[str, ModelInfo]:
+    found, info = get_snapshot().find_provider_model(model, None, provider, None)
+    return f"{found.id}/{info.id}", info
+
+
+_known_rates: dict[int, tuple[ModelPrice, Rates | None]] = {}
+
+
+def _rates(prices: ModelPrice) -> Rates | None:
+    """What a token costs by these prices, asked of the package once, as one call of it takes 0.1 ms.
+
+    None where tiers make the same tokens dearer in one call than in many.
+    """
+    known = _known_rates.get(id(prices))
+    if known is None:
+        # Kept with its prices, so that no others can come to lie at the same address.
+        known = _known_rates[id(prices)] = (prices, _asked_rates(prices))
+    return known[1]
+
+
+def _asked_rates(prices: ModelPrice) -> Rates | None:
+    if any(isinstance(price, TieredPrices) for price in vars(prices).values()):
+        return None
+    one = 1_000_000
+    kinds = (Billed(one, 0, 0, 0), Billed(one, one, 0, 0), Billed(one, 0, one, 0), Billed(0, 0, 0, one))
+    try:
+        return Rates(*(prices.calc_price(_units(kind))["total_price"] / one for kind in kinds))
+    except ValueError:
+        return None
+
+
+def _units(used: Billed) -> genai_prices.Usage:
+    return genai_prices.Usage(
+        input_tokens=used.input,
+        cache_read_tokens=used.cached,
+        cache_write_tokens=used.written,
+        output_tokens=used.output,
+    )
+
+
+def in_billionths(exchange: Exchange, upstreams: Mapping[str, UpstreamSpec]) -> int | None:
+    """The price in billionths of a dollar, rounded; None where there is none."""
+    amount = price_exchange(exchange, upstreams).amount
+    return None if amount is None else int((amount * 1_000_000_000).to_integral_value())
 
 
 def _own(spec: UpstreamSpec) -> str:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from .data_class import DataClass as DataClass
 from .jurisdiction import within
+from .keeping import Archiving, Retention
 from .model_name import is_other_model
 from .personal import Privacy, is_above
 
@@ -211,6 +212,7 @@ class Process:
     exact: bool = False
     provider_fallback: bool = False
     recording: Recording = field(default_factory=Recording)
+    retention: Retention = field(default_factory=Retention)
     rehearse: RehearsalTerms | None = None
     detect: bool | None = None
     budget: Budget | None = None
@@ -329,3 +331,5 @@ class Settings:
     timestamp: str | None = None
     budgets: Mapping[str, Budget] = field(default_factory=dict)
     database_password: str | None = None
+    archive: Archiving | None = None
+    retention: Retention = field(default_factory=Retention)

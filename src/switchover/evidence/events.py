@@ -39,6 +39,7 @@ ENDED = {
     "person": "person revoked",
     "person-key": "person's key revoked",
 }
+ARCHIVED, ARCHIVE_REMOVED, DELETED = "archived", "archive removed", "deleted"
 PATHS = 100
 
 
@@ -208,6 +209,21 @@ def store_rebuilt(exchanges: int, kept: Mapping[str, int], lost: Sequence[str]) 
     """The store was filled anew: exchanges from the spool, rows kept from the old one, tables that it lost."""
     told = [{"table": name, "rows": count} for name, count in sorted(kept.items()) if count]
     return _event("store rebuilt", exchanges=exchanges, kept=told or None, lost=sorted(lost) or None)
+
+
+def archived(process: str, day: str, files: int, rows: int, sha256: str) -> Event:
+    """What a day's partition of the archive holds from now on; ``sha256`` is its manifest's."""
+    return _event(ARCHIVED, process=process, day=day, files=files, rows=rows, sha256=sha256)
+
+
+def archive_removed(process: str, day: str, files: int, rows: int) -> Event:
+    """A day's partition that retention took out of the archive."""
+    return _event(ARCHIVE_REMOVED, process=process, day=day, files=files, rows=rows)
+
+
+def deleted(what: str, process: str, before: float, count: int) -> Event:
+    """What retention deleted of a process: everything of this kind that began before that moment."""
+    return _event(DELETED, what=what, process=process or None, until=moment(before), count=count)
 
 
 def _event(event: str, **fields: Any) -> Event:

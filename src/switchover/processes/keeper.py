@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from switchover.clock import Clock
+from switchover.costs.prices import in_billionths
 from switchover.domain.budget import Tariff
 from switchover.domain.cut_off import CutOff
 from switchover.domain.process import Process, Settings, UpstreamSpec
@@ -158,7 +159,15 @@ class Keeper:
             self.log("proofs suspended", level="warning", upstream=name, why=why)
         # The snapshot goes first: a cut must not wait for a long batch of records.
         self._refresh(store, now)
-        new, missing = index_all(store, self.data / "spool", now, self.noting.answered, self._machine)
+        upstreams = self.settings.current.upstreams
+        new, missing = index_all(
+            store,
+            self.data / "spool",
+            now,
+            self.noting.answered,
+            self._machine,
+            lambda exchange: in_billionths(exchange, upstreams),
+        )
         self.indexed += new
         self.lost += len(missing)
         for line in missing:

@@ -11,7 +11,7 @@ from switchover.domain.process import Criticality, Process, Settings
 from switchover.domain.register import Snapshot
 from switchover.store import Store
 from switchover.store.drills import cut_offs, drills
-from switchover.store.exchanges import each_exchange
+from switchover.store.exchanges import each_counted
 from switchover.store.gaps import missing
 from switchover.store.proofs import proofs, verdicts
 
@@ -79,7 +79,7 @@ def _with_engines(snapshot: Snapshot) -> Snapshot:
 
 def _tally(store: Store, process: Process, settings: Settings, since: float | None) -> Tally:
     tally = Tally(process, settings)
-    tally.take(each_exchange(store, process=process.name, since=since, bodies=False))
+    tally.take(each_counted(store, process=process.name, since=since))
     return tally
 
 

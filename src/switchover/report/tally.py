@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 
-from switchover.capacity.size import load_of
+from switchover.capacity.size import Arrivals
 from switchover.costs.prices import price_exchange
 from switchover.costs.project import per_month, project
 from switchover.domain.exchange import EMBEDDINGS, TOKEN_COUNT, Exchange, Outcome
@@ -23,21 +24,17 @@ class Tally:
 
     def __init__(self, process: Process, settings: Settings) -> None:
         self.process, self.settings = process, settings
-        self.failed = self.priced = 0
-        self.moments: list[float] = []
+        # Exchanges taken.
+        self.count = self.failed = self.priced = self.embeddings = 0
+        self.first, self.last = math.inf, -math.inf
         # Those that a model answers in words: what a replacement with a proof, or our own engine, would carry.
-        self.worded: list[float] = []
+        self.worded = Arrivals()
         self.answered: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()
         self.examples: dict[str | None, str] = {}
         self.spent = Decimal(0)
         self.sources: Counter[str] = Counter()
         self.gaps: Counter[str] = Counter()
-
-    @property
-    def count(self) -> int:
-        """Exchanges taken."""
-        return len(self.moments)
 
     @property
     def touched(self) -> set[str]:
@@ -50,9 +47,13 @@ class Tally:
             # A count of tokens costs nothing, and no answer is lost with it; without a moment there is no rate.
             if exchange.dialect == TOKEN_COUNT or not exchange.is_dated:
                 continue
-            self.moments.append(exchange.started_at)
-            if exchange.dialect != EMBEDDINGS:
-                self.worded.append(exchange.started_at)
+            at = exchange.started_at
+            self.count += 1
+            self.first, self.last = min(at, self.first), max(at, self.last)
+            if exchange.dialect == EMBEDDINGS:
+                self.embeddings += 1
+            else:
+                self.worded.add(at)
             whole = exchange.outcome is Outcome.COMPLETE
             self.failed += not whole
             if exchange.upstream is not None:
@@ -74,14 +75,14 @@ class Tally:
 
     def traffic(self) -> Traffic:
         """What was asked. Needs at least one exchange."""
-        load = load_of(self.worded)
+        load = self.worded.load()
         return Traffic(
             process=self.process.name,
             exchanges=self.count,
-            embeddings=self.count - len(self.worded),
+            embeddings=self.embeddings,
             failed=self.failed,
-            first=min(self.moments),
-            last=max(self.moments),
+            first=self.first,
+            last=self.last,
             peak_minute=load.peak_minute,
             p95_minute=load.p95_minute,
             by_upstream=dict(self.answered.most_common()),
@@ -91,16 +92,15 @@ class Tally:
 
     def spend(self, simulated: tuple[str, ...]) -> Spend:
         """What it cost, and the same use over 24 months. Needs at least one exchange."""
-        first, last = min(self.moments), max(self.moments)
-        window = max(last - first, SHORTEST_WINDOW_S)
+        window = max(self.last - self.first, SHORTEST_WINDOW_S)
         monthly = per_month(self.spent, window) if self.priced else None
         return Spend(
             process=self.process.name,
             exchanges=self.count,
             priced=self.priced,
             spent=self.spent,
-            first=first,
-            last=last,
+            first=self.first,
+            last=self.last,
             window=window,
             monthly=monthly,
             scenarios={s.change: s.cumulative for s in project(monthly)} if monthly is not None else {},

@@ -159,6 +159,8 @@ def _sqlite(url: URL, busy_seconds: float) -> Engine:
     def connected(raw: Any, _record: object) -> None:
         raw.isolation_level = None  # we say BEGIN ourselves, below
         raw.execute(f"PRAGMA busy_timeout={int(busy_seconds * 1000)}")
+        # Heeded in an empty file only: what retention deletes can be given back to the disk.
+        raw.execute("PRAGMA auto_vacuum=INCREMENTAL")
         _write_ahead(raw, busy_seconds)
         raw.execute("PRAGMA synchronous=FULL")
         # 16 MB each: a batch of the index fits in memory, and what it touches again leaves the log less often.

@@ -14,7 +14,7 @@ from switchover.domain.exchange import Exchange
 from . import schema
 from . import spool_frames as frames
 from .database import Store
-from .exchanges import WHOLE, read_exchange
+from .exchanges import WHOLE, exchange_of
 from .files import sync_folder
 from .indexing import spool_mark
 from .spool_frames import Rot
@@ -42,7 +42,7 @@ def seal_bodies(store: Store) -> int:
             rows = connection.execute(wanted).all()
         if not rows:
             return done
-        batch = sealed(store, [read_exchange(store, row) for row in rows])
+        batch = sealed(store, [exchange_of(store, row) for row in rows])
         with store.write() as connection:
             for one in batch:
                 if one.sealed is not None:

@@ -12,6 +12,7 @@ from switchover.domain.exchange import Exchange, Intent, Outcome
 from switchover.errors import RecordingFailed
 
 from . import schema
+from .counting import Price, count_new, unpriced
 from .database import Store, upsert
 from .gaps import save_gaps
 from .spool_frames import Gap, Position, Rot
@@ -23,17 +24,17 @@ _to_json = msgspec.json.Encoder()
 _to_msgpack = msgspec.msgpack.Encoder()
 
 
-def save_exchanges(store: Store, batch: Sequence[Exchange]) -> int:
+def save_exchanges(store: Store, batch: Sequence[Exchange], price: Price = unpriced) -> int:
     """Saves exchanges; one that is there stays as it is, an unfinished one is replaced. Returns how many are new."""
     batch = sealed(store, batch)
     with store.write() as connection:
-        return _save_exchanges(connection, batch)
+        return _save_exchanges(connection, batch, price)
 
 
 def save_intents(store: Store, batch: Sequence[Intent]) -> None:
     """Saves requests that were begun and never ended as unfinished exchanges; a later exchange replaces each."""
     with store.write() as connection:
-        upsert(connection, TABLE, [_unfinished(intent) for intent in batch], update=False)
+        _save_unfinished(connection, batch)
 
 
 def spool_mark(store: Store, worker: str) -> Position:
@@ -71,6 +72,7 @@ def save_spooled(
     *,
     restarted: bool = False,
     at: float = 0.0,
+    price: Price = unpriced,
 ) -> int:
     """One batch of a spool and the mark after it, in one transaction. Returns the number of new exchanges.
 
@@ -82,7 +84,7 @@ def save_spooled(
     with store.write() as connection:
         if restarted:
             _give_up(connection, schema.open_intent.c.worker == worker)
-        new = _save_exchanges(connection, exchanges)
+        new = _save_exchanges(connection, exchanges, price)
         _save_open(connection, worker, intents, {exchange.id for exchange in exchanges})
         save_gaps(connection, worker, gaps, at)
         mark = {"worker": worker, "segment": position[0], "offset": position[1]}
@@ -100,7 +102,7 @@ def give_up_intents(store: Store, before: float) -> int:
         return _give_up(connection, old)
 
 
-def _save_exchanges(connection: Connection, batch: Sequence[Exchange]) -> int:
+def _save_exchanges(connection: Connection, batch: Sequence[Exchange], price: Price) -> int:
     ends = {exchange.id: exchange for exchange in batch}
     if not ends:
         return 0
@@ -112,6 +114,7 @@ def _save_exchanges(connection: Connection, batch: Sequence[Exchange]) -> int:
     late = [exchange for exchange in ends.values() if exchange.error_code == RecordingFailed.code]
     told = [exchange for exchange in late if exchange.id in known]
     fresh = [exchange for name, exchange in ends.items() if name not in known]
+    count_new(connection, (*fresh, *told), price)
     upsert(connection, TABLE, [_row(one) for one in fresh], only_where=TABLE.c.outcome == Outcome.UNFINISHED.value)
     upsert(connection, TABLE, [_row(one) for one in told])
     kept = [one for one in (*fresh, *told) if one.sealed or one.request or one.answer]
@@ -145,31 +148,32 @@ def _save_open(connection: Connection, worker: str, intents: Sequence[Intent], e
 def _give_up(connection: Connection, which: Any) -> int:
     opened = schema.open_intent
     rows = connection.execute(select(opened).where(which)).all()
-    lost = [
-        _unfinished(Intent(id=r.id, process=r.process, route=r.route, dialect=r.dialect, started_at=r.started_at))
-        for r in rows
-    ]
-    upsert(connection, TABLE, lost, update=False)
+    lost = [Intent(id=r.id, process=r.process, route=r.route, dialect=r.dialect, started_at=r.started_at) for r in rows]
+    _save_unfinished(connection, lost)
     connection.execute(delete(opened).where(which))
     return len(lost)
 
 
-def _unfinished(intent: Intent) -> dict[str, object]:
-    return _row(
-        Exchange(
-            id=intent.id,
-            process=intent.process,
-            route=intent.route,
-            dialect=intent.dialect,
-            stream=False,
-            started_at=intent.started_at,
-            outcome=Outcome.UNFINISHED,
-            status=0,
-            request=b"",
-            answer=b"",
-            upstream=None,
-            model=None,
-        )
+def _save_unfinished(connection: Connection, intents: Sequence[Intent]) -> None:
+    exchanges = [_unfinished(intent) for intent in intents]
+    count_new(connection, exchanges, replace=False)
+    upsert(connection, TABLE, [_row(exchange) for exchange in exchanges], update=False)
+
+
+def _unfinished(intent: Intent) -> Exchange:
+    return Exchange(
+        id=intent.id,
+        process=intent.process,
+        route=intent.route,
+        dialect=intent.dialect,
+        stream=False,
+        started_at=intent.started_at,
+        outcome=Outcome.UNFINISHED,
+        status=0,
+        request=b"",
+        answer=b"",
+        upstream=None,
+        model=None,
     )
 
 
@@ -195,6 +199,8 @@ def _row(exchange: Exchange) -> dict[str, object]:
         "bodies": exchange.bodies.value,
         "subject": exchange.subject,
         "data": exchange.data.value if exchange.data else None,
+        # One that replaces an unfinished exchange lies in no part yet, whichever holds the unfinished one.
+        "archived": None,
     }
 
 

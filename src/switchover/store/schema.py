@@ -6,11 +6,35 @@ hold msgpack, which unlike JSON carries infinities: a bound may be one.
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"}
 )
+
+NOT_COMPLETE = "outcome != 'complete'"
+NOT_ARCHIVED = "archived IS NULL"
+# Upper ends of the buckets in which times are counted, in ms; the last bucket has none.
+BOUNDS_MS = (25, 50, 100, 150, 250, 400, 600, 1000, 1500, 2500, 4000, 6000, 10_000, 20_000, 60_000)
+BUCKETS = {letter: tuple(f"{letter}{n:02d}" for n in range(len(BOUNDS_MS) + 1)) for letter in ("e", "c")}
+MINUTES = tuple(f"m{n:02d}" for n in range(60))
+# An upstream may name its model as it likes; of a longer name so much is enough to count by.
+MODEL_NAME = 128
 
 exchange = Table(
     "exchange",
@@ -35,9 +59,25 @@ exchange = Table(
     Column("bodies", String(16), nullable=False, server_default="full"),
     Column("subject", String(64)),
     Column("data", String(16)),
+    # The archive's part that holds it.
+    Column("archived", Integer),
     Index(None, "process", "started_at"),
     Index(None, "started_at"),
     Index(None, "subject"),
+    # Written out, not bound: only so does SQLite see that the index holds what a query wants.
+    Index(
+        "ix_exchange_not_complete",
+        "started_at",
+        sqlite_where=text(NOT_COMPLETE),
+        postgresql_where=text(NOT_COMPLETE),
+    ),
+    Index(
+        "ix_exchange_not_archived",
+        "process",
+        "started_at",
+        sqlite_where=text(NOT_ARCHIVED),
+        postgresql_where=text(NOT_ARCHIVED),
+    ),
 )
 
 # Request and answer, apart from what is counted and listed: msgpack of both, sealed with the key named; "" = in clear.
@@ -323,4 +363,93 @@ lease = Table(
     Column("name", String(64), primary_key=True),
     Column("holder", String(128), nullable=False),
     Column("expires_at", Double, nullable=False),
+)
+
+
+def _count(name: str, kind: type[Integer] = Integer) -> Column[Any]:
+    return Column(name, kind, nullable=False, server_default="0")
+
+
+# Figures, kept when their exchanges go. ``hour`` is in hours since 1970 (UTC); "" where there was no upstream or model.
+# ``spent`` is in billionths of a dollar, over the ``priced`` exchanges; tokens over the ``metered``. e… and c… count
+# how long answers and their first content took, by BOUNDS_MS.
+traffic_hour = Table(
+    "traffic_hour",
+    metadata,
+    Column("hour", Integer, primary_key=True, autoincrement=False),
+    Column("process", String(128), primary_key=True),
+    Column("route", String(128), primary_key=True),
+    Column("upstream", String(128), primary_key=True),
+    Column("model", String(MODEL_NAME), primary_key=True),
+    Column("dialect", String(32), primary_key=True),
+    Column("outcome", String(16), primary_key=True),
+    Column("last_at", Double, nullable=False),
+    _count("exchanges"),
+    _count("metered"),
+    _count("input", BigInteger),
+    _count("cached_input", BigInteger),
+    _count("output", BigInteger),
+    _count("priced"),
+    _count("spent", BigInteger),
+    *(_count(name) for letter in BUCKETS for name in BUCKETS[letter]),
+)
+
+# Exchanges that were sent to each upstream, and in how many of them it failed.
+traffic_tried = Table(
+    "traffic_tried",
+    metadata,
+    Column("hour", Integer, primary_key=True, autoincrement=False),
+    Column("process", String(128), primary_key=True),
+    Column("upstream", String(128), primary_key=True),
+    Column("dialect", String(32), primary_key=True),
+    Column("last_at", Double, nullable=False),
+    _count("asked"),
+    _count("failed"),
+)
+
+# The minutes of an hour: requests for answers in words.
+traffic_load = Table(
+    "traffic_load",
+    metadata,
+    Column("process", String(128), primary_key=True),
+    Column("hour", Integer, primary_key=True, autoincrement=False),
+    *(_count(name) for name in MINUTES),
+)
+
+# A file of the archive, and the partition that it belongs to; ``placed`` once it lies there and its manifest names it.
+archive_part = Table(
+    "archive_part",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("process", String(128), nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("name", String(128), nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("written_at", Double, nullable=False),
+    Column("placed", Boolean, nullable=False),
+    Index(None, "process", "day"),
+    # A number is never given again: exchanges may bear that of a part that retention removed.
+    sqlite_autoincrement=True,
+)
+
+# What retention deleted, counted in the transaction that did: everything of its kind that began before ``before``.
+deletion = Table(
+    "deletion",
+    metadata,
+    Column("what", String(16), primary_key=True),
+    Column("process", String(128), primary_key=True),
+    Column("before", Double, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("noted", Boolean, nullable=False),
+)
+
+# When retention last ran.
+retention_run = Table(
+    "retention_run",
+    metadata,
+    Column("name", String(16), primary_key=True),
+    Column("at", Double, nullable=False),
 )

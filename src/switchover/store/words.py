@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _plain = msgspec.msgpack.Decoder(tuple[bytes, bytes])
 _sealed = msgspec.msgpack.Decoder(tuple[bytes, bytes, dict[str, str]])
 
+Words = tuple[bytes, bytes, dict[str, str] | None]
+
 
 class Sealer(Protocol):
     """Who seals and opens; see ``privacy/sealing.py``."""
@@ -59,14 +61,19 @@ def opened(store: Store, exchange: str, key: str | None, content: bytes | None) 
     """
     if not content:
         return {"request": b"", "answer": b""}
-    if not key:
-        request, answer = _plain.decode(content)
-        return {"request": request, "answer": answer}
-    plain = _sealer(store).open(key, exchange, content)
-    if plain is None:
+    found = words_of(_sealer(store) if key else None, exchange, key or "", content)
+    if found is None:
         return {"request": b"", "answer": b"", "bodies": Bodies.ERASED}
-    request, answer, metadata = _sealed.decode(plain)
-    return {"request": request, "answer": answer, "metadata": metadata}
+    request, answer, metadata = found
+    return {"request": request, "answer": answer} | ({} if metadata is None else {"metadata": metadata})
+
+
+def words_of(sealer: Sealer | None, exchange: str, key: str, content: bytes) -> Words | None:
+    """Request, answer and metadata (None: it lies beside them) of a body; None where they were erased."""
+    if not key or sealer is None:
+        return *_plain.decode(content), None
+    plain = sealer.open(key, exchange, content)
+    return None if plain is None else _sealed.decode(plain)
 
 
 def beside(store: Store, connection: Connection, exchange: str, name: str, text: str | None) -> dict[str, object]:

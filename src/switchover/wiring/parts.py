@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,8 +85,10 @@ def unwritable(folder: str, cause: OSError) -> StoreUnavailable:
     )
 
 
-def outbound(settings: Settings) -> Client:
-    """The client for everything outbound. Raises ConfigError when the certificate authorities can't be read any more.
+def outbound(settings: Settings, allow: Iterable[str] | None = None) -> Client:
+    """The client for everything outbound, or to the origins in ``allow`` alone.
+
+    Raises ConfigError when the certificate authorities can't be read any more.
 
     The login of a proxy is read when an upstream first needs it: those that need no proxy are served without.
     """
@@ -99,7 +101,7 @@ def outbound(settings: Settings) -> Client:
         tls = trusting(egress.tls_ca) if egress.tls_ca is not None else None
     except (OSError, ValueError) as cause:
         raise ConfigError(at="egress.tls_ca", got=str(cause), want="a readable PEM file") from cause
-    return Client(CLOCK, tls=tls, proxy=proxy, direct=egress.direct)
+    return Client(CLOCK, allow=allow, tls=tls, proxy=proxy, direct=egress.direct)
 
 
 def upstream(settings: Settings, spec: UpstreamSpec, base_url: str | None, client: Client) -> Upstream:
@@ -121,6 +123,8 @@ def references(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "password of the store's user", settings.database_password
     for name, reference in settings.traces.headers.items() if settings.traces else ():
         yield f"the collector's {name}", reference
+    if settings.archive is not None and settings.archive.key is not None:
+        yield "key of the archive", settings.archive.key
 
 
 def read_key(settings: Settings, reference: str) -> Secret:

@@ -24,8 +24,9 @@ from switchover.domain.process import Settings, UpstreamSpec
 from switchover.domain.register import Snapshot
 from switchover.egress import Client
 from switchover.errors import ConfigError, EngineFailed, OperatorError, PortInUse, StoreUnavailable, WeightsMissing
-from switchover.log import Log, line_log
+from switchover.log import Log, OncePerChange, line_log
 from switchover.processes.canary import Pulse
+from switchover.processes.housekeeping import Housekeeping
 from switchover.processes.keeper import Keeper
 from switchover.processes.own import engine_command, student_command
 from switchover.processes.reload import WatchedSettings
@@ -36,6 +37,7 @@ from switchover.store.register import build_snapshot
 from switchover.store.snapshot import read_snapshot, write_snapshot
 from switchover.upstreams.local import STUDENT_SERVER, child_name, read_place
 
+from .archive import target_of
 from .budget import load_priced
 from .parts import CLOCK, database, lives, open_store, read_key, read_login, references, ring_of, unwritable
 from .templates import follow_templates, with_templates
@@ -329,15 +331,26 @@ def serve_keeper(configuration: str) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        house = Housekeeping(
+            lambda: keeper.settings.current,
+            clock=CLOCK,
+            say=OncePerChange(log),
+            leads=lambda: keeper.lease.held,
+            target=target_of,
+            open_store=database,
+        )
+        keeping = asyncio.create_task(house.run(stop), name="housekeeping")
         asking = asyncio.create_task(
             follow_templates(lambda: keeper.settings.current, Client(CLOCK), CLOCK, log), name="chat templates"
         )
         stamping = asyncio.create_task(follow_stamps(lambda: keeper.settings.current, log), name="time-stamps")
         try:
             await keeper.run(stop)
+            await keeping
         finally:
             asking.cancel()
             stamping.cancel()
+            keeping.cancel()
 
     asyncio.run(run())
 

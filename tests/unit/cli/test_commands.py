@@ -26,6 +26,7 @@ GROUPS = {
     "exchanges": ("list", "show"),
     "weights": ("fetch", "check"),
     "evidence": ("log", "checkpoint", "stamp", "key", "prove", "verify"),
+    "archive": ("run", "list", "verify", "open", "adopt"),
     "export": ("evidence",),
 }
 LINES = [(name,) for name in cli.COMMANDS] + [(name, below) for name, all_ in GROUPS.items() for below in all_]

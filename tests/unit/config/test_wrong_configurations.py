@@ -57,7 +57,76 @@ UPSTREAMS = "one of own, vendor"
 
 LOG = "gateway: {host: 127.0.0.1, port: 8080, workers: 1}"
 
+ARCHIVE = """archive:
+  to: s3://records/claims
+  endpoint: https://s3.test
+  key: env:ARCHIVE_KEY
+"""
+DAYS = "retention: {exchanges: 90d, bodies: 30d}"
+
 SLIPS = (
+    Slip(
+        "archive without a place",
+        LOG,
+        f"{LOG}\narchive: {{bodies: false}}",
+        "3: archive.to: got nothing; want a value for to",
+    ),
+    Slip(
+        "object store without an address",
+        LOG,
+        f"{LOG}\n{ARCHIVE.replace('  endpoint: https://s3.test', '')}",
+        "3: archive.endpoint: got nothing; want the address of the object store, such as "
+        "https://s3.eu-west-1.amazonaws.com",
+    ),
+    Slip(
+        "object store by plain http",
+        LOG,
+        f"{LOG}\n{ARCHIVE.replace('https', 'http')}",
+        "5: archive.endpoint: got http://s3.test; want https: plain http goes to this machine only",
+    ),
+    Slip(
+        "object store without a key",
+        LOG,
+        f"{LOG}\n{ARCHIVE.replace('  key: env:ARCHIVE_KEY', '')}",
+        "3: archive.key: got nothing; want env:NAME or file:PATH that holds ID:SECRET",
+    ),
+    Slip(
+        "the key itself",
+        LOG,
+        f"{LOG}\n{ARCHIVE.replace('env:ARCHIVE_KEY', 'AKIA:abc')}",
+        "6: archive.key: got something else; want env:NAME or file:PATH, never the key itself",
+    ),
+    Slip(
+        "object store without a bucket",
+        LOG,
+        f"{LOG}\n{ARCHIVE.replace('s3://records/claims', 's3:///claims')}",
+        "4: archive.to: got s3:///claims; want s3://bucket/prefix",
+    ),
+    Slip(
+        "a folder with an address",
+        LOG,
+        f"{LOG}\n{ARCHIVE.replace('s3://records/claims', './archive')}",
+        "5: archive.endpoint: got something for a folder; want nothing, or to: s3://bucket/prefix",
+    ),
+    Slip(
+        "bodies that outlive their exchanges",
+        LOG,
+        f"{LOG}\n{DAYS.replace('30d', '91d')}",
+        "3: retention.bodies: got a longer time than exchanges; want at most as long as exchanges",
+    ),
+    Slip(
+        "a process's bodies that outlive them",
+        "    midstream: stop",
+        "    midstream: stop\n    retention: {exchanges: 1d, bodies: 90d}",
+        "25: processes.customer-messages.retention.bodies: got a longer time than exchanges; "
+        "want at most as long as exchanges",
+    ),
+    Slip(
+        "no time to keep anything",
+        LOG,
+        f"{LOG}\nretention: {{exchanges: 0d}}",
+        "3: retention.exchanges: got 0d; want greater than 0",
+    ),
     Slip(
         "a collector over plain http elsewhere",
         LOG,

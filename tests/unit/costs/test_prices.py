@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 
+import genai_prices
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from switchover.costs.prices import price_call, price_exchange
+from switchover.costs.prices import in_billionths, price_call, price_exchange
 from switchover.domain.exchange import AttemptRecord, Exchange, Outcome, Usage
 from switchover.domain.process import Price, UpstreamSpec
 
@@ -146,3 +150,40 @@ def test_an_answer_after_a_refused_one_leaves_nothing_out():
     tries = (attempt("first", fault="key-revoked", status=401), attempt())
     found = price_exchange(exchange(*tries, usage=Usage(input=1000, output=100)), {"vendor": upstream()})
     assert found.gap is None
+
+
+TOKENS = st.integers(0, 2_000_000)
+
+
+@given(
+    st.sampled_from(
+        ["openai/gpt-4.1-mini", "anthropic/claude-haiku-4-5", "google/gemini-2.5-pro", "deepseek/deepseek-chat"]
+    ),
+    TOKENS,
+    TOKENS,
+    TOKENS,
+    TOKENS,
+    st.integers(0, 30 * 86_400),
+)
+def test_a_price_is_what_the_package_says_tiers_and_odd_counts_included(published, used, cached, written, out, later):
+    usage = Usage(input=used, cached_input=cached, written_input=written, output=out)
+    provider, _, model = published.partition("/")
+    at = AT + later
+    try:
+        expected = genai_prices.calc_price(
+            genai_prices.Usage(
+                input_tokens=used, cache_read_tokens=cached, cache_write_tokens=written, output_tokens=out
+            ),
+            model_ref=model,
+            provider_id=provider,
+            genai_request_timestamp=datetime.fromtimestamp(at, UTC),
+        ).total_price
+    except ValueError:
+        expected = None
+    assert price_call(upstream(price=Price(priced_as=published)), usage, at).amount == expected
+
+
+def test_a_price_in_billionths_is_rounded_and_none_where_there_is_none():
+    used = Usage(input=1, output=0)
+    assert in_billionths(exchange(attempt(), usage=used), {"vendor": upstream()}) == 400
+    assert in_billionths(exchange(attempt(), usage=None), {"vendor": upstream()}) is None
