@@ -173,7 +173,7 @@ _known_rates: dict[int, tuple[ModelPrice, Rates | None]] = {}
 def _rates(prices: ModelPrice) -> Rates | None:
     """What a token costs by these prices, asked of the package once, as one call of it takes 0.1 ms.
 
-    None where tiers make the same tokens dearer in one call than in many.
+    None where the same tokens are dearer in one call than in many, or the other way round.
     """
     known = _known_rates.get(id(prices))
     if known is None:
@@ -184,6 +184,9 @@ def _rates(prices: ModelPrice) -> Rates | None:
 
 def _asked_rates(prices: ModelPrice) -> Rates | None:
     if any(isinstance(price, TieredPrices) for price in vars(prices).values()):
+        return None
+    # Some charge for the call itself, too.
+    if prices.calc_price(_units(Billed(0, 0, 0, 0)))["total_price"]:
         return None
     one = 1_000_000
     kinds = (Billed(one, 0, 0, 0), Billed(one, one, 0, 0), Billed(one, 0, one, 0), Billed(0, 0, 0, one))

@@ -117,7 +117,7 @@ WORDS = {
     "erase": ("--process", "sales", "--reason", "x"),
     "archive run": (),
     "archive adopt": (),
-    "archive open": ("elsewhere",),
+    "archive open": ("sales", "2026-01-01", "--to", "elsewhere"),
     "retention": (),
     "store backup": ("copy.sqlite",),
     "store restore": ("copy.sqlite",),

@@ -27,6 +27,7 @@ from switchover.store import Store, retention, traffic
 from switchover.store.archive.target import Folder
 from switchover.store.exchanges import get_exchange, iter_exchanges, list_exchanges
 from switchover.store.indexing import save_exchanges
+from switchover.store.machine import machine_of
 from switchover.store.spool import Spool
 from switchover.store.spool_reader import segments
 from switchover.store.trials import baseline_samples, save_baseline_sample, save_score, scored_cases
@@ -304,12 +305,12 @@ def test_segments_go_once_all_in_them_is_in_the_store_and_they_are_old_enough(ke
     there = segments(folder)
     kept.go(spool=2 * DAY)
     assert segments(folder) == there, "none was indexed yet"
-    index_all(kept.store, kept.data / "spool", NOON)
+    index_all(kept.store, kept.data / "spool", NOON, machine=machine_of(kept.data))
     kept.go(spool=4 * DAY)
     assert segments(folder) == there, "none is old enough"
     kept.go(spool=2 * DAY)
     assert segments(folder) == there[-1:], "the newest may still be written to"
-    assert index_all(kept.store, kept.data / "spool", NOON)[1] == []
+    assert index_all(kept.store, kept.data / "spool", NOON, machine=machine_of(kept.data))[1] == []
     assert kept.noted()[-1]["count"] == len(there) - 1
 
 
@@ -317,7 +318,7 @@ def test_segments_wait_for_the_archive_where_there_is_one(kept):
     for name in "ab":
         spooled(kept, [name])
     folder = aged(kept, 3 * DAY)
-    index_all(kept.store, kept.data / "spool", NOON)
+    index_all(kept.store, kept.data / "spool", NOON, machine=machine_of(kept.data))
     settings = kept.settings(archive=True, spool=2 * DAY)
     kept.go(settings)
     assert len(segments(folder)) > 1
@@ -330,7 +331,7 @@ def test_what_is_in_a_spool_goes_with_what_is_in_the_store(kept):
     for name in "ab":
         spooled(kept, [name])
     folder = aged(kept, 3 * DAY)
-    index_all(kept.store, kept.data / "spool", NOON)
+    index_all(kept.store, kept.data / "spool", NOON, machine=machine_of(kept.data))
     kept.go(spool=300 * DAY, own=Retention(bodies=2 * DAY))
     assert len(segments(folder)) == 1
 
