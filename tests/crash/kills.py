@@ -31,6 +31,7 @@ from switchover.config import load
 from switchover.domain.exchange import Exchange, Intent
 from switchover.processes.indexing import index_all, workers
 from switchover.store import Store, schema
+from switchover.store.machine import machine_of
 from switchover.store.spool import read_spool
 from switchover.testing.fake_vendor import FakeVendor
 from switchover.wiring.register import create_key
@@ -261,7 +262,7 @@ def _judge(place: Installation, callers: list[Caller], found: Kills) -> None:
 
         def settled() -> bool:
             """Whoever was killed last has begun anew, so that nothing is open, and the keeper is done."""
-            index_all(fresh, spools, time.time())
+            index_all(fresh, spools, time.time(), machine=machine_of(place.data))
             return not _rows(fresh)["open_intent"] and _rows(store) == _rows(fresh)
 
         with suppress(RuntimeError):
