@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from switchover import cli, errors
-from switchover.config import schema
+from switchover.config import schema, values
 from switchover.gateway.metric_table import METRICS, Metric
 from switchover.store.archive.columns import COLUMNS, arrow_schema
 
@@ -167,12 +167,12 @@ def _meaning(field: FieldInfo) -> str:
 
 def _kind(annotation: Any, metadata: list[Any]) -> str:
     pattern = next((m.pattern for m in metadata if getattr(m, "pattern", None)), None)
-    if any(getattr(m, "func", None) is schema.seconds for m in metadata):
+    if any(getattr(m, "func", None) is values.seconds for m in metadata):
         return "a duration"
-    if any(getattr(m, "func", None) is schema.micro_usd for m in metadata):
+    if any(getattr(m, "func", None) is values.micro_usd for m in metadata):
         return "an amount, such as `500 USD`"
     if pattern is not None:
-        return schema.PATTERN_MEANS.get(pattern, "`env:NAME` or `file:PATH`")
+        return values.PATTERN_MEANS.get(pattern, "`env:NAME` or `file:PATH`")
     origin = typing.get_origin(annotation)
     inner = [part for part in typing.get_args(annotation) if part is not type(None)]
     if origin is typing.Annotated:
@@ -205,7 +205,7 @@ def _default(field: FieldInfo, below: type[BaseModel] | None) -> str:
 
 def _duration(seconds: float) -> str:
     for unit in ("d", "h", "m"):
-        size = schema.SECONDS[unit]
+        size = values.SECONDS[unit]
         if seconds % size == 0:
             return f"{seconds / size:g}{unit}"
     return f"{seconds:g}s"

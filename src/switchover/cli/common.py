@@ -16,7 +16,7 @@ from switchover.access.local import keyless
 from switchover.access.roles import NONE, RULES
 from switchover.clock import SystemClock
 from switchover.config import load, resolve
-from switchover.config.schema import seconds
+from switchover.config.values import seconds
 from switchover.costs.priced import check_prices
 from switchover.domain.process import Process, Settings
 from switchover.domain.secret import Secret

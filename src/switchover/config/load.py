@@ -40,16 +40,15 @@ from .document import Document, Place, read
 from .egress import egress_of
 from .keeping import archiving_of, process_retention, retention_of
 from .schema import (
-    PATTERN_MEANS,
     SECTIONS,
     ConfigurationFile,
     ProcessSection,
     RehearseSection,
     TracesSection,
     UpstreamSection,
-    slice_parts,
 )
 from .secrets import absolute
+from .values import PATTERN_MEANS, slice_parts
 
 DAY = 86400.0
 # What the schema's complaint about a kind of value means to someone who writes YAML.

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from switchover.config import load
-from switchover.config.schema import SECTIONS, seconds, slice_parts
+from switchover.config.schema import SECTIONS
+from switchover.config.values import seconds, slice_parts
 from switchover.domain.personal import Privacy
 from switchover.domain.process import (
     Bodies,

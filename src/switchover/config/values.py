@@ -1,0 +1,86 @@
+"""Values as people write them: durations, money, references, comparisons; what each pattern means in words."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$")
+SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+MONEY = re.compile(r"([0-9][0-9_,]*(?:\.[0-9]+)?)\s*([A-Za-z]{3}|[$€£])$")
+MOST_MICRO_USD = 10**15
+SLICE = re.compile(r"""([A-Za-z_][\w.]*)\s*==\s*(?:"([^"]*)"|'([^']*)')$""")
+COUNTRY = r"^[A-Z]{2}$"
+URL = r"^https?://[^\s?#]+$"
+PUBLISHED = r"^[a-z0-9._-]+/.+$"
+AMOUNT = r"^\d+(\.\d+)?$"
+FILE = r"^file:.+$"
+SUBJECT = r"^(user|metadata\.[A-Za-z0-9_-]{1,64})$"
+NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
+HEADER = r"^[a-z0-9-]+$"
+LANGUAGE = r"^[a-z]{2}$"
+
+PATTERN_MEANS = {
+    SUBJECT: "user, or metadata.NAME such as metadata.customer",
+    COUNTRY: "a country of two capital letters, such as NL",
+    URL: "an address such as https://host/v1, without a query",
+    PUBLISHED: "provider/model, such as openai/gpt-4.1",
+    AMOUNT: 'a decimal in quotes, such as "0.60"',
+    LANGUAGE: "a language of two small letters, such as nl",
+    HEADER: "a header's name in small letters, digits and dashes",
+    FILE: "file:PATH",
+    NAME: "a name of small letters, digits, dots, dashes and underscores",
+}
+
+
+def seconds(text: Any) -> float:
+    """``300``, ``"5m"`` or ``"1.5h"`` as seconds."""
+    found = math.nan
+    if isinstance(text, str) and (match := DURATION.fullmatch(text.strip())):
+        found = float(match[1]) * SECONDS[match[2]]
+    elif isinstance(text, int | float) and not isinstance(text, bool):
+        # A whole number may be larger than any float.
+        found = float(text) if abs(text) < sys.float_info.max else math.inf
+    if not math.isfinite(found):
+        raise ValueError("a duration such as 4h")
+    return found
+
+
+def slice_parts(text: str) -> tuple[str, str]:
+    """``metadata.kind == "complaint"`` as (path, value)."""
+    match = SLICE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError('a comparison such as metadata.kind == "complaint"')
+    return match[1], match[2] if match[2] is not None else match[3]
+
+
+def compared(text: Any) -> str:
+    """A comparison, as it stands."""
+    if not isinstance(text, str):
+        raise ValueError('a comparison such as metadata.kind == "complaint"')
+    slice_parts(text)
+    return text
+
+
+def micro_usd(text: Any) -> int:
+    """``500 USD`` as micro-USD."""
+    match = MONEY.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError("an amount with its currency, such as 500 USD")
+    if match[2].upper() != "USD":
+        raise ValueError("an amount in USD, the currency of prices, such as 500 USD")
+    amount = Decimal(re.sub("[_,]", "", match[1])) * 1_000_000
+    if amount != amount.to_integral_value() or amount > MOST_MICRO_USD:
+        raise ValueError("an amount of at most a billion USD, to the millionth")
+    return int(amount)
+
+
+Money = Annotated[int, BeforeValidator(micro_usd)]
+Duration = Annotated[float, BeforeValidator(seconds), Field(gt=0)]
+Country = Annotated[str, Field(pattern=COUNTRY)]
+KeyReference = Annotated[str, Field(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")]
