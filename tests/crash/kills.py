@@ -231,7 +231,7 @@ def _under_load(place: Installation, count: int, seed: int, found: Kills, say: C
             if (number + 1) % 10 == 0:
                 say(f"{number + 1} killed, {answered()} answered")
         wanted = answered() + CALLERS
-        until(lambda: answered() >= wanted, place.said)
+        until(lambda: answered() >= wanted and any(one.acknowledged for one in callers), place.said)
     finally:
         stop.set()
     for caller in callers:

@@ -61,7 +61,7 @@ def test_it_says_who_answers_why_nobody_else_does_and_what_acts_on_it(alone, ven
     token = alone.key()
     # What turns us away for embeddings may well answer.
     ask(alone, token, "/v1/embeddings")
-    alone.until(lambda: any("breaker" in line for line in explained_whatever(alone, "--needs", "embeddings")), 30)
+    alone.until(lambda: alone.run("explain", "messages", "--needs", "embeddings").returncode == 3, 30)
     assert "nothing would answer" in explained(alone, "--needs", "embeddings", code=3)
     said = explained(alone)
     assert "  1. vendor (big-1): the baseline" in said
