@@ -242,7 +242,7 @@ class Budgets:
             self._bell.clear()
             try:
                 await self.exchange()
-            except Exception:
+            except Exception:  # the next second tells it all: what is counted stays in the lease's file
                 log.exception("what was spent can't be told to the ledger")
 
     async def exchange(self) -> None:

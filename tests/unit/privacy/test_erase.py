@@ -390,3 +390,17 @@ def test_what_was_recorded_before_there_were_keys_is_sealed_where_it_lies(place)
         again.sealer.close()
     assert place.erase(subject=ANNA).exchanges == 5
     assert place.readable(place.folder) == {"bob"}
+
+
+def test_a_store_restored_from_before_is_erased_again_with_what_learned_from_the_words(place, tmp_path):
+    place.admitted()
+    file = place.folder / "store.sqlite"
+    with closing(sqlite3.connect(file)) as old:
+        old.execute(f"VACUUM INTO '{tmp_path / 'before'}'")
+    assert place.erase(subject=ANNA).versions == (place.version.id,)
+    for beside in file.parent.glob("store.sqlite*"):
+        beside.unlink()
+    shutil.copy(tmp_path / "before", file)
+    assert place.readable(place.folder) == {"bob"}
+    again = place.erase(subject=ANNA)
+    assert (again.keys, again.versions, again.proofs) == (0, (place.version.id,), 1)
