@@ -103,6 +103,10 @@ def spooled(stage, worker):
 
 def test_a_killed_worker_takes_along_only_its_own_calls_and_nothing_recorded(running, helpers, capsys):
     callers, at = under_load(running, helpers.say, (1.5, lambda: kill(running, "worker-0", helpers), 2.5))
+    # The last answers came a moment before their records were sealed.
+    ended = {name for caller in callers for _, name in caller.done}
+    known = ("complete", "unfinished")
+    helpers.wait_until(lambda: ended <= {e.id for outcome in known for e in running.recorded(outcome=outcome)}, 10)
     whole, begun = spooled(running, "worker-0")
     other, _ = spooled(running, "worker-1")
     failed = [f for caller in callers for f in caller.failed]
