@@ -12,7 +12,7 @@ from functools import partial
 
 from switchover.clock import Clock
 from switchover.domain.candidate import PromptVersion
-from switchover.domain.ports import Grader
+from switchover.domain.ports import Grader, Question
 from switchover.domain.process import Process, UpstreamSpec
 from switchover.errors import NotFound
 from switchover.graders import grader as grader_of
@@ -96,15 +96,17 @@ async def adapt(
             if process.recording.keeps_words
             else f"write processes.{process.name}.recording: redacted (or full); as it is, no answers are kept",
         )
-    proposed, skipped = _propose(process, ways, upstreams, learned, grader, data_dir, seed, clock.now(), store.sealer)
+    proposed, skipped = await _propose(
+        process, ways, upstreams, learned, grader, data_dir, seed, clock.now(), store.sealer
+    )
     lessons = [case.exchange.id for case in learned]
     bench = _Bench(store, grader, selection, ask_for, clock, progress, lessons)
     for version in proposed:
         await bench.score(version, upstreams[version.upstream].slots)
     return Adaptation(
         versions=tuple(sorted(bench.scored, key=lambda v: (-(v.score or 0.0), v.id))),
-        anchor=_anchor_score(learned, selection, grader),
-        baseline_self=_self_agreement(selection, grader, second_samples or {}),
+        anchor=await _anchor_score(learned, selection, grader),
+        baseline_self=await _self_agreement(selection, grader, second_samples or {}),
         learned_from=len(learned),
         selection=len(selection),
         calls=bench.calls,
@@ -117,7 +119,7 @@ def _drawn(cases: Sequence[Case], seed: int, most: int) -> list[Case]:
     return list(cases) if len(cases) <= most else sorted(rng.sample(list(cases), most), key=lambda case: case.order)
 
 
-def _propose(
+async def _propose(
     process: Process,
     ways: Sequence[str],
     upstreams: Mapping[str, UpstreamSpec],
@@ -145,7 +147,7 @@ def _propose(
             skipped.append("demonstrations: no fallback is a language model")
     if "student" in ways:
         students = [spec for spec in fallbacks if spec.kind == "student"]
-        taught = student.lessons(process, learned, grader) if students else []
+        taught = await student.lessons(process, learned, grader) if students else []
         why = student.suits(process, taught) if students else "no fallback is of kind student"
         if why is None:
             proposed += [student.propose(process, spec, taught, keep, seed=seed, now=now) for spec in students]
@@ -184,7 +186,7 @@ class _Bench:
 
         async def one(case: Case) -> None:
             nonlocal seen
-            value = self._value(await ask_in_time(ask, case.request, ANSWER_LIMIT_S, self._clock), case)
+            value = await self._value(await ask_in_time(ask, case.request, ANSWER_LIMIT_S, self._clock), case)
             if value is not None:
                 values.append(value)
             seen += 1
@@ -196,9 +198,9 @@ class _Bench:
         save_prompt_version(self._store, scored)
         self.scored.append(scored)
 
-    def _value(self, reply: Reply, case: Case) -> float | None:
+    async def _value(self, reply: Reply, case: Case) -> float | None:
         try:
-            return self._grader.score(reply.text, case.reference or "").value
+            return (await self._grader.score(reply.text, Question(case.reference, case.request))).value
         except Exception:  # whatever a grader trips over, the candidate wrote it
             return 0.0
 
@@ -207,19 +209,19 @@ class _Bench:
         return max([*scores, sum(values) / len(values)] if values else scores, default=None)
 
 
-def _anchor_score(learned: Sequence[Case], selection: Sequence[Case], grader: Grader) -> float | None:
+async def _anchor_score(learned: Sequence[Case], selection: Sequence[Case], grader: Grader) -> float | None:
     shown = Shown(demonstrations.pairs_of(learned))
     values = [
-        grader.score(shown.vote(case.text, demonstrations.K), case.reference or "").value
+        (await grader.score(shown.vote(case.text, demonstrations.K), Question(case.reference, case.request))).value
         for case in selection
         if case.text.strip()
     ]
     return _mean(values)
 
 
-def _self_agreement(selection: Sequence[Case], grader: Grader, second: Mapping[str, str | None]) -> float | None:
-    pairs = [(second[case.exchange.id], case.reference) for case in selection if case.exchange.id in second]
-    return _mean([grader.score(again, first or "").value for again, first in pairs])
+async def _self_agreement(selection: Sequence[Case], grader: Grader, second: Mapping[str, str | None]) -> float | None:
+    again = [(second[case.exchange.id], case) for case in selection if case.exchange.id in second]
+    return _mean([(await grader.score(text, Question(case.reference, case.request))).value for text, case in again])
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from switchover.domain.candidate import PromptKind, PromptVersion
-from switchover.domain.ports import Grader
+from switchover.domain.ports import Grader, Question
 from switchover.domain.process import Process, UpstreamSpec
 from switchover.trial.cases import Case
 
@@ -13,14 +13,15 @@ from switchover.trial.cases import Case
 FEWEST_PER_LABEL = 5
 
 
-def lessons(process: Process, cases: Sequence[Case], grader: Grader) -> list[tuple[str, str]]:
+async def lessons(process: Process, cases: Sequence[Case], grader: Grader) -> list[tuple[str, str]]:
     """(text, label) per case whose recorded answer gives one of the process's labels; the truth is never seen."""
     labels = _labels(process)
     found = []
     for case in cases:
-        label = next((name for name in labels if grader.score(case.reference, name).value == 1.0), None)
-        if label is not None and case.text.strip():
-            found.append((case.text, label))
+        for name in labels:
+            if (await grader.score(case.reference, Question(name, case.request))).value == 1.0 and case.text.strip():
+                found.append((case.text, name))
+                break
     return found
 
 

@@ -27,9 +27,7 @@ from switchover.domain.process import (
     Process,
     Provider,
     Recording,
-    RehearsalTerms,
     Settings,
-    SlicePredicate,
     Tracing,
     UpstreamSpec,
 )
@@ -38,19 +36,18 @@ from switchover.errors import ConfigError
 from .budget import budget_of, budgets_of, check_price
 from .document import Document, Place, read
 from .egress import egress_of
+from .grading import terms
 from .keeping import archiving_of, process_retention, retention_of
 from .schema import (
     SECTIONS,
     ConfigurationFile,
     ProcessSection,
-    RehearseSection,
     TracesSection,
     UpstreamSection,
 )
 from .secrets import absolute
-from .values import PATTERN_MEANS, slice_parts
+from .values import PATTERN_MEANS
 
-DAY = 86400.0
 # What the schema's complaint about a kind of value means to someone who writes YAML.
 KIND_MEANS = {
     "tuple_type": "a list such as [one, two]",
@@ -325,7 +322,7 @@ def _process(
             subject=section.recording.subject,
         ),
         retention=process_retention(document, (*at, "retention"), section.retention, retention),
-        rehearse=_terms(document, (*at, "rehearse"), section.rehearse) if section.rehearse else None,
+        rehearse=terms(document, (*at, "rehearse"), section.rehearse) if section.rehearse else None,
         detect=section.detect,
         budget=budget_of(document, (*at, "budget"), section.budget) if section.budget else None,
     )
@@ -337,32 +334,6 @@ def _permission(document: Document, at: Place, entry: object, upstreams: Mapping
     if isinstance(entry, dict) and list(entry) == ["host-home"]:
         return f"host-home:{entry['host-home']}"
     raise document.error(at, got=entry, want=f"an upstream ({', '.join(sorted(upstreams))}) or host-home: EU")
-
-
-def _terms(document: Document, at: Place, section: RehearseSection) -> RehearsalTerms:
-    if section.grader == "label" and len(section.labels) < 2:
-        raise document.error((*at, "labels"), got=list(section.labels), want="the closed set of answers, two or more")
-    settings: dict[str, object]
-    if section.grader == "label":
-        settings = {"labels": list(section.labels), "aliases": dict(section.aliases)}
-    else:
-        settings = {"must_match": list(section.must_match), "tolerance": dict(section.tolerance)}
-    slices = []
-    for name, text in section.slices.items():
-        path, equals = slice_parts(text)
-        slices.append(SlicePredicate(name=name, path=path, equals=equals))
-    return RehearsalTerms(
-        grader=section.grader,
-        settings=settings,
-        margin=section.margin,
-        slice_margin=section.slice_margin,
-        alpha=section.alpha,
-        beta=section.beta,
-        half_life=section.half_life / DAY,
-        hold=section.hold / DAY,
-        budget_calls=section.budget_calls,
-        slices=tuple(slices),
-    )
 
 
 def _check_policy(

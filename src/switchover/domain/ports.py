@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..errors import UpstreamError
 from .exchange import Usage
@@ -109,15 +109,24 @@ class Score:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What an answer is graded against: the recorded answer's text (None where it has none) and the chat request."""
+
+    reference: str | None
+    request: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Grader(Protocol):
-    """Compares an answer's text with a reference answer's text."""
+    """Scores an answer's text: by how it agrees with the recorded answer, or ``by_merit``, needing no reference."""
 
     name: str
+    by_merit: bool
 
-    def score(self, answer: str | None, reference: str) -> Score:
+    async def score(self, answer: str | None, question: Question) -> Score:
         """``answer`` None means that there was none; an answer that is absent or of the wrong form scores 0.
 
-        Ungraded is only for what the reference can't support.
+        Ungraded is only for what the grader itself, or the reference, can't support.
         """
         ...
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from switchover.domain.ports import Score
+from switchover.domain.ports import Question, Score
 
 _FENCE = re.compile(r"```(?:json)?\s*\n?(.*?)```", re.DOTALL | re.IGNORECASE)
 # Formats that can be read one way only; 03/04/2026 is two dates and so stays text.
@@ -88,14 +88,15 @@ class JsonFields:
     """Scores the share of fields on which two objects agree; 0 when a field that must match does not."""
 
     name = "json_fields"
+    by_merit = False
 
     def __init__(self, must_match: Sequence[str], tolerance: Mapping[str, float]) -> None:
         self._must_match = tuple(must_match)
         self._tolerance = dict(tolerance)
 
-    def score(self, answer: str | None, reference: str) -> Score:
+    async def score(self, answer: str | None, question: Question) -> Score:
         """0–1 over the fields of either object; ungraded when the reference is no object with fields."""
-        wanted = fields(parse(reference))
+        wanted = fields(parse(question.reference or ""))
         if not wanted:
             return Score(None, "the recorded answer is no JSON object with fields")
         parsed = parse(answer) if answer is not None else None

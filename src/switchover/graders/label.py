@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from switchover.domain.ports import Score
+from switchover.domain.ports import Question, Score
 
 # A label with a few words around it is an answer; a paragraph that mentions one is not.
 LONGEST_SENTENCE = 12
@@ -23,6 +23,7 @@ class Label:
     """Scores 1 when both answers name the same label, else 0."""
 
     name = "label"
+    by_merit = False
 
     def __init__(self, labels: Sequence[str], aliases: Mapping[str, str]) -> None:
         self._known = {normalise(label): normalise(label) for label in labels}
@@ -43,9 +44,9 @@ class Label:
         found = {self._known[name] for name in self._anywhere.findall(plain)}
         return found.pop() if len(found) == 1 else None
 
-    def score(self, answer: str | None, reference: str) -> Score:
+    async def score(self, answer: str | None, question: Question) -> Score:
         """1 or 0; ungraded when the reference gives no label."""
-        wanted = self.read(reference)
+        wanted = self.read(question.reference or "")
         if wanted is None:
             return Score(None, "the recorded answer gives no label of the set")
         got = self.read(answer) if answer is not None else None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from switchover.clock import Clock
 from switchover.domain.candidate import Cell, Continuation, Continuing, ScoredCase, State, digest
-from switchover.domain.ports import Grader
+from switchover.domain.ports import Grader, Question
 from switchover.domain.process import RehearsalTerms
 from switchover.graders import DETERMINISTIC
 from switchover.stats.noninferiority import DAY
@@ -83,7 +83,9 @@ class CutCases:
             return await self._continuer.ask(request, sent, self._way)
 
         reply = await ask_in_time(go_on, case.request, self._timeout, self._clock)
-        graded = grade(self._grader, reply, without_break(sent, reference, second), reference)
+        graded = await grade(
+            self._grader, reply, without_break(sent, reference, second), Question(reference, case.request)
+        )
         row = ScoredCase(
             cell_id=self.id,
             exchange_id=case.exchange.id,

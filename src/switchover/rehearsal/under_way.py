@@ -15,7 +15,7 @@ from switchover.domain.candidate import (
     digest,
 )
 from switchover.domain.exchange import Exchange
-from switchover.domain.ports import Grader
+from switchover.domain.ports import Grader, Question
 from switchover.evidence import events
 from switchover.graders import DETERMINISTIC
 from switchover.stats.noninferiority import DAY
@@ -23,12 +23,13 @@ from switchover.store import Store, facts
 from switchover.store.exchanges import iter_exchanges
 from switchover.store.proofs import end_continuations, latest_verdict, revoke_proofs, save_proof, save_verdict
 from switchover.store.trials import baseline_samples, save_baseline_sample, save_score, scored_cases
+from switchover.trial.book import Book
 from switchover.trial.cases import Case, cases_of
 from switchover.trial.continuing import Continuer
-from switchover.trial.decide import Decision, Facts, decide
+from switchover.trial.decide import Decision
 from switchover.trial.grade import grade
 from switchover.trial.replay import Ask, Reply, ask_in_time, replay
-from switchover.trial.sample import Planned, natural_mix, plan_cases
+from switchover.trial.sample import Planned, plan_cases
 from switchover.trial.split import Split, split
 from switchover.trial.topics import fit
 
@@ -65,7 +66,6 @@ class UnderWay:
         self.order, self.store, self.grader, self.clock = order, store, grader, clock
         self.ask, self.baseline_ask, self.anchor, self.note = ask, baseline_ask, anchor, note
         self.terms, self.cell = terms_of(order), cell_of(order)
-        self.rows = scored_cases(store, self.cell.id)
         self.samples = baseline_samples(store, order.process.name, self.cell.epoch)
         last = latest_verdict(store, self.cell.id)
         self.before = last.state if last is not None else None
@@ -75,6 +75,7 @@ class UnderWay:
         self.cuts: CutCases | None = None
         self.continuing: Continuing | None = None
         self._plan()
+        self.book = self._book()
 
     async def cut_too(self, continuer: Continuer) -> None:
         """Cut-and-continue cases are replayed from now on, in the first way in which the candidate can go on."""
@@ -121,6 +122,24 @@ class UnderWay:
         self.planned = plan_cases(verdict_half, self.order.seed)
         critical = sum(bool(p.case.slices) for p in self.planned)
         self.slice_share = critical / len(self.planned) if self.planned else 0.0
+
+    def _book(self) -> Book:
+        return Book(
+            self.terms,
+            scored_cases(self.store, self.cell.id),
+            topics=self.topics,
+            traffic=self.traffic,
+            keys=self.keys,
+            slice_share=self.slice_share,
+            seed=self.order.seed,
+            calibrated=self.terms.grader in DETERMINISTIC,
+            was_ready=self.was_ready,
+        )
+
+    @property
+    def rows(self) -> list[ScoredCase]:
+        """The cell's cases so far."""
+        return self.book.rows
 
     def rounds(self) -> list[list[Planned]]:
         """The plan in rounds of fixed places, those that are done left out."""
@@ -169,7 +188,7 @@ class UnderWay:
             self.replays += 1
             reply = await ask_in_time(self.ask, case.request, self.order.timeout, self.clock)
         plain = self.anchor(case.exchange) if self.anchor is not None else None
-        graded = grade(self.grader, reply, second, case.reference, plain)
+        graded = await grade(self.grader, reply, second, Question(case.reference, case.request), plain)
         row = ScoredCase(
             cell_id=self.cell.id,
             exchange_id=case.exchange.id,
@@ -184,7 +203,7 @@ class UnderWay:
             anchor=graded.anchor,
         )
         save_score(self.store, row)
-        self.rows.append(row)
+        self.book.add(row)
 
     async def _second_sample(self, case: Case) -> str | None:
         """What the baseline answers when asked again: drawn once per exchange, kept for all candidates."""
@@ -202,15 +221,7 @@ class UnderWay:
         """The verdict as the ledger stands, and beside it the one on continuing."""
         if self.cuts is not None:
             self.continuing = self.cuts.judge()
-        facts = Facts(
-            rows=self.rows,
-            mix=natural_mix(self.rows, self.keys, self.slice_share, self.order.seed),
-            topics=self.topics,
-            traffic=self.traffic,
-            calibrated=self.terms.grader in DETERMINISTIC,
-            was_ready=self.was_ready,
-        )
-        return decide(facts, self.terms, self.clock.now())
+        return self.book.decide(self.clock.now())
 
     def conclude(self, decision: Decision) -> Verdict:
         """Saves the verdict and, when it holds, the proof; NOT READY ends the proofs there were."""

@@ -7,12 +7,14 @@ For differences d in [-1, 1] and the hypothesis mean(d) <= m,
 is a product of non-negative bets that are fair or losing while the hypothesis is true, so that E reaches 1/α at any
 moment with chance at most α (Ville). Source: Waudby-Smith & Ramdas, arXiv 2010.09686; optimality arXiv 2412.02640.
 
-Evidence is kept as counts over 201 values, d rounded **down** to hundredths for READY and **up** for NOT READY, so that
-rounding only ever costs evidence. Everything is computed in log space.
+Evidence is kept as counts over hundredths, d rounded **down** for READY and **up** for NOT READY, so that rounding only
+ever costs evidence: 201 values for differences in [-1, 1]. Values of another range [-R, R] (rectified ones) have R as
+their ``reach``, bins of the same width and bets scaled to it, λⱼ = fⱼ / (R + m). Everything is computed in log space.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -30,75 +32,85 @@ LOG_WEIGHTS: Numbers = np.log(np.array([0.05, 0.10, 0.20, 0.20, 0.20, 0.25]))
 _NOISE = 1e-9
 _PRECISION = 1e-6
 _STEPS = 100
-_TOP = math.log(2.0 - _PRECISION)
 
 
-def bin_down(differences: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """Bins (0–200) of differences in [-1, 1], rounded down. Raises ValueError outside that range."""
-    return np.floor(_hundredths(differences) + _NOISE).astype(np.int64) + 100
+@functools.cache
+def values_of(reach: float) -> Numbers:
+    """The hundredths of [-reach, reach], an odd number of them; a reach between two hundredths goes to the next."""
+    most = _most(reach)
+    return VALUES if most == 100 else np.asarray(np.arange(-most, most + 1) / 100.0)
 
 
-def bin_up(differences: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """Bins (0–200) of differences in [-1, 1], rounded up. Raises ValueError outside that range."""
-    return np.ceil(_hundredths(differences) - _NOISE).astype(np.int64) + 100
+def bin_down(differences: npt.ArrayLike, reach: float = 1.0) -> npt.NDArray[np.int64]:
+    """Bins (0–200 at reach 1) of differences in [-reach, reach], rounded down. Raises ValueError outside that range."""
+    return np.floor(_hundredths(differences, reach) + _NOISE).astype(np.int64) + _most(reach)
 
 
-def _hundredths(differences: npt.ArrayLike) -> Numbers:
+def bin_up(differences: npt.ArrayLike, reach: float = 1.0) -> npt.NDArray[np.int64]:
+    """Bins (0–200 at reach 1) of differences in [-reach, reach], rounded up. Raises ValueError outside that range."""
+    return np.ceil(_hundredths(differences, reach) - _NOISE).astype(np.int64) + _most(reach)
+
+
+def _most(reach: float) -> int:
+    return math.ceil(reach * 100 - _NOISE)
+
+
+def _hundredths(differences: npt.ArrayLike, reach: float) -> Numbers:
     d = np.asarray(differences, dtype=np.float64)
-    if not bool(np.all(np.abs(d) <= 1.0 + _NOISE)):
-        raise ValueError("a difference lies outside [-1, 1]")
-    return np.asarray(np.clip(d, -1.0, 1.0) * 100.0)
+    if not bool(np.all(np.abs(d) <= reach + _NOISE)):
+        raise ValueError(f"a difference lies outside [-{reach:g}, {reach:g}]")
+    return np.asarray(np.clip(d, -reach, reach) * 100.0)
 
 
-def log_growths(margin_mean: float, values: Numbers = VALUES) -> Numbers:
-    """ln(1 + λⱼ (d - m)), shape (values, bets); ``margin_mean`` is m in (-1, 1)."""
-    gain = (1.0 + values) / (1.0 + margin_mean) - 1.0
+def log_growths(margin_mean: float, values: Numbers = VALUES, reach: float = 1.0) -> Numbers:
+    """ln(1 + λⱼ (d - m)), shape (values, bets); ``margin_mean`` is m in (-reach, reach)."""
+    gain = (reach + values) / (reach + margin_mean) - 1.0
     return np.asarray(np.log1p(np.multiply.outer(gain, FRACTIONS)))
 
 
-def log_evidence(counts: npt.NDArray[Any], m: float, values: Numbers = VALUES) -> Any:
+def log_evidence(counts: npt.NDArray[Any], m: float, values: Numbers = VALUES, reach: float = 1.0) -> Any:
     """ln E(m) against mean(d) <= m.
 
     ``counts`` has shape (..., len(values)): how often each value occurred, or the aged weight of those occurrences.
     Returns shape (...).
     """
-    exponents = counts @ log_growths(m, values) + LOG_WEIGHTS
+    exponents = counts @ log_growths(m, values, reach) + LOG_WEIGHTS
     top = exponents.max(axis=-1, keepdims=True)
     return (top + np.log(np.exp(exponents - top).sum(axis=-1, keepdims=True)))[..., 0]
 
 
-def growth(counts: Numbers, m: float) -> float | None:
+def growth(counts: Numbers, m: float, reach: float = 1.0) -> float | None:
     """Log growth per replay of the best single bet: what each further replay like these is worth. None without any."""
     total = float(counts.sum())
     if total <= 0:
         return None
     used = np.flatnonzero(counts)
-    return float((counts[used] @ log_growths(m, VALUES[used])).max() / total)
+    return float((counts[used] @ log_growths(m, values_of(reach)[used], reach)).max() / total)
 
 
-def lower_bound(counts: Numbers, chance: float) -> float:
+def lower_bound(counts: Numbers, chance: float, reach: float = 1.0) -> float:
     """The largest m with E(m) >= 1/chance, to 1e-6 and never above it: mean(d) lies above it but for ``chance``.
 
-    -1.0 when there is too little evidence for any. In u = ln(1 + m), ln E is convex and falling, so Newton's steps
-    from the left approach the crossing without passing it.
+    -reach when there is too little evidence for any. In u = ln(reach + m), ln E is convex and falling, so that Newton's
+    steps from the left approach the crossing without passing it.
     """
     used = np.flatnonzero(counts)
-    shifted, weights, wanted = 1.0 + VALUES[used], counts[used], -math.log(chance)
-    u = math.log(_PRECISION)
+    shifted, weights, wanted = reach + values_of(reach)[used], counts[used], -math.log(chance)
+    u, top = math.log(_PRECISION), math.log(2.0 * reach - _PRECISION)
     least: float | None = None
     for _ in range(_STEPS):
         excess, slope = _excess(shifted, weights, u, wanted)
         if excess < 0 or slope >= 0:
             break
         least, step = u, -excess / slope
-        u = min(u + step, _TOP)
-        if step < _PRECISION or least == _TOP:
+        u = min(u + step, top)
+        if step < _PRECISION or least == top:
             break
-    return -1.0 if least is None else math.expm1(least)
+    return -reach if least is None else math.exp(least) - reach
 
 
 def _excess(shifted: Numbers, weights: Numbers, u: float, wanted: float) -> tuple[float, float]:
-    """ln E - wanted at m = e^u - 1, and its derivative by u; ``shifted`` holds 1 + d."""
+    """ln E - wanted at m = e^u - reach, and its derivative by u; ``shifted`` holds reach + d."""
     won = np.multiply.outer(shifted * math.exp(-u), FRACTIONS)
     wealth = won + (1.0 - FRACTIONS)
     exponents = weights @ np.log(wealth) + LOG_WEIGHTS
@@ -109,14 +121,14 @@ def _excess(shifted: Numbers, weights: Numbers, u: float, wanted: float) -> tupl
     return float(top) + math.log(total) - wanted, slope
 
 
-def lasting(counts: Numbers, m: float, chance: float) -> float | None:
+def lasting(counts: Numbers, m: float, chance: float, reach: float = 1.0) -> float | None:
     """The smallest share c in (0, 1] of every count's weight at which E(m) still reaches 1/chance; None below it at 1.
 
     E as a function of c is convex and 1 at c = 0, so it crosses 1/chance once. Found to 1e-7, never too small.
     """
     used = np.flatnonzero(counts)
     wanted = -math.log(chance)
-    exponents = counts[used] @ log_growths(m, VALUES[used])
+    exponents = counts[used] @ log_growths(m, values_of(reach)[used], reach)
 
     def log_e(share: float) -> float:
         return float(np.logaddexp.reduce(exponents * share + LOG_WEIGHTS))

@@ -56,12 +56,22 @@ class Weighed:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Histograms of d by UTC day: ``down`` and ``up`` have shape (days, 201)."""
+    """Histograms of d by UTC day: ``down`` and ``up`` have shape (days, bins), 201 bins for values in [-1, 1].
+
+    Rectified values lie in [-reach, reach].
+    """
 
     days: tuple[int, ...] = ()
     down: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, bets.BINS), dtype=np.int64))
     up: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, bets.BINS), dtype=np.int64))
     total: float = 0.0
+    reach: float = 1.0
+
+    @classmethod
+    def empty(cls, reach: float = 1.0) -> Ledger:
+        """Without cases, for values in [-reach, reach]."""
+        none = np.zeros((0, len(bets.values_of(reach))), dtype=np.int64)
+        return cls((), none, none, 0.0, reach)
 
     @property
     def replays(self) -> int:
@@ -69,37 +79,37 @@ class Ledger:
         return int(self.down.sum())
 
     def add(self, at: float, difference: float) -> Ledger:
-        """With one more case: ``at`` in Unix seconds, ``difference`` in [-1, 1]."""
-        low, high = int(bets.bin_down(difference)), int(bets.bin_up(difference))
+        """With one more case: ``at`` in Unix seconds, ``difference`` in [-reach, reach]."""
+        low, high = int(bets.bin_down(difference, self.reach)), int(bets.bin_up(difference, self.reach))
         day = math.floor(at / DAY)
         days, down, up = self.days, self.down, self.up
         if day not in days:
             days = (*days, day)
-            empty = np.zeros((1, bets.BINS), dtype=np.int64)
+            empty = np.zeros((1, down.shape[1]), dtype=np.int64)
             down, up = np.concatenate([down, empty]), np.concatenate([up, empty])
         else:
             down, up = down.copy(), up.copy()
         row = days.index(day)
         down[row, low] += 1
         up[row, high] += 1
-        return Ledger(days, down, up, self.total + difference)
+        return Ledger(days, down, up, self.total + difference, self.reach)
 
     @classmethod
-    def of(cls, cases: Iterable[tuple[float, float]]) -> Ledger:
+    def of(cls, cases: Iterable[tuple[float, float]], reach: float = 1.0) -> Ledger:
         """From (moment, difference) pairs, in any order."""
         found = sorted(cases)
         if not found:
-            return cls()
+            return cls.empty(reach)
         moments, differences = (np.array(column, dtype=np.float64) for column in zip(*found, strict=True))
         days, rows = np.unique(np.floor(moments / DAY).astype(np.int64), return_inverse=True)
-        down = np.zeros((len(days), bets.BINS), dtype=np.int64)
+        down = np.zeros((len(days), len(bets.values_of(reach))), dtype=np.int64)
         up = np.zeros_like(down)
-        np.add.at(down, (rows, bets.bin_down(differences)), 1)
-        np.add.at(up, (rows, bets.bin_up(differences)), 1)
-        return cls(tuple(int(day) for day in days), down, up, math.fsum(differences))
+        np.add.at(down, (rows, bets.bin_down(differences, reach)), 1)
+        np.add.at(up, (rows, bets.bin_up(differences, reach)), 1)
+        return cls(tuple(int(day) for day in days), down, up, math.fsum(differences), reach)
 
     def weights(self, now: float, half_life: float) -> tuple[bets.Numbers, bets.Numbers]:
-        """Aged counts, rounded down and mirrored from rounded up: two arrays of shape (201,)."""
+        """Aged counts, rounded down and mirrored from rounded up: two arrays of shape (bins,)."""
         today = math.floor(now / DAY)
         age = np.maximum(today - np.array(self.days, dtype=np.float64), 0.0)
         weight = np.exp2(-age / half_life)
@@ -109,37 +119,38 @@ class Ledger:
 def weigh(ledger: Ledger, now: float, terms: Terms) -> Weighed:
     """What the ledger says at ``now`` (Unix seconds) under the terms."""
     ready, mirrored = ledger.weights(now, terms.half_life)
-    log_ready = float(bets.log_evidence(ready, -terms.margin))
-    log_not = float(bets.log_evidence(mirrored, terms.margin))
+    reach, values = ledger.reach, bets.values_of(ledger.reach)
+    log_ready = float(bets.log_evidence(ready, -terms.margin, values, reach))
+    log_not = float(bets.log_evidence(mirrored, terms.margin, values, reach))
     n = ledger.replays
     return Weighed(
         replays=n,
         margin=terms.margin,
         mean=ledger.total / n if n else None,
-        lower=bets.lower_bound(ready, terms.alpha),
-        upper=-bets.lower_bound(mirrored, terms.beta),
+        lower=bets.lower_bound(ready, terms.alpha, reach),
+        upper=-bets.lower_bound(mirrored, terms.beta, reach),
         log_e_ready=log_ready,
         log_e_not_ready=log_not,
         passes=log_ready >= -math.log(terms.alpha),
         fails=log_not >= -math.log(terms.beta),
-        good_until=_good_until(ready, now, terms),
-        still_needed=_still_needed(ready, log_ready, terms),
+        good_until=_good_until(ready, now, terms, reach),
+        still_needed=_still_needed(ready, log_ready, terms, reach),
     )
 
 
-def _good_until(ready: bets.Numbers, now: float, terms: Terms) -> float | None:
+def _good_until(ready: bets.Numbers, now: float, terms: Terms, reach: float) -> float | None:
     """The start of the first day on which the evidence has faded, should nothing be added."""
-    share = bets.lasting(ready, -terms.margin, terms.alpha)
+    share = bets.lasting(ready, -terms.margin, terms.alpha, reach)
     if share is None:
         return None
     days = math.floor(-math.log2(share) * terms.half_life + 1e-9)
     return (math.floor(now / DAY) + days + 1) * DAY
 
 
-def _still_needed(ready: bets.Numbers, log_e: float, terms: Terms) -> int | None:
+def _still_needed(ready: bets.Numbers, log_e: float, terms: Terms, reach: float) -> int | None:
     """(ln 1/α - ln E) / g with g the log growth per replay; None while replays gain nothing."""
     missing = -math.log(terms.alpha) - log_e
     if missing <= 0:
         return 0
-    gain = bets.growth(ready, -terms.margin)
+    gain = bets.growth(ready, -terms.margin, reach)
     return math.ceil(missing / gain) if gain is not None and gain > 0 else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from switchover.domain.ports import Grader
+from switchover.domain.ports import Grader, Question, Score
 
 from .replay import Reply
 
@@ -23,20 +23,33 @@ class Graded:
     anchor: float | None = None
 
 
-def grade(grader: Grader, reply: Reply, second: str | None, reference: str | None, anchor: str | None = None) -> Graded:
-    """Grades a case. Ungraded is only for what the grader or the baseline could not do."""
-    if reference is None:
+async def grade(
+    grader: Grader, reply: Reply, second: str | None, question: Question, anchor: str | None = None
+) -> Graded:
+    """Grades a case. Ungraded is only for what the grader or the baseline could not do.
+
+    ``second`` is the baseline's second sample; by merit the recorded answer itself is graded instead.
+    """
+    if question.reference is None:
         return Graded(None, None, "the recorded answer has no text")
-    if second is None:
+    held_against = question.reference if grader.by_merit else second
+    if held_against is None:
         return Graded(None, None, "no second baseline sample")
-    ceiling = grader.score(second, reference)
+    ceiling = await _ceiling(grader, held_against, question)
     if ceiling.value is None:
         return Graded(None, None, ceiling.reason)
-    plain = grader.score(anchor, reference).value if anchor is not None else None
+    plain = (await grader.score(anchor, question)).value if anchor is not None else None
     try:
-        score = grader.score(reply.text, reference)
+        score = await grader.score(reply.text, question)
     except Exception as error:  # whatever a grader trips over, the candidate wrote it: d = -1
         return Graded(0.0, 1.0, f"the grader failed on the answer: {type(error).__name__}", plain)
     if score.value is None:
         return Graded(None, None, score.reason, plain)
     return Graded(score.value, ceiling.value, reply.error or score.reason, plain)
+
+
+async def _ceiling(grader: Grader, answer: str, question: Question) -> Score:
+    try:
+        return await grader.score(answer, question)
+    except Exception as error:  # the baseline's answer is no fault of the candidate's
+        return Score(None, f"the grader failed on the baseline's answer: {type(error).__name__}")

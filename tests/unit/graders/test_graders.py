@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from switchover.domain.ports import Question, Score
 from switchover.domain.process import RehearsalTerms
 from switchover.errors import ConfigError
 from switchover.graders import DETERMINISTIC, GRADERS, grader
+
+
+def scored(by, answer, reference) -> Score:
+    return asyncio.run(by.score(answer, Question(reference)))
+
 
 LABEL = grader(
     RehearsalTerms(
@@ -26,7 +34,7 @@ REFERENCE = '{"policy": "HM-1", "amount": 1450, "date": "2026-09-14", "injury": 
     ["billing", " Billing. ", '"BILLING"', "invoice", "The label is: billing", "billing (an invoice)", "**billing**\n"],
 )
 def test_a_label_is_recognised_under_other_spellings_and_in_a_short_sentence(answer):
-    assert LABEL.score(answer, "billing").value == 1.0
+    assert scored(LABEL, answer, "billing").value == 1.0
 
 
 @pytest.mark.parametrize(
@@ -42,16 +50,16 @@ def test_a_label_is_recognised_under_other_spellings_and_in_a_short_sentence(ans
     ],
 )
 def test_anything_else_scores_nothing(answer):
-    assert LABEL.score(answer, "billing").value == 0.0
+    assert scored(LABEL, answer, "billing").value == 0.0
 
 
 def test_the_longer_label_wins_where_one_lies_inside_another():
-    assert LABEL.score("claim status", "claim_status").value == 1.0
-    assert LABEL.score("It is claim status", "claim_status").value == 1.0
+    assert scored(LABEL, "claim status", "claim_status").value == 1.0
+    assert scored(LABEL, "It is claim status", "claim_status").value == 1.0
 
 
 def test_a_recorded_answer_without_a_label_leaves_the_case_ungraded():
-    score = LABEL.score("billing", "I cannot say")
+    score = scored(LABEL, "billing", "I cannot say")
     assert score.value is None
     assert score.reason
 
@@ -76,22 +84,24 @@ def test_a_recorded_answer_without_a_label_leaves_the_case_ungraded():
     ],
 )
 def test_objects_are_scored_by_the_share_of_fields_that_agree(answer, value):
-    assert FIELDS.score(answer, REFERENCE).value == pytest.approx(value)
+    assert scored(FIELDS, answer, REFERENCE).value == pytest.approx(value)
 
 
 @pytest.mark.parametrize("reference", ["sorry", "{}", "[]", '{"policy": null}'])
 def test_a_recorded_answer_without_fields_leaves_the_case_ungraded(reference):
-    assert FIELDS.score(REFERENCE, reference).value is None
+    assert scored(FIELDS, REFERENCE, reference).value is None
 
 
 def test_nested_fields_and_lists_are_compared_leaf_by_leaf():
     plain = grader(RehearsalTerms(grader="json_fields"))
-    assert plain.score('{"a": {"b": [1, 3]}, "c": "x"}', '{"a": {"b": [1, 2]}, "c": "x"}').value == pytest.approx(2 / 3)
+    assert scored(plain, '{"a": {"b": [1, 3]}, "c": "x"}', '{"a": {"b": [1, 2]}, "c": "x"}').value == pytest.approx(
+        2 / 3
+    )
 
 
 def test_a_day_and_month_that_can_be_swapped_are_not_taken_for_a_date():
     plain = grader(RehearsalTerms(grader="json_fields"))
-    assert plain.score('{"d": "03/04/2026"}', '{"d": "2026-04-03"}').value == 0.0
+    assert scored(plain, '{"d": "03/04/2026"}', '{"d": "2026-04-03"}').value == 0.0
 
 
 def test_every_grader_is_deterministic_and_an_unknown_one_is_refused():

@@ -9,7 +9,7 @@ import pytest
 
 from switchover.clock import SystemClock
 from switchover.domain.candidate import PromptKind, PromptVersion
-from switchover.domain.ports import Score
+from switchover.domain.ports import Question, Score
 from switchover.egress import Client
 from switchover.prompts.demonstrations import Pair, to_bytes
 from switchover.testing.clock import FastClock
@@ -24,9 +24,10 @@ LONG = {"messages": [{"role": "user", "content": "the claim of last week " * 600
 
 class Same:
     name = "same"
+    by_merit = False
 
-    def score(self, text, reference):
-        return Score(float(text == reference))
+    async def score(self, text, question):
+        return Score(float(text == question.reference))
 
 
 def answer(tokens):
@@ -62,7 +63,7 @@ def test_a_case_that_was_not_read_whole_scores_nothing_and_says_why(fields, call
     assert said in got.error
     # Asking again would change nothing.
     assert len(seen) == calls
-    graded = grade(Same(), got, "claim", "claim")
+    graded = asyncio.run(grade(Same(), got, "claim", Question("claim")))
     assert (graded.candidate, graded.baseline) == (0.0, 1.0)
     assert said in graded.reason
 

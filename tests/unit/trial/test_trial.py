@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 
@@ -7,7 +8,7 @@ import pytest
 
 from switchover.domain.candidate import ScoredCase, State
 from switchover.domain.exchange import Exchange, Outcome
-from switchover.domain.ports import Score
+from switchover.domain.ports import Question, Score
 from switchover.domain.process import RehearsalTerms, SlicePredicate
 from switchover.trial.cases import cases_of
 from switchover.trial.copies import copy_groups
@@ -145,11 +146,12 @@ def test_coverage_counts_traffic_in_topics_with_five_graded_replays():
 
 class Fixed:
     name = "fixed"
+    by_merit = False
 
     def __init__(self, **scores):
         self.scores = scores
 
-    def score(self, answer, reference):
+    async def score(self, answer, question):
         if answer == "poison":
             raise RuntimeError("boom")
         return Score(self.scores.get(answer or "none", 0.0), "why")
@@ -157,15 +159,15 @@ class Fixed:
 
 def test_no_answer_scores_nothing_and_a_grader_that_fails_on_it_counts_as_the_worst():
     grader = Fixed(second=0.8, good=1.0)
-    lost = grade(grader, Reply(None, 1.0, "no answer within 60 s"), "second", "ref")
+    lost = asyncio.run(grade(grader, Reply(None, 1.0, "no answer within 60 s"), "second", Question("ref")))
     assert (lost.candidate, lost.baseline, lost.reason) == (0.0, 0.8, "no answer within 60 s")
-    poisoned = grade(grader, Reply("poison"), "second", "ref")
+    poisoned = asyncio.run(grade(grader, Reply("poison"), "second", Question("ref")))
     assert (poisoned.candidate, poisoned.baseline) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize(("second", "reference"), [(None, "ref"), ("second", None), ("unreadable", "ref")])
 def test_what_the_baseline_or_the_grader_could_not_do_is_ungraded_with_a_reason(second, reference):
-    graded = grade(Fixed(second=1.0, unreadable=None), Reply("good"), second, reference)
+    graded = asyncio.run(grade(Fixed(second=1.0, unreadable=None), Reply("good"), second, Question(reference)))
     assert graded.candidate is None
     assert graded.reason
 

@@ -1,0 +1,1 @@
+"""The daily round: what changes by itself, and what is due."""
