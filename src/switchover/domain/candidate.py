@@ -169,7 +169,8 @@ class Evidence:
     """The numbers behind a verdict. ``still_needed`` estimates replays to READY, None where it can't be estimated.
 
     ``continuing`` is None where the process does not continue answers, ``people`` where nobody is asked for labels.
-    Judging the cases took ``judge_calls`` calls, for ``judge_usd`` (None: at a price that is not known).
+    Judging the cases took ``judge_calls`` calls, for ``judge_usd`` (None: at no known price) and whatever judging
+    ``judge_unpriced`` of them cost beside that.
     """
 
     overall: SliceEvidence
@@ -185,6 +186,7 @@ class Evidence:
     people: People | None = None
     judge_calls: int = 0
     judge_usd: Decimal | None = None
+    judge_unpriced: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .model_name import are_kin
 from .process import UpstreamSpec
 
-# Names the wording in ``graders/rubric.py`` in the grader's id: another wording is another grader, with an empty ledger.
+# Names the wording of ``graders/rubric.py`` in a grader's id: another wording is another grader, with an empty ledger.
 PROMPT_VERSION = "1"
 RUBRIC = (
     "1.0: does what the request asks, correctly and completely. 0.5: useful, but with a gap or an error that its "

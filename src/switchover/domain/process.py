@@ -160,8 +160,9 @@ class SlicePredicate:
 class RehearsalTerms:
     """How a process judges candidates. ``settings`` go to the grader; ``half_life`` and ``hold`` are in days.
 
-    ``judge`` names the upstream that judges, ``hook_file`` is the absolute path of the user's function. ``labels_share`` is the chance with which a case is drawn for people (0:
-    none are asked), ``label_budget`` how many cases may wait for them at once.
+    ``judge`` names the upstream that judges, ``hook_file`` is the absolute path of the user's function.
+    ``labels_share`` is the chance with which a case is drawn for people (0: none are asked), ``label_budget`` how many
+    cases may wait for them at once.
     """
 
     grader: str

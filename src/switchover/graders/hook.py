@@ -67,6 +67,11 @@ class Hook:
             raise GraderFailed(f"the hook raised {reply['raised']}")
         return Score(reply["score"], reply["reason"])
 
+    async def start(self) -> None:
+        """Starts the child, so that a function that can't be loaded is known before anything is asked."""
+        async with self._alone:
+            await self._started()
+
     async def close(self) -> None:
         """Ends the child."""
         async with self._alone:

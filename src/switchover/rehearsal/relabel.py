@@ -65,8 +65,9 @@ class Desk:
         self._store, self._clock, self._note = store, clock, note
         self._trial = _reopened(order, cell, store, clock, note)
         if not isinstance(self._trial.book, RectifiedBook):
+            grader = cell.grader.partition(":")[0]
             raise OperatorError(
-                f"people are not asked about the answers of {cell.process}: its grader is {cell.grader.partition(':')[0]}",
+                f"people are not asked about the answers of {cell.process}: its grader is {grader}",
                 mend=f"write processes.{cell.process}.rehearse with grader: human, or rubric with a labels_share",
             )
         self._book = self._trial.book

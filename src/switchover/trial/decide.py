@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from switchover.domain.candidate import Continuation, Continuing, Evidence, ScoredCase, SliceEvidence, State
 from switchover.domain.process import RehearsalTerms
@@ -227,16 +228,19 @@ def _evidence(
         anchor_score=_mean([row.anchor for row in mix]),
         still_needed=_still_needed(overall, slices, len(graded)),
         reasons=reasons,
-        judge_calls=sum(row.judge_calls for row in facts.rows),
-        judge_usd=judging(facts.rows),
+        **judging(facts.rows),
     )
 
 
-def judging(rows: Sequence[ScoredCase]) -> Decimal | None:
-    """What judging the rows cost, in USD; None where a call's price is not known."""
+def judging(rows: Sequence[ScoredCase]) -> dict[str, Any]:
+    """What judging the rows took, as fields of the evidence."""
     paid = [row.judge_nusd for row in rows if row.judge_calls]
     known = [amount for amount in paid if amount is not None]
-    return Decimal(sum(known)) / 1_000_000_000 if paid and len(known) == len(paid) else None
+    return {
+        "judge_calls": sum(row.judge_calls for row in rows),
+        "judge_usd": Decimal(sum(known)) / 1_000_000_000 if known else None,
+        "judge_unpriced": len(paid) - len(known),
+    }
 
 
 def _numbers(name: str, weighed: Weighed) -> SliceEvidence:

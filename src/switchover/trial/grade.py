@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from switchover.domain.ports import Grader, Question, Score
 from switchover.errors import OperatorError
 from switchover.graders import ASKING
-from switchover.graders.human import WAITING
 
 from .replay import Reply
 

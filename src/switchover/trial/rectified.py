@@ -92,8 +92,7 @@ class RectifiedBook:
         return replace(judged, evidence=evidence, lasts=settled and enough)
 
     def _with(self, people: People, decision: Decision) -> Decision:
-        calls = sum(row.judge_calls for row in self.rows)
-        evidence = replace(decision.evidence, people=people, judge_calls=calls, judge_usd=judging(self.rows))
+        evidence = replace(decision.evidence, people=people, **judging(self.rows))
         return replace(decision, evidence=evidence)
 
     def _value(self, row: ScoredCase, first: Mapping[str, Label]) -> float | None:

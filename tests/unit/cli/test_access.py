@@ -109,6 +109,7 @@ WORDS = {
     "keys revoke": ("KEY",),
     "exchanges show": ("EXCHANGE",),
     "rehearse": ("sales", "--candidate", "vendor"),
+    "label": ("sales", "--candidate", "vendor"),
     "adapt": ("sales",),
     "drill": ("sales", "--fault", "vanished", "--approver", "x"),
     "cut": ("provider:acme", "--reason", "x"),
