@@ -17,6 +17,7 @@ from switchover.evidence import events
 from switchover.graders.human import Human
 from switchover.store import Store
 from switchover.store.labels import labels_of, remove_label, save_label
+from switchover.trial.decide import Decision
 from switchover.trial.labelling import candidate_left, queue
 from switchover.trial.rectified import RectifiedBook
 from switchover.trial.replay import Reply
@@ -134,10 +135,14 @@ class Desk:
         self._skipped.discard(last.exchange_id)
         return last.exchange_id
 
+    def decide(self) -> Decision:
+        """What the cases and labels so far come to; nothing is saved."""
+        self._book.labels = labels_of(self._store, self.cell.id)
+        return self._book.decide(self._clock.now())
+
     def progress(self) -> People:
         """How far people have looked, these labels included."""
-        self._book.labels = labels_of(self._store, self.cell.id)
-        people = self._book.decide(self._clock.now()).evidence.people
+        people = self.decide().evidence.people
         if people is None:
             raise AssertionError("a book that people look at says how far")
         return people
