@@ -1,8 +1,9 @@
 """A cell that people look at: what its judge says of every case, set right by them where they looked.
 
 Two books are kept. The judge's holds every case and may say PROVISIONAL at most. The people's holds cases up to the
-first that waits for a label, each with its rectified value; it alone says READY, and once people have begun it alone
-says NOT READY. Where people are the grader there is no judge, and the people's book is all there is.
+first that waits for a label, each with its rectified value; it alone says READY. Once people have begun it alone says
+NOT READY, and where it leans that way nothing is PROVISIONAL either. Where people are the grader there is no judge, and
+the people's book is all there is.
 """
 
 from __future__ import annotations
@@ -85,11 +86,16 @@ class RectifiedBook:
             return replace(seen, lasts=seen.lasts or enough)
         judged = self._judged.decide(now)
         settled = judged.lasts or judged.state is State.NOT_READY
-        if judged.state is State.NOT_READY and people.labelled:
+        if people.labelled and (judged.state is State.NOT_READY or self._is_doubted(seen)):
             return replace(seen, lasts=enough)
         told = tuple(f"as people see it: {reason}" for reason in seen.evidence.reasons) if people.labelled else ()
         evidence = replace(judged.evidence, reasons=(*judged.evidence.reasons, *told))
         return replace(judged, evidence=evidence, lasts=settled and enough)
+
+    def _is_doubted(self, seen: Decision) -> bool:
+        """True where what people saw so far is, on average, worse than the margin allows: the judge is not believed."""
+        mean = seen.evidence.overall.mean_difference
+        return mean is not None and mean < -self._terms.margin
 
     def _with(self, people: People, decision: Decision) -> Decision:
         evidence = replace(decision.evidence, people=people, **judging(self.rows))
