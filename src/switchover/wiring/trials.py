@@ -110,6 +110,12 @@ def rehearse_candidate(
 
     async def run() -> Verdict:
         client = outbound(settings)
+        try:
+            return await replayed(client)
+        finally:
+            await client.close()
+
+    async def replayed(client: Client) -> Verdict:
         with open_store(settings) as store, noting(settings, actor) as note:
             version = _version(store, found, spec, prompt_version)
             baseline = settings.upstreams[found.baseline]
