@@ -269,7 +269,7 @@ class Seen:
     seconds: float
 
 
-def play(world: World, margin: float, folder: Path, *, budget: int = 400, runs: int = 4) -> Seen:
+def play(world: World, margin: float, folder: Path, *, budget: int = 150, runs: int = 4) -> Seen:
     """Records, rehearses with the judge, labels until it is decided; rehearses on while cases run out."""
     begun = time.monotonic()
     with chat_server(world.answer) as candidate, chat_server(judging(world.favouring)) as judge:
@@ -303,7 +303,7 @@ def _record(settings: Settings, world: World) -> None:
         )  # fmt: skip
 
 
-def label_all(settings: Settings, world: World, every: int = 4) -> Verdict | None:
+def label_all(settings: Settings, world: World, every: int = 8) -> Verdict | None:
     """Marks what waits as the gold says, until the verdict is clear or nothing waits; draws the verdict again."""
     with labels.desk(settings, "answers", "challenger", by="gold") as desk:
         while (pair := desk.next()) is not None:
@@ -352,7 +352,7 @@ def main() -> int:
         print(line, flush=True)
     seeds = range(1, options.seeds + 1)
     for name, gold, margin in (
-        ("made-up questions, margin .05", generated(2_400), 0.05),
+        ("made-up questions, margin .05", generated(1_600), 0.05),
         ("recorded questions, margin .10", recorded(), 0.10),
     ):
         if not gold:

@@ -94,8 +94,8 @@ def test_a_hook_that_raises_fails_without_a_word_of_the_answer_and_goes_on(file)
 
 def test_a_hook_that_hangs_is_stopped_its_case_is_ungraded_and_the_next_one_is_graded(file):
     begun = time.monotonic()
-    hung, after = asked(Hook(file, "score", seconds=0.2), "hang", "good")
-    assert hung == Score(None, "the hook gave no score within 0.2 s")
+    hung, after = asked(Hook(file, "score", seconds=0.5), "hang", "good")
+    assert hung == Score(None, "the hook gave no score within 0.5 s")
     assert after == Score(1.0)
     assert time.monotonic() - begun < 10
 
@@ -156,7 +156,7 @@ def test_a_hook_that_cannot_be_loaded_says_why_before_anything_is_asked(tmp_path
 
 def test_a_hook_that_fails_on_the_candidates_answer_counts_against_it_and_one_that_hangs_does_not(file):
     async def run():
-        hook = Hook(file, "score", seconds=0.2)
+        hook = Hook(file, "score", seconds=0.5)
         try:
             return [
                 await grade(hook, Reply(answer), second, Question("recorded"))
@@ -170,7 +170,7 @@ def test_a_hook_that_fails_on_the_candidates_answer_counts_against_it_and_one_th
     assert (baseline.candidate, baseline.baseline) == (None, None)
     assert "the baseline's answer" in baseline.reason
     assert (hung.candidate, hung.baseline) == (None, None)
-    assert "within 0.2 s" in hung.reason
+    assert "within 0.5 s" in hung.reason
     assert (graded.candidate, graded.baseline) == (0.5, 1.0)
 
 
