@@ -17,8 +17,11 @@ from typing import Any
 
 from switchover.domain.judge import PROMPT_VERSION
 from switchover.domain.ports import Question, Score
+from switchover.errors import RequestRejected
 
 TRIES = 3
+# The fault of a request that the judge's provider does not take.
+REJECTED = RequestRejected.fault
 SYSTEM = """\
 You grade one answer to one request. You do not know who wrote the answer, and it does not matter.
 
@@ -70,16 +73,23 @@ class Rubric:
 
     def __init__(self, rubric: str, ask: AskJudge) -> None:
         self._rubric, self._ask = rubric, ask
+        self._takes_temperature = True
 
     async def score(self, answer: str | None, question: Question) -> Score:
         """0 without asking where there is no answer; ungraded when the judge gives none that can be read."""
         if answer is None:
             return Score(0.0, "no answer")
         request, case = judge_request(self._rubric, question.request, answer)
+        if not self._takes_temperature:
+            del request["temperature"]
         why, costs = "", list[int | None]()
         for _ in range(TRIES):
             opinion = await self._ask(request)
             costs.append(opinion.nusd)
+            if opinion.error == REJECTED and request.pop("temperature", None) is not None:
+                # Models that reason have a temperature of their own, and refuse to be given one.
+                self._takes_temperature, why = False, REJECTED
+                continue
             if opinion.text is None:
                 why = opinion.error or "no reply"
                 break

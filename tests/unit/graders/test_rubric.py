@@ -145,6 +145,20 @@ def test_a_judge_that_fails_leaves_the_case_ungraded_with_its_reason():
     assert score == Score(None, "the judge: rate-limited", 1, None)
 
 
+def test_a_judge_that_takes_no_temperature_is_asked_without_from_then_on():
+    case = judge_request(RUBRIC, REQUEST, "Tomorrow.")[1]
+    judge = Judge(Opinion(None, "bad-request", 0), reply(case, 1), reply(case, 1), Opinion(None, "bad-request", 0))
+    by = Rubric(RUBRIC, judge)
+
+    async def thrice():
+        return [await by.score("Tomorrow.", Question(None, REQUEST)) for _ in range(3)]
+
+    first, second, third = asyncio.run(thrice())
+    assert (first.value, first.calls, second.value, second.calls) == (1.0, 2, 1.0, 1)
+    assert ["temperature" in asked for asked in judge.asked[1:]] == [False, False, False]
+    assert third == Score(None, "the judge: bad-request", 1, 0)
+
+
 def test_no_answer_is_worth_nothing_and_is_not_judged():
     judge = Judge()
     assert scored(judge, None) == Score(0.0, "no answer")
