@@ -10,9 +10,9 @@ import msgspec
 
 from switchover import prompts
 from switchover.clock import Clock
+from switchover.costs.tariffs import tariff
 from switchover.dialects import DIALECTS
 from switchover.dialects.across import translate_request
-from switchover.costs.tariffs import tariff
 from switchover.domain.budget import is_free
 from switchover.domain.candidate import PromptVersion
 from switchover.domain.exchange import Usage
@@ -149,7 +149,9 @@ def _billed(error: UpstreamError, cost: Cost) -> int | None:
     """What a failed try cost: nothing before an answer began, and what its usage says where that was told."""
     if error.usage is not None:
         return cost(error.usage)
-    return FREE if error.seen_status is not None or isinstance(error, (Unreachable, Untrusted, AddressRefused)) else None
+    return (
+        FREE if error.seen_status is not None or isinstance(error, (Unreachable, Untrusted, AddressRefused)) else None
+    )
 
 
 def _failed(error: UpstreamError, seconds: float, cost: int | None) -> Reply:

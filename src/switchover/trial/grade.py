@@ -12,6 +12,8 @@ from switchover.domain.ports import Grader, Question, Score
 
 from .replay import Reply
 
+NO_SAMPLE = "no second baseline sample"
+
 
 @dataclass(frozen=True, slots=True)
 class Graded:
@@ -34,7 +36,7 @@ async def grade(
         return Graded(None, None, "the recorded answer has no text")
     held_against = question.reference if grader.by_merit else second
     if held_against is None:
-        return Graded(None, None, "no second baseline sample")
+        return Graded(None, None, NO_SAMPLE)
     ceiling = await _ceiling(grader, held_against, question)
     if ceiling.value is None:
         return Graded(None, None, ceiling.reason)
