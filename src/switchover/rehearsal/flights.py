@@ -43,6 +43,7 @@ class Flights:
         self.landed: dict[tuple[str, str], ScoredCase] = {}
         self.put_off = ""
         self._play, self._save = play, save
+        self._begun: set[tuple[str, str]] = set()
         self._flying: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._news = asyncio.Event()
         self._failure: BaseException | None = None
@@ -51,8 +52,8 @@ class Flights:
         return len(self._flying)
 
     def is_begun(self, turn: Turn) -> bool:
-        """Whether it is in flight, or back."""
-        return turn.key in self._flying or turn.key in self.landed
+        """Whether it is in flight, back, or had its turn."""
+        return turn.key in self._begun
 
     def is_flying(self, turn: Turn) -> bool:
         """Whether it is in flight."""
@@ -66,6 +67,7 @@ class Flights:
     def begin(self, turn: Turn) -> None:
         """One more in flight."""
         task = asyncio.create_task(self._fly(turn))
+        self._begun.add(turn.key)
         self._flying[turn.key] = task
         task.add_done_callback(lambda done: self._over(turn, done))
 

@@ -178,18 +178,21 @@ class UnderWay:
         if waiting is not None:
             return waiting
         while turn.key not in self.flights.landed:
-            self._launch(decision)
+            self._launch(turn, decision)
             if not self.flights.is_flying(turn) and (self.flights.put_off or not len(self.flights)):
                 self.stopped = self.flights.put_off or self._spent_out() or self.stopped
                 return None
             await self.flights.news()
         return self.flights.landed.pop(turn.key)
 
-    def _launch(self, decision: Decision) -> None:
-        """Begins as many cases as may be in flight, in the order of the plan."""
-        # Twice what the candidate takes at once: so many wait for the baseline, or for the disk.
+    def _launch(self, due: Turn, decision: Decision) -> None:
+        """Begins as many cases as may be in flight, in the order of the plan, beginning with the one that is due."""
+        # Twice what the candidate takes at once: so many wait for the baseline, or for the disk. And twice that may be
+        # back before the one that is due: what a verdict leaves behind is paid for in vain.
         most = 2 * self.gate.pace.limit
-        while len(self.flights) < most and len(self.flights.landed) < 2 * most and not self.flights.put_off:
+        while len(self.flights) < most and not self.flights.put_off:
+            if len(self.flights.landed) >= 2 * most and self.flights.is_begun(due):
+                return
             turn = self._next(decision)
             if turn is None or self._spent_out():
                 return
