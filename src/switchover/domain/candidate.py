@@ -183,9 +183,9 @@ class Continuing:
 class Evidence:
     """The numbers behind a verdict. ``still_needed`` estimates replays to READY, None where it can't be estimated.
 
-    ``slices`` are the critical ones, ``told`` those declared for information. ``worst_topic`` is, of the topics that were
-    replayed, the one with the lowest mean; ``found`` are those that are worse than the margin allows. ``continuing`` is
-    None where the process does not continue answers.
+    ``slices`` are the critical ones, ``told`` those declared for information. ``worst_topic`` has the lowest mean of
+    the topics that were replayed, ``found`` are those that are worse than the margin allows. ``continuing`` is None
+    where the process does not continue answers.
     """
 
     overall: SliceEvidence
