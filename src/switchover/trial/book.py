@@ -13,7 +13,7 @@ from switchover.domain.process import RehearsalTerms
 from switchover.stats.noninferiority import Weighed
 
 from .coverage import Coverage, Kind
-from .decide import Decision, Facts, Scores, decide, found_at, numbers, suspected_at, terms_at
+from .decide import SUSPECTED, Decision, Facts, Scores, decide, found_at, numbers, terms_at
 from .tally import Entry, Tally
 
 
@@ -127,7 +127,7 @@ class Book:
             return None, (), ()
         against = {topic: tally.against(now, at) for topic, tally in replayed.items()}
         found = [topic for topic in replayed if against[topic] >= found_at(at.beta, many)]
-        suspected = [t for t in replayed if t not in found and against[t] >= suspected_at(at.beta)]
+        suspected = [t for t in replayed if t not in found and against[t] >= SUSPECTED]
         worst = min(replayed, key=lambda topic: (replayed[topic].mean or 0.0, -against[topic], topic))
 
         def told(topic: int) -> TopicEvidence:

@@ -24,6 +24,9 @@ FRESH_DAYS = 7.0
 MOST_UNGRADED = 0.05
 WORSE = "worse than the margin allows"
 STANDS_DAYS = 7.0  # a rehearsal goes on until its proof would stand so long without another replay
+# Two to one that a topic is worse than the margin allows keep READY back until more is known; chosen by simulation
+# (``docs/design/found-slices.md``): of an equal candidate that delays one rehearsal in fifty.
+SUSPECTED = math.log(2.0)
 
 
 @dataclass(slots=True)
@@ -85,11 +88,6 @@ class Decision:
 def found_at(beta: float, topics: int) -> float:
     """ln E from which a topic is found worse: K/β, so that the chance that any of K is found falsely is at most β."""
     return math.log(topics / beta)
-
-
-def suspected_at(beta: float) -> float:
-    """ln E from which a topic keeps READY back until more is known: what would end a slice that was declared."""
-    return -math.log(beta)
 
 
 def decide(facts: Facts, terms: RehearsalTerms, now: float) -> Decision:

@@ -44,7 +44,7 @@ def plan_cases(groups: Sequence[CopyGroup], seed: int, critical: Collection[str]
     for (group, case), part in zip(drawn, parts, strict=True):
         at = share("case", seed, group.key) / ahead[part]
         if at < last:
-            counts = share("counts", seed, group.key) * ahead[part] < 1.0
+            counts = ahead[part] == 1.0 or share("counts", seed, group.key) * ahead[part] < 1.0
             due.append((at, group.key, Planned(group, case, counts)))
     return [planned for _, _, planned in sorted(due, key=lambda one: one[:2])]
 
@@ -73,4 +73,8 @@ def factors(sizes: Mapping[str, int]) -> dict[str, float]:
 
 
 def _drawn(group: CopyGroup, seed: int) -> Case:
-    return min(group.cases, key=lambda case: (share("copy", seed, case.order), case.order))
+    return (
+        group.cases[0]
+        if len(group.cases) == 1
+        else min(group.cases, key=lambda case: (share("copy", seed, case.order), case.order))
+    )

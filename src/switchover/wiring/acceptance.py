@@ -7,7 +7,7 @@ from dataclasses import replace
 from switchover.access.approvals import require_approval
 from switchover.domain.acceptance import Acceptance
 from switchover.domain.candidate import PromptKind, PromptVersion, State, Verdict, digest, fingerprint
-from switchover.domain.people import Actor
+from switchover.domain.people import Actor, Approval
 from switchover.domain.process import Criticality, Process, Settings, UpstreamSpec
 from switchover.errors import NotFound, OperatorError
 from switchover.evidence import events
@@ -71,13 +71,15 @@ def accept(
             expires_at=now + lasts,
         )
         if process.criticality is Criticality.CRITICAL:
-            found = replace(found, approved_by=_second_person(store, found, actor, note))
+            # Either of the two may carry out what both agreed on.
+            agreed = _both(store, found, actor, note)
+            found = replace(found, made_by=agreed.proposed_by, approved_by=agreed.decided_by)
         note(events.accepted(rows.save_acceptance(store, found), found))
     return found
 
 
-def _second_person(store: Store, found: Acceptance, actor: Actor, note: events.Note) -> str | None:
-    """Who else agreed to exactly this. Raises Forbidden, ApprovalNeeded."""
+def _both(store: Store, found: Acceptance, actor: Actor, note: events.Note) -> Approval:
+    """Who asked for exactly this, and who agreed. Raises Forbidden, ApprovalNeeded."""
     lasts = found.expires_at - found.made_at
     asked = {
         "prompt_version": found.prompt_version,
@@ -95,7 +97,7 @@ def _second_person(store: Store, found: Acceptance, actor: Actor, note: events.N
         reason=found.reason,
         now=found.made_at,
         note=note,
-    ).decided_by
+    )
 
 
 def withdraw(settings: Settings, process: Process, candidate: str, *, actor: Actor) -> int:
