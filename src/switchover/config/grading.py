@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from switchover.domain.process import RehearsalTerms, SlicePredicate
 
+from .comparison import comparison
 from .document import Document, Place
-from .schema import RehearseSection
-from .values import slice_parts
+from .schema import RehearseSection, SliceSection
 
 Settings = dict[str, object]
 DAY_S = 86_400.0
@@ -16,10 +16,6 @@ DAY_S = 86_400.0
 
 def terms(document: Document, at: Place, section: RehearseSection) -> RehearsalTerms:
     """The terms of a section. Raises ConfigError at the line of what its grader can't do with."""
-    slices = []
-    for name, text in section.slices.items():
-        path, equals = slice_parts(text)
-        slices.append(SlicePredicate(name=name, path=path, equals=equals))
     return RehearsalTerms(
         grader=section.grader,
         settings=_SETTINGS[section.grader](document, at, section),
@@ -33,7 +29,20 @@ def terms(document: Document, at: Place, section: RehearseSection) -> RehearsalT
         budget=section.budget,
         pace=section.pace,
         concurrency=section.concurrency,
-        slices=tuple(slices),
+        slices=tuple(_predicate(name, part) for name, part in section.slices.items()),
+    )
+
+
+def _predicate(name: str, part: SliceSection) -> SlicePredicate:
+    told = comparison(part.where)
+    return SlicePredicate(
+        name=name,
+        path=told.path,
+        equals=told.equals,
+        how=told.how,
+        among=told.among,
+        critical=part.critical,
+        margin=part.margin,
     )
 
 

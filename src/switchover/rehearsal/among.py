@@ -9,12 +9,13 @@ from switchover.domain.process import UpstreamSpec
 from switchover.planning.breaker import scopes
 from switchover.planning.pauses import Pauses
 from switchover.store import Store
+from switchover.store.exchanges import iter_exchanges
 from switchover.trial.gate import Gate
 from switchover.trial.pace import Pace
+from switchover.trial.record import Record, read_record
 from switchover.trial.replay import Ask
 
-from .order import Order, cell_of, terms_of
-from .record import Record, read_record
+from .order import Order, cell_of, nothing_to_replay, terms_of
 from .samples import Samples
 from .saving import Saving
 
@@ -44,11 +45,27 @@ class Among:
             must_answer=False,
         )
         samples = Samples(store, cell_of(order), baseline_ask, gate, saving, clock, order.timeout)
-        return cls(read_record(store, order.process, terms_of(order), order.seed), samples, saving, pauses)
+        return cls(_record(order, store, clock), samples, saving, pauses)
 
     async def close(self) -> None:
         """Gives up what nobody waits for any more."""
         await self.samples.close()
+
+
+def _record(order: Order, store: Store, clock: Clock) -> Record:
+    process = order.process
+    record = read_record(
+        store,
+        process,
+        iter_exchanges(store, process.name),
+        epoch=cell_of(order).epoch,
+        seed=order.seed,
+        now=clock.now(),
+        refit=order.refit,
+    )
+    if not record.traffic and not process.recording.keeps_words:
+        raise nothing_to_replay(process)
+    return record
 
 
 def pace_of(order: Order, spec: UpstreamSpec) -> Pace:

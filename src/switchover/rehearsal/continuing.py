@@ -15,10 +15,10 @@ from switchover.trial.continuing import Continuer, is_drawn, sent_of, without_br
 from switchover.trial.decide import STANDS_DAYS, decide_continuing
 from switchover.trial.gate import Gate
 from switchover.trial.grade import grade
+from switchover.trial.record import Record
 from switchover.trial.replay import Reply, ask_in_time
 from switchover.trial.sample import Planned
 
-from .record import Record
 from .samples import Samples
 from .track import Played, Track
 
@@ -77,7 +77,7 @@ class CutCases(Track):
         The second sample is asked for even where the plain ledger is clear: which cases have one must not depend on
         what else was replayed.
         """
-        case, name = planned.case, planned.case.exchange.id
+        case, request = planned.case, planned.case.request
         second, costs = None, list[int | None]()
         if not self._grader.by_merit:
             second, cost = await self._samples.of(case)
@@ -85,24 +85,23 @@ class CutCases(Track):
         self.calls += 1
         sent, reference = sent_of(case, self._seed), case.reference or ""
 
-        async def go_on(request: dict[str, object]) -> Reply:
-            return await self._continuer.ask(request, sent, self._way)
+        async def go_on(asked: dict[str, object]) -> Reply:
+            return await self._continuer.ask(asked, sent, self._way)
 
-        reply = await self._gate.through(lambda: ask_in_time(go_on, case.request, self._timeout, self._clock))
-        graded = await grade(
-            self._grader, reply, without_break(sent, reference, second), Question(reference, case.request)
-        )
+        reply = await self._gate.through(lambda: ask_in_time(go_on, request, self._timeout, self._clock))
+        graded = await grade(self._grader, reply, without_break(sent, reference, second), Question(reference, request))
         row = ScoredCase(
             cell_id=self.id,
-            exchange_id=name,
+            exchange_id=case.id,
             graded_at=self._clock.now(),
             candidate=graded.candidate,
             baseline=graded.baseline,
             reason=graded.reason,
             slices=case.slices,
-            topic=self._record.topics[name],
+            topic=self._record.kinds[case.id].topic,
             seconds=reply.seconds,
             answer=reply.text,
+            frame=case.frame,
         )
         return Played(row, (*costs, reply.cost), asked=True)
 

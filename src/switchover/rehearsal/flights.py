@@ -25,7 +25,7 @@ class Turn:
     @property
     def key(self) -> tuple[str, str]:
         """The ledger and the exchange."""
-        return self.ledger, self.planned.case.exchange.id
+        return self.ledger, self.planned.case.id
 
 
 class Flights:

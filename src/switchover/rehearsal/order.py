@@ -15,6 +15,7 @@ class Order:
 
     ``concurrency`` is the most calls at once. ``budget_calls`` and ``budget`` (micro-USD) override the terms'.
     ``live``: live routes draw on the candidate's quota, too.
+    ``refit``: kinds of request are found anew in today's record.
     """
 
     process: Process
@@ -27,6 +28,7 @@ class Order:
     budget_calls: int | None = None
     budget: int | None = None
     live: bool = False
+    refit: bool = False
 
 
 def cell_of(order: Order) -> Cell:

@@ -29,14 +29,14 @@ class Samples:
 
     def has(self, case: Case) -> bool:
         """Whether it is there without a call."""
-        return case.exchange.id in self._kept
+        return case.id in self._kept
 
     async def of(self, case: Case) -> tuple[str | None, int | None]:
         """What the baseline answers when it is asked again, and what asking cost (micro-USD; None: not known).
 
         Two who want it at the same moment ask once, and the first of them pays. Raises PutOff.
         """
-        name = case.exchange.id
+        name = case.id
         if name in self._kept:
             return self._kept[name], FREE
         task, is_first = self._drawing.get(name), False
@@ -49,16 +49,15 @@ class Samples:
         return reply.text, reply.cost if is_first else FREE
 
     async def _draw(self, case: Case) -> Reply:
-        reply = await self.gate.through(
-            lambda: ask_in_time(self._ask, case.request, self._timeout, self._clock),
-        )
+        request = case.request
+        reply = await self.gate.through(lambda: ask_in_time(self._ask, request, self._timeout, self._clock))
         if reply.text is not None:
-            self._kept[case.exchange.id] = reply.text
+            self._kept[case.id] = reply.text
             self._saving.keep(
                 BaselineSample(
                     process=self._process,
                     epoch=self._epoch,
-                    exchange_id=case.exchange.id,
+                    exchange_id=case.id,
                     answer_text=reply.text,
                     taken_at=self._clock.now(),
                 )

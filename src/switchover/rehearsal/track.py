@@ -38,7 +38,7 @@ class Track:
 
     def pending(self, batch: Sequence[Planned]) -> list[Planned]:
         """Those of them that are still to be replayed."""
-        return [p for p in self.drawn(batch) if not any(case.exchange.id in self._done for case in p.group.cases)]
+        return [p for p in self.drawn(batch) if not any(case.id in self._done for case in p.group.cases)]
 
     def is_half_done(self, batch: Sequence[Planned]) -> bool:
         """True for a round that is finished before anything is concluded: some of it was replayed, some was not."""

@@ -11,6 +11,7 @@ from switchover.domain.candidate import Continuing, Proof, ScoredCase, State, Ve
 from switchover.domain.ports import Grader
 from switchover.evidence import events
 from switchover.store import Store, facts
+from switchover.store.acceptances import end_acceptances
 from switchover.store.proofs import end_continuations, latest_verdict, revoke_proofs, save_proof, save_verdict
 from switchover.trial.continuing import Continuer
 from switchover.trial.decide import Decision
@@ -59,7 +60,6 @@ class UnderWay:
             self.cell,
             self.terms,
             among.record,
-            seed=order.seed,
             timeout=order.timeout,
             store=store,
             grader=grader,
@@ -263,6 +263,10 @@ class UnderWay:
             self.note(events.proof(save_proof(self.store, proof), proof))
         if decision.state is State.NOT_READY:
             revoke_proofs(self.store, at=now, **asdict(self.cell))
+            made_with = (self.cell.fingerprint, self.cell.prompt_version)
+            process, upstream = self.cell.process, self.cell.upstream
+            for fact in end_acceptances(self.store, process, upstream, at=now, by=verdict.id, unknown_only=made_with):
+                self.note(events.ended(fact))
             for fact in facts.ended(self.store, "proof", now):
                 self.note(events.ended(fact))
         elif self.continuing is not None and self.continuing.state is State.NOT_READY:
