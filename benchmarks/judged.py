@@ -31,7 +31,7 @@ from switchover.stats import bets, rectify
 from switchover.store.indexing import save_exchanges
 from switchover.testing.builders import make_exchange
 from switchover.testing.chat_server import chat_server, judging
-from switchover.wiring import labels, trials
+from switchover.wiring import labels, rehearsals
 from switchover.wiring.parts import open_store
 
 Array = npt.NDArray[np.float64]
@@ -278,12 +278,12 @@ def play(world: World, margin: float, folder: Path, *, budget: int = 150, runs: 
         file.write_text(CONFIGURATION.format(candidate=candidate.url, judge=judge.url, **terms), encoding="utf-8")
         settings = load(str(file), {})
         _record(settings, world)
-        judged = last = trials.rehearse_candidate(settings, "answers", "challenger", seed=world.seed, budget=3_000)
+        judged = last = rehearsals.rehearse_candidate(settings, "answers", "challenger", seed=world.seed, budget=3_000)
         for _ in range(runs):
             last = label_all(settings, world) or last
             if last.state in (State.READY, State.NOT_READY):
                 break
-            last = trials.rehearse_candidate(settings, "answers", "challenger", seed=world.seed, budget=3_000)
+            last = rehearsals.rehearse_candidate(settings, "answers", "challenger", seed=world.seed, budget=3_000)
     people = last.evidence.people
     return Seen(judged, last, people.labelled if people else 0, time.monotonic() - begun)
 

@@ -58,6 +58,8 @@ RULES: Mapping[str, Rule] = {
     "label": Rule(OWN),
     "adapt": Rule(OWN),
     "drill": Rule(OWN),
+    # Of the owner alone; an admin answers for what nobody owns. Who runs things does not take risks for others.
+    "accept": Rule(ADMIN | {Role.OWNER}),
     "cut": Rule(RUN),
     "restore": Rule(RUN),
     "import": Rule(RUN),

@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "label": ("label", "Look at pairs of answers, blinded, and say how good each is."),
     "adapt": ("adapt", "Find the prompt version or student that makes a candidate good enough."),
     "verdicts": ("verdicts", "List verdicts and proofs."),
+    "accept": ("accept", "Let a candidate serve without a proof, as the owner of a process, until a day."),
     "drill": ("drill", "Lose an upstream on purpose, for a while, and watch."),
     "cut": ("cut", "Cut off an upstream, a provider or a jurisdiction, really."),
     "restore": ("restore", "Lift a cut-off."),

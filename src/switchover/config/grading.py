@@ -8,9 +8,9 @@ from pathlib import Path
 from switchover.domain.process import RehearsalTerms, SlicePredicate, UpstreamSpec
 
 from . import judging
+from .comparison import comparison
 from .document import Document, Place
-from .schema import RehearseSection
-from .values import slice_parts
+from .schema import RehearseSection, SliceSection
 
 Settings = dict[str, object]
 DAY_S = 86_400.0
@@ -27,10 +27,6 @@ def terms(
 
     Raises ConfigError at the line of what its grader can't do with.
     """
-    slices = []
-    for name, text in section.slices.items():
-        path, equals = slice_parts(text)
-        slices.append(SlicePredicate(name=name, path=path, equals=equals))
     return RehearsalTerms(
         grader=section.grader,
         settings=_settings(document, at, section, upstreams, base),
@@ -41,11 +37,27 @@ def terms(
         half_life=section.half_life / DAY_S,
         hold=section.hold / DAY_S,
         budget_calls=section.budget_calls,
-        slices=tuple(slices),
+        budget=section.budget,
+        pace=section.pace,
+        concurrency=section.concurrency,
+        slices=tuple(_predicate(name, part) for name, part in section.slices.items()),
         judge=section.judge,
         hook_file=str(judging.hook_file(document, at, section, base)) if section.grader == "hook" else None,
         labels_share=judging.labels_share(document, at, section),
         label_budget=section.label_budget,
+    )
+
+
+def _predicate(name: str, part: SliceSection) -> SlicePredicate:
+    told = comparison(part.where)
+    return SlicePredicate(
+        name=name,
+        path=told.path,
+        equals=told.equals,
+        how=told.how,
+        among=told.among,
+        critical=part.critical,
+        margin=part.margin,
     )
 
 

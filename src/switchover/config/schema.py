@@ -5,12 +5,14 @@ Every class here is a section of ``switchover.yaml``; a field's description is i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from switchover.domain.personal import KINDS
 
+from .comparison import WANT, comparison
 from .values import (
     AMOUNT,
     FILE,
@@ -24,7 +26,6 @@ from .values import (
     Duration,
     KeyReference,
     Money,
-    compared,
 )
 
 
@@ -214,6 +215,35 @@ class BudgetsSection(Section):
     )
 
 
+def _compared(text: Any) -> str:
+    """A comparison, as it stands."""
+    if not isinstance(text, str):
+        raise ValueError(WANT)
+    comparison(text)
+    return text
+
+
+class SliceSection(Section):
+    """A part of the traffic that is judged or told by itself."""
+
+    where: Annotated[str, BeforeValidator(_compared)] = Field(
+        description='Which requests: `metadata.kind == "complaint"`, with `==`, `!=`, `in ["a", "b"]`, `exists`, '
+        '`matches "^VIP-"`, `<`, `<=`, `>` or `>=`. A path leads into the request; `words` are those of the last '
+        "message of the user's, `turns` the messages of theirs."
+    )
+    critical: bool = Field(
+        default=True, description="Whether it has to pass by itself, and is replayed more often than it comes."
+    )
+    margin: float | None = Field(
+        default=None, gt=0, lt=1, description="Quality loss accepted in it; without it that of `slice_margin`."
+    )
+
+
+def _slice(value: Any) -> Any:
+    """The short form is a critical slice's comparison."""
+    return value if isinstance(value, Mapping) else {"where": _compared(value)}
+
+
 class RehearseSection(Section):
     """How candidates are judged."""
 
@@ -227,6 +257,20 @@ class RehearseSection(Section):
     half_life: Duration = Field(default=30 * 86400.0, description="Time after which evidence counts half.")
     hold: Duration = Field(default=30 * 86400.0, description="How long proofs are held while the baseline is gone.")
     budget_calls: int = Field(default=1000, ge=1, description="Most replays of one rehearsal.")
+    budget: Money | None = Field(
+        default=None,
+        description="Most that one rehearsal of a candidate may cost, second samples of the baseline included.",
+    )
+    pace: float | None = Field(
+        default=None, gt=0, description="Most calls a second to each upstream; default: as many as it bears."
+    )
+    concurrency: int = Field(
+        default=8,
+        ge=1,
+        le=256,
+        description="Most calls at once to each upstream; it begins with two, takes more while all goes well and fewer "
+        "at the first sign of strain. An engine of our own is given as many as it has slots.",
+    )
     labels: tuple[str, ...] = Field(default=(), description="The closed set of answers, for `label`.")
     aliases: dict[str, str] = Field(default_factory=dict, description="Other spellings of a label, for `label`.")
     must_match: tuple[str, ...] = Field(default=(), description="Fields that have to agree, for `json_fields`.")
@@ -254,8 +298,9 @@ class RehearseSection(Section):
         default=False, description="Whether the function scores an answer without the recorded one; for `hook`."
     )
     hook_timeout: Duration = Field(default=10.0, description="The longest that a call of the function takes.")
-    slices: dict[str, Annotated[str, BeforeValidator(compared)]] = Field(
-        default_factory=dict, description='Critical slices: name → `metadata.kind == "complaint"`.'
+    slices: dict[str, Annotated[SliceSection, BeforeValidator(_slice)]] = Field(
+        default_factory=dict,
+        description='Parts of the traffic by name: `metadata.kind == "complaint"` for a critical one, or its settings.',
     )
 
 

@@ -14,7 +14,6 @@ DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$")
 SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 MONEY = re.compile(r"([0-9][0-9_,]*(?:\.[0-9]+)?)\s*([A-Za-z]{3}|[$€£])$")
 MOST_MICRO_USD = 10**15
-SLICE = re.compile(r"""([A-Za-z_][\w.]*)\s*==\s*(?:"([^"]*)"|'([^']*)')$""")
 COUNTRY = r"^[A-Z]{2}$"
 URL = r"^https?://[^\s?#]+$"
 PUBLISHED = r"^[a-z0-9._-]+/.+$"
@@ -49,22 +48,6 @@ def seconds(text: Any) -> float:
     if not math.isfinite(found):
         raise ValueError("a duration such as 4h")
     return found
-
-
-def slice_parts(text: str) -> tuple[str, str]:
-    """``metadata.kind == "complaint"`` as (path, value)."""
-    match = SLICE.fullmatch(text.strip())
-    if match is None:
-        raise ValueError('a comparison such as metadata.kind == "complaint"')
-    return match[1], match[2] if match[2] is not None else match[3]
-
-
-def compared(text: Any) -> str:
-    """A comparison, as it stands."""
-    if not isinstance(text, str):
-        raise ValueError('a comparison such as metadata.kind == "complaint"')
-    slice_parts(text)
-    return text
 
 
 def micro_usd(text: Any) -> int:

@@ -138,6 +138,23 @@ class SliceEvidence:
     log_e_not_ready: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicEvidence:
+    """One topic's numbers, at the margin of slices.
+
+    ``topic`` is its number and ``of`` how many there are to be tested; ``share`` its part of the last 30 days' traffic.
+    ``examples`` are ids of exchanges that are typical of it: what it is about can be read there, and is kept nowhere
+    else. ``found``: it is worse than the margin allows, at the chance that all topics together have.
+    """
+
+    topic: int
+    of: int
+    share: float
+    examples: tuple[str, ...]
+    evidence: SliceEvidence
+    found: bool
+
+
 class Continuation(StrEnum):
     """How a replacement is asked to go on with an answer that broke off; ``facts/faults.yaml``, midstream.how_in_order.
 
@@ -168,9 +185,11 @@ class Continuing:
 class Evidence:
     """The numbers behind a verdict. ``still_needed`` estimates replays to READY, None where it can't be estimated.
 
-    ``continuing`` is None where the process does not continue answers, ``people`` where nobody is asked for labels.
-    Judging the cases took ``judge_calls`` calls, for ``judge_usd`` (None: at no known price) and whatever judging
-    ``judge_unpriced`` of them cost beside that.
+    ``slices`` are the critical ones, ``told`` those declared for information. ``worst_topic`` has the lowest mean of
+    the topics that were replayed, ``found`` are those that are worse than the margin allows. ``continuing`` is None
+    where the process does not continue answers, ``people`` where nobody is asked for labels. Judging the cases took
+    ``judge_calls`` calls, for ``judge_usd`` (None: at no known price) and whatever judging ``judge_unpriced`` of them
+    cost beside that.
     """
 
     overall: SliceEvidence
@@ -183,6 +202,9 @@ class Evidence:
     still_needed: int | None
     reasons: tuple[str, ...]
     continuing: Continuing | None = None
+    told: tuple[SliceEvidence, ...] = ()
+    worst_topic: TopicEvidence | None = None
+    found: tuple[TopicEvidence, ...] = ()
     people: People | None = None
     judge_calls: int = 0
     judge_usd: Decimal | None = None
@@ -191,7 +213,11 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a rehearsal concluded about a cell, saved at every stop. ``seconds_per_replay`` is candidate time, mean."""
+    """What a rehearsal concluded about a cell, saved at every stop. ``seconds_per_replay`` is candidate time, mean.
+
+    ``calls`` of the candidate and ``spent`` (micro-USD, on both sides; None: no price is known) are those of its run;
+    ``stopped`` says why that ended before all was clear.
+    """
 
     id: str
     cell: Cell
@@ -202,6 +228,8 @@ class Verdict:
     seed: int
     calls: int
     seconds_per_replay: float | None = None
+    spent: int | None = None
+    stopped: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,8 +263,9 @@ class ScoredCase:
 
     ``candidate`` and ``baseline`` are scores in 0–1, None when ungraded for the ``reason`` given. ``baseline`` is the
     second baseline sample graded against the recorded answer; ``anchor`` the plain candidate's score, where it was
-    asked. ``topic`` numbers a kind of request; ``seconds`` is the candidate's time; ``answer`` its text. A judge was
-    asked ``judge_calls`` times, for ``judge_nusd`` billionths of a dollar; None: at a price that is not known.
+    asked. ``topic`` numbers a kind of request, ``frame`` names what it was asked with (system prompt, tools, schema);
+    ``seconds`` is the candidate's time; ``answer`` its text. ``counts``: in the overall ledger, too; drawn beforehand.
+    A judge was asked ``judge_calls`` times, for ``judge_nusd`` billionths of a dollar; None: at no known price.
     """
 
     cell_id: str
@@ -252,3 +281,10 @@ class ScoredCase:
     anchor: float | None = None
     judge_calls: int = 0
     judge_nusd: int | None = None
+    counts: bool = True
+    frame: str = ""
+
+    @property
+    def graded(self) -> bool:
+        """Whether both answers have a score."""
+        return self.candidate is not None and self.baseline is not None

@@ -149,17 +149,28 @@ class UpstreamSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlicePredicate:
-    """A part of the traffic that matters on its own: ``path == value`` on the request's JSON ("metadata.kind")."""
+    """A part of the traffic that matters on its own, told by one comparison.
+
+    ``path`` leads into the request's JSON ("metadata.kind") or is "words"; ``how`` is one of ==, !=, in, exists,
+    matches, <, <=, >, >=; ``equals`` what it is compared with, as text, and for "in" any of ``among``. A ``critical``
+    slice has to pass by itself; others are told. ``margin`` None: the process's for slices.
+    """
 
     name: str
     path: str
-    equals: str
+    equals: str = ""
+    how: str = "=="
+    among: tuple[str, ...] = ()
+    critical: bool = True
+    margin: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RehearsalTerms:
     """How a process judges candidates. ``settings`` go to the grader; ``half_life`` and ``hold`` are in days.
 
+    ``budget`` is in micro-USD a run, ``pace`` in calls a second of each upstream, None: none; ``concurrency`` is the
+    most calls at once.
     ``judge`` names the upstream that judges, ``hook_file`` is the absolute path of the user's function.
     ``labels_share`` is the chance with which a case is drawn for people (0: none are asked), ``label_budget`` how many
     cases may wait for them at once.
@@ -174,6 +185,9 @@ class RehearsalTerms:
     half_life: float = 30.0
     hold: float = 30.0
     budget_calls: int = 1000
+    budget: int | None = None
+    pace: float | None = None
+    concurrency: int = 8
     slices: tuple[SlicePredicate, ...] = ()
     judge: str | None = None
     hook_file: str | None = None

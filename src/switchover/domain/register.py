@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .acceptance import Acceptance
 from .budget import Tariff
 from .candidate import PromptVersion, Proof
 from .cut_off import CutOff
@@ -52,8 +53,8 @@ class Snapshot:
     ``baseline_lost`` says since when a process's baseline is held to be gone (cut off or denied).
     ``endpoints`` gives the base URL of own engines while they run. ``restored`` says when an operator last restored an
     upstream, so that a breaker held before that moment lets go. ``suspended`` names upstreams whose proofs are.
-    ``privacy`` says how personal data is looked for. ``budgets`` are those over several processes, ``tariffs`` the
-    prices of the upstreams that any budget is about.
+    ``acceptances`` are those in force, without their reasons. ``privacy`` says how personal data is looked for.
+    ``budgets`` are those over several processes, ``tariffs`` the prices of the upstreams that any budget is about.
     """
 
     version: int
@@ -63,6 +64,7 @@ class Snapshot:
     processes: Mapping[str, Process]
     keys: Mapping[str, CallerKey] = field(default_factory=dict)
     proofs: tuple[Proof, ...] = ()
+    acceptances: tuple[Acceptance, ...] = ()
     prompt_versions: Mapping[str, PromptVersion] = field(default_factory=dict)
     cut_offs: tuple[CutOff, ...] = ()
     baseline_lost: Mapping[str, float] = field(default_factory=dict)

@@ -1,7 +1,8 @@
 """A rehearsal: sample → replay → grade → decide → save."""
 
+from .among import Among, credential
 from .order import Order, cell_of
 from .relabel import Desk, Pair, redecide
 from .run import Progress, rehearse
 
-__all__ = ["Desk", "Order", "Pair", "Progress", "cell_of", "redecide", "rehearse"]
+__all__ = ["Among", "Desk", "Order", "Pair", "Progress", "cell_of", "credential", "redecide", "rehearse"]

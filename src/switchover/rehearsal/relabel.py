@@ -18,10 +18,13 @@ from switchover.graders.human import Human
 from switchover.store import Store
 from switchover.store.labels import labels_of, remove_label, save_label
 from switchover.trial.decide import Decision
+from switchover.trial.gate import Gate
 from switchover.trial.labelling import candidate_left, queue
+from switchover.trial.purse import Purse
 from switchover.trial.rectified import RectifiedBook
 from switchover.trial.replay import Reply
 
+from .among import Among, pace_of
 from .order import Order
 from .under_way import UnderWay
 
@@ -45,7 +48,19 @@ def redecide(order: Order, cell: Cell, *, store: Store, clock: Clock, note: even
 
 
 def _reopened(order: Order, cell: Cell, store: Store, clock: Clock, note: events.Note) -> UnderWay:
-    return UnderWay(order, store, Human(), clock, _nobody, _nobody, None, note, cell)
+    return UnderWay(
+        order,
+        Among.of(order, store=store, baseline_ask=_nobody, clock=clock, cell=cell),
+        store=store,
+        grader=Human(),
+        clock=clock,
+        ask=_nobody,
+        anchor=None,
+        purse=Purse(None),
+        gate=Gate(order.candidate.name, pace_of(order, order.candidate), clock),
+        note=note,
+        cell=cell,
+    )
 
 
 async def _nobody(request: dict[str, Any]) -> Reply:
@@ -65,13 +80,15 @@ class Desk:
         self.cell, self.person, self.source = cell, person, source
         self._store, self._clock, self._note = store, clock, note
         self._trial = _reopened(order, cell, store, clock, note)
-        if not isinstance(self._trial.book, RectifiedBook):
+        if not isinstance(self._trial.plain.book, RectifiedBook):
             grader = cell.grader.partition(":")[0]
             raise OperatorError(
                 f"people are not asked about the answers of {cell.process}: its grader is {grader}",
                 mend=f"write processes.{cell.process}.rehearse with grader: human, or rubric with a labels_share",
             )
-        self._book = self._trial.book
+        self._book = self._trial.plain.book
+        planned = self._trial.among.record.planned
+        self._cases = {case.id: case for one in planned for case in one.group.cases}
         self._rows = {row.exchange_id: row for row in self._book.rows}
         self._skipped: set[str] = set()
         self.given: list[Label] = []
@@ -80,7 +97,7 @@ class Desk:
         """The cases that this person is to look at, in order; those skipped in this sitting come last."""
         self._book.labels = labels_of(self._store, self.cell.id)
         found = queue(self._book.drawing, self._book.rows, self._book.labels, self.person)
-        names = [row.exchange_id for row in found if row.exchange_id in self._trial.cases]
+        names = [row.exchange_id for row in found if row.exchange_id in self._cases]
         return sorted(names, key=lambda name: name in self._skipped)
 
     def next(self) -> Pair | None:
@@ -91,7 +108,7 @@ class Desk:
     def pair(self, case: str) -> Pair:
         """A case as this person sees it. Raises NotFound."""
         row = self._row(case)
-        recorded = self._trial.cases[case]
+        recorded = self._cases[case]
         answers = [row.answer or NO_ANSWER, recorded.reference or NO_ANSWER]
         left, right = answers if candidate_left(self.cell.id, case, self.person) else answers[::-1]
         return Pair(case=case, request=recorded.request, left=left, right=right)
@@ -157,7 +174,7 @@ class Desk:
 
     def _row(self, case: str) -> ScoredCase:
         row = self._rows.get(case)
-        if row is None or case not in self._trial.cases or not self._book.drawing.is_shown(row):
+        if row is None or case not in self._cases or not self._book.drawing.is_shown(row):
             raise NotFound(
                 f"{case} is no case that people are to look at here", mend="use those that `switchover label` lists"
             )

@@ -16,6 +16,7 @@ from .replay import Reply
 
 # The reason of a case whose answers are the same, so that nobody need be asked which is better: d is 0.
 IDENTICAL = "the answers are the same"
+NO_SAMPLE = "no second baseline sample"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ async def grade(
         return Graded(None, None, "the recorded answer has no text")
     held_against = question.reference if grader.by_merit else second
     if held_against is None:
-        return Graded(None, None, "no second baseline sample")
+        return Graded(None, None, NO_SAMPLE)
     if grader.name in ASKING and reply.text is not None and reply.text.strip() == held_against.strip():
         return Graded(1.0, 1.0, IDENTICAL)
     ceiling = await _ceiling(grader, held_against, question)

@@ -19,6 +19,7 @@ MAY = {
     "label":          ("yes", "yes",    "P",   "no"),
     "adapt":          ("yes", "yes",    "P",   "no"),
     "drill":          ("yes", "yes",    "P",   "no"),
+    "accept":         ("yes", "no",     "P",   "no"),
     "cut":            ("yes", "yes",    "no",  "no"),
     "restore":        ("yes", "yes",    "no",  "no"),
     "erase":          ("yes", "yes",    "no",  "no"),

@@ -112,6 +112,7 @@ WORDS = {
     "label": ("sales", "--candidate", "vendor"),
     "adapt": ("sales",),
     "drill": ("sales", "--fault", "vanished", "--approver", "x"),
+    "accept": ("sales", "--candidate", "vendor", "--reason", "x", "--until", "30d"),
     "cut": ("provider:acme", "--reason", "x"),
     "restore": ("all",),
     "import": ("log.jsonl", "--process", "sales"),

@@ -7,7 +7,7 @@ import pytest
 
 from switchover.config import load
 from switchover.config.schema import SECTIONS
-from switchover.config.values import seconds, slice_parts
+from switchover.config.values import seconds
 from switchover.domain.personal import Privacy
 from switchover.domain.process import (
     Bodies,
@@ -165,17 +165,6 @@ def test_a_duration_is_read_as_seconds(text: object, expected: float) -> None:
 def test_what_is_no_duration_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match="a duration such as 4h"):
         seconds(text)
-
-
-@pytest.mark.parametrize("text", ['metadata.kind == "complaint"', "metadata.kind=='complaint'"])
-def test_a_slice_is_a_path_and_a_value(text: str) -> None:
-    assert slice_parts(text) == ("metadata.kind", "complaint")
-
-
-@pytest.mark.parametrize("text", ["metadata.kind", "a == b", 'a == "b" or 1', '__import__("os") == "x"'])
-def test_what_is_no_comparison_is_no_slice(text: str) -> None:
-    with pytest.raises(ValueError, match="a comparison such as"):
-        slice_parts(text)
 
 
 def test_every_setting_describes_itself() -> None:

@@ -323,7 +323,8 @@ SLIPS = (
         "'metadata.kind == \"complaint\"'",
         "everything",
         "29: processes.customer-messages.rehearse.slices.complaints: got everything; "
-        'want a comparison such as metadata.kind == "complaint"',
+        'want a comparison such as metadata.kind == "complaint", metadata.kind in ["a", "b"], metadata.amount > 1000, '
+        'tools exists or metadata.ticket matches "^VIP-"',
     ),
     Slip(
         "a margin of one",

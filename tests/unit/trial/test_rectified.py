@@ -13,6 +13,7 @@ from switchover.domain.label import Label
 from switchover.domain.process import RehearsalTerms
 from switchover.graders.human import WAITING
 from switchover.trial.book import Book
+from switchover.trial.coverage import Kind
 from switchover.trial.grade import IDENTICAL
 from switchover.trial.labelling import Drawing
 from switchover.trial.rectified import UNCLEAR, RectifiedBook
@@ -41,10 +42,10 @@ class Trial:
                 rows.append(self.case(name, number, judge(right), float(base), ""))
         keys = {row.exchange_id: row.exchange_id for row in rows}
         drawing = Drawing("cell", terms.labels_share, keys)
+        kind = Kind(0, "")
         open_book = partial(
-            Book, terms, topics=dict.fromkeys(keys, 0), traffic=[(NOW, 0)], keys=keys, slice_share=0.0, seed=1,
-            was_ready=False,
-        )  # fmt: skip
+            Book, terms, kinds=dict.fromkeys(keys, kind), traffic=[(NOW, kind)], examples={}, was_ready=False
+        )
         self.book = RectifiedBook(terms, rows, [], drawing=drawing, open_book=open_book)
 
     @staticmethod

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
 
 import pytest
 
@@ -10,18 +9,20 @@ from switchover.domain.candidate import ScoredCase, State
 from switchover.domain.exchange import Exchange, Outcome
 from switchover.domain.ports import Question, Score
 from switchover.domain.process import RehearsalTerms, SlicePredicate
+from switchover.trial.book import Book
 from switchover.trial.cases import cases_of
 from switchover.trial.copies import copy_groups
-from switchover.trial.decide import Facts, decide
+from switchover.trial.coverage import Coverage, Kind
 from switchover.trial.grade import grade
 from switchover.trial.replay import Reply
-from switchover.trial.sample import coverage, natural_mix, plan_cases
+from switchover.trial.sample import plan_cases
 from switchover.trial.split import Split, group_copies, split
-from switchover.trial.topics import fit
+from switchover.trial.topics import NGRAMS, WORDLLAMA, fit
 
 DAY = 86_400.0
 NOW = 20_600 * DAY + 40_000.0
 COMPLAINTS = (SlicePredicate(name="complaints", path="metadata.kind", equals="complaint"),)
+TERMS = RehearsalTerms(grader="label")
 WORDS = "roof car sea phone leak post visit bank gale glass door fee yard trip dog bike tree pipe".split()  # noqa: SIM905
 
 
@@ -65,8 +66,17 @@ def row(n, d=0.0, *, at=NOW, slices=(), topic=0, graded=True):
     )
 
 
-def facts(rows, *, traffic=None, **more):
-    return Facts(rows=rows, mix=rows, topics={}, traffic=traffic or [(NOW - DAY, 0)], **more)
+def judged(rows, terms=None, *, now=NOW, traffic=((NOW - DAY, 0),), calibrated=True, was_ready=False):
+    book = Book(
+        terms or TERMS,
+        rows,
+        kinds={},
+        traffic=[(at, Kind(topic)) for at, topic in traffic],
+        examples={0: ("x1", "x2"), 1: ("x3",)},
+        calibrated=calibrated,
+        was_ready=was_ready,
+    )
+    return book.decide(now)
 
 
 def test_texts_that_differ_in_numbers_case_or_a_word_are_copies_and_others_are_not():
@@ -111,37 +121,36 @@ def test_the_plan_depends_on_the_record_and_the_seed_and_not_on_ids():
     assert plan(1, "a") != plan(2, "a")
 
 
-def test_critical_slices_make_up_30_percent_while_they_last_and_every_group_comes_once():
-    cases = cases_of([exchange(n, kind="complaint" if n % 10 == 0 else "message") for n in range(300)], COMPLAINTS)
-    groups = group_copies(cases)
-    planned = plan_cases(groups, 1)
-    assert sum(bool(p.case.slices) for p in planned[:60]) == 18
-    assert Counter(p.group.key for p in planned) == Counter(g.key for g in groups)
-
-
-def test_the_overall_ledger_keeps_the_natural_mix_whatever_the_scores():
-    rows = [row(n, slices=("complaints",)) for n in range(30)] + [row(n) for n in range(30, 100)]
-    keys = {f"x{n}": f"k{n}" for n in range(100)}
-    mixed = natural_mix(rows, keys, 0.1, 1)
-    assert sum(bool(r.slices) for r in mixed) == 7
-    worse = [row(n, -1.0, slices=("complaints",)) for n in range(30)] + rows[30:]
-    assert {r.exchange_id for r in natural_mix(worse, keys, 0.1, 1)} == {r.exchange_id for r in mixed}
-
-
-def test_topics_tell_kinds_of_requests_apart_and_know_what_is_new():
+@pytest.mark.parametrize("embedding", [NGRAMS, WORDLLAMA])
+def test_topics_tell_kinds_of_requests_apart_and_know_what_is_new(embedding):
     car = [f"the car engine and the tyres were repaired at garage {w}" for w in WORDS] * 4
     pay = [f"invoice payment premium and direct debit of {w} is unclear" for w in WORDS] * 4
     texts = [f"{text} {'xyzuvw'[n % 6] * (n % 5)}" for n, text in enumerate(car + pay)]
-    found = fit(texts)
+    found = fit(texts, [f"x{n}" for n in range(len(texts))], embedding=embedding)
     topics = found.of(texts)
     assert not set(topics[:72]) & set(topics[72:]) - {-1}
     assert found.of(["Ωμέγα βήτα γάμμα δέλτα"]) == [-1]
-    assert fit(texts).of(texts) == topics
+    assert fit(texts, [""] * len(texts), embedding=embedding).of(texts) == topics
+    typical = {topics[int(name[1:])]: number for number, names in found.typical.items() for name in names}
+    assert all(topic == number for topic, number in typical.items())
 
 
 def test_coverage_counts_traffic_in_topics_with_five_graded_replays():
-    assert coverage([0, 0, 0, 1, -1], [0] * 5 + [1] * 4 + [-1] * 9) == pytest.approx(0.6)
-    assert coverage([], []) == 1.0
+    traffic = [(NOW, Kind(topic)) for topic in (0, 0, 0, 1, -1)]
+    coverage = Coverage(traffic)
+    for topic in [0] * 5 + [1] * 4 + [-1] * 9:
+        coverage.add(Kind(topic))
+    assert coverage.share(NOW) == pytest.approx(0.6)
+    assert Coverage([]).share(NOW) == 1.0
+
+
+def test_a_request_in_a_frame_that_no_replay_had_is_not_covered():
+    coverage = Coverage([(NOW, Kind(0, "a"))] * 3 + [(NOW, Kind(0, "b"))])
+    for _ in range(5):
+        coverage.add(Kind(0, "a"))
+    assert coverage.share(NOW) == 0.75
+    coverage.add(Kind(1, "b"))
+    assert coverage.share(NOW) == 1.0
 
 
 class Fixed:
@@ -172,25 +181,22 @@ def test_what_the_baseline_or_the_grader_could_not_do_is_ungraded_with_a_reason(
     assert graded.reason
 
 
-TERMS = RehearsalTerms(grader="label")
-
-
 @pytest.mark.parametrize(
-    ("facts", "state"),
+    ("decision", "state"),
     [
-        (facts([row(n) for n in range(120)]), State.READY),
-        (facts([row(n) for n in range(120)], calibrated=False), State.PROVISIONAL),
-        (facts([row(n, -1.0) for n in range(40)], was_ready=True), State.NOT_READY),
-        (facts([row(n) for n in range(40)]), State.UNPROVEN),
-        (facts([row(n) for n in range(40)], was_ready=True), State.EXPIRED),
-        (facts([row(n, at=NOW - 8 * DAY) for n in range(300)], was_ready=True), State.EXPIRED),
-        (facts([row(n) for n in range(120)], traffic=[(NOW, 0)] * 9 + [(NOW, 1)]), State.UNPROVEN),
-        (facts([row(n, graded=n > 9) for n in range(150)]), State.UNPROVEN),
-        (facts([]), State.UNPROVEN),
+        (lambda: judged([row(n) for n in range(120)]), State.READY),
+        (lambda: judged([row(n) for n in range(120)], calibrated=False), State.PROVISIONAL),
+        (lambda: judged([row(n, -1.0) for n in range(40)], was_ready=True), State.NOT_READY),
+        (lambda: judged([row(n) for n in range(40)]), State.UNPROVEN),
+        (lambda: judged([row(n) for n in range(40)], was_ready=True), State.EXPIRED),
+        (lambda: judged([row(n, at=NOW - 8 * DAY) for n in range(300)], was_ready=True), State.EXPIRED),
+        (lambda: judged([row(n) for n in range(120)], traffic=[(NOW, 0)] * 9 + [(NOW, 1)]), State.UNPROVEN),
+        (lambda: judged([row(n, graded=n > 9) for n in range(150)]), State.UNPROVEN),
+        (lambda: judged([]), State.UNPROVEN),
     ],
 )
-def test_states_follow_the_table(facts, state):
-    decision = decide(facts, TERMS, NOW)
+def test_states_follow_the_table(decision, state):
+    decision = decision()
     assert decision.state is state
     assert (decision.expires_at is not None) == (state in (State.READY, State.PROVISIONAL))
     assert bool(decision.evidence.reasons) == (state is not State.READY)
@@ -199,18 +205,18 @@ def test_states_follow_the_table(facts, state):
 def test_a_critical_slice_must_pass_on_its_own_and_can_fail_on_its_own():
     terms = RehearsalTerms(grader="label", slices=COMPLAINTS)
     good = [row(n) for n in range(300)]
-    thin = decide(facts([*good, *(row(900 + n, slices=("complaints",)) for n in range(10))]), terms, NOW)
+    thin = judged([*good, *(row(900 + n, slices=("complaints",)) for n in range(10))], terms)
     assert thin.state is State.UNPROVEN
     assert any("complaints" in reason for reason in thin.evidence.reasons)
     bad = [row(900 + n, -1.0 if n % 2 else 0.0, slices=("complaints",)) for n in range(20)]
-    assert decide(facts([*good, *bad]), terms, NOW).state is State.NOT_READY
+    assert judged([*good, *bad], terms).state is State.NOT_READY
 
 
 def test_a_proof_ends_at_the_first_condition_to_fail():
-    fresh = decide(facts([row(n) for n in range(400)]), TERMS, NOW)
+    fresh = judged([row(n) for n in range(400)])
     assert fresh.expires_at == NOW + 7 * DAY
     assert fresh.lasts
-    thin = decide(facts([row(n) for n in range(80)]), TERMS, NOW)
+    thin = judged([row(n) for n in range(80)])
     assert thin.state is State.READY
     assert thin.expires_at < NOW + 7 * DAY
     assert not thin.lasts
@@ -218,8 +224,8 @@ def test_a_proof_ends_at_the_first_condition_to_fail():
 
 def test_a_proof_ends_when_the_traffic_that_it_covers_has_left_the_window():
     traffic = [(NOW - 28 * DAY, 0)] * 95 + [(NOW, 1)] * 5
-    decision = decide(facts([row(n) for n in range(400)], traffic=traffic), TERMS, NOW)
+    decision = judged([row(n) for n in range(400)], traffic=traffic)
     assert decision.state is State.READY
     assert decision.expires_at == pytest.approx(NOW + 2 * DAY)
-    after = decide(facts([row(n) for n in range(400)], traffic=traffic), TERMS, decision.expires_at + 1)
+    after = judged([row(n) for n in range(400)], traffic=traffic, now=decision.expires_at + 1)
     assert after.state is State.UNPROVEN
