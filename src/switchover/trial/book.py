@@ -15,6 +15,7 @@ from switchover.stats.noninferiority import Weighed
 
 from .coverage import Coverage, Kind
 from .decide import (
+    SUSPECTED,
     Decision,
     Facts,
     Scores,
