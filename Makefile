@@ -96,7 +96,7 @@ million: $(VENV)/.dev
 	$(BIN)/python benchmarks/million.py
 
 verdicts: $(VENV)/.dev
-	$(BIN)/python benchmarks/verdicts.py
+	PYTHONPATH=benchmarks $(BIN)/python -m verdicts
 
 clients: $(VENV)/.dev
 	@command -v npm >/dev/null || { echo "The JavaScript clients need Node 18 or newer, with npm."; exit 1; }
