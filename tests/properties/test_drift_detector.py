@@ -15,7 +15,7 @@ from verdicts.over_time import alarms
 from switchover.stats import bets
 from switchover.stats.drift import AGREEMENT, Detector, agreement_detector, drift_detector
 
-law = settings(deadline=None, max_examples=60, derandomize=True)
+law = settings(deadline=None, max_examples=30, derandomize=True)
 values = st.lists(st.floats(-1, 1), min_size=1, max_size=40)
 levels = st.floats(-0.5, 0.5)
 FRACTIONS = [Fraction(f) for f in bets.FRACTIONS]
