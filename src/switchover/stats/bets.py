@@ -111,7 +111,7 @@ def growth(counts: Numbers, m: float, reach: float = 1.0) -> float | None:
 
 
 def lower_bound(counts: Numbers, chance: float, reach: float = 1.0) -> float:
-    """The largest m with E(m) >= 1/chance, to 1e-6 and never above it: mean(d) lies above it but for ``chance``.
+    """The largest m with E(m) >= 1/chance, to 1e-6 of R + m and never above: mean(d) lies above it but for ``chance``.
 
     -reach when there is too little evidence for any. In u = ln(R + m), ln E is convex and falling, so that a step
     of Newton's from anywhere ends left of the crossing, and those that follow approach it without passing it.
