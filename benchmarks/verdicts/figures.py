@@ -61,7 +61,7 @@ def looking_on(runs: int, seed: int) -> list[Line]:
 
 def ageing(runs: int, seed: int) -> list[Line]:
     """False READY where evidence is spread over 120 days and fades."""
-    last, ever = over_time.aged(0.85, runs, seed)
+    last, ever = over_time.aged(0.85, runs, np.random.default_rng(seed))
     return [
         share_line("false READY: aged evidence, on the last of 120 days", last, ALPHA, runs),
         share_line("false READY: aged evidence, on any of 120 days", ever, ALPHA, runs),
@@ -167,6 +167,11 @@ def beside(name: str, runs: int, seed: int) -> Beside:
     def says(draw: Draw) -> Array:
         return to_ready(draw, runs, seed) if name == OURS else in_chunks(draw, runs, seed, OTHERS[name])
 
-    worse, rare, fair = says(NULLS["5 points worse"]), says(NULLS["rare failures"]), says(paired(0.90))
-    replays = float(capped(fair, MOST.get(name, HORIZON)).mean())
-    return Beside(name, *(float(np.isfinite(one).mean()) for one in (worse, rare, fair)), replays)
+    fair = says(paired(0.90))
+    return Beside(
+        name=name,
+        worse=float(np.isfinite(says(NULLS["5 points worse"])).mean()),
+        rare=float(np.isfinite(says(NULLS["rare failures"])).mean()),
+        equal=float(np.isfinite(fair).mean()),
+        replays=float(capped(fair, MOST.get(name, HORIZON)).mean()),
+    )

@@ -18,14 +18,13 @@ HALF_LIFE, A_DAY, DAYS = 30.0, 20, 120
 CELLS, CELL_REPLAYS = 40, 400
 
 
-def aged(candidate: float, runs: int, seed: int) -> tuple[float, float]:
-    """Twenty replays a day for 120 days: how often READY on the last day, set beforehand, and how often on some day."""
-    rng = np.random.default_rng(seed)
+def aged(candidate: float, runs: int, rng: np.random.Generator, days: int = DAYS) -> tuple[float, float]:
+    """Twenty replays a day: how often READY on the last day, set beforehand, and how often on some day."""
     values = np.array([-1.0, 0.0, 1.0])
     table = bets.log_growths(-MARGIN, values)
     exponents, ever = np.zeros((runs, len(bets.FRACTIONS))), np.zeros(runs, dtype=bool)
     ready = ever
-    for _ in range(DAYS):
+    for _ in range(days):
         counts = rng.multinomial(A_DAY, odds(candidate), size=runs)
         exponents = exponents * 2 ** (-1 / HALF_LIFE) + counts @ table
         ready = np.logaddexp.reduce(exponents + bets.LOG_WEIGHTS, axis=1) >= -math.log(ALPHA)

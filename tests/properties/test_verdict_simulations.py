@@ -108,23 +108,27 @@ def test_the_simulated_rule_is_the_ledgers_with_labels_too():
         assert weigh(ledger, 0.0, Terms()).log_e_ready == pytest.approx(logs[n - 1])
 
 
-def test_the_simulated_ageing_is_the_ledgers(monkeypatch):
+def test_the_simulated_ageing_is_the_ledgers():
     drawn: list[tuple[float, float]] = []
     rng = np.random.default_rng(SEED)
 
     class Watched:
+        """Draws as a generator does, and keeps what it drew: one call a day."""
+
+        days = 0
+
         def multinomial(self, n, chances, size):
             counts = rng.multinomial(n, chances, size=size)
-            day = len({at for at, _ in drawn})
             for value, count in zip((-1.0, 0.0, 1.0), counts[0], strict=True):
-                drawn.extend([(day * DAY, value)] * int(count))
+                drawn.extend([(self.days * DAY, value)] * int(count))
+            self.days += 1
             return counts
 
-    monkeypatch.setattr(over_time.np.random, "default_rng", lambda seed: Watched())
-    monkeypatch.setattr(over_time, "DAYS", 40)
-    last, _ = over_time.aged(0.93, 1, SEED)
-    assert len(drawn) == 40 * over_time.A_DAY
-    assert bool(last) is weigh(Ledger.of(drawn), 39 * DAY, Terms()).passes
+    for days in (2, 40):
+        drawn.clear()
+        last, _ = over_time.aged(0.93, 1, Watched(), days)
+        assert len(drawn) == days * over_time.A_DAY
+        assert bool(last) is weigh(Ledger.of(drawn), (days - 1) * DAY, Terms()).passes is (days == 40)
 
 
 def test_one_more_replay_with_both_bounds_costs_less_than_a_millisecond():
