@@ -92,11 +92,14 @@ def rehearse_candidates(
     async def run() -> list[tuple[str, Result]]:
         client = outbound(settings)
         baseline = settings.upstreams[found.baseline]
-        with open_store(settings) as store, noting(settings, actor) as note:
-            async with own_engines(settings, [baseline], client):
-                seen = await seen_of(settings, [*specs, baseline], client)
-                bench = Bench(settings, found, seen.upstreams[baseline.name], store, client, note, given)
-                return await bench.rehearse_all([seen.upstreams[spec.name] for spec in specs])
+        try:
+            with open_store(settings) as store, noting(settings, actor) as note:
+                async with own_engines(settings, [baseline], client):
+                    seen = await seen_of(settings, [*specs, baseline], client)
+                    bench = Bench(settings, found, seen.upstreams[baseline.name], store, client, note, given)
+                    return await bench.rehearse_all([seen.upstreams[spec.name] for spec in specs])
+        finally:
+            await client.close()
 
     return asyncio.run(run())
 
