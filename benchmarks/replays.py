@@ -225,7 +225,7 @@ task = Task(dataset=samples, solver=generate(), scorer=exact())
 begun = time.monotonic()
 [log] = eval(
     task, model="openai/bench", model_base_url=f"http://127.0.0.1:{port}/candidate/v1", max_connections=at_once,
-    max_samples=at_once, display="none", log_dir=logs, max_tokens=8, responses_api=False,
+    max_samples=at_once, display="none", log_dir=logs, max_tokens=8, model_args={"responses_api": False},
 )
 took = time.monotonic() - begun
 accuracy = log.results.scores[0].metrics["accuracy"].value
