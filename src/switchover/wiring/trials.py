@@ -14,7 +14,7 @@ from switchover.access.approvals import require_approval
 from switchover.access.local import local
 from switchover.adaptation.run import Adaptation, adapt
 from switchover.adaptation.run import Progress as AdaptationProgress
-from switchover.domain.candidate import PromptKind, PromptVersion, digest, fingerprint
+from switchover.domain.candidate import PromptKind, PromptVersion, epoch_of
 from switchover.domain.cut_off import Drill, Target, TargetKind
 from switchover.domain.people import Actor
 from switchover.domain.process import Process, RehearsalTerms, Settings, UpstreamSpec
@@ -160,7 +160,7 @@ def adapt_process(
             wanted = [settings.upstreams[name] for name in found.fallbacks]
             async with own_engines(settings, wanted, client):
                 seen = await seen_of(settings, [*wanted, settings.upstreams[found.baseline]], client)
-                epoch = digest([fingerprint(seen.upstreams[found.baseline]), "as-is"])
+                epoch = epoch_of(seen.upstreams[found.baseline])
                 result = await adapt(
                     found,
                     ways=ways,
