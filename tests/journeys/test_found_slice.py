@@ -37,7 +37,8 @@ processes:
       labels: [new_claim, claim_status, billing, policy_change, cancellation, coverage, documents, account]
       slices: {slices}
 """
-MESSAGES = [one for one in messages() if one.language == "en" and not one.hard]
+# Two in three of them: enough cases, and less to wait for.
+MESSAGES = [one for n, one in enumerate(messages()) if one.language == "en" and not one.hard and n % 3]
 DESK = {one.text: one.desk for one in MESSAGES}
 BAD = "account"
 DECLARED = "{portal: 'metadata.form == \"portal\"'}"
