@@ -132,9 +132,8 @@ def weigh_counts(
     reach: float = 1.0,
 ) -> Weighed:
     """What ``n`` cases say whose differences come to ``total``; ``ready`` and ``mirrored`` are their aged counts."""
-    values = bets.values_of(reach)
-    log_ready = float(bets.log_evidence(ready, -terms.margin, values, reach))
-    log_not = float(bets.log_evidence(mirrored, terms.margin, values, reach))
+    log_ready = bets.log_e(ready, -terms.margin, reach)
+    log_not = bets.log_e(mirrored, terms.margin, reach)
     return Weighed(
         replays=n,
         margin=terms.margin,
