@@ -1,4 +1,4 @@
-"""A kind of request that nobody declared, on which the candidate is bad, hidden in a good average: how soon it is found.
+"""A kind of request that nobody declared, bad and hidden in a good average: how soon it is found.
 
 ``python benchmarks/found_slices.py`` prints the table of ``docs/design/found-slices.md``, 2,000 runs each. The bets and
 thresholds are the product's own; topics are drawn with each case. Baseline right 90 % of the time, correlation .5.

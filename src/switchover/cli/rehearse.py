@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
 
 from switchover.domain.budget import dollars
-from switchover.domain.candidate import Continuing, Evidence, State, Verdict
+from switchover.domain.candidate import Continuing, Evidence, State, TopicEvidence, Verdict
 from switchover.domain.label import People
 from switchover.errors import OperatorError, SwitchoverError
 from switchover.wiring import rehearsals
@@ -47,6 +48,9 @@ def rehearse(
     budget_usd: Annotated[
         float | None, typer.Option("--budget-usd", min=0.000001, help="Most that each candidate may cost in this run.")
     ] = None,
+    refit: Annotated[
+        bool, typer.Option("--refit", help="Find the kinds of request anew, in today's record, before replaying.")
+    ] = False,
     config: Config = DEFAULT_CONFIG,
     as_json: Json = False,
 ) -> None:
@@ -72,6 +76,7 @@ def rehearse(
             seed=seed,
             budget=budget,
             money=None if budget_usd is None else round(budget_usd * 1_000_000),
+            refit=refit,
             progress=show,
         )
     verdicts = [result for _, result in results if isinstance(result, Verdict)]
@@ -79,7 +84,7 @@ def rehearse(
         print_json(verdicts if all_ or len(names) > 1 else verdicts[0] if verdicts else None)
     else:
         for verdict in verdicts:
-            print_verdict(verdict)
+            print_verdict(verdict, rehearsals.topic_words(found, verdict))
         erased = rehearsals.erased(found, asked.name)
         if erased:
             print(f"  {counted(erased, 'exchange was', 'exchanges were')} erased and can't be replayed")
@@ -125,12 +130,28 @@ def _cost(evidence: Evidence) -> str:
     return f"{evidence.judge_usd:.4f} USD{rest if evidence.judge_unpriced else ''}"
 
 
-def print_verdict(verdict: Verdict) -> None:
-    """The verdict with its slices and what it must be read beside."""
+def topic_line(topic: TopicEvidence, words: Sequence[str]) -> str:
+    """A topic in one line: what it is about, and how the candidate does there."""
+    part, like = topic.evidence, ", ".join(topic.examples)
+    about = f" about {', '.join(map(visible, words))}" if words else ""
+    mean = 0.0 if part.mean_difference is None else part.mean_difference
+    return (
+        f"topic {topic.topic}{about} ({topic.share:.0%} of the traffic, such as {like}): {part.replays} replays, "
+        f"difference {mean:+.3f}, bounds [{part.lower:+.2f}, {part.upper:+.2f}]"
+    )
+
+
+def print_verdict(verdict: Verdict, words: Mapping[int, Sequence[str]] | None = None) -> None:
+    """The verdict with its slices and what it must be read beside; ``words`` are typical of topics."""
     console().print(table([verdict]))
-    evidence = verdict.evidence
-    for part in evidence.slices:
-        print(f"  slice {part.name}: {part.replays} replays, bounds [{part.lower:+.2f}, {part.upper:+.2f}]")
+    evidence, known = verdict.evidence, words or {}
+    for part in (*evidence.slices, *evidence.told):
+        kind = "slice" if part in evidence.slices else "for information, slice"
+        print(f"  {kind} {part.name}: {part.replays} replays, bounds [{part.lower:+.2f}, {part.upper:+.2f}]")
+    for topic in evidence.found:
+        print(f"  worse: {topic_line(topic, known.get(topic.topic, ()))}")
+    if evidence.worst_topic is not None and not evidence.found:
+        print(f"  worst: {topic_line(evidence.worst_topic, known.get(evidence.worst_topic.topic, ()))}")
     if evidence.continuing is not None:
         print(f"  continuing broken answers: {continuing_line(evidence.continuing)}")
     for what, value in (

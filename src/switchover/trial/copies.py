@@ -16,6 +16,9 @@ import numpy.typing as npt
 SHINGLE = 5
 BANDS, ROWS = 32, 4
 ALIKE = 0.7  # share of shingles in common from which two texts are copies
+# A band that so many groups share is of what all of them begin with, and tells none apart; so a record of requests
+# that fill in one form is grouped in linear time.
+FULL = 16
 # Of a longer text only so many characters are looked at: enough to tell it from any other.
 LONGEST = 20_000
 
@@ -67,17 +70,20 @@ def copy_groups(texts: Sequence[str]) -> list[int]:
     first: dict[str, int] = {}
     same = [first.setdefault(normalise(text), place) for place, text in enumerate(texts)]
     groups: dict[int, int] = {}
-    known: dict[int, Hashes] = {}
-    buckets: dict[tuple[int, bytes], dict[int, int]] = {}
+    places: list[int] = []
+    signatures = np.zeros((max(len(first), 1), BANDS * ROWS), dtype=np.uint32)
+    buckets: dict[tuple[int, bytes], list[int]] = {}
     for normal, place in first.items():
-        found = signature(normal)
+        number = len(places)
+        places.append(place)
+        signatures[number] = found = signature(normal)
         bands = [(band, found[band * ROWS : (band + 1) * ROWS].tobytes()) for band in range(BANDS)]
-        near = sorted({other for band in bands for other in buckets.get(band, {}).values()})
-        alike = (other for other in near if float((known[other] == found).mean()) >= ALIKE)
-        groups[place] = groups.get(next(alike, place), place)
+        near = sorted({other for band in bands for other in buckets.get(band, ())})
+        alike = (signatures[near] == found).mean(axis=1) >= ALIKE if near else np.zeros(0, dtype=bool)
+        groups[place] = groups[places[near[int(alike.argmax())]]] if alike.any() else place
         for band in bands:
+            inside = buckets.setdefault(band, [])
             # One text of each group is enough to find the group by.
-            holder = buckets.setdefault(band, {}).setdefault(groups[place], place)
-            if holder == place:
-                known[place] = found
+            if len(inside) < FULL and all(groups[places[other]] != groups[place] for other in inside):
+                inside.append(number)
     return [groups[place] for place in same]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from .cases import Case, cases_of
 from .coverage import Kind
 from .sample import Planned, plan_cases
 from .split import Split, split
-from .topics import Topics, fit
+from .topics import Topics, fit, typical_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,23 @@ def read_record(
         traffic=[(case.at, kinds[case.id]) for case in everything],
         examples=topics.typical,
     )
+
+
+def words_of(
+    store: Store, process: str, exchanges: Iterable[Exchange], *, epoch: str, topics: Collection[int]
+) -> dict[int, list[str]]:
+    """Words that are typical of these topics, as they are in these exchanges; none for topics that were not kept."""
+    kept = kept_topics(store, process, epoch)
+    if kept is None:
+        return {}
+    texts = [case.text for case in cases_of(exchanges)]
+    numbers = _opened(kept).of(texts)
+
+    def split_by(topic: int) -> tuple[list[str], list[str]]:
+        inside = [text for text, number in zip(texts, numbers, strict=True) if number == topic]
+        return inside, [text for text, number in zip(texts, numbers, strict=True) if number != topic]
+
+    return {topic: typical_words(*split_by(topic)) for topic in topics}
 
 
 def topics_of(store: Store, process: str, cases: Sequence[Case], *, epoch: str, now: float, refit: bool) -> Topics:

@@ -73,8 +73,6 @@ def factors(sizes: Mapping[str, int]) -> dict[str, float]:
 
 
 def _drawn(group: CopyGroup, seed: int) -> Case:
-    return (
-        group.cases[0]
-        if len(group.cases) == 1
-        else min(group.cases, key=lambda case: (share("copy", seed, case.order), case.order))
-    )
+    if len(group.cases) == 1:
+        return group.cases[0]
+    return min(group.cases, key=lambda case: (share("copy", seed, case.order), case.order))

@@ -74,8 +74,8 @@ class Tally:
         """ln E of the mirrored bets alone: the evidence that it is worse than the margin allows."""
         key = (math.floor(now / DAY), terms)
         if self._against is None or self._against[0] != key:
-            mirrored, values = self._weights(key[0], terms.half_life)[1], bets.values_of(self.reach)
-            self._against = (key, float(bets.log_evidence(mirrored, terms.margin, values, self.reach)))
+            mirrored = self._weights(key[0], terms.half_life)[1]
+            self._against = (key, bets.log_e(mirrored, terms.margin, self.reach))
         return self._against[1]
 
     def _weights(self, today: int, half_life: float) -> tuple[bets.Numbers, bets.Numbers]:

@@ -7,7 +7,9 @@ record grows or loses its oldest part. No text is kept of them, only the ids of 
 from __future__ import annotations
 
 import importlib.util
+import math
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -123,6 +125,27 @@ def fit(texts: Sequence[str], ids: Sequence[str], *, embedding: str | None = Non
         best = rows[np.argsort(-alike[rows, topic], kind="stable")[:TYPICAL]]
         examples.append(tuple(by_text[chosen[row]] for row in best))
     return Topics(embedding=embedding, centres=centres, least=least, examples=tuple(examples), first=first)
+
+
+def typical_words(inside: Sequence[str], outside: Sequence[str], many: int = 5) -> list[str]:
+    """The words that tell the texts ``inside`` from those ``outside`` best, at most ``many``.
+
+    A word that fewer than five of them have in common is left out: it may be somebody's own.
+    """
+    here, there = _holding(inside), _holding(outside)
+    common = {word: count for word, count in here.items() if count >= FEWEST}
+
+    def tells(word: str) -> float:
+        share = common[word] / len(inside)
+        return share * math.log(share / ((there[word] + 1) / (len(outside) + 1)))
+
+    return sorted(common, key=lambda word: (-tells(word), word))[:many]
+
+
+def _holding(texts: Sequence[str]) -> Counter[str]:
+    """In how many different texts each word is; words of three letters and more, without digits."""
+    distinct = {normalise(text) for text in texts}
+    return Counter(word for text in distinct for word in set(text.split()) if len(word) > 2 and word.isalpha())
 
 
 def _clusters(known: Vectors) -> Vectors:

@@ -19,13 +19,14 @@ from switchover.evidence import events
 from switchover.rehearsal import Among, Order, Progress, credential, rehearse
 from switchover.store import Store
 from switchover.store.erasing import count_erased
-from switchover.store.exchanges import has_answered, iter_exchanges
+from switchover.store.exchanges import has_answered, iter_exchanges, list_exchanges
+from switchover.trial.record import words_of
 
 from . import access
 from .evidence import noting
 from .judging import grading, judge_of
-from .parts import CLOCK, open_store, outbound
-from .trials import ask_of, candidate_of, continuer_of, own_engines, seen_of, terms_of, version_of
+from .parts import CLOCK, open_store
+from .trials import ask_of, candidate_of, continuer_of, own_engines, seen_of, terms_of, version_of, with_client
 
 # A baseline sample is drawn once and kept: worth a few tries. A candidate's failure is part of its score: one try.
 BASELINE_TRIES = 4
@@ -45,6 +46,7 @@ def rehearse_candidate(
     seed: int = 1,
     budget: int | None = None,
     money: int | None = None,
+    refit: bool = False,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Verdict:
     """Rehearses one candidate of a process; resumes what an earlier run began. Raises NotFound, EngineFailed …"""
@@ -57,6 +59,7 @@ def rehearse_candidate(
         seed=seed,
         budget=budget,
         money=money,
+        refit=refit,
         progress=progress,
     )
     if isinstance(found, SwitchoverError):
@@ -74,6 +77,7 @@ def rehearse_candidates(
     seed: int = 1,
     budget: int | None = None,
     money: int | None = None,
+    refit: bool = False,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> list[tuple[str, Result]]:
     """Rehearses candidates of a process side by side; one that can't be is no hindrance to the others.
@@ -89,21 +93,17 @@ def rehearse_candidates(
         judge = terms_of(found).judge
         paid = [found.baseline, *([judge] if judge is not None else [])]
         _check_priced([*(settings.upstreams[name] for name in paid), *specs])
-    given = Given(prompt_version, seed, budget, limit, progress)
+    given = Given(prompt_version, seed, budget, limit, refit, progress)
 
-    async def run() -> list[tuple[str, Result]]:
-        client = outbound(settings)
+    async def run(client: Client) -> list[tuple[str, Result]]:
         baseline = settings.upstreams[found.baseline]
         with open_store(settings) as store, noting(settings, actor) as note:
             async with own_engines(settings, [baseline], client):
                 seen = await seen_of(settings, [*specs, baseline], client)
                 bench = Bench(settings, found, seen.upstreams[baseline.name], store, client, note, given)
-                try:
-                    return await bench.rehearse_all([seen.upstreams[spec.name] for spec in specs])
-                finally:
-                    await client.close()
+                return await bench.rehearse_all([seen.upstreams[spec.name] for spec in specs])
 
-    return asyncio.run(run())
+    return asyncio.run(with_client(settings, run))
 
 
 def _check_priced(specs: Sequence[UpstreamSpec]) -> None:
@@ -123,6 +123,7 @@ class Given:
     seed: int
     calls: int | None
     money: int | None
+    refit: bool
     progress: Callable[[Progress], None]
 
 
@@ -207,6 +208,7 @@ class Bench:
             concurrency=terms_of(self._process).concurrency,
             budget_calls=self._given.calls,
             budget=self._given.money,
+            refit=self._given.refit,
             live=credential(spec) in live,
         )
 
@@ -228,6 +230,25 @@ def _busy(store: Store, spec: UpstreamSpec) -> Callable[[], bool]:
         return busy
 
     return look
+
+
+# Newest exchanges in which the words of a topic are looked up.
+LOOKED_UP = 5_000
+
+
+def topic_words(settings: Settings, verdict: Verdict) -> dict[int, list[str]]:
+    """What the topics that a verdict names are about: words that several of today's requests have in common.
+
+    They are looked up in the record and kept nowhere. For whoever may rehearse, who may read the requests as well.
+    """
+    evidence = verdict.evidence
+    named = {one.topic for one in (*evidence.found, *filter(None, [evidence.worst_topic]))}
+    if not named:
+        return {}
+    process, epoch = verdict.cell.process, verdict.cell.epoch
+    with open_store(settings) as store:
+        newest = list_exchanges(store, process=process, limit=LOOKED_UP)
+        return words_of(store, process, newest, epoch=epoch, topics=named)
 
 
 def erased(settings: Settings, process: str) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from switchover.access.approvals import require_approval
 from switchover.access.local import local
@@ -40,8 +40,7 @@ from .evidence import noting
 from .parts import CLOCK, artefact, open_store, outbound, ring_of, upstream
 from .templates import learn_templates, with_templates
 
-# A baseline sample is drawn once and kept: worth a few tries. A candidate's failure is part of its score: one try.
-BASELINE_TRIES = 4
+Result = TypeVar("Result")
 
 
 @asynccontextmanager
@@ -94,6 +93,15 @@ def continuer_of(settings: Settings, version: PromptVersion, client: Client) -> 
     data = _shown(settings, version)
     plain = PromptVersion.make(process=version.process, upstream=spec.name, kind=PromptKind.AS_IS)
     return continuer(spec, upstream(settings, spec, None, client), version, plain, data, CLOCK)
+
+
+async def with_client(settings: Settings, run: Callable[[Client], Awaitable[Result]]) -> Result:
+    """What ``run`` does with connections of its own, which are closed behind it."""
+    client = outbound(settings)
+    try:
+        return await run(client)
+    finally:
+        await client.close()
 
 
 async def seen_of(settings: Settings, specs: Sequence[UpstreamSpec], client: Client) -> Settings:
@@ -154,8 +162,7 @@ def adapt_process(
     access.check(settings, actor, "adapt", process)
     found = settings.processes[process]
 
-    async def run() -> Adaptation:
-        client = outbound(settings)
+    async def run(client: Client) -> Adaptation:
         with open_store(settings) as store, noting(settings, actor) as note:
             wanted = [settings.upstreams[name] for name in found.fallbacks]
             async with own_engines(settings, wanted, client):
@@ -176,7 +183,7 @@ def adapt_process(
                 note(events.adapted(process, [version.id for version in result.versions]))
                 return result
 
-    return asyncio.run(run())
+    return asyncio.run(with_client(settings, run))
 
 
 async def drill(

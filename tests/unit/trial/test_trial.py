@@ -5,19 +5,24 @@ import json
 
 import pytest
 
+from switchover.config.comparison import comparison
 from switchover.domain.candidate import ScoredCase, State
 from switchover.domain.exchange import Exchange, Outcome
 from switchover.domain.ports import Question, Score
 from switchover.domain.process import RehearsalTerms, SlicePredicate
+from switchover.store import Store
+from switchover.testing.builders import make_process
 from switchover.trial.book import Book
-from switchover.trial.cases import cases_of
+from switchover.trial.cases import cases_of, frame_of
 from switchover.trial.copies import copy_groups
 from switchover.trial.coverage import Coverage, Kind
 from switchover.trial.grade import grade
+from switchover.trial.record import read_record
 from switchover.trial.replay import Reply
 from switchover.trial.sample import plan_cases
+from switchover.trial.slices import lies_in
 from switchover.trial.split import Split, group_copies, split
-from switchover.trial.topics import NGRAMS, WORDLLAMA, fit
+from switchover.trial.topics import NGRAMS, WORDLLAMA, fit, typical_words
 
 DAY = 86_400.0
 NOW = 20_600 * DAY + 40_000.0
@@ -229,3 +234,88 @@ def test_a_proof_ends_when_the_traffic_that_it_covers_has_left_the_window():
     assert decision.expires_at == pytest.approx(NOW + 2 * DAY)
     after = judged([row(n) for n in range(400)], traffic=traffic, now=decision.expires_at + 1)
     assert after.state is State.UNPROVEN
+
+
+@pytest.fixture
+def kept_record(tmp_path):
+    """A function that reads a record for one epoch of a process, as a rehearsal does."""
+    with Store.open(f"sqlite:///{tmp_path / 'store'}.sqlite") as store:
+        process = make_process("messages", baseline="vendor", rehearse=TERMS)
+
+        def read(exchanges, epoch="e1", refit=False):
+            return read_record(store, process, exchanges, epoch=epoch, seed=1, now=NOW, refit=refit)
+
+        yield read
+
+
+def test_topics_stay_as_they_were_fitted_while_the_record_grows_and_loses_its_oldest_part(kept_record):
+    first = kept_record([exchange(n) for n in range(300)])
+    grown = kept_record([exchange(n) for n in range(150, 900)])
+    assert len(first.examples) > 1
+    assert grown.examples == first.examples
+    assert all(grown.kinds[f"x{n}"] == first.kinds[f"x{n}"] for n in range(150, 300))
+    other = kept_record([exchange(n) for n in range(150, 900)], epoch="e2")
+    assert len(other.examples) > len(first.examples)
+
+
+def test_topics_fitted_anew_have_numbers_of_their_own(kept_record):
+    first = kept_record([exchange(n) for n in range(300)])
+    anew = kept_record([exchange(n) for n in range(150, 500)], refit=True)
+    assert not set(anew.examples) & set(first.examples)
+    assert kept_record([exchange(n) for n in range(150, 500)]).examples == anew.examples
+
+
+def test_a_system_prompt_tools_and_a_schema_are_a_frame_and_numbers_in_them_are_not():
+    def framed(said, **more):
+        return frame_of({"messages": [{"role": "system", "content": said}, {"role": "user", "content": "hi"}], **more})
+
+    assert framed("Answer by 3 March 2026") == framed("Answer by 17 March 2027") != framed("Answer by email")
+    assert frame_of({"messages": [{"role": "user", "content": "hi"}]}) == ""
+    tools = [{"type": "function", "function": {"name": "look_up"}}]
+    assert len({framed("a"), framed("a", tools=tools), framed("a", response_format={"type": "json_object"})}) == 3
+
+
+def test_words_of_a_topic_are_those_that_several_of_its_texts_share():
+    inside = [f"reset the password of account {w} please" for w in WORDS[:8]] + ["Jane Roe, 12 Oak Lane, password"]
+    found = typical_words(inside, [f"the leak in the {w} roof" for w in WORDS])
+    assert found[0] == "password"
+    assert {"reset", "account"} <= set(found)
+    assert not {"jane", "roe", "oak", "the"} & set(found)
+
+
+@pytest.mark.parametrize(
+    ("where", "holds"),
+    [
+        ('metadata.kind == "vip"', True), ('metadata.kind != "vip"', False), ('metadata.none != "vip"', True),
+        ('metadata.kind in ["a", "vip"]', True), ("metadata.amount > 1000", True), ("metadata.amount < 1000.5", False),
+        ("metadata.kind > 1", False), ("tools exists", False), ("metadata.kind exists", True), ("words > 3", True),
+        ("words >= 5", False), ("turns == 1", True), ('messages.0.content matches "^the .*roof$"', True),
+        ('messages.7.content matches "roof"', False), ("temperature == 0.5", True),
+    ],
+)  # fmt: skip
+def test_a_slice_holds_the_requests_that_its_comparison_says(where, holds):
+    body = {"messages": [{"role": "user", "content": "the leak of roof"}], "temperature": 0.5, "tools": []}
+    told = comparison(where)
+    part = SlicePredicate(name="s", path=told.path, equals=told.equals, how=told.how, among=told.among)
+    assert lies_in(part, body, {"kind": "vip", "amount": "1200.75"}, "the leak of roof") is holds
+
+
+def test_a_topic_that_may_be_worse_keeps_ready_back_and_one_that_is_worse_is_named():
+    good = [row(n, topic=0) for n in range(300)]
+    doubtful = judged([*good, *(row(900 + n, -1.0 if n < 3 else 0.0, topic=1) for n in range(7))])
+    assert doubtful.state is State.UNPROVEN
+    assert "topic 1: 7 replays show at most" in doubtful.evidence.reasons[0]
+    assert judged([*good, *(row(900 + n, topic=1) for n in range(7))]).state is State.READY
+    worse = judged([*good, *(row(900 + n, -1.0 if n % 2 else 0.0, topic=1) for n in range(24))])
+    assert worse.state is State.NOT_READY
+    assert worse.evidence.reasons == ("topic 1 (0% of the traffic, such as x3): worse than the margin allows",)
+    [found] = worse.evidence.found
+    assert (found.topic, found.of, found.found, found.evidence.replays) == (1, 2, True, 24)
+
+
+def test_requests_that_fill_in_one_form_are_told_apart_in_time():
+    form = " ".join(WORDS * 2)
+    texts = [f"{form} {' '.join(WORDS[n * p % 18] + WORDS[n // p % 18] for p in range(2, 9))}" for n in range(800)]
+    found = copy_groups([*texts, texts[3] + "!"])
+    assert found[-1] == found[3]
+    assert len(set(found)) > 100
