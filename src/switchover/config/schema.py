@@ -495,6 +495,7 @@ SECTIONS: tuple[type[Section], ...] = (
     ProcessSection,
     RecordingSection,
     RehearseSection,
+    SliceSection,
     PrivacySection,
     PresidioSection,
     BudgetSection,
