@@ -16,11 +16,12 @@ CHAT, MESSAGES = "openai_chat", "anthropic_messages"
 
 @dataclass(slots=True)
 class Call:
-    """A tool call; ``arguments`` is JSON text, or None for a tool that takes free text."""
+    """A tool call; ``arguments`` is JSON text, or None for a tool that takes ``free`` text."""
 
     id: str = ""
     name: str = ""
     arguments: str | None = ""
+    free: str = ""
 
 
 @dataclass(slots=True)
@@ -51,15 +52,15 @@ def choices(dialect: str, stream: bool, body: bytes) -> list[Choice]:
 
 
 def _chat(body: bytes) -> list[Choice]:
-    return list(_gathered([chat_wire.decode_answer(body)]).values())
+    return _gathered([chat_wire.decode_answer(body)])
 
 
 def _chat_stream(body: bytes) -> list[Choice]:
     chunks = [chat_wire.decode_chunk(data) for _, data in events(body) if data[:6] != b"[DONE]"]
-    return list(_gathered(chunks).values())
+    return _gathered(chunks)
 
 
-def _gathered(chunks: list[chat_wire.WireAnswer]) -> dict[int, Choice]:
+def _gathered(chunks: list[chat_wire.WireAnswer]) -> list[Choice]:
     found: dict[int, Choice] = {}
     for chunk in chunks:
         for given in chunk.choices or ():
@@ -71,7 +72,7 @@ def _gathered(chunks: list[chat_wire.WireAnswer]) -> dict[int, Choice]:
                 one.refused = one.refused or bool(said.refusal)
                 for place, call in enumerate(said.tool_calls or ()):
                     _add(one.calls, place if call.index is None else call.index, call)
-    return found
+    return [found[index] for index in sorted(found)]
 
 
 def _add(calls: dict[int, Call], index: int, piece: chat_wire.WireToolCall) -> None:
@@ -131,5 +132,6 @@ def _response(answer: responses_wire.WireResponse) -> Choice:
         if item.type == "function_call":
             one.calls[place] = Call(item.call_id or "", item.name or "", str(item.arguments or ""))
         elif item.type == "custom_tool_call":
-            one.calls[place] = Call(item.call_id or "", item.name or "", None)
+            given = item.input if isinstance(item.input, str) else ""
+            one.calls[place] = Call(item.call_id or "", item.name or "", None, given)
     return one
