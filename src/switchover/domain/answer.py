@@ -1,8 +1,8 @@
 """An answer as one text: its words as they are or, where it calls tools, words and calls in one canonical form.
 
 The form is ``{"text":"…","tool_calls":[{"arguments":{…},"name":"…"}]}``, keys in order and without spaces, so that
-equal answers are equal texts. Words that could be taken for the form are told in it, too, with no calls: nothing a model
-writes passes for a call that it did not make.
+equal answers are equal texts. Words that could be taken for the form are told in it, too, with no calls: nothing that a
+model writes passes for a call that it did not make.
 """
 
 from __future__ import annotations

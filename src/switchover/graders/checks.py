@@ -1,4 +1,4 @@
-"""Checks that need no recorded answer: refusal, language, length, format, quotations; a grader, or a gate before one."""
+"""Checks without a recorded answer: refusal, language, length, format, quotations; a grader, or a gate before one."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class ByPath(Generic[T]):
     """
 
     def __init__(self, settings: Mapping[str, T]) -> None:
-        split = [(_parts(text), value) for text, value in settings.items()]
+        split = [(parts_of(text), value) for text, value in settings.items()]
         self._rows = sorted(split, key=lambda row: (-len(row[0]), row[0].count(ANY)))
 
     def __bool__(self) -> bool:
@@ -78,7 +78,8 @@ class ByPath(Generic[T]):
         return next((value for parts, value in self._rows if len(parts) == len(path) and _begins(path, parts)), None)
 
 
-def _parts(text: str) -> Path:
+def parts_of(text: str) -> Path:
+    """The names in a written path."""
     return () if text == ROOT else tuple(part.replace("\\.", ".") for part in _DOT.split(text))
 
 
