@@ -108,6 +108,7 @@ WORDS = {
     "keys rotate": ("KEY",),
     "keys revoke": ("KEY",),
     "exchanges show": ("EXCHANGE",),
+    "propose-grader": ("sales",),
     "rehearse": ("sales", "--candidate", "vendor"),
     "adapt": ("sales",),
     "drill": ("sales", "--fault", "vanished", "--approver", "x"),
