@@ -13,6 +13,9 @@ from typing import Any
 
 import msgspec
 
+# Deeper than any answer that an application takes apart. How deep can be read at all depends on who asks, and what is
+# written has to be read back by everybody; and a hostile one must not cost memory by its paths.
+DEEPEST = 64
 _BEGINS = '{"text":'
 
 
@@ -41,9 +44,8 @@ def as_text(words: str | None, calls: Sequence[tuple[str, str]] = ()) -> str | N
     """The answer as one text; None when it says and calls nothing. ``calls`` are (name, arguments as sent)."""
     if not calls and (not words or _read(words) is None):
         return words
-    told = _told(words, [(name, _read_arguments(arguments)) for name, arguments in calls])
-    # Arguments that nest as deep as can be read are too deep within the form.
-    return told if _read(told) is not None else _told(words, calls)
+    form = {"text": words or "", "tool_calls": [{"name": name, "arguments": _read_arguments(a)} for name, a in calls]}
+    return msgspec.json.encode(form, order="deterministic").decode()
 
 
 def read_text(answer: str) -> tuple[str, tuple[ToolCall, ...]]:
@@ -64,9 +66,15 @@ def calls_tools(answer: str | None) -> bool:
     return answer is not None and bool(read_text(answer)[1])
 
 
-def _told(words: str | None, calls: Sequence[tuple[str, dict[str, Any] | str]]) -> str:
-    form = {"text": words or "", "tool_calls": [{"name": name, "arguments": arguments} for name, arguments in calls]}
-    return msgspec.json.encode(form, order="deterministic").decode()
+def is_shallow(value: Any) -> bool:
+    """Whether a JSON value nests no deeper than :data:`DEEPEST`."""
+    level = [value]
+    for _ in range(DEEPEST):
+        inner = (item for one in level for item in (one.values() if isinstance(one, dict) else one))
+        level = [item for item in inner if isinstance(item, dict | list)]
+        if not level:
+            return True
+    return False
 
 
 def _read(answer: str) -> _Form | None:
@@ -84,7 +92,6 @@ def _read_arguments(arguments: str) -> dict[str, Any] | str:
         return {}
     try:
         value = msgspec.json.decode(arguments)
-        msgspec.json.encode(value)
-    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError, ValueError):
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
         return arguments
-    return value if isinstance(value, dict) else arguments
+    return value if isinstance(value, dict) and is_shallow(value) else arguments

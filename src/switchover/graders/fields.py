@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import msgspec
+
+from switchover.domain.answer import is_shallow
 
 from .leaves import EXACT, Tolerance, agree, folded
 
 T = TypeVar("T")
 Path = tuple[str, ...]
 
-# Deeper than any answer that an application takes apart; keeps a hostile one from costing memory by its paths.
-DEEPEST = 64
 # The answer itself, where it is a list.
 ROOT = "$"
 ANY = "*"
@@ -30,7 +30,7 @@ def parse(text: str) -> dict[str, Any] | list[Any] | None:
         except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
             continue
         if isinstance(value, dict | list):
-            return value if _is_shallow(value) else None
+            return value if is_shallow(value) else None
     return None
 
 
@@ -41,19 +41,6 @@ def _fenced(text: str) -> str:
         return ""
     inner = text[begin + 3 : end]
     return inner[4:] if inner[:4].casefold() == "json" else inner
-
-
-def _is_shallow(value: Any) -> bool:
-    level = [value]
-    for _ in range(DEEPEST):
-        level = [item for one in level for item in _items(one) if isinstance(item, dict | list)]
-        if not level:
-            return True
-    return False
-
-
-def _items(value: Any) -> Iterable[Any]:
-    return value.values() if isinstance(value, dict) else value
 
 
 class ByPath(Generic[T]):

@@ -1,4 +1,4 @@
-"""What recorded JSON answers have in common: lists with keys, fields copied from the request, a schema that was asked."""
+"""What recorded JSON answers have in common: keyed lists, fields copied from the request, a schema that was asked."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from switchover.graders.words import normalise
 # A parsed answer and its request.
 Pair = tuple[Any, Mapping[str, Any]]
 
+# What a grader can't grade leaves its case ungraded, and more than 5 % of those block READY.
 NEARLY_ALL = 0.95
 # Names under which items of a list are told apart, the likeliest first.
 KEYS = ("id", "key", "code", "sku", "number", "name")

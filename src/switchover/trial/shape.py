@@ -14,10 +14,8 @@ from switchover.graders.source import all_of
 from switchover.graders.words import normalise
 
 from .cases import Case
-from .json_shape import copied_of, fractions_of, keys_of, schema_of
+from .json_shape import NEARLY_ALL, copied_of, fractions_of, keys_of, schema_of
 
-# What a grader can't grade leaves its case ungraded, and more than 5 % of those block READY.
-NEARLY_ALL = 0.95
 # Answers that call tools where some do: the others are compared by their words.
 SOME_CALL = 0.2
 # A closed set: few enough to list, and each answer of it seen often.
