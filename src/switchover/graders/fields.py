@@ -46,7 +46,8 @@ def _fenced(text: str) -> str:
 class ByPath(Generic[T]):
     """Settings by the path of fields: ``lines.*.amount``, where ``*`` is any name or place; ``\\.`` is a dot in a name.
 
-    A setting holds for its field and all below it; of several the longest counts, then the one that names more.
+    A setting holds for its field and all below it; of several the longest counts, then the one that names more. An item
+    of a keyed list is named by its key's value, in small letters or as it is.
     """
 
     def __init__(self, settings: Mapping[str, T]) -> None:
@@ -72,7 +73,7 @@ def parts_of(text: str) -> Path:
 
 def _begins(path: Path, parts: Path) -> bool:
     return len(parts) <= len(path) and all(
-        want in (ANY, name) for name, want in zip(path[: len(parts)], parts, strict=True)
+        want in (ANY, name) or folded(want) == name for name, want in zip(path[: len(parts)], parts, strict=True)
     )
 
 

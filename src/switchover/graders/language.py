@@ -41,7 +41,7 @@ _SMALL = {
     "sua ou ser quando muito há nos já está eu também só pelo pela até isso entre era depois sem mesmo aos "
     "ter seus obrigado olá você",
     "pl": "i w na z do nie się że to jest o jak po co za od przez dla ale czy tak przy być był jego już są tego tym "
-    "może które który oraz lub pan pani dziękuję proszę dzień dobry",
+    "może które który oraz lub pan pani dziękuję proszę dzień dobry we jeśli gdy",
     "sv": "och i att det som en på är av för med till den har de inte om ett han men var jag sig från vi så kan när "
     "nu under vid mot också efter eller hade mycket du min er tack hej",
     "da": "og i at det som en på er af for med til den har de ikke om et han men var jeg sig fra vi så kan når nu "
