@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from switchover.domain.answer import words_of
 from switchover.domain.ports import Question, Score
 
+from .alike import edit_ratio, token_f1
 from .words import tokens
 
 # Words that SQuAD leaves out (Rajpurkar et al., arXiv 1606.05250, its evaluation script) and MLQA's of other languages
@@ -64,32 +64,3 @@ class Text:
         if self._accept is None:
             return Score(value)
         return Score(1.0) if value >= self._accept else Score(0.0, f"{value:.2f} alike, {self._accept:g} are accepted")
-
-
-def token_f1(got: Sequence[str], wanted: Sequence[str]) -> float:
-    """Harmonic mean of precision and recall over words, each counted as often as it occurs; as SQuAD scores."""
-    shared = (Counter(got) & Counter(wanted)).total()
-    return 2 * shared / (len(got) + len(wanted)) if got or wanted else 1.0
-
-
-def edit_ratio(got: str, wanted: str) -> float:
-    """1 − insertions and deletions needed / characters of both; 2·LCS / (m + n).
-
-    The longest common subsequence is found a whole row at a time in the bits of one integer (Hyyrö, "Bit-parallel LCS-
-    length computation revisited", 2004).
-    """
-    if len(got) < len(wanted):
-        got, wanted = wanted, got
-    if not got:
-        return 1.0
-    where: dict[str, int] = {}
-    for place, character in enumerate(wanted):
-        where[character] = where.get(character, 0) | 1 << place
-    full = (1 << len(wanted)) - 1
-    row = full
-    for character in got:
-        matches = where.get(character, 0)
-        if matches:
-            shared = row & matches
-            row = ((row + shared) | (row - shared)) & full
-    return 2 * (len(wanted) - row.bit_count()) / (len(got) + len(wanted))

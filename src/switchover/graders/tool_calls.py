@@ -8,9 +8,9 @@ from typing import Any
 from switchover.domain.answer import ToolCall, read_text
 from switchover.domain.ports import Question, Score
 
+from .alike import token_f1
 from .fields import Rules, compare
 from .leaves import agree
-from .text import token_f1
 from .words import tokens
 
 # More than any answer of use; matching calls takes the product of both numbers.

@@ -11,7 +11,8 @@ from switchover.domain.answer import as_text
 from switchover.domain.ports import Question
 from switchover.domain.process import RehearsalTerms
 from switchover.graders import grader
-from switchover.graders.text import LONGEST, LONGEST_ANSWER, edit_ratio
+from switchover.graders.alike import edit_ratio
+from switchover.graders.text import LONGEST, LONGEST_ANSWER
 
 
 def scored(by, answer, reference):
