@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from switchover.domain.process import RehearsalTerms, SlicePredicate
+from switchover.graders import VERSIONS
 from switchover.graders.checks import OF_REQUEST
 from switchover.graders.fields import parts_of
 from switchover.graders.language import LANGUAGES
@@ -53,7 +54,7 @@ def terms(document: Document, at: Place, section: RehearseSection) -> RehearsalT
         slices.append(SlicePredicate(name=name, path=path, equals=equals))
     return RehearsalTerms(
         grader=section.grader,
-        settings=_SETTINGS[section.grader](document, at, section) | _gate(document, at, section),
+        settings=_SETTINGS[section.grader](document, at, section) | _gate(document, at, section) | _version(section),
         margin=section.margin,
         slice_margin=section.slice_margin,
         alpha=section.alpha,
@@ -63,6 +64,11 @@ def terms(document: Document, at: Place, section: RehearseSection) -> RehearsalT
         budget_calls=section.budget_calls,
         slices=tuple(slices),
     )
+
+
+def _version(section: RehearseSection) -> Settings:
+    """Among the settings, since these name the cell; the first version needs no name."""
+    return {"version": VERSIONS[section.grader]} if section.grader in VERSIONS else {}
 
 
 def _gate(document: Document, at: Place, section: RehearseSection) -> Settings:

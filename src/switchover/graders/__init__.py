@@ -34,6 +34,9 @@ GRADERS: dict[str, Callable[[Mapping[str, Any]], Grader]] = {
 # Graders that give the same score every time: what they say may be READY, where a judge's word is PROVISIONAL.
 DETERMINISTIC = frozenset({"label", "exact", "json_fields", "tool_calls", "text", "checks"})
 
+# Raised when a grader scores otherwise than before under the same settings: what it said before then proves nothing.
+VERSIONS: Mapping[str, int] = {"json_fields": 2}
+
 
 def grader(terms: RehearsalTerms) -> Grader:
     """The grader that the terms name, with its settings. Raises ConfigError when there is no such grader."""
@@ -49,4 +52,4 @@ def gated(grader: Grader, settings: Mapping[str, Any]) -> Grader:
     return Gated(grader, gate) if gate else grader
 
 
-__all__ = ["DETERMINISTIC", "GRADERS", "gated", "grader"]
+__all__ = ["DETERMINISTIC", "GRADERS", "VERSIONS", "gated", "grader"]

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from switchover.adaptation.demonstrations import pairs_of
 from switchover.domain.candidate import PromptKind, PromptVersion, State
 from switchover.domain.exchange import Exchange
 from switchover.domain.process import RehearsalTerms
@@ -24,6 +25,8 @@ from switchover.testing.clock import ManualClock
 from switchover.testing.scripted import ScriptedServer, reply
 from switchover.testing.served import spec
 from switchover.trial.ask import asker
+from switchover.trial.cases import cases_of
+from switchover.trial.continuing import is_drawn
 from switchover.upstreams import UPSTREAMS
 
 TOOLS = [
@@ -156,3 +159,11 @@ def test_a_call_that_is_only_written_down_is_none() -> None:
     verdict, rows, _ = rehearsed(renamed(written))
     assert verdict.state is State.NOT_READY
     assert {(row.candidate, row.reason) for row in rows} == {(0.0, "calls no tool")}
+
+
+def test_a_call_is_neither_cut_in_two_nor_shown_as_words() -> None:
+    words = replace(make_exchange("And the weather?", "It rains."), request=record(1)[0].request)
+    cases = cases_of([*record(20), words])
+    drawn = {case.reference for case in cases for seed in range(50) if is_drawn(case, seed)}
+    assert drawn == {"It rains."}
+    assert [pair.answer for pair in pairs_of(cases)] == ["It rains."]
