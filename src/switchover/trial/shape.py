@@ -19,7 +19,7 @@ from .json_shape import NEARLY_ALL, copied_of, fractions_of, keys_of, schema_of
 # Answers that call tools where some do: the others are compared by their words.
 SOME_CALL = 0.2
 # A closed set: few enough to list, and each answer of it seen often.
-MOST_LABELS, SEEN_EACH, LABEL_WORDS = 40, 8, 5
+MOST_LABELS, SEEN_EACH, LABEL_WORDS = 100, 8, 5
 # One that is rarer may be a slip of the model's.
 RARE = 0.005
 SHORT_WORDS = 8
@@ -113,6 +113,8 @@ def _json_fields(answers: _Answers, seen: list[str], unsure: list[str]) -> dict[
     if copied := copied_of(pairs):
         section["must_match"] = copied
         unsure.append(f"whether {', '.join(copied)} must agree: copied from the request, and a wrong one is costly")
+    else:
+        unsure.append("whether a field has to agree for an answer to be worth anything: name it under `must_match`")
     if fractions := fractions_of(values):
         unsure.append(f"which difference of {', '.join(fractions)} is accepted: `tolerance: {{{fractions[0]}: 0.01}}`")
     return section
@@ -124,12 +126,12 @@ def _label(answers: _Answers, seen: list[str], unsure: list[str]) -> dict[str, A
     covered = sum(common.values())
     if not 2 <= len(common) <= MOST_LABELS or covered < NEARLY_ALL * answers.all or len(common) * SEEN_EACH > covered:
         return None
-    if max(len(name.split()) for name in common) > LABEL_WORDS:
-        return None
     spelt: dict[str, Counter[str]] = {}
     for words in answers.words:
         spelt.setdefault(normalise(words), Counter())[words.strip()] += 1
     labels = [spelt[name].most_common(1)[0][0] for name in sorted(common, key=lambda name: (-common[name], name))]
+    if max(len(label.split()) for label in labels) > LABEL_WORDS:
+        return None
     seen.append(f"{len(labels)} answers make up {_share(covered, answers.all)}: a closed set")
     if len(counts) > len(common):
         unsure.append(f"{len(counts) - len(common)} rare answers are left out: labels of their own, aliases, or slips?")
