@@ -13,7 +13,7 @@ from .across_responses_to_chat import responses_to_chat
 from .across_streams import StreamTranslator
 from .across_to_chat import to_chat
 from .across_to_messages import DEFAULT_MAX_TOKENS, to_messages
-from .choices import choices
+from .choices import choices_so_far
 from .side import count_answer
 from .sse import events
 
@@ -22,7 +22,7 @@ __all__ = ["DEFAULT_MAX_TOKENS", "StreamTranslator", "text_of_answer", "translat
 CHAT = "openai_chat"
 
 # What every stream with a tool call holds, whichever its dialect.
-_CALL_MARKS = (b"tool_calls", b"tool_use", b"_call")
+_CALL_MARKS = (b'"tool_calls"', b'"tool_use"', b'"function_call"', b'"custom_tool_call"')
 _REQUEST_TO_CHAT = {"anthropic_messages": to_chat, "openai_responses": responses_to_chat}
 _REQUEST_OF_CHAT = {"anthropic_messages": to_messages, "openai_responses": chat_to_responses}
 _ANSWER_TO_CHAT = {
@@ -86,7 +86,7 @@ def _calls(dialect: str, body: bytes) -> list[tuple[str, str]]:
     """The tool calls of a stream's first choice. Most streams have none, and are not read twice."""
     if not any(mark in body for mark in _CALL_MARKS):
         return []
-    first = next(iter(choices(dialect, True, body)), None)
+    first = next(iter(choices_so_far(dialect, body)), None)
     calls = first.calls.values() if first is not None else ()
     return [(call.name, call.free if call.arguments is None else call.arguments) for call in calls if call.name]
 

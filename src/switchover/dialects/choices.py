@@ -12,6 +12,7 @@ from .shapes import ENDS_WITHOUT_CONTENT
 from .sse import events
 
 CHAT, MESSAGES = "openai_chat", "anthropic_messages"
+NO_END = b"{}"
 
 
 @dataclass(slots=True)
@@ -118,10 +119,34 @@ def _open(one: Choice, index: int, block: messages_wire.WireBlock) -> None:
         one.calls[index] = Call(block.id or "", block.name or "", arguments)
 
 
+def choices_so_far(dialect: str, body: bytes) -> list[Choice]:
+    """Every choice of a stream, whether or not it came to its end. Raises ``msgspec.DecodeError``."""
+    if dialect in (CHAT, MESSAGES) or _response_in(body) != NO_END:
+        return choices(dialect, True, body)
+    return [_response(_response_so_far(body))]
+
+
 def _response_in(body: bytes) -> bytes:
     """The whole answer that the last event of a stream holds."""
     last = [data for name, data in events(body) if name in (b"response.completed", b"response.incomplete")][-1:]
-    return bytes(msgspec.json.decode(last[0], type=dict[str, msgspec.Raw])["response"]) if last else b"{}"
+    return bytes(msgspec.json.decode(last[0], type=dict[str, msgspec.Raw])["response"]) if last else NO_END
+
+
+def _response_so_far(body: bytes) -> responses_wire.WireResponse:
+    """What a stream without its last event told of its items."""
+    items: dict[int, responses_wire.WireItem] = {}
+    for _, data in events(body):
+        event = responses_wire.decode_event(data)
+        place = event.output_index
+        if place is None:
+            continue
+        if event.type in ("response.output_item.added", "response.output_item.done") and event.item is not None:
+            items[place] = event.item
+        elif place in items and event.type == "response.function_call_arguments.delta":
+            items[place].arguments = f"{items[place].arguments or ''}{event.piece()}"
+        elif place in items and event.type == "response.custom_tool_call_input.delta":
+            items[place].input = f"{items[place].input or ''}{event.piece()}"
+    return responses_wire.WireResponse(output=[items[place] for place in sorted(items)])
 
 
 def _response(answer: responses_wire.WireResponse) -> Choice:

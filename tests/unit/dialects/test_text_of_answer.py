@@ -65,7 +65,10 @@ def test_a_tool_that_takes_free_text_keeps_it_streamed_or_whole() -> None:
     response = {"id": "r", "status": "completed", "output": [item]}
     done = {"type": "response.completed", "sequence_number": 1, "response": response}
     stream = b"event: response.completed\ndata: " + json.dumps(done).encode() + b"\n\n"
-    for is_stream, body in ((False, json.dumps(response).encode()), (True, stream)):
+    cut = (
+        b"data: " + json.dumps({**done, "type": "response.output_item.done", "output_index": 0, "item": item}).encode()
+    )
+    for is_stream, body in ((False, json.dumps(response).encode()), (True, stream), (True, cut + b"\n\n")):
         told = text_of_answer("openai_responses", is_stream, body)
         assert told is not None
         assert read_text(told) == ("", (ToolCall("run", "print(1)"),))
@@ -89,3 +92,13 @@ def test_the_first_choice_is_told_whichever_comes_first() -> None:
 
     told = text_of_answer("openai_chat", True, chunk(1, "second") + chunk(0, "first") + b"data: [DONE]\n\n")
     assert told == as_text(None, [("first", "{}")])
+
+
+@pytest.mark.parametrize("dialect", STREAMS)
+def test_a_stream_cut_anywhere_is_told_as_far_as_it_came(dialect: str) -> None:
+    file, _, calls = STREAMS[dialect]
+    frames = (RECORDINGS / f"{file}.sse").read_bytes().split(b"\n\n")
+    for count in range(len(frames)):
+        told = text_of_answer(dialect, True, b"\n\n".join(frames[:count]) + b"\n\n")
+        names = [call.name for call in read_text(told or "")[1]]
+        assert names == [name for name, _ in calls][: len(names)]
