@@ -24,16 +24,6 @@ LONGEST_RUBRIC = 20_000
 HOOK = "file:PATH.py:function or module:function"
 _FUNCTION = re.compile(r"(?P<where>.+):(?P<function>[A-Za-z_]\w*)", re.ASCII)
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
-# What belongs to one of these graders alone.
-_OF = {"judge": "rubric", "rubric": "rubric", "labels_share": "rubric", "hook": "hook"}
-
-
-def check_fields(document: Document, at: Place, section: RehearseSection) -> None:
-    """Raises ConfigError for a field that belongs to another grader than the section's."""
-    for name, grader in _OF.items():
-        value = getattr(section, name)
-        if value is not None and section.grader != grader:
-            raise document.error((*at, name), got=value, want=f"nothing, or grader: {grader}")
 
 
 def labels_share(document: Document, at: Place, section: RehearseSection) -> float:

@@ -8,7 +8,7 @@ from switchover.clock import Clock
 from switchover.domain.candidate import Cell, Continuation, Continuing, ScoredCase, State, digest
 from switchover.domain.ports import Grader, Question
 from switchover.domain.process import RehearsalTerms
-from switchover.graders import DETERMINISTIC
+from switchover.graders import TRUSTED
 from switchover.stats.noninferiority import DAY
 from switchover.store import Store
 from switchover.trial.continuing import Continuer, is_drawn, sent_of, without_break
@@ -117,7 +117,7 @@ class CutCases(Track):
             self._terms,
             self._clock.now(),
             way=self._way,
-            calibrated=self._terms.grader in DETERMINISTIC,
+            calibrated=self._terms.grader in TRUSTED,
             was_ready=self._was_ready,
         )
         return self.judged

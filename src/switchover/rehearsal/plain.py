@@ -10,7 +10,7 @@ from switchover.domain.candidate import Cell, ScoredCase, State
 from switchover.domain.exchange import Exchange
 from switchover.domain.ports import Grader, Question
 from switchover.domain.process import RehearsalTerms
-from switchover.graders import DETERMINISTIC
+from switchover.graders import TRUSTED
 from switchover.store import Store
 from switchover.store.labels import labels_of
 from switchover.trial.book import Book
@@ -74,7 +74,7 @@ class Plain(Track):
             was_ready=was_ready,
         )
         if not terms.labels_share:
-            return open_book(self.rows, calibrated=terms.grader in DETERMINISTIC)
+            return open_book(self.rows, calibrated=terms.grader in TRUSTED)
         keys = {case.id: case.key for planned in record.planned for case in planned.group.cases}
         drawing = Drawing(self.id, terms.labels_share, keys)
         return RectifiedBook(terms, self.rows, labels_of(store, self.id), drawing=drawing, open_book=open_book)

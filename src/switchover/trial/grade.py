@@ -2,6 +2,10 @@
 
 The second sample is the noise ceiling: without it an equal candidate of a baseline that agrees with itself 85 % of the
 time can never pass.
+
+Equality comes first: an answer that is the recorded one agrees with it, and one that is the baseline's own differs from
+it by nothing, whatever either is worth. A judge, a hook or a person is not asked then. A deterministic grader costs
+nothing and is: it may find that the recorded answer can't be compared with, or that both answers are worth 0.
 """
 
 from __future__ import annotations
@@ -10,12 +14,11 @@ from dataclasses import dataclass
 
 from switchover.domain.ports import Grader, Question, Score
 from switchover.errors import OperatorError
-from switchover.graders import ASKING
+from switchover.graders import DETERMINISTIC
 
 from .replay import Reply
 
-# The reason of a case whose answers are the same, so that nobody need be asked which is better: d is 0.
-IDENTICAL = "the answers are the same"
+IDENTICAL = "identical answers"
 NO_SAMPLE = "no second baseline sample"
 
 
@@ -23,6 +26,7 @@ NO_SAMPLE = "no second baseline sample"
 class Graded:
     """Scores in 0–1; None with the reason when the case is ungraded. ``anchor`` is the plain candidate's.
 
+    Identical answers count as 1 both: their difference is known, and what they are worth was not asked.
     A judge was asked ``calls`` times for that, for ``nusd`` billionths of a dollar; None: nobody knows for how much.
     """
 
@@ -46,14 +50,14 @@ async def grade(
     held_against = question.reference if grader.by_merit else second
     if held_against is None:
         return Graded(None, None, NO_SAMPLE)
-    if grader.name in ASKING and reply.text is not None and reply.text.strip() == held_against.strip():
+    if grader.name not in DETERMINISTIC and reply.text is not None and reply.text.strip() == held_against.strip():
         return Graded(1.0, 1.0, IDENTICAL)
     ceiling = await _ceiling(grader, held_against, question)
     if ceiling.value is None:
         return Graded(None, None, ceiling.reason, calls=ceiling.calls, nusd=ceiling.nusd)
     plain = (await grader.score(anchor, question)).value if anchor is not None else None
     try:
-        score = await grader.score(reply.text, question)
+        score = await _score(grader, reply.text, question)
     except OperatorError:  # the grader itself is not to be had, whatever was answered
         raise
     except Exception as error:  # whatever a grader trips over, the candidate wrote it: d = -1
@@ -67,11 +71,18 @@ async def grade(
 
 async def _ceiling(grader: Grader, answer: str, question: Question) -> Score:
     try:
-        return await grader.score(answer, question)
+        return await _score(grader, answer, question)
     except OperatorError:
         raise
     except Exception as error:  # the baseline's answer is no fault of the candidate's
         return Score(None, f"the grader failed on the baseline's answer: {type(error).__name__}")
+
+
+async def _score(grader: Grader, answer: str | None, question: Question) -> Score:
+    """The grader's score; 1 without asking a costly one where the answer is the very one it would be compared with."""
+    if answer == question.reference and not grader.by_merit and grader.name not in DETERMINISTIC:
+        return Score(1.0, IDENTICAL)
+    return await grader.score(answer, question)
 
 
 def _both(one: Score, other: Score) -> int | None:

@@ -14,8 +14,7 @@ from switchover.domain.ports import Grader
 from switchover.domain.process import Process, Settings, UpstreamSpec
 from switchover.egress import Client
 from switchover.errors import NotFound, OperatorError
-from switchover.graders import grader
-from switchover.graders.hook import Hook
+from switchover.graders import gated, grader, hook
 from switchover.graders.rubric import AskJudge, Opinion
 from switchover.trial.ask import asker
 from switchover.trial.replay import Reply, ask_in_time
@@ -55,15 +54,15 @@ async def grading(
         raise NotFound(
             f"{process.name} does not say how candidates are judged", mend=f"add processes.{process.name}.rehearse"
         )
-    found = grader(process.rehearse, _ask(settings, process, judge, client) if judge is not None else None)
-    if not isinstance(found, Hook):
-        yield found
+    if process.rehearse.grader != "hook":
+        yield grader(process.rehearse, _ask(settings, process, judge, client) if judge is not None else None)
         return
+    own = hook(process.rehearse)
     try:
-        await found.start()
-        yield found
+        await own.start()
+        yield gated(own, process.rehearse.settings)
     finally:
-        await found.close()
+        await own.close()
 
 
 def _ask(settings: Settings, process: Process, judge: UpstreamSpec, client: Client) -> AskJudge:
