@@ -53,16 +53,16 @@ def serves(name: str, in_bad: float, elsewhere: float):
     """An upstream that sends this share of the messages to a wrong desk."""
 
     def choose(_: int, seen):
-        if not seen.body:
+        asked = json.loads(seen.body) if seen.body else {}
+        if "messages" not in asked:
             # It is asked for its chat template first, which not every server tells.
             return [reply(b"{}", status=404)]
-        text = json.loads(seen.body)["messages"][-1]["content"]
+        text = asked["messages"][-1]["content"]
         desk = DESK[text]
         if wrong(name, text, in_bad if desk == BAD else elsewhere):
             desk = "billing" if desk != "billing" else "coverage"
         answer = {"index": 0, "message": {"role": "assistant", "content": desk}, "finish_reason": "stop"}
-        model = json.loads(seen.body)["model"]
-        body = {"id": "a", "object": "chat.completion", "created": 1, "model": model, "choices": [answer]}
+        body = {"id": "a", "object": "chat.completion", "created": 1, "model": asked["model"], "choices": [answer]}
         return [reply(json.dumps(body).encode())]
 
     return ScriptedServer(choose)
@@ -70,8 +70,8 @@ def serves(name: str, in_bad: float, elsewhere: float):
 
 @pytest.fixture(scope="module")
 def upstreams():
-    # The baseline agrees with its record on 94 % everywhere; the candidate on all but the tenth about accounts.
-    with serves("vendor", 0.06, 0.06) as vendor, serves("other", 0.60, 0.0) as other:
+    # The baseline agrees with its record on 92 % everywhere; the candidate on all but the tenth about accounts.
+    with serves("vendor", 0.08, 0.08) as vendor, serves("other", 0.80, 0.0) as other:
         yield {"vendor": vendor.url, "other": other.url}
 
 

@@ -509,6 +509,7 @@ SECTIONS: tuple[type[Section], ...] = (
     ProcessSection,
     RecordingSection,
     RehearseSection,
+    SliceSection,
     PrivacySection,
     PresidioSection,
     BudgetSection,

@@ -139,7 +139,7 @@ def typical_words(inside: Sequence[str], outside: Sequence[str], many: int = 5) 
         share = common[word] / len(inside)
         return share * math.log(share / ((there[word] + 1) / (len(outside) + 1)))
 
-    return sorted(common, key=lambda word: (-tells(word), word))[:many]
+    return sorted((word for word in common if tells(word) > 0), key=lambda word: (-tells(word), word))[:many]
 
 
 def _holding(texts: Sequence[str]) -> Counter[str]:
