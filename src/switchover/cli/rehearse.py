@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from switchover.domain.budget import dollars
 from switchover.domain.candidate import Continuing, State, TopicEvidence, Verdict
-from switchover.rehearsal.run import Progress as Step
-from switchover.wiring import trials
+from switchover.errors import OperatorError, SwitchoverError
+from switchover.wiring import rehearsals
 
 from .common import (
     DEFAULT_CONFIG,
@@ -24,6 +25,7 @@ from .common import (
     settings,
     visible,
 )
+from .rehearsing import shown
 from .verdicts import table
 
 app = typer.Typer(rich_markup_mode=None)
@@ -32,13 +34,19 @@ app = typer.Typer(rich_markup_mode=None)
 @app.callback(invoke_without_command=True)
 def rehearse(
     process: Annotated[str, typer.Argument(help="The process.")],
-    candidate: Annotated[str, typer.Option("--candidate", help="One of its fallbacks.")],
+    candidate: Annotated[
+        list[str] | None, typer.Option("--candidate", help="One of its fallbacks; again for more, side by side.")
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every fallback, side by side.")] = False,
     prompt_version: Annotated[
         str | None,
         typer.Option("--prompt-version", help="As `adapt` lists them; default: as it is, or the newest student."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="The same seed and record give the same verdict.")] = 1,
     budget: Annotated[int | None, typer.Option("--budget", min=1, help="Most replays of this run.")] = None,
+    budget_usd: Annotated[
+        float | None, typer.Option("--budget-usd", min=0.000001, help="Most that each candidate may cost in this run.")
+    ] = None,
     refit: Annotated[
         bool, typer.Option("--refit", help="Find the kinds of request anew, in today's record, before replaying.")
     ] = False,
@@ -47,37 +55,44 @@ def rehearse(
 ) -> None:
     """Replay until the verdict is clear, the budget is spent or the cases are used up. Interrupt it; it resumes.
 
-    Exit 3 unless the verdict is READY.
+    Exit 3 unless every verdict is READY.
     """
     found = settings(config)
-    name = process_named(found, process).name
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console(), transient=True, disable=as_json) as bar:
-        task = bar.add_task(f"{name} on {candidate}", total=None)
-
-        def show(step: Step) -> None:
-            state = step.decision.state if step.decision else ""
-            bar.update(task, completed=step.calls, total=step.budget, description=f"{name} on {candidate}  {state}")
-
-        verdict = trials.rehearse_candidate(
+    asked = process_named(found, process)
+    names = list(asked.fallbacks) if all_ else list(dict.fromkeys(candidate or ()))
+    if not names or (all_ and candidate) or (len(names) > 1 and prompt_version):
+        raise OperatorError(
+            "a prompt version belongs to one candidate" if prompt_version and names else "no candidate to rehearse",
+            mend=f"name one of {', '.join(asked.fallbacks) or 'the fallbacks that you add'} with --candidate, or --all",
+        )
+    with shown(asked.name, names, quiet=as_json) as show:
+        results = rehearsals.rehearse_candidates(
             found,
-            name,
-            candidate,
+            asked.name,
+            names,
             actor=acting(),
             prompt_version=prompt_version,
             seed=seed,
             budget=budget,
+            money=None if budget_usd is None else round(budget_usd * 1_000_000),
             refit=refit,
             progress=show,
         )
+    verdicts = [result for _, result in results if isinstance(result, Verdict)]
     if as_json:
-        print_json(verdict)
+        print_json(verdicts if all_ or len(names) > 1 else verdicts[0] if verdicts else None)
     else:
-        print_verdict(verdict, trials.topic_words(found, verdict))
-        erased = trials.erased(found, name)
+        for verdict in verdicts:
+            print_verdict(verdict, rehearsals.topic_words(found, verdict))
+        erased = rehearsals.erased(found, asked.name)
         if erased:
             print(f"  {counted(erased, 'exchange was', 'exchanges were')} erased and can't be replayed")
-    if verdict.state is not State.READY:
+    failed = [(name, result) for name, result in results if isinstance(result, SwitchoverError)]
+    if failed:
+        for name, error in failed[1:]:
+            print(f"switchover: {name}: {error}", file=sys.stderr)
+        raise failed[0][1]
+    if any(verdict.state is not State.READY for verdict in verdicts):
         raise typer.Exit(3)
 
 
@@ -127,3 +142,7 @@ def print_verdict(verdict: Verdict, words: Mapping[int, Sequence[str]] | None = 
         print(f"  about {evidence.still_needed} more replays to READY at this rate")
     for reason in evidence.reasons:
         print(f"  {visible(reason)}")
+    if verdict.stopped:
+        print(f"  this run ended as {visible(verdict.stopped)}")
+    if verdict.spent:
+        print(f"  this run cost {dollars(verdict.spent)}, second samples of the baseline included")

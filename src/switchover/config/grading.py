@@ -58,6 +58,9 @@ def terms(document: Document, at: Place, section: RehearseSection) -> RehearsalT
         half_life=section.half_life / DAY_S,
         hold=section.hold / DAY_S,
         budget_calls=section.budget_calls,
+        budget=section.budget,
+        pace=section.pace,
+        concurrency=section.concurrency,
         slices=tuple(_predicate(name, part) for name, part in section.slices.items()),
     )
 

@@ -333,6 +333,20 @@ class RehearseSection(Section):
     half_life: Duration = Field(default=30 * 86400.0, description="Time after which evidence counts half.")
     hold: Duration = Field(default=30 * 86400.0, description="How long proofs are held while the baseline is gone.")
     budget_calls: int = Field(default=1000, ge=1, description="Most replays of one rehearsal.")
+    budget: Money | None = Field(
+        default=None,
+        description="Most that one rehearsal of a candidate may cost, second samples of the baseline included.",
+    )
+    pace: float | None = Field(
+        default=None, gt=0, description="Most calls a second to each upstream; default: as many as it bears."
+    )
+    concurrency: int = Field(
+        default=8,
+        ge=1,
+        le=256,
+        description="Most calls at once to each upstream; it begins with two, takes more while all goes well and fewer "
+        "at the first sign of strain. An engine of our own is given as many as it has slots.",
+    )
     labels: tuple[str, ...] = Field(default=(), description="The closed set of answers, for `label`.")
     aliases: dict[str, str] = Field(
         default_factory=dict, description="Other spellings: of a label for `label`, of an answer for `exact`."

@@ -210,7 +210,11 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a rehearsal concluded about a cell, saved at every stop. ``seconds_per_replay`` is candidate time, mean."""
+    """What a rehearsal concluded about a cell, saved at every stop. ``seconds_per_replay`` is candidate time, mean.
+
+    ``calls`` of the candidate and ``spent`` (micro-USD, on both sides; None: no price is known) are those of its run;
+    ``stopped`` says why that ended before all was clear.
+    """
 
     id: str
     cell: Cell
@@ -221,6 +225,8 @@ class Verdict:
     seed: int
     calls: int
     seconds_per_replay: float | None = None
+    spent: int | None = None
+    stopped: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

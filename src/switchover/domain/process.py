@@ -167,7 +167,11 @@ class SlicePredicate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RehearsalTerms:
-    """How a process judges candidates. ``settings`` go to the grader; ``half_life`` and ``hold`` are in days."""
+    """How a process judges candidates. ``settings`` go to the grader; ``half_life`` and ``hold`` are in days.
+
+    ``budget`` is in micro-USD a run, ``pace`` in calls a second of each upstream, None: none; ``concurrency`` is the
+    most calls at once.
+    """
 
     grader: str
     settings: Mapping[str, object] = field(default_factory=dict)
@@ -178,6 +182,9 @@ class RehearsalTerms:
     half_life: float = 30.0
     hold: float = 30.0
     budget_calls: int = 1000
+    budget: int | None = None
+    pace: float | None = None
+    concurrency: int = 8
     slices: tuple[SlicePredicate, ...] = ()
 
 

@@ -11,8 +11,10 @@ from switchover.errors import OperatorError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What to rehearse. ``prompt_version`` is an id; ``timeout`` in seconds; ``budget_calls`` overrides the terms'.
+    """What to rehearse. ``prompt_version`` is an id; ``timeout`` in seconds.
 
+    ``concurrency`` is the most calls at once. ``budget_calls`` and ``budget`` (micro-USD) override the terms'.
+    ``live``: live routes draw on the candidate's quota, too.
     ``refit``: kinds of request are found anew in today's record.
     """
 
@@ -24,6 +26,8 @@ class Order:
     concurrency: int = 4
     timeout: float = 60.0
     budget_calls: int | None = None
+    budget: int | None = None
+    live: bool = False
     refit: bool = False
 
 

@@ -22,7 +22,7 @@ from switchover.domain.candidate import Continuation, PromptVersion
 from switchover.domain.ports import Upstream
 from switchover.domain.process import UpstreamSpec
 
-from .ask import Finish, asked
+from .ask import Finish, asked, cost_at
 from .cases import Case
 from .replay import Reply
 from .split import share
@@ -106,8 +106,9 @@ def _asker(
 
         stops = stops_of(msgspec.json.encode(request))
         finish = Finish(more, joined)
-        return await asked(upstream, version, data, clock, request, tries=tries, spec=spec, finish=finish)
+        return await asked(upstream, version, data, clock, request, tries=tries, spec=spec, finish=finish, cost=cost)
 
+    cost = cost_at(spec, clock.now())
     return ask
 
 

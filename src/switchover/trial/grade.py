@@ -18,6 +18,7 @@ from switchover.graders import DETERMINISTIC
 from .replay import Reply
 
 IDENTICAL = "identical answers"
+NO_SAMPLE = "no second baseline sample"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ async def grade(
         return Graded(None, None, "the recorded answer has no text")
     held_against = question.reference if grader.by_merit else second
     if held_against is None:
-        return Graded(None, None, "no second baseline sample")
+        return Graded(None, None, NO_SAMPLE)
     if reply.text == held_against and grader.name not in DETERMINISTIC:
         return Graded(1.0, 1.0, IDENTICAL)
     ceiling = await _ceiling(grader, held_against, question)
