@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("explain", "Show what would serve a process, now or without a provider."),
     "propose-grader": ("propose_grader", "Say which grader suits a process, from the answers on record."),
     "rehearse": ("rehearse", "Replay recorded traffic on a candidate and decide whether it is good enough."),
+    "label": ("label", "Look at pairs of answers, blinded, and say how good each is."),
     "adapt": ("adapt", "Find the prompt version or student that makes a candidate good enough."),
     "verdicts": ("verdicts", "List verdicts and proofs."),
     "accept": ("accept", "Let a candidate serve without a proof, as the owner of a process, until a day."),

@@ -323,7 +323,7 @@ class RehearseSection(Section):
     and the longest path counts.
     """
 
-    grader: Literal["label", "exact", "json_fields", "tool_calls", "text", "checks"] = Field(
+    grader: Literal["label", "exact", "json_fields", "tool_calls", "text", "checks", "rubric", "hook", "human"] = Field(
         description="How two answers are compared."
     )
     margin: float = Field(default=0.05, gt=0, lt=1, description="Quality loss accepted.")
@@ -394,6 +394,27 @@ class RehearseSection(Section):
         default=None, pattern=LANGUAGE, description="Whose articles are left out of account, for `text`; default: `en`."
     )
     checks: ChecksSection | None = Field(default=None, description="What an answer has to be, whatever was recorded.")
+    judge: str | None = Field(default=None, description="The upstream that judges, of a third family, for `rubric`.")
+    rubric: str | None = Field(
+        default=None,
+        min_length=1,
+        description="What a good answer is, from 0 to 1, or `file:PATH` of it; for `rubric`.",
+    )
+    labels_share: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Chance with which people are to look at a case, 0 for a judge alone; for `rubric`: 0.5.",
+    )
+    label_budget: int = Field(default=120, ge=1, description="Cases that may wait for people at once.")
+    hook: str | None = Field(
+        default=None,
+        description="`file:PATH.py:function` or `module:function`, a Python function of yours; for `hook`.",
+    )
+    hook_by_merit: bool = Field(
+        default=False, description="Whether the function scores an answer without the recorded one; for `hook`."
+    )
+    hook_timeout: Duration = Field(default=10.0, description="The longest that a call of the function takes.")
     slices: dict[str, Annotated[SliceSection, BeforeValidator(_slice)]] = Field(
         default_factory=dict,
         description='Parts of the traffic by name: `metadata.kind == "complaint"` for a critical one, or its settings.',

@@ -6,8 +6,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 
+from .label import People
 from .process import RehearsalTerms, UpstreamSpec
 
 
@@ -190,7 +192,9 @@ class Evidence:
 
     ``slices`` are the critical ones, ``told`` those declared for information. ``worst_topic`` has the lowest mean of
     the topics that were replayed, ``found`` are those that are worse than the margin allows. ``continuing`` is None
-    where the process does not continue answers.
+    where the process does not continue answers, ``people`` where nobody is asked for labels. Judging the cases took
+    ``judge_calls`` calls, for ``judge_usd`` (None: at no known price) and whatever judging ``judge_unpriced`` of them
+    cost beside that.
     """
 
     overall: SliceEvidence
@@ -206,6 +210,10 @@ class Evidence:
     told: tuple[SliceEvidence, ...] = ()
     worst_topic: TopicEvidence | None = None
     found: tuple[TopicEvidence, ...] = ()
+    people: People | None = None
+    judge_calls: int = 0
+    judge_usd: Decimal | None = None
+    judge_unpriced: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,6 +270,7 @@ class ScoredCase:
     second baseline sample graded against the recorded answer; ``anchor`` the plain candidate's score, where it was
     asked. ``topic`` numbers a kind of request, ``frame`` names what it was asked with (system prompt, tools, schema);
     ``seconds`` is the candidate's time; ``answer`` its text. ``counts``: in the overall ledger, too; drawn beforehand.
+    A judge was asked ``judge_calls`` times, for ``judge_nusd`` billionths of a dollar; None: at no known price.
     """
 
     cell_id: str
@@ -275,6 +284,8 @@ class ScoredCase:
     seconds: float = 0.0
     answer: str | None = None
     anchor: float | None = None
+    judge_calls: int = 0
+    judge_nusd: int | None = None
     counts: bool = True
     frame: str = ""
 

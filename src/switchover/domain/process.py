@@ -171,6 +171,9 @@ class RehearsalTerms:
 
     ``budget`` is in micro-USD a run, ``pace`` in calls a second of each upstream, None: none; ``concurrency`` is the
     most calls at once.
+    ``judge`` names the upstream that judges, ``hook_file`` is the absolute path of the user's function.
+    ``labels_share`` is the chance with which a case is drawn for people (0: none are asked), ``label_budget`` how many
+    cases may wait for them at once.
     """
 
     grader: str
@@ -186,6 +189,10 @@ class RehearsalTerms:
     pace: float | None = None
     concurrency: int = 8
     slices: tuple[SlicePredicate, ...] = ()
+    judge: str | None = None
+    hook_file: str | None = None
+    labels_share: float = 0.0
+    label_budget: int = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from .among import Among, credential
 from .order import Order, cell_of
+from .relabel import Desk, Pair, redecide
 from .run import Progress, rehearse
 
-__all__ = ["Among", "Order", "Progress", "cell_of", "credential", "rehearse"]
+__all__ = ["Among", "Desk", "Order", "Pair", "Progress", "cell_of", "credential", "redecide", "rehearse"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 
 from switchover.clock import Clock
-from switchover.domain.candidate import Continuing, Proof, ScoredCase, State, Verdict, digest
+from switchover.domain.candidate import Cell, Continuing, Proof, ScoredCase, State, Verdict, digest
 from switchover.domain.ports import Grader
 from switchover.evidence import events
 from switchover.store import Store, facts
@@ -22,7 +22,7 @@ from switchover.trial.replay import Ask
 from switchover.trial.sample import Planned
 
 from .among import Among
-from .continuing import NO_WAY, CutCases
+from .continuing import NO_WAY, NOT_SHOWN, CutCases
 from .flights import Flights, Turn
 from .order import Order, cell_of, terms_of
 from .plain import Anchor, Plain, is_settled
@@ -48,10 +48,11 @@ class UnderWay:
         purse: Purse,
         gate: Gate,
         note: events.Note,
+        cell: Cell | None = None,
     ) -> None:
         self.order, self.store, self.grader, self.clock, self.note = order, store, grader, clock, note
         self.among, self.purse, self.gate = among, purse, gate
-        self.terms, self.cell = terms_of(order), cell_of(order)
+        self.terms, self.cell = terms_of(order), cell or cell_of(order)
         self.budget = order.budget_calls or self.terms.budget_calls
         last = latest_verdict(store, self.cell.id)
         self.before = last.state if last is not None else None
@@ -80,6 +81,9 @@ class UnderWay:
 
     async def cut_too(self, continuer: Continuer) -> None:
         """Cut-and-continue cases are replayed from now on, in the first way in which the candidate can go on."""
+        if self.terms.grader == "human":
+            self.continuing = NOT_SHOWN
+            return
         way = await continuer.way()
         if way is None:
             self.continuing = NO_WAY

@@ -16,7 +16,6 @@ from switchover.domain.process import Process, Settings, UpstreamSpec
 from switchover.egress import Client
 from switchover.errors import OperatorError, SwitchoverError
 from switchover.evidence import events
-from switchover.graders import grader
 from switchover.rehearsal import Among, Order, Progress, credential, rehearse
 from switchover.store import Store
 from switchover.store.erasing import count_erased
@@ -25,6 +24,7 @@ from switchover.trial.record import words_of
 
 from . import access
 from .evidence import noting
+from .judging import grading, judge_of
 from .parts import CLOCK, open_store
 from .trials import ask_of, candidate_of, continuer_of, own_engines, seen_of, terms_of, version_of, with_client
 
@@ -90,7 +90,9 @@ def rehearse_candidates(
     specs = [candidate_of(settings, found, name) for name in dict.fromkeys(candidates)]
     limit = money if money is not None else terms_of(found).budget
     if limit is not None:
-        _check_priced([settings.upstreams[found.baseline], *specs])
+        judge = terms_of(found).judge
+        paid = [found.baseline, *([judge] if judge is not None else [])]
+        _check_priced([*(settings.upstreams[name] for name in paid), *specs])
     given = Given(prompt_version, seed, budget, limit, refit, progress)
 
     async def run(client: Client) -> list[tuple[str, Result]]:
@@ -169,7 +171,12 @@ class Bench:
 
     async def _rehearse(self, spec: UpstreamSpec) -> Verdict:
         version = version_of(self._store, self._process, spec, self._given.prompt_version)
-        async with own_engines(self._settings, [spec], self._client) as running:
+        judge = judge_of(self._settings, self._process, [spec, self._baseline])
+        engines = [spec, *([judge] if judge is not None else [])]
+        async with (
+            own_engines(self._settings, engines, self._client) as running,
+            grading(self._settings, self._process, judge, self._client) as scores,
+        ):
             shared = spec.name in running
             order = self._order(_with_a_slot_to_spare(spec) if shared else spec, version)
             if self._among is None:
@@ -179,7 +186,7 @@ class Bench:
                 store=self._store,
                 ask=ask_of(self._settings, version, self._client),
                 baseline_ask=self._baseline_ask,
-                grader=grader(terms_of(self._process)),
+                grader=scores,
                 clock=CLOCK,
                 progress=self._given.progress,
                 anchor=self._anchor,

@@ -17,6 +17,7 @@ MAY = {
     "keys revoke":    ("yes", "yes",    "P",   "no"),
     "propose-grader": ("yes", "yes",    "P",   "no"),
     "rehearse":       ("yes", "yes",    "P",   "no"),
+    "label":          ("yes", "yes",    "P",   "no"),
     "adapt":          ("yes", "yes",    "P",   "no"),
     "drill":          ("yes", "yes",    "P",   "no"),
     "accept":         ("yes", "no",     "P",   "no"),

@@ -113,6 +113,7 @@ WORDS = {
     "propose-grader": ("sales",),
     "compare": ("sales",),
     "rehearse": ("sales", "--candidate", "vendor"),
+    "label": ("sales", "--candidate", "vendor"),
     "adapt": ("sales",),
     "drill": ("sales", "--fault", "vanished", "--approver", "x"),
     "accept": ("sales", "--candidate", "vendor", "--reason", "x", "--until", "30d"),
