@@ -75,6 +75,7 @@ resumed: $(VENV)/.dev
 
 bench: $(VENV)/.dev .cache/bench/smg/.installed .cache/bench/mlflow/.installed
 	$(BIN)/python benchmarks/detection.py
+	$(BIN)/python benchmarks/graders.py
 	$(BIN)/python benchmarks/replays.py --short --alone
 	$(BIN)/python benchmarks/gateway.py; first=$$?; $(BIN)/python benchmarks/streams.py && $(BIN)/python benchmarks/recording.py && exit $$first
 

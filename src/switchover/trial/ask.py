@@ -13,6 +13,7 @@ from switchover.clock import Clock
 from switchover.costs.tariffs import tariff
 from switchover.dialects import DIALECTS
 from switchover.dialects.across import translate_request
+from switchover.domain.answer import as_text
 from switchover.domain.budget import is_free
 from switchover.domain.candidate import PromptVersion
 from switchover.domain.exchange import Usage
@@ -182,4 +183,5 @@ async def _answer(upstream: Upstream, body: bytes, spec: UpstreamSpec | None) ->
         raise ModelSwapped(f"{upstream.name} answered as another model than {upstream.model}")
     if spec is not None:
         check_read(spec, body, read.usage)
-    return Told(read.text, read.usage, share_left(answer.headers))
+    words = as_text(read.text, [(call.name, call.arguments) for call in read.tool_calls])
+    return Told(words, read.usage, share_left(answer.headers))
