@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "decline": ("decline", "Turn down what somebody asked for."),
     "exchanges": ("exchanges", "List and show recorded exchanges."),
     "explain": ("explain", "Show what would serve a process, now or without a provider."),
+    "propose-grader": ("propose_grader", "Say which grader suits a process, from the answers on record."),
     "rehearse": ("rehearse", "Replay recorded traffic on a candidate and decide whether it is good enough."),
     "adapt": ("adapt", "Find the prompt version or student that makes a candidate good enough."),
     "verdicts": ("verdicts", "List verdicts and proofs."),

@@ -15,6 +15,7 @@ MAY = {
     "keys create":    ("yes", "yes",    "P",   "no"),
     "keys rotate":    ("yes", "yes",    "P",   "no"),
     "keys revoke":    ("yes", "yes",    "P",   "no"),
+    "propose-grader": ("yes", "yes",    "P",   "no"),
     "rehearse":       ("yes", "yes",    "P",   "no"),
     "adapt":          ("yes", "yes",    "P",   "no"),
     "drill":          ("yes", "yes",    "P",   "no"),

@@ -110,6 +110,7 @@ WORDS = {
     "keys rotate": ("KEY",),
     "keys revoke": ("KEY",),
     "exchanges show": ("EXCHANGE",),
+    "propose-grader": ("sales",),
     "compare": ("sales",),
     "rehearse": ("sales", "--candidate", "vendor"),
     "adapt": ("sales",),

@@ -126,6 +126,33 @@ def test_durations_become_days_in_the_terms_and_seconds_elsewhere(tmp_path: Path
     assert process.rehearse.half_life == 14.0
 
 
+def test_settings_of_graders_are_those_that_were_set(tmp_path: Path) -> None:
+    (tmp_path / "claim.json").write_text('{"type": "object"}', encoding="utf-8")
+    for section, settings in (
+        ("grader: exact", {}),
+        ("grader: exact, decimal: ','", {"decimal": ","}),
+        ("grader: json_fields, tolerance: {a: 0.01}", {"must_match": [], "tolerance": {"a": 0.01}, "version": 2}),
+        (
+            "grader: json_fields, schema: file:claim.json, tolerance: {d: {days: 2}}, keys: {lines: sku}",
+            {
+                "must_match": [],
+                "tolerance": {"d": {"days": 2.0}},
+                "keys": {"lines": "sku"},
+                "schema": {"type": "object"},
+                "version": 2,
+            },
+        ),
+        ("grader: tool_calls, order: strict", {"tolerance": {}, "order": "strict"}),
+        ("grader: text, checks: {no_refusal: true, length: {most_words: 5}}",
+         {"checks": {"no_refusal": True, "length": {"most_words": 5}}}),
+        ("grader: checks, schema: {type: array}", {"schema": {"type": "array"}}),
+    ):  # fmt: skip
+        text = LEAST.replace("baseline: vendor", f"baseline: vendor, rehearse: {{{section}}}")
+        terms = loaded(tmp_path, text).processes["claims"].rehearse
+        assert terms is not None
+        assert terms.settings == settings
+
+
 def test_relative_folders_are_taken_from_the_files_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "elsewhere").mkdir()
     loaded(tmp_path, "data: ./records\n" + LEAST.replace("model: big-1", "model: big-1, key: file:keys/vendor"))

@@ -10,6 +10,7 @@ from switchover.domain.candidate import ScoredCase, State
 from switchover.domain.exchange import Exchange, Outcome
 from switchover.domain.ports import Question, Score
 from switchover.domain.process import RehearsalTerms, SlicePredicate
+from switchover.graders import grader as grader_of
 from switchover.store import Store
 from switchover.testing.builders import make_process
 from switchover.trial.book import Book
@@ -177,6 +178,48 @@ def test_no_answer_scores_nothing_and_a_grader_that_fails_on_it_counts_as_the_wo
     assert (lost.candidate, lost.baseline, lost.reason) == (0.0, 0.8, "no answer within 60 s")
     poisoned = asyncio.run(grade(grader, Reply("poison"), "second", Question("ref")))
     assert (poisoned.candidate, poisoned.baseline) == (0.0, 1.0)
+
+
+class Costly:
+    """A grader that is not deterministic and counts what it is asked."""
+
+    name = "hook"
+
+    def __init__(self, by_merit, scores):
+        self.by_merit, self.scores, self.asked = by_merit, scores, []
+
+    async def score(self, answer, question):
+        self.asked.append(answer)
+        return Score(self.scores[answer])
+
+
+@pytest.mark.parametrize(
+    ("by_merit", "answer", "second", "asked", "scores"),
+    [
+        # The baseline's own answer over again: a difference of nothing, whatever it is worth.
+        (True, "recorded", None, [], (1.0, 1.0)),
+        (False, "second", "second", [], (1.0, 1.0)),
+        # The recorded answer agrees with itself; only the other one is asked about.
+        (False, "recorded", "second", ["second"], (1.0, 0.5)),
+        (False, "other", "recorded", ["other"], (0.25, 1.0)),
+        (True, "other", None, ["recorded", "other"], (0.25, 0.75)),
+        (False, "other", "second", ["second", "other"], (0.25, 0.5)),
+    ],
+)
+def test_a_costly_grader_is_not_asked_about_identical_answers(by_merit, answer, second, asked, scores):
+    grader = Costly(by_merit, {"recorded": 0.75, "second": 0.5, "other": 0.25})
+    found = asyncio.run(grade(grader, Reply(answer), second, Question("recorded")))
+    assert (found.candidate, found.baseline, grader.asked) == (*scores, asked)
+
+
+def test_a_deterministic_grader_is_asked_and_may_find_that_identical_answers_are_worth_nothing():
+    terms = RehearsalTerms(grader="exact", settings={"checks": {"no_refusal": True}})
+    refusal = "I can't help with that."
+    found = asyncio.run(grade(grader_of(terms), Reply(refusal), refusal, Question("yes")))
+    assert (found.candidate, found.baseline, found.reason) == (0.0, 0.0, "refuses")
+    merit = RehearsalTerms(grader="checks", settings={"checks": {"no_refusal": True}})
+    found = asyncio.run(grade(grader_of(merit), Reply("yes"), None, Question(refusal)))
+    assert (found.candidate, found.baseline) == (1.0, 0.0)
 
 
 @pytest.mark.parametrize(("second", "reference"), [(None, "ref"), ("second", None), ("unreadable", "ref")])
