@@ -106,6 +106,6 @@ def test_a_day_and_month_that_can_be_swapped_are_not_taken_for_a_date():
 
 def test_every_grader_is_deterministic_or_asks_somebody_and_an_unknown_one_is_refused():
     assert set(GRADERS) == DETERMINISTIC | {"human"}
-    assert TRUSTED == DETERMINISTIC | {"hook"}
+    assert DETERMINISTIC | {"hook"} == TRUSTED
     with pytest.raises(ConfigError, match="label"):
         grader(RehearsalTerms(grader="vibes"))
