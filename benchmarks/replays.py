@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import multiprocessing
 import os
@@ -22,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +41,17 @@ WHAT = ("second samples drawn, two calls each", "second samples kept, one call e
 BEGUN = 1_790_000_000.0
 
 
+@cache
+def vocabulary() -> list[str]:
+    """As many words as an office's letters have."""
+    rng = random.Random(SEED)
+    return ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(3, 9))) for _ in range(5_000)]
+
+
 def request_of(number: int) -> dict[str, Any]:
     """A request whose text names its answer and, for those that the candidate gets wrong, the other one."""
     rng = random.Random(f"{SEED} {number}")
-    words = " ".join("".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(3, 9))) for _ in range(24))
+    words = " ".join(rng.choices(vocabulary(), k=24))
     label, other = rng.sample(LABELS, 2)
     marks = f"[{label}|{other if rng.random() < WRONG else label}]"
     return {"model": "bench", "messages": [{"role": "user", "content": f"{words} {marks}"}], "max_tokens": 8}
@@ -183,6 +192,8 @@ def rehearsed(port: int, replays: int, folder: str) -> list[dict[str, float]]:
     async def main() -> list[dict[str, float]]:
         client, took = Client(clock), []
         for order in orders(port, replays):
+            # The first one's record goes, as if each were a command of its own.
+            gc.collect()
             asks = []
             for spec in (order.candidate, order.baseline):
                 version = PromptVersion.make(process="bench", upstream=spec.name, kind=PromptKind.AS_IS)

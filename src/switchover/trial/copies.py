@@ -70,14 +70,17 @@ def copy_groups(texts: Sequence[str]) -> list[int]:
     first: dict[str, int] = {}
     same = [first.setdefault(normalise(text), place) for place, text in enumerate(texts)]
     groups: dict[int, int] = {}
-    places: list[int] = []
+    places = list(first.values())
     signatures = np.zeros((max(len(first), 1), BANDS * ROWS), dtype=np.uint32)
+    for number, normal in enumerate(first):
+        signatures[number] = signature(normal)
+    shared = _shared(signatures)
     buckets: dict[tuple[int, bytes], list[int]] = {}
-    for normal, place in first.items():
-        number = len(places)
-        places.append(place)
-        signatures[number] = found = signature(normal)
-        bands = [(band, found[band * ROWS : (band + 1) * ROWS].tobytes()) for band in range(BANDS)]
+    for number, place in enumerate(places):
+        found = signatures[number]
+        bands = [
+            (int(band), found[band * ROWS : (band + 1) * ROWS].tobytes()) for band in np.flatnonzero(shared[number])
+        ]
         near = sorted({other for band in bands for other in buckets.get(band, ())})
         alike = (signatures[near] == found).mean(axis=1) >= ALIKE if near else np.zeros(0, dtype=bool)
         groups[place] = groups[places[near[int(alike.argmax())]]] if alike.any() else place
@@ -87,3 +90,17 @@ def copy_groups(texts: Sequence[str]) -> list[int]:
             if len(inside) < FULL and all(groups[places[other]] != groups[place] for other in inside):
                 inside.append(number)
     return [groups[place] for place in same]
+
+
+def _shared(signatures: Hashes) -> npt.NDArray[np.bool_]:
+    """Which bands of which text another text has, too, shape (texts, 32): by the others nobody is found.
+
+    To keep those as well takes 10 KB a text.
+    """
+    found = np.zeros((len(signatures), BANDS), dtype=np.bool_)
+    for band in range(BANDS):
+        part = np.ascontiguousarray(signatures[:, band * ROWS : (band + 1) * ROWS])
+        values = part.view(np.dtype((np.void, part.itemsize * ROWS))).ravel()
+        _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+        found[:, band] = counts[place] > 1
+    return found

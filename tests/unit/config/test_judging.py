@@ -97,9 +97,12 @@ def test_a_judge_that_may_not_see_the_data_is_refused(terms):
         ("{grader: rubric, judge: me}", "judge: got me; want the upstream that judges: one of judge, other, vendor"),
         (
             "{grader: label, labels: [a, b], judge: judge}",
-            "judge: got a setting of rubric; want nothing: the grader is",
+            "judge: got a setting of rubric; want nothing: the grader is label",
         ),
-        ("{grader: human, labels_share: 0.5}", "labels_share: got a setting of rubric; want nothing: the"),
+        (
+            "{grader: human, labels_share: 0.5}",
+            "labels_share: got a setting of rubric; want nothing: the grader is human",
+        ),
         (
             "{grader: rubric, judge: judge, labels_share: 0.05}",
             "labels_share: got 0.05; want 0, or a share of 0.1 to 1",
