@@ -355,6 +355,8 @@ suspension = Table(
     Column("upstream", String(128), primary_key=True),
     Column("at", Double, nullable=False),
     Column("why", Text, nullable=False),
+    # "probe" where a probe found it, which may take it back; "" where only a person may.
+    Column("by", String(16), nullable=False, server_default=""),
 )
 
 lease = Table(
@@ -452,4 +454,75 @@ retention_run = Table(
     metadata,
     Column("name", String(16), primary_key=True),
     Column("at", Double, nullable=False),
+)
+
+# What an upstream did when it was asked itself. ``failed`` is what it failed in, NULL where all was well.
+probe = Table(
+    "probe",
+    metadata,
+    Column("upstream", String(128), primary_key=True),
+    Column("at", Double, primary_key=True),
+    Column("failed", String(32)),
+    Column("fault", String(64)),
+    Column("said", Text, nullable=False),
+    Column("first_ms", Double),
+)
+
+# Retirements as they became known, each told once. ``day`` is the first on which the model is gone.
+retirement = Table(
+    "retirement",
+    metadata,
+    Column("upstream", String(128), primary_key=True),
+    Column("model", String(256), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("told_at", Double, nullable=False),
+)
+
+# When each step of the daily round was first wanted, when it last ran, and what kept it from its work then.
+watch_step = Table(
+    "watch_step",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("wanted_at", Double, nullable=False),
+    Column("ran_at", Double),
+    Column("trouble", Text, nullable=False),
+)
+
+# What the watch spent on a day (UTC): calls, replays, micro-USD.
+watch_spent = Table(
+    "watch_spent",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("what", String(192), primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+)
+
+# Rehearsals that are due: a runner takes one for a while, again and again, until it is done.
+due_order = Table(
+    "due_order",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("process", String(128), nullable=False),
+    Column("candidate", String(128), nullable=False),
+    Column("prompt_version", String(64)),
+    Column("why", String(32), nullable=False),
+    Column("said", Text, nullable=False),
+    Column("opened_at", Double, nullable=False),
+    Column("opened_by", String(64), nullable=False),
+    Column("due_at", Double, nullable=False),
+    # Replays to make whatever the ledger says; NULL: until the verdict is clear.
+    Column("replays", Integer),
+    Column("state", String(16), nullable=False),
+    Column("calls", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("not_before", Double, nullable=False),
+    Column("taken_by", String(128)),
+    Column("taken_at", Double),
+    Column("taken_until", Double),
+    Column("done_at", Double),
+    Column("verdict", String(64)),
+    Column("trouble", Text, nullable=False),
+    Index(None, "state"),
+    Index(None, "process", "opened_at"),
 )

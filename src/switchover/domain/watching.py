@@ -1,0 +1,116 @@
+"""The daily round as the configuration has it, what it finds, and the rehearsals that it leaves to be run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """What the watch may do by itself.
+
+    ``begins`` and ``lasts`` are the window of each day (UTC) in which it works, in seconds. ``calls_per_day`` bounds
+    probes and canaries, ``replays_per_day`` rehearsals; ``spend_per_day`` all of it, in micro-USD (None: no bound).
+    ``rehearses`` is False where due orders are only shown.
+    """
+
+    begins: float = 0.0
+    lasts: float = DAY_S
+    calls_per_day: int = 200
+    replays_per_day: int = 200
+    spend_per_day: int | None = None
+    rehearses: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that a step of the round looked at: ``about`` names an upstream or a process, ``said`` what was seen.
+
+    ``trouble``: the step itself could not do its work, so that nothing is known.
+    """
+
+    step: str
+    about: str
+    well: bool
+    said: str
+    trouble: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What an upstream did at a moment when it was asked itself.
+
+    ``failed`` is what it failed in: "key", "reach", "model", "answer", "stream", "tools"; None where all was well.
+    ``fault`` is the catalogue's id. ``first_ms``: how long the first content took.
+    """
+
+    upstream: str
+    at: float
+    failed: str | None
+    fault: str | None
+    said: str
+    first_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retirement:
+    """An upstream's model is gone from ``day`` (ISO date) on, as ``source`` says; known here since ``told_at``."""
+
+    upstream: str
+    model: str
+    day: str
+    source: str
+    told_at: float
+
+
+class Why(StrEnum):
+    """What makes a rehearsal due."""
+
+    KEEP_WARM = "keep-warm"
+    LAPSED = "lapsed"
+    RETIREMENT = "retirement"
+    DRIFT = "drift"
+    CHANGED = "changed"
+
+
+class OrderState(StrEnum):
+    """Where a due order stands. ``given up``: it failed so often that a person has to look."""
+
+    OPEN = "open"
+    TAKEN = "taken"
+    DONE = "done"
+    GIVEN_UP = "given up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueOrder:
+    """A rehearsal that is due.
+
+    ``prompt_version`` None: as it is, or the newest student. ``replays`` are to be made whatever the ledger says, None:
+    until the verdict is clear. ``calls`` were made so far in ``tries``; nobody takes it ``not_before`` that moment.
+    ``verdict`` is the id of the last one; ``trouble`` what went wrong last.
+    """
+
+    id: str
+    process: str
+    candidate: str
+    prompt_version: str | None
+    why: Why
+    said: str
+    opened_at: float
+    opened_by: str
+    due_at: float
+    replays: int | None = None
+    state: OrderState = OrderState.OPEN
+    calls: int = 0
+    tries: int = 0
+    not_before: float = 0.0
+    taken_by: str | None = None
+    taken_at: float | None = None
+    taken_until: float | None = None
+    done_at: float | None = None
+    verdict: str | None = None
+    trouble: str = ""
