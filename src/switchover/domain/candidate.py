@@ -28,6 +28,25 @@ def fingerprint(spec: UpstreamSpec) -> str:
     return made if spec.template is None else f"{made}.{spec.template}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """The last changes that opened empty ledgers: the ids of a baseline's and of a replacement's, "" for none.
+
+    What was recorded before ``since`` (Unix seconds; None: all of it counts) the baseline answered as another.
+    """
+
+    baseline: str = ""
+    replacement: str = ""
+    since: float | None = None
+
+
+def epoch(baseline: UpstreamSpec, marks: Marks | None = None) -> str:
+    """Names the span in which the baseline, asked as it is, is the same, and the replacement's behaviour with it."""
+    marks = marks or Marks()
+    named = [mark for mark in (marks.baseline, marks.replacement) if mark]
+    return digest([fingerprint(baseline), "as-is", *named])
+
+
 def templates_apart(made_with: str, spec: UpstreamSpec) -> tuple[str, str] | None:
     """Both chat templates ("unknown" for none) where a fingerprint differs from that of ``spec`` in it alone."""
     before, now = made_with.partition("."), fingerprint(spec).partition(".")
@@ -227,7 +246,8 @@ class ScoredCase:
 
     ``candidate`` and ``baseline`` are scores in 0–1, None when ungraded for the ``reason`` given. ``baseline`` is the
     second baseline sample graded against the recorded answer; ``anchor`` the plain candidate's score, where it was
-    asked. ``topic`` numbers a kind of request; ``seconds`` is the candidate's time; ``answer`` its text.
+    asked. ``topic`` numbers a kind of request; ``seconds`` is the candidate's time; ``answer`` its text. ``shadow``: it
+    was drawn from live traffic by the watch.
     """
 
     cell_id: str
@@ -241,3 +261,4 @@ class ScoredCase:
     seconds: float = 0.0
     answer: str | None = None
     anchor: float | None = None
+    shadow: bool = False

@@ -173,6 +173,17 @@ class RehearsalTerms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How a process's proofs are watched while they hold: calls per day and upstream; 0 is none.
+
+    ``shadow``: live requests replayed on each replacement. ``canaries``: fixed prompts asked of it and of the baseline.
+    """
+
+    shadow: int = 20
+    canaries: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """What may be spent in a day or a month (UTC), in micro-USD; None: no cap.
 
@@ -216,6 +227,7 @@ class Process:
     rehearse: RehearsalTerms | None = None
     detect: bool | None = None
     budget: Budget | None = None
+    watch: Sampling = field(default_factory=Sampling)
 
     @property
     def upstreams(self) -> tuple[str, ...]:

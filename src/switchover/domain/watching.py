@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from .candidate import digest
+
 DAY_S = 86_400.0
 
 
@@ -66,6 +68,64 @@ class Retirement:
     told_at: float
 
 
+class ChangeKind(StrEnum):
+    """What changed: the application's prompt, or how a baseline or a replacement behaves."""
+
+    PROMPT = "prompt"
+    BASELINE = "baseline"
+    REPLACEMENT = "replacement"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What opened empty ledgers of a process: those of one ``upstream``, or with None all of them.
+
+    Noticed ``at``; exchanges from ``since`` on belong to what is new. ``why`` is in words, and nobody's.
+    """
+
+    id: str
+    process: str
+    upstream: str | None
+    kind: ChangeKind
+    at: float
+    since: float
+    why: str
+
+    @classmethod
+    def of(
+        cls,
+        process: str,
+        kind: ChangeKind,
+        why: str,
+        *,
+        at: float,
+        upstream: str | None = None,
+        since: float | None = None,
+    ) -> Change:
+        """A change noticed ``at``, which began then unless ``since`` says when."""
+        name = f"change-{digest([process, upstream, kind.value, at], 12)}"
+        began = at if since is None else since
+        return cls(id=name, process=process, upstream=upstream, kind=kind, at=at, since=began, why=why)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """A prompt with the answer that an upstream gave to it, asked again and again; ``exchange`` says what is asked.
+
+    ``name`` is that of its set, ``about`` names whom the set tells of. ``expected``: the share (0-1) of the set's calls
+    that are to agree at least.
+    """
+
+    name: str
+    exchange: str
+    process: str
+    upstream: str
+    about: str
+    answer: str
+    expected: float
+    drawn_at: float
+
+
 class Why(StrEnum):
     """What makes a rehearsal due."""
 
@@ -114,3 +174,32 @@ class DueOrder:
     done_at: float | None = None
     verdict: str | None = None
     trouble: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        process: str,
+        candidate: str,
+        why: Why,
+        *,
+        about: str,
+        said: str,
+        now: float,
+        by: str = "watch",
+        prompt_version: str | None = None,
+        replays: int | None = None,
+        due_at: float | None = None,
+    ) -> DueOrder:
+        """An order that is open from ``now`` on; ``about`` tells it from earlier ones for the same reason."""
+        return cls(
+            id=f"due-{digest([process, candidate, prompt_version, why.value, about], 12)}",
+            process=process,
+            candidate=candidate,
+            prompt_version=prompt_version,
+            why=why,
+            said=said,
+            opened_at=now,
+            opened_by=by,
+            due_at=now if due_at is None else due_at,
+            replays=replays,
+        )

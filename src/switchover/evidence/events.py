@@ -22,6 +22,7 @@ Note = Callable[[Event], object]
 SAVED = {
     "verdict": "verdict saved",
     "proof": "proof given",
+    "change": "change noticed",
     "drill": "drill",
     "cut-off": "cut-off placed",
     "key": "key created",
@@ -138,6 +139,11 @@ def switched(process: str, before: str | None, after: str | None, exchange: str,
 def held(upstream: str, at: float) -> Event:
     """A breaker that is held until somebody restores it."""
     return _event("breaker held", upstream=upstream, since=moment(at))
+
+
+def suspended(upstream: str, process: str, by: str, at: float) -> Event:
+    """An upstream's proofs do not count until somebody restores it; ``by`` names the watch that saw why, in ``process``."""
+    return _event("proofs suspended", upstream=upstream, process=process, by=by, since=moment(at))
 
 
 def restored(upstream: str) -> Event:

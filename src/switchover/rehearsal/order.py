@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from switchover.domain.candidate import Cell, digest, fingerprint, grader_id
+from switchover.domain.candidate import Cell, Marks, epoch, fingerprint, grader_id
 from switchover.domain.process import Process, RehearsalTerms, UpstreamSpec
 from switchover.errors import OperatorError
 
@@ -23,15 +23,15 @@ class Order:
     budget_calls: int | None = None
 
 
-def cell_of(order: Order) -> Cell:
-    """The cell the order's verdict belongs to; its epoch is the baseline as it is asked today."""
+def cell_of(order: Order, marks: Marks | None = None) -> Cell:
+    """The cell the order's verdict belongs to; its epoch is the baseline as it is today, since what ``marks`` name."""
     return Cell(
         process=order.process.name,
         upstream=order.candidate.name,
         fingerprint=fingerprint(order.candidate),
         prompt_version=order.prompt_version,
         grader=grader_id(terms_of(order)),
-        epoch=digest([fingerprint(order.baseline), "as-is"]),
+        epoch=epoch(order.baseline, marks),
     )
 
 

@@ -13,6 +13,7 @@ from switchover.domain.candidate import (
     State,
     Verdict,
     digest,
+    epoch,
 )
 from switchover.domain.exchange import Exchange
 from switchover.domain.ports import Grader, Question
@@ -20,6 +21,7 @@ from switchover.evidence import events
 from switchover.graders import DETERMINISTIC
 from switchover.stats.noninferiority import DAY
 from switchover.store import Store, facts
+from switchover.store.changes import marks
 from switchover.store.exchanges import iter_exchanges
 from switchover.store.proofs import end_continuations, latest_verdict, revoke_proofs, save_proof, save_verdict
 from switchover.store.trials import baseline_samples, save_baseline_sample, save_score, scored_cases
@@ -65,8 +67,11 @@ class UnderWay:
     ) -> None:
         self.order, self.store, self.grader, self.clock = order, store, grader, clock
         self.ask, self.baseline_ask, self.anchor, self.note = ask, baseline_ask, anchor, note
-        self.terms, self.cell = terms_of(order), cell_of(order)
-        self.samples = baseline_samples(store, order.process.name, self.cell.epoch)
+        self.marks = marks(store, order.process.name, order.candidate.name)
+        self.terms, self.cell = terms_of(order), cell_of(order, self.marks)
+        # A replacement's change is none of the baseline's: its second samples are for all candidates.
+        self.epoch = epoch(order.baseline, replace(self.marks, replacement=""))
+        self.samples = baseline_samples(store, order.process.name, self.epoch)
         last = latest_verdict(store, self.cell.id)
         self.before = last.state if last is not None else None
         self.was_ready = self.before in (State.READY, State.PROVISIONAL, State.EXPIRED)
@@ -109,7 +114,8 @@ class UnderWay:
 
     def _plan(self) -> None:
         """Reads the record: what the baseline answered may be replayed; all of it is the traffic to cover."""
-        everything = cases_of(iter_exchanges(self.store, self.order.process.name), self.terms.slices)
+        exchanges = iter_exchanges(self.store, self.order.process.name, since=self.marks.since)
+        everything = cases_of(exchanges, self.terms.slices)
         if not everything and not self.order.process.recording.keeps_words:
             raise nothing_to_replay(self.order.process)
         oldest_first = sorted(everything, key=lambda case: (case.exchange.started_at, case.order))
@@ -213,8 +219,8 @@ class UnderWay:
         reply = await ask_in_time(self.baseline_ask, case.request, self.order.timeout, self.clock)
         if reply.text is not None:
             self.samples[case.exchange.id] = reply.text
-            process, epoch = self.order.process.name, self.cell.epoch
-            save_baseline_sample(self.store, process, case.exchange.id, epoch, reply.text, self.clock.now())
+            process = self.order.process.name
+            save_baseline_sample(self.store, process, case.exchange.id, self.epoch, reply.text, self.clock.now())
         return reply.text
 
     def judge(self) -> Decision:

@@ -8,18 +8,19 @@ from dataclasses import asdict, replace
 from sqlalchemy import Connection, delete, func, or_, select, update
 
 from switchover.domain.budget import Tariff
-from switchover.domain.candidate import Proof
+from switchover.domain.candidate import Proof, epoch
 from switchover.domain.process import Settings
 from switchover.domain.register import CallerKey, Snapshot, Suspension
 from switchover.errors import NotFound
 
 from . import schema
+from .changes import changes, marks_in
 from .database import Store, upsert
 from .drills import cut_offs
 from .facts import Fact, fact
 from .held import restored_upstreams
 from .prompt_versions import prompt_versions
-from .proofs import proofs
+from .proofs import ended_proofs, proofs
 from .versions import bump, bump_register, register_version
 
 __all__ = [
@@ -157,6 +158,14 @@ def build_snapshot(
         if proof.process in settings.processes:
             newest.setdefault((proof.process, proof.upstream, proof.fingerprint, proof.prompt_version), proof)
     wanted = {proof.prompt_version for proof in newest.values()}
+    known = changes(store)
+    epochs = {
+        name: {
+            other: epoch(settings.upstreams[process.baseline], marks_in(known, name, other))
+            for other in process.fallbacks
+        }
+        for name, process in settings.processes.items()
+    }
     return Snapshot(
         version=version,
         made_at=now,
@@ -176,6 +185,8 @@ def build_snapshot(
         endpoints=dict(endpoints),
         restored=restored_upstreams(settings.data_dir),
         suspended={name: found for name, found in suspensions(store).items() if name in settings.upstreams},
+        epochs=epochs,
+        ended={name: found for name, found in ended_proofs(store).items() if name in settings.processes},
         privacy=settings.privacy,
         budgets=settings.budgets,
         tariffs=tariffs or {},

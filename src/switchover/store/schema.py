@@ -137,6 +137,7 @@ scored_case = Table(
     Column("answer", Text),
     Column("anchor", Double),
     Column("key", String(64), nullable=False, server_default=""),
+    Column("shadow", Boolean, nullable=False, server_default="0"),
 )
 
 baseline_sample = Table(
@@ -183,7 +184,52 @@ proof = Table(
     Column("revoked_at", Double),
     Column("continuation", String(16)),
     Column("continues_until", Double),
+    # Why it was revoked, where the watch did.
+    Column("ended_for", Text),
     Index(None, "process", "upstream"),
+)
+
+# What opened empty ledgers: of one upstream, or with NULL all of the process. Exchanges since then are the new kind.
+change = Table(
+    "change",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("process", String(128), nullable=False),
+    Column("upstream", String(128)),
+    Column("kind", String(16), nullable=False),
+    Column("at", Double, nullable=False),
+    Column("since", Double, nullable=False),
+    Column("why", Text, nullable=False),
+    Index(None, "process", "at"),
+)
+
+# Fixed prompts with the answer that an upstream gave; ``name`` names the set, ``about`` whom it tells of: which model,
+# asked how, graded how. ``ended_at``: it is not asked any more.
+canary = Table(
+    "canary",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("exchange", String(64), primary_key=True),
+    Column("process", String(128), nullable=False),
+    Column("upstream", String(128), nullable=False),
+    Column("about", String(64), nullable=False),
+    Column("answer", Text),
+    Column("key", String(64), nullable=False),
+    Column("expected", Double, nullable=False),
+    Column("drawn_at", Double, nullable=False),
+    Column("ended_at", Double),
+    Index(None, "process", "upstream"),
+)
+
+# How far each answer to a canary agreed with the one that is kept (0-1); NULL where the grader could not say.
+canary_call = Table(
+    "canary_call",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("at", Double, primary_key=True),
+    Column("exchange", String(64), primary_key=True),
+    Column("score", Double),
+    Column("reason", Text, nullable=False),
 )
 
 prompt_version = Table(

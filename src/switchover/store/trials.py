@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 import msgspec
 from sqlalchemy import select
@@ -14,6 +14,17 @@ from .database import Store, upsert
 from .words import beside, said
 
 _words = msgspec.json.Decoder(tuple[str, ...])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """The scores of one graded case, without its words."""
+
+    exchange_id: str
+    graded_at: float
+    candidate: float
+    baseline: float
+    shadow: bool
 
 
 def save_score(store: Store, row: ScoredCase) -> None:
@@ -33,6 +44,16 @@ def scored_cases(store: Store, cell_id: str) -> list[ScoredCase]:
     for row in rows:
         row["answer"] = said(store, row["exchange_id"], cell_id, row.pop("key"), row["answer"])
     return [ScoredCase(**row | {"slices": _words.decode(row["slices"])}) for row in rows]
+
+
+def differences(store: Store, cell_id: str) -> list[Difference]:
+    """The cell's graded cases in the order of grading, without words."""
+    cases = schema.scored_case
+    columns = (cases.c.exchange_id, cases.c.graded_at, cases.c.candidate, cases.c.baseline, cases.c.shadow)
+    graded = cases.c.candidate.is_not(None) & cases.c.baseline.is_not(None)
+    wanted = select(*columns).where(cases.c.cell_id == cell_id, graded).order_by(cases.c.graded_at, cases.c.exchange_id)
+    with store.read() as connection:
+        return [Difference(**row._mapping) for row in connection.execute(wanted)]
 
 
 def save_baseline_sample(

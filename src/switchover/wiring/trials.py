@@ -15,7 +15,7 @@ from switchover.access.local import local
 from switchover.adaptation.demonstrations import anchor
 from switchover.adaptation.run import Adaptation, adapt
 from switchover.adaptation.run import Progress as AdaptationProgress
-from switchover.domain.candidate import PromptKind, PromptVersion, Verdict, digest, fingerprint
+from switchover.domain.candidate import PromptKind, PromptVersion, Verdict, epoch
 from switchover.domain.cut_off import Drill, Target, TargetKind
 from switchover.domain.exchange import Exchange
 from switchover.domain.people import Actor
@@ -33,6 +33,7 @@ from switchover.store import Store
 from switchover.store import exchanges as exchange_rows
 from switchover.store import prompt_versions as version_rows
 from switchover.store import trials as trial_rows
+from switchover.store.changes import marks
 from switchover.store.erasing import count_erased
 from switchover.store.files import write_whole
 from switchover.store.people import person
@@ -214,7 +215,8 @@ def adapt_process(
             wanted = [settings.upstreams[name] for name in found.fallbacks]
             async with own_engines(settings, wanted, client):
                 seen = await _seen(settings, [*wanted, settings.upstreams[found.baseline]], client)
-                epoch = digest([fingerprint(seen.upstreams[found.baseline]), "as-is"])
+                since = replace(marks(store, process, found.baseline), replacement="")
+                span = epoch(seen.upstreams[found.baseline], since)
                 result = await adapt(
                     found,
                     ways=ways,
@@ -225,7 +227,7 @@ def adapt_process(
                     clock=CLOCK,
                     seed=seed,
                     progress=progress,
-                    second_samples=trial_rows.baseline_samples(store, process, epoch),
+                    second_samples=trial_rows.baseline_samples(store, process, span),
                 )
                 note(events.adapted(process, [version.id for version in result.versions]))
                 return result
