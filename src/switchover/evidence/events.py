@@ -142,7 +142,7 @@ def held(upstream: str, at: float) -> Event:
 
 
 def suspended(upstream: str, process: str, by: str, at: float) -> Event:
-    """An upstream's proofs do not count until somebody restores it; ``by`` names the watch that saw why, in ``process``."""
+    """An upstream's proofs do not count until somebody restores it; ``by``: what of ``process`` showed it."""
     return _event("proofs suspended", upstream=upstream, process=process, by=by, since=moment(at))
 
 

@@ -21,7 +21,7 @@ from switchover.domain.watching import Change, ChangeKind, Finding
 from switchover.errors import SwitchoverError
 from switchover.graders import grader
 from switchover.stats.drift import agreement_detector, drift_detector
-from switchover.store.changes import changes, marks
+from switchover.store.changes import marks
 from switchover.store.exchanges import iter_exchanges
 from switchover.store.proofs import first_proof_at
 from switchover.store.register import baseline_lost, suspensions
@@ -182,7 +182,7 @@ class _Sampling:
             return Finding(step=NAME, about=self.baseline.name, well=False, said=f"{self.process.name}: {why}")
         if drift_detector(usual).add_all(row.candidate - row.baseline for row in after).alarmed:
             mean = _mean([row.candidate - row.baseline for row in after[-100:]])
-            why = f"it has drifted, noticed on {day}: {mean:+.1%} over its last replays, and {usual:+.1%} when it was proven"
+            why = f"it has drifted, noticed on {day}: {mean:+.1%} over its last replays, {usual:+.1%} when it was proven"
             change = Change.of(self.process.name, ChangeKind.REPLACEMENT, why, at=now, upstream=one.spec.name)
             end(self.store, change, self.round.note)
             return Finding(step=NAME, about=one.spec.name, well=False, said=f"{self.process.name}: {why}")
