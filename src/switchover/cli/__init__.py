@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rehearse": ("rehearse", "Replay recorded traffic on a candidate and decide whether it is good enough."),
     "adapt": ("adapt", "Find the prompt version or student that makes a candidate good enough."),
     "verdicts": ("verdicts", "List verdicts and proofs."),
+    "watch": ("watch", "Probe what processes rest on, and show which rehearsals are due."),
     "drill": ("drill", "Lose an upstream on purpose, for a while, and watch."),
     "cut": ("cut", "Cut off an upstream, a provider or a jurisdiction, really."),
     "restore": ("restore", "Lift a cut-off."),
@@ -52,7 +53,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Say what is wrong and how to mend it."),
 }
 INTERRUPTED = 130
-HIDDEN = {"worker": "children", "keeper": "children"}
+HIDDEN = {"worker": "children", "keeper": "children", "watcher": "children"}
 
 
 def build(called: str | None) -> typer.Typer:

@@ -47,6 +47,7 @@ from .schema import (
 )
 from .secrets import absolute
 from .values import PATTERN_MEANS
+from .watching import watch_of
 
 # What the schema's complaint about a kind of value means to someone who writes YAML.
 KIND_MEANS = {
@@ -112,6 +113,7 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
         timestamp=parsed.evidence.timestamp,
         archive=archiving_of(document, parsed.archive, base, _check_url) if parsed.archive else None,
         retention=retention,
+        watch=watch_of(parsed.watch),
     )
 
 

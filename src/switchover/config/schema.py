@@ -21,10 +21,12 @@ from .values import (
     SUBJECT,
     URL,
     Country,
+    Day,
     Duration,
     KeyReference,
     Money,
     compared,
+    hours,
 )
 
 
@@ -188,6 +190,32 @@ class UpstreamSection(Section):
         "reserves for a call without a limit of its own.",
     )
     price: PriceSection | None = Field(default=None, description="What a call costs.")
+    retires: Day | None = Field(
+        default=None, description="The first day on which its model is gone, as a date such as `2027-01-31`."
+    )
+
+
+class WatchSection(Section):
+    """What `switchover up` looks at once a day, and rehearses by itself."""
+
+    at: Annotated[str, BeforeValidator(hours)] = Field(
+        default="00:00-24:00",
+        description="The hours of the day (UTC) in which it works, such as `02:00-06:00`; the moment within them is "
+        "another each day.",
+    )
+    calls_per_day: int = Field(
+        default=200, ge=0, description="Most calls of a day that ask upstreams themselves: probes and canaries."
+    )
+    rehearse: Literal["auto", "off"] = Field(
+        default="auto",
+        description="`auto` keeps proofs warm and rehearses what is due, within the bounds below and the process's "
+        "`budget_calls`; `off` only shows what is due.",
+    )
+    replays_per_day: int = Field(default=200, ge=1, description="Most replays of a day that it makes by itself.")
+    spend_per_day: Money | None = Field(
+        default=None,
+        description="Most that all of it may cost in a day; then only upstreams whose price is known are asked.",
+    )
 
 
 class BudgetSection(Section):
@@ -431,6 +459,7 @@ class ConfigurationFile(Section):
     budgets: BudgetsSection = Field(
         default_factory=BudgetsSection, description="What may be spent by several processes together."
     )
+    watch: WatchSection = Field(default_factory=WatchSection, description="What is looked at and rehearsed each day.")
     archive: ArchiveSection | None = Field(default=None, description="Where finished days go.")
     retention: RetentionSection = Field(
         default_factory=RetentionSection, description="How long what was recorded is kept."
@@ -468,4 +497,5 @@ SECTIONS: tuple[type[Section], ...] = (
     PresidioSection,
     BudgetSection,
     BudgetsSection,
+    WatchSection,
 )

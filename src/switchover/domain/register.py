@@ -39,10 +39,14 @@ class CallerKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspension:
-    """An upstream's proofs do not count from ``at`` (Unix seconds) until somebody restores it; ``why`` in words."""
+    """An upstream's proofs do not count from ``at`` (Unix seconds) until somebody restores it; ``why`` in words.
+
+    ``by`` is "probe" where a probe found it: then a later probe may find that it is over.
+    """
 
     at: float
     why: str
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The daily round as the configuration has it, what it finds, and the rehearsals that it leaves to be run."""
+"""What the daily round finds, and the rehearsals that it leaves to be run."""
 
 from __future__ import annotations
 
@@ -8,23 +8,8 @@ from enum import StrEnum
 from .candidate import digest
 
 DAY_S = 86_400.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
-    """What the watch may do by itself.
-
-    ``begins`` and ``lasts`` are the window of each day (UTC) in which it works, in seconds. ``calls_per_day`` bounds
-    probes and canaries, ``replays_per_day`` rehearsals; ``spend_per_day`` all of it, in micro-USD (None: no bound).
-    ``rehearses`` is False where due orders are only shown.
-    """
-
-    begins: float = 0.0
-    lasts: float = DAY_S
-    calls_per_day: int = 200
-    replays_per_day: int = 200
-    spend_per_day: int | None = None
-    rehearses: bool = True
+# What a breaker would hold an upstream for, until a person looks at it.
+SUSPENDING = frozenset({"key", "model", "refused"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +30,8 @@ class Finding:
 class Probe:
     """What an upstream did at a moment when it was asked itself.
 
-    ``failed`` is what it failed in: "key", "reach", "model", "answer", "stream", "tools"; None where all was well.
-    ``fault`` is the catalogue's id. ``first_ms``: how long the first content took.
+    ``failed`` is what it failed in: "key", "model", "refused", "reach", "answer", "stream", "tools", "context"; None
+    where all was well. ``fault`` is the catalogue's id. ``first_ms``: how long the first content took.
     """
 
     upstream: str
@@ -55,6 +40,11 @@ class Probe:
     fault: str | None
     said: str
     first_ms: float | None = None
+
+    @property
+    def suspends(self) -> bool:
+        """Whether it shows that the upstream would not answer at all, whoever asks and however often."""
+        return self.failed in SUSPENDING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

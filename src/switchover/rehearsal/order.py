@@ -11,7 +11,10 @@ from switchover.errors import OperatorError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What to rehearse. ``prompt_version`` is an id; ``timeout`` in seconds; ``budget_calls`` overrides the terms'."""
+    """What to rehearse. ``prompt_version`` is an id; ``timeout`` in seconds; ``budget_calls`` overrides the terms'.
+
+    ``fewest`` replays are made even of a cell whose verdict is clear: so that its proof stays in date.
+    """
 
     process: Process
     baseline: UpstreamSpec
@@ -21,6 +24,7 @@ class Order:
     concurrency: int = 4
     timeout: float = 60.0
     budget_calls: int | None = None
+    fewest: int = 0
 
 
 def cell_of(order: Order, marks: Marks | None = None) -> Cell:

@@ -107,10 +107,16 @@ class UnderWay:
         return self.replays + (self.cuts.calls if self.cuts is not None else 0)
 
     def is_settled(self, decision: Decision) -> bool:
-        """True when further replays would change neither verdict."""
+        """True when further replays would change neither verdict, and as many were made as were asked for."""
         if decision.state is State.NOT_READY or self.cuts is None:
-            return _is_settled(decision)
-        return _is_settled(decision) and self.cuts.is_settled
+            return self._is_plainly_settled(decision)
+        return self._is_plainly_settled(decision) and self.cuts.is_settled
+
+    def _is_plainly_settled(self, decision: Decision) -> bool:
+        """The same of the overall verdict alone."""
+        if decision.state is not State.NOT_READY and self.replays < self.order.fewest:
+            return False
+        return _is_settled(decision)
 
     def _plan(self) -> None:
         """Reads the record: what the baseline answered may be replayed; all of it is the traffic to cover."""
@@ -171,7 +177,7 @@ class UnderWay:
     async def play_round(self, batch: Sequence[Planned], decision: Decision, budget: int) -> bool:
         """Plays what a round still needs, first the plain cases, then the cut ones; False when that is nothing."""
         plain: list[Planned] = []
-        if not _is_settled(decision) or self._is_half_done(batch):
+        if not self._is_plainly_settled(decision) or self._is_half_done(batch):
             plain = self.pending(batch)[: budget - self.calls]
             await replay(plain, self.play, self.order.concurrency)
         cut: list[Planned] = []

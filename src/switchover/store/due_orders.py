@@ -65,21 +65,27 @@ def renew_order(store: Store, name: str, holder: str, until: float) -> bool:
         return connection.execute(update(TABLE).where(_held(name, holder)).values(taken_until=until)).rowcount == 1
 
 
+def count_calls(store: Store, name: str, holder: str, calls: int) -> None:
+    """So many calls more were made for a taken order."""
+    with store.write() as connection:
+        connection.execute(update(TABLE).where(_held(name, holder)).values(calls=TABLE.c.calls + calls))
+
+
 def put_back(
-    store: Store, name: str, holder: str, *, calls: int = 0, not_before: float, trouble: str = "", failed: bool = True
+    store: Store, name: str, holder: str, *, not_before: float, trouble: str = "", failed: bool = True
 ) -> bool:
-    """Leaves an order for another time, ``calls`` further; ``failed`` False: that was no failed try."""
+    """Leaves an order for another time; ``failed`` False: that was no failed try."""
     left = {
         "state": OrderState.OPEN.value, "taken_by": None, "taken_until": None, "not_before": not_before,
-        "trouble": trouble, "calls": TABLE.c.calls + calls, "tries": TABLE.c.tries - (0 if failed else 1),
+        "trouble": trouble, "tries": TABLE.c.tries - (0 if failed else 1),
     }  # fmt: skip
     return _end(store, name, holder, left)
 
 
-def finish_order(store: Store, name: str, holder: str, *, calls: int, verdict: str, now: float) -> bool:
+def finish_order(store: Store, name: str, holder: str, *, verdict: str, now: float) -> bool:
     """The order is done with this verdict; False where somebody else has it by now."""
-    done = {"state": OrderState.DONE.value, "done_at": now, "verdict": verdict, "calls": TABLE.c.calls + calls}
-    return _end(store, name, holder, done | {"trouble": "", "taken_until": None})
+    done = {"state": OrderState.DONE.value, "done_at": now, "verdict": verdict, "trouble": "", "taken_until": None}
+    return _end(store, name, holder, done)
 
 
 def give_up(store: Store, name: str, holder: str, *, now: float, trouble: str) -> bool:
@@ -97,8 +103,8 @@ def withdraw(store: Store, names: Collection[str], *, now: float, trouble: str) 
 
 
 def let_go(store: Store, holder: str) -> int:
-    """Puts back what a runner held that is known to be gone; returns how many orders."""
-    gone = and_(TABLE.c.taken_by == holder, TABLE.c.state == OrderState.TAKEN.value)
+    """Puts back what runners held that are known to be gone: those whose name begins so; returns how many orders."""
+    gone = and_(TABLE.c.taken_by.startswith(holder, autoescape=True), TABLE.c.state == OrderState.TAKEN.value)
     left = {"state": OrderState.OPEN.value, "taken_by": None, "taken_until": None}
     with store.write() as connection:
         return connection.execute(update(TABLE).where(gone).values(**left)).rowcount

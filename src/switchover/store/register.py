@@ -118,18 +118,21 @@ def suspensions(store: Store) -> dict[str, Suspension]:
     """Upstreams whose proofs are suspended, by name."""
     table = schema.suspension
     with store.read() as connection:
-        return {row.upstream: Suspension(at=row.at, why=row.why) for row in connection.execute(select(table))}
+        rows = connection.execute(select(table))
+        return {row.upstream: Suspension(at=row.at, why=row.why, by=row.by) for row in rows}
 
 
-def set_suspension(store: Store, upstream: str, found: Suspension | None) -> bool:
+def set_suspension(store: Store, upstream: str, found: Suspension | None, *, only_by: str | None = None) -> bool:
     """Suspends an upstream's proofs (one that already is stays as it is), or with None lets them count again.
 
-    False when that changes nothing.
+    ``only_by`` takes back no other's suspension. False when that changes nothing.
     """
     table = schema.suspension
     with store.write() as connection:
-        known = connection.scalar(select(table.c.upstream).where(table.c.upstream == upstream)) is not None
-        if known == (found is not None):
+        known = connection.execute(select(table.c.by).where(table.c.upstream == upstream)).one_or_none()
+        if (known is not None) == (found is not None):
+            return False
+        if known is not None and only_by not in (None, known.by):
             return False
         if found is None:
             connection.execute(delete(table).where(table.c.upstream == upstream))

@@ -56,6 +56,16 @@ def differences(store: Store, cell_id: str) -> list[Difference]:
         return [Difference(**row._mapping) for row in connection.execute(wanted)]
 
 
+def bare_cases(store: Store, cell_id: str) -> list[ScoredCase]:
+    """The cell's ledger without what was said, so that nothing has to be opened."""
+    cases = schema.scored_case
+    columns = [column for column in cases.c if column.name not in ("key", "answer")]
+    wanted = select(*columns).where(cases.c.cell_id == cell_id).order_by(cases.c.graded_at, cases.c.exchange_id)
+    with store.read() as connection:
+        rows = [dict(row._mapping) for row in connection.execute(wanted)]
+    return [ScoredCase(**row | {"slices": _words.decode(row["slices"])}) for row in rows]
+
+
 def save_baseline_sample(
     store: Store, process: str, exchange_id: str, epoch: str, answer_text: str | None, taken_at: float
 ) -> None:

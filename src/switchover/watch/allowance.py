@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from switchover.clock import Clock
 from switchover.costs.tariffs import tariff
 from switchover.domain.budget import is_free
-from switchover.domain.process import UpstreamSpec
-from switchover.domain.watching import Watch
+from switchover.domain.process import UpstreamSpec, Watch
 from switchover.store import Store
 from switchover.store.watching import spend, spent
 

@@ -182,7 +182,9 @@ class _Sampling:
             return Finding(step=NAME, about=self.baseline.name, well=False, said=f"{self.process.name}: {why}")
         if drift_detector(usual).add_all(row.candidate - row.baseline for row in after).alarmed:
             mean = _mean([row.candidate - row.baseline for row in after[-100:]])
-            why = f"it has drifted, noticed on {day}: {mean:+.1%} over its last replays, {usual:+.1%} when it was proven"
+            why = (
+                f"it has drifted, noticed on {day}: {mean:+.1%} over its last replays, {usual:+.1%} when it was proven"
+            )
             change = Change.of(self.process.name, ChangeKind.REPLACEMENT, why, at=now, upstream=one.spec.name)
             end(self.store, change, self.round.note)
             return Finding(step=NAME, about=one.spec.name, well=False, said=f"{self.process.name}: {why}")

@@ -18,6 +18,7 @@ from switchover.domain.process import Process, Settings, UpstreamSpec
 from switchover.domain.watching import Finding
 from switchover.errors import StoreUnavailable, SwitchoverError
 from switchover.evidence.events import Note
+from switchover.probes.models_list import Listed
 from switchover.store import Store
 from switchover.store.watching import save_step_run
 from switchover.trial.replay import Ask
@@ -29,9 +30,10 @@ from .allowance import Allowance
 class Round:
     """What the steps of one round work with.
 
-    ``settings`` have each upstream as it is seen to be (its chat template); ``upstream`` makes one with its key read
-    now and raises ConfigError when that can't be; ``ask`` puts a request as a prompt version says, and its own engine
-    runs. ``rng`` is seeded. ``cuts`` are the real cut-offs in force. ``only``: the round is about this process.
+    ``settings`` have each upstream as it is seen to be (its chat template); own engines run. ``upstream`` makes one
+    with its key read now and raises ConfigError when that can't be; ``ask`` puts a request as a prompt version says;
+    ``listed`` is what an endpoint lists of its model, and raises UpstreamError. ``rng`` is seeded. ``cuts`` are the
+    real cut-offs in force. ``only``: the round is about this process.
 
     Who calls an upstream asks :meth:`barred` whether it may, and has the call taken from the ``allowance`` first.
     """
@@ -44,6 +46,7 @@ class Round:
     allowance: Allowance
     upstream: Callable[[UpstreamSpec], Upstream]
     ask: Callable[[PromptVersion], Ask]
+    listed: Callable[[UpstreamSpec], Awaitable[Listed | None]]
     cuts: Sequence[CutOff] = ()
     only: str | None = None
 

@@ -81,7 +81,8 @@ def _shown(settings: Settings, version: PromptVersion) -> bytes | None:
         sealer.close()
 
 
-def _ask(settings: Settings, version: PromptVersion, client: Client, *, tries: int = 1) -> Ask:
+def ask_as(settings: Settings, version: PromptVersion, client: Client, *, tries: int = 1) -> Ask:
+    """Puts requests to an upstream as a prompt version says, its key read now."""
     spec = settings.upstreams[version.upstream]
     data = _shown(settings, version)
     return asker(upstream(settings, spec, None, client), version, data, CLOCK, tries=tries, spec=spec)
@@ -103,9 +104,13 @@ def rehearse_candidate(
     prompt_version: str | None = None,
     seed: int = 1,
     budget: int | None = None,
+    fewest: int = 0,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Verdict:
-    """Rehearses one candidate of a process; resumes what an earlier run began. Raises NotFound, EngineFailed …"""
+    """Rehearses one candidate of a process; resumes what an earlier run began. Raises NotFound, EngineFailed …
+
+    ``fewest`` replays are made even where the verdict is clear.
+    """
     access.check(settings, actor, "rehearse", process)
     found, spec = settings.processes[process], _candidate(settings, settings.processes[process], candidate)
 
@@ -125,12 +130,13 @@ def rehearse_candidate(
                     seed=seed,
                     concurrency=max(spec.slots, 2),
                     budget_calls=budget,
+                    fewest=fewest,
                 )
                 return await rehearse(
                     order,
                     store=store,
-                    ask=_ask(settings, version, client),
-                    baseline_ask=_ask(settings, as_it_is, client, tries=BASELINE_TRIES),
+                    ask=ask_as(settings, version, client),
+                    baseline_ask=ask_as(settings, as_it_is, client, tries=BASELINE_TRIES),
                     grader=grader(_terms_of(found)),
                     clock=CLOCK,
                     progress=progress,
@@ -223,7 +229,7 @@ def adapt_process(
                     upstreams=settings.upstreams,
                     store=store,
                     data_dir=settings.data_dir,
-                    ask_for=lambda version: _ask(settings, version, client),
+                    ask_for=lambda version: ask_as(settings, version, client),
                     clock=CLOCK,
                     seed=seed,
                     progress=progress,

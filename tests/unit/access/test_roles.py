@@ -17,6 +17,7 @@ MAY = {
     "keys revoke":    ("yes", "yes",    "P",   "no"),
     "rehearse":       ("yes", "yes",    "P",   "no"),
     "adapt":          ("yes", "yes",    "P",   "no"),
+    "watch run":      ("yes", "yes",    "P",   "no"),
     "drill":          ("yes", "yes",    "P",   "no"),
     "cut":            ("yes", "yes",    "no",  "no"),
     "restore":        ("yes", "yes",    "no",  "no"),

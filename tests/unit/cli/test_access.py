@@ -110,6 +110,7 @@ WORDS = {
     "exchanges show": ("EXCHANGE",),
     "rehearse": ("sales", "--candidate", "vendor"),
     "adapt": ("sales",),
+    "watch run": ("--process", "sales"),
     "drill": ("sales", "--fault", "vanished", "--approver", "x"),
     "cut": ("provider:acme", "--reason", "x"),
     "restore": ("all",),
