@@ -195,6 +195,16 @@ class UpstreamSection(Section):
     )
 
 
+SHADOW = (
+    "Live requests replayed a day on each replacement with a proof, to see whether it drifts; they count among "
+    "`replays_per_day`. 0 is none."
+)
+CANARIES = (
+    "Fixed prompts asked a day of a process's baseline, and of each replacement with a proof, to see whether the model "
+    "behind it has changed. 0 is none."
+)
+
+
 class WatchSection(Section):
     """What `switchover up` looks at once a day, and rehearses by itself."""
 
@@ -216,6 +226,15 @@ class WatchSection(Section):
         default=None,
         description="Most that all of it may cost in a day; then only upstreams whose price is known are asked.",
     )
+    shadow: int = Field(default=20, ge=0, description=SHADOW)
+    canaries: int = Field(default=20, ge=0, description=CANARIES)
+
+
+class ProcessWatchSection(Section):
+    """How this process's proofs are watched, where other than `watch` says."""
+
+    shadow: int | None = Field(default=None, ge=0, description=SHADOW)
+    canaries: int | None = Field(default=None, ge=0, description=CANARIES)
 
 
 class BudgetSection(Section):
@@ -430,6 +449,7 @@ class ProcessSection(Section):
     )
     rehearse: RehearseSection | None = Field(default=None, description="How candidates are judged.")
     budget: BudgetSection | None = Field(default=None, description="What the process may spend.")
+    watch: ProcessWatchSection | None = Field(default=None, description="How its proofs are watched.")
 
 
 class ConfigurationFile(Section):
@@ -498,4 +518,5 @@ SECTIONS: tuple[type[Section], ...] = (
     BudgetSection,
     BudgetsSection,
     WatchSection,
+    ProcessWatchSection,
 )

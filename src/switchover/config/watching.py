@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from switchover.domain.process import Watch
+from switchover.domain.process import Sampling, Watch
 
-from .schema import WatchSection
+from .schema import ProcessWatchSection, WatchSection
 from .values import hours_of
 
 
@@ -25,6 +25,15 @@ def watch_of(section: WatchSection) -> Watch:
         replays_per_day=section.replays_per_day,
         spend_per_day=section.spend_per_day,
         rehearses=section.rehearse == "auto",
+    )
+
+
+def sampling_of(section: ProcessWatchSection | None, watch: WatchSection) -> Sampling:
+    """How a process's proofs are watched: as it says itself, and else as all are."""
+    own = section or ProcessWatchSection()
+    return Sampling(
+        shadow=watch.shadow if own.shadow is None else own.shadow,
+        canaries=watch.canaries if own.canaries is None else own.canaries,
     )
 
 

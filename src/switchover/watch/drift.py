@@ -33,7 +33,7 @@ from switchover.trial.sample import Planned, plan_cases
 from switchover.trial.split import Split, share, split
 from switchover.trial.topics import NOVEL
 
-from .canary import usual_of
+from .canary_set import usual_of
 from .ending import end
 from .held import Held, held
 from .run import Round
@@ -124,10 +124,9 @@ class _Sampling:
 
     async def _play(self, one: Held, case: Case) -> bool:
         """Replays, grades and saves one case; False where the day's allowance has no call left."""
-        settings, allowance = self.round.settings, self.round.allowance
-        if not self.process.may_see(one.spec, settings.providers, case.exchange.data):
+        if not self.process.may_see(one.spec, self.round.settings.providers, case.exchange.data):
             return True
-        if not allowance.take(one.spec) or (case.exchange.id not in self.samples and not allowance.take(self.baseline)):
+        if not self._affordable(one, case):
             return False
         second = await self._second_sample(case)
         if second is None or case.reference is None:
@@ -148,6 +147,18 @@ class _Sampling:
             shadow=True,
         )
         save_score(self.store, row)
+        return True
+
+    def _affordable(self, one: Held, case: Case) -> bool:
+        """Takes a replay from the day's allowance; False where that has none left, or nobody knows what it costs."""
+        allowance = self.round.allowance
+        read, written = len(case.exchange.request), len(case.exchange.answer)
+        asked = [one.spec] if case.exchange.id in self.samples else [one.spec, self.baseline]
+        costs = [allowance.price(spec, read, written) for spec in asked]
+        cost, left = sum(cost or 0 for cost in costs), allowance.money_left()
+        if not allowance.replays_left({}) or (left is not None and (None in costs or cost > left)):
+            return False
+        allowance.took(self.process.name, 1, cost)
         return True
 
     async def _second_sample(self, case: Case) -> str | None:

@@ -10,6 +10,8 @@ import math
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
+import msgspec
+
 from switchover.clock import Clock
 from switchover.domain.exchange import SIDE_DIALECTS, Exchange, Outcome
 from switchover.domain.process import Process, Settings
@@ -109,7 +111,7 @@ def _frame(exchange: Exchange) -> Pieces | None:
         return None
     try:
         return pieces(chat_request(exchange))
-    except (CallerError, KeyError, TypeError, ValueError):
+    except (msgspec.MsgspecError, CallerError, KeyError, TypeError, ValueError):
         return None
 
 

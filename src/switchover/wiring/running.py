@@ -26,6 +26,7 @@ from switchover.egress import Client
 from switchover.errors import ConfigError, EngineFailed, OperatorError, PortInUse, StoreUnavailable, WeightsMissing
 from switchover.log import Log, OncePerChange, line_log
 from switchover.processes.canary import Pulse
+from switchover.processes.changing import Changing
 from switchover.processes.housekeeping import Housekeeping
 from switchover.processes.keeper import Keeper
 from switchover.processes.own import engine_command, student_command
@@ -343,20 +344,32 @@ def serve_keeper(configuration: str) -> None:
         )
         keeping = asyncio.create_task(house.run(stop), name="housekeeping")
         watching = asyncio.create_task(_watching(keeper, log).run(stop), name="watch")
+        changing = asyncio.create_task(_changing(keeper, log).run(stop), name="prompts")
         asking = asyncio.create_task(
             follow_templates(lambda: keeper.settings.current, Client(CLOCK), CLOCK, log), name="chat templates"
         )
         stamping = asyncio.create_task(follow_stamps(lambda: keeper.settings.current, log), name="time-stamps")
         try:
             await keeper.run(stop)
-            await asyncio.gather(keeping, watching)
+            await asyncio.gather(keeping, watching, changing)
         finally:
             asking.cancel()
             stamping.cancel()
             keeping.cancel()
             watching.cancel()
+            changing.cancel()
 
     asyncio.run(run())
+
+
+def _changing(keeper: Keeper, log: Log) -> Changing:
+    return Changing(
+        lambda: with_templates(keeper.settings.current),
+        clock=CLOCK,
+        log=log,
+        leads=lambda: keeper.lease.held,
+        open_store=database,
+    )
 
 
 def _watching(keeper: Keeper, log: Log) -> Watching:

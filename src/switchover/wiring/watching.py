@@ -27,7 +27,7 @@ from switchover.store.machine import machine_of
 from switchover.store.register import suspensions
 from switchover.store.watching import StepRun, newest_probes, step_runs, want_steps
 from switchover.trial.replay import Ask
-from switchover.watch import probing, retirements
+from switchover.watch import canary, drift, probing, prompts, retirements
 from switchover.watch.allowance import Allowance
 from switchover.watch.run import Round, Step, watch_round
 from switchover.watch.schedule import due_steps, next_moment
@@ -47,6 +47,9 @@ AGAIN_S = 3600.0
 # The steps of a round, in order.
 STEPS: Mapping[str, Step] = {
     probing.NAME: probing.probe,
+    prompts.NAME: prompts.prompts,
+    canary.NAME: canary.watch_canaries,
+    drift.NAME: drift.watch_drift,
     retirements.NAME: retirements.look,
     "due": due,
 }
