@@ -139,9 +139,8 @@ class OrderState(StrEnum):
 class DueOrder:
     """A rehearsal that is due.
 
-    ``prompt_version`` None: as it is, or the newest student. ``replays`` are to be made whatever the ledger says, None:
-    until the verdict is clear. ``calls`` were made so far in ``tries``; nobody takes it ``not_before`` that moment.
-    ``verdict`` is the id of the last one; ``trouble`` what went wrong last.
+    It goes on until the verdict is clear; ``replays`` are made even where it is. ``prompt_version`` None: as it is, or
+    the newest student. ``calls`` were made so far in ``tries``; nobody takes it ``not_before`` that moment. ``verdict`` is the id of the last one; ``trouble`` what went wrong last.
     """
 
     id: str
@@ -153,7 +152,7 @@ class DueOrder:
     opened_at: float
     opened_by: str
     due_at: float
-    replays: int | None = None
+    replays: int = 0
     state: OrderState = OrderState.OPEN
     calls: int = 0
     tries: int = 0
@@ -177,7 +176,7 @@ class DueOrder:
         now: float,
         by: str = "watch",
         prompt_version: str | None = None,
-        replays: int | None = None,
+        replays: int = 0,
         due_at: float | None = None,
     ) -> DueOrder:
         """An order that is open from ``now`` on; ``about`` tells it from earlier ones for the same reason."""

@@ -5,8 +5,9 @@ evidence at r·h·g/ln 2, where g is what one replay adds to its logarithm and h
 
     r = 2.5 · ln(1/α) · ln 2 / (g·h)
 
-holds it at two and a half times what READY needs, which leaves room for chance. Source: ``specs/verdict.md``, Drift and
-many cells; ``tests/properties/test_keep_warm.py`` tells how often a proof lapses all the same.
+holds it at two and a half times what READY needs. Source: ``specs/verdict.md``, Drift and many cells. Chance still takes
+it below on one day in twenty: so a day's replays go on beyond r until the proof would stand a week without another.
+``tests/properties/test_keep_warm.py`` shows what that costs, and how often a proof lapses all the same.
 """
 
 from __future__ import annotations
@@ -58,11 +59,11 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """A cell that needs replays: so many today to stay in date, or (None) until its verdict is clear again."""
+    """A cell that needs replays today until its verdict is clear, and at least so many."""
 
     held: Held
     why: Why
-    replays: int | None
+    replays: int
     due_at: float
 
 
@@ -87,14 +88,12 @@ def needs(cells: Iterable[Held], now: float) -> list[Need]:
     for held in cells:
         if held.expires_at > now:
             rate = rate_of(held)
-            # What can't be kept is replayed at the end, when the verdict is to be made anew.
-            replays = None if rate is None else math.ceil(rate) - held.made_today
-            if replays is None and held.expires_at > now + DAY:
-                continue
-            if replays is None or replays > 0:
+            # What no rate keeps is replayed at its end, when the verdict is to be made anew.
+            replays = math.ceil(rate) - held.made_today if rate is not None else int(held.expires_at <= now + DAY)
+            if replays > 0:
                 found.append(Need(held=held, why=Why.KEEP_WARM, replays=replays, due_at=held.expires_at))
         elif held.expires_at > now - LAPSED_DAYS * DAY:
-            found.append(Need(held=held, why=Why.LAPSED, replays=None, due_at=held.expires_at))
+            found.append(Need(held=held, why=Why.LAPSED, replays=0, due_at=held.expires_at))
     return sorted(found, key=lambda need: (RANK[need.held.criticality], URGENT[need.why], need.due_at))
 
 
@@ -109,13 +108,12 @@ def in_turn(orders: Iterable[DueOrder], criticality: Mapping[str, Criticality]) 
 
 
 def replays_for(order: DueOrder, *, left: int, most: int, cost: int | None, money: int | None) -> int:
-    """How many replays an order gets now; 0: none today.
+    """How many replays an order gets now at most; 0: none today.
 
     ``left`` is what is left of the day, ``most`` the whole order's bound; ``cost`` of one replay and ``money`` left are
     in micro-USD. With money bounded and the cost not known there are none: unknown is never free.
     """
-    wanted = most if order.replays is None else order.replays
-    replays = min(wanted - order.calls, left)
+    replays = min(most - order.calls, left)
     if money is not None:
         if cost is None:
             return 0

@@ -557,8 +557,8 @@ due_order = Table(
     Column("opened_at", Double, nullable=False),
     Column("opened_by", String(64), nullable=False),
     Column("due_at", Double, nullable=False),
-    # Replays to make whatever the ledger says; NULL: until the verdict is clear.
-    Column("replays", Integer),
+    # Replays to make even where the verdict is clear.
+    Column("replays", Integer, nullable=False),
     Column("state", String(16), nullable=False),
     Column("calls", Integer, nullable=False),
     Column("tries", Integer, nullable=False),

@@ -48,10 +48,8 @@ def _order_of(need: Need, now: float) -> DueOrder:
     until = day_of(held.expires_at)
     if need.why is Why.LAPSED:
         said = f"the proof of {held.candidate} lapsed on {until}"
-    elif need.replays is None:
-        said = f"the proof of {held.candidate} ends on {until}, and no rate of replays would keep it"
     else:
-        said = f"the proof of {held.candidate} ends on {until} without further replays; {need.replays} today keep it"
+        said = f"the proof of {held.candidate} ends on {until} without further replays; {need.replays} or more are due"
     return DueOrder.of(
         held.process,
         held.candidate,

@@ -111,7 +111,7 @@ def run_order(
     def show(step: Progress) -> None:
         count(step.calls)
 
-    fewest = turn.replays if order.replays is not None else 0
+    fewest = min(max(order.replays - order.calls, 0), turn.replays)
     log("due rehearsal begun", process=order.process, candidate=order.candidate, why=str(order.why), most=turn.replays)
     try:
         verdict = rehearse_candidate(
@@ -136,17 +136,16 @@ def run_order(
 
 
 def is_done(turn: Turn, verdict: Verdict, now: float, made: int, most: int) -> bool:
-    """Whether nothing more is to come of an order: as many replays as it asked for, a clear verdict, or no cases left.
+    """Whether nothing more is to come of an order: its verdict is clear, there are no cases left, or no budget.
 
     ``made`` in this turn; ``most`` is the bound of the whole order.
     """
     order = turn.order
-    if order.replays is not None and order.calls + made >= order.replays:
-        return True
+    # Fewer than it was given: it ended by itself.
     if made < turn.replays or order.calls + made >= most:
         return True
     lasts = verdict.expires_at is not None and verdict.expires_at >= now + (STANDS_DAYS - 1) * DAY_S
-    return verdict.state is State.NOT_READY or lasts
+    return order.calls + made >= order.replays and (verdict.state is State.NOT_READY or lasts)
 
 
 def _most(settings: Settings, process: str) -> int:

@@ -59,7 +59,7 @@ def _due_orders() -> None:
         sa.Column("opened_at", sa.Double(), nullable=False),
         sa.Column("opened_by", sa.String(64), nullable=False),
         sa.Column("due_at", sa.Double(), nullable=False),
-        sa.Column("replays", sa.Integer()),
+        sa.Column("replays", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("calls", sa.Integer(), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
