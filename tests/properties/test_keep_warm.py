@@ -94,7 +94,12 @@ def test_the_simulation_reckons_as_a_verdict_does():
     cell = Cell(7)
     for day in (0, 3, 9):
         cell.replay(day, 90)
-    cases = [(day * DAY, d) for day in (0, 3, 9) for d, n in zip(OUTCOMES, cell.days[day], strict=True) for _ in range(int(n))]
+    cases = [
+        (day * DAY, d)
+        for day in (0, 3, 9)
+        for d, n in zip(OUTCOMES, cell.days[day], strict=True)
+        for _ in range(int(n))
+    ]
     weighed = weigh(Ledger.of(cases), 12 * DAY, TERMS)
     assert math.isclose(weighed.log_e_ready, float(bets.log_evidence(cell.weights(12), -TERMS.margin)))
     assert weighed.passes == cell.in_date(12)

@@ -11,13 +11,14 @@ from sqlalchemy import delete, insert, select, update
 from switchover.domain.candidate import Cell, Evidence, SliceEvidence, State, Verdict
 from switchover.domain.people import Approval, ApprovalState, Person, PersonKey, Role
 from switchover.domain.register import CallerKey
+from switchover.domain.watching import Change, ChangeKind
 from switchover.evidence import canonical, events
 from switchover.evidence.compare import GRACE_S, Noted, differences, late, unnoted
 from switchover.store import schema
 from switchover.store.approvals import ask, decide, use
+from switchover.store.changes import save_change
 from switchover.store.drills import expire_cut_offs, heartbeat, lift_cut_off, place_cut_off, save_drill
 from switchover.store.erasing import save_erasure
-from switchover.store.changes import save_change
 from switchover.store.facts import KINDS, end_sha256, ended, facts, row_sha256
 from switchover.store.gaps import missing
 from switchover.store.indexing import save_spooled
