@@ -40,7 +40,7 @@ class Marks:
     since: float | None = None
 
 
-def epoch(baseline: UpstreamSpec, marks: Marks | None = None) -> str:
+def epoch_of(baseline: UpstreamSpec, marks: Marks | None = None) -> str:
     """Names the span in which the baseline, asked as it is, is the same, and the replacement's behaviour with it."""
     marks = marks or Marks()
     named = [mark for mark in (marks.baseline, marks.replacement) if mark]

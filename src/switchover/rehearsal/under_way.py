@@ -13,7 +13,7 @@ from switchover.domain.candidate import (
     State,
     Verdict,
     digest,
-    epoch,
+    epoch_of,
 )
 from switchover.domain.exchange import Exchange
 from switchover.domain.ports import Grader, Question
@@ -70,7 +70,7 @@ class UnderWay:
         self.marks = marks(store, order.process.name, order.candidate.name)
         self.terms, self.cell = terms_of(order), cell_of(order, self.marks)
         # A replacement's change is none of the baseline's: its second samples are for all candidates.
-        self.epoch = epoch(order.baseline, replace(self.marks, replacement=""))
+        self.epoch = epoch_of(order.baseline, replace(self.marks, replacement=""))
         self.samples = baseline_samples(store, order.process.name, self.epoch)
         last = latest_verdict(store, self.cell.id)
         self.before = last.state if last is not None else None

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from sqlalchemy import Connection, delete, func, or_, select, update
 
 from switchover.domain.budget import Tariff
-from switchover.domain.candidate import Proof, epoch
+from switchover.domain.candidate import Proof, epoch_of
 from switchover.domain.process import Settings
 from switchover.domain.register import CallerKey, Snapshot, Suspension
 from switchover.errors import NotFound
@@ -164,7 +164,7 @@ def build_snapshot(
     known = changes(store)
     epochs = {
         name: {
-            other: epoch(settings.upstreams[process.baseline], marks_in(known, name, other))
+            other: epoch_of(settings.upstreams[process.baseline], marks_in(known, name, other))
             for other in process.fallbacks
         }
         for name, process in settings.processes.items()

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from switchover.domain.candidate import PromptKind, PromptVersion, Proof, State, epoch, fingerprint
+from switchover.domain.candidate import PromptKind, PromptVersion, Proof, State, epoch_of, fingerprint
 from switchover.domain.cut_off import CutOff, Drill, Target, TargetKind
 from switchover.domain.exchange import AttemptRecord, Exchange, Outcome, Usage
 from switchover.domain.process import Criticality, DataClass, Listen, Process, Provider, Settings, UpstreamSpec
@@ -80,7 +80,7 @@ def make_proof(
         "fingerprint": fingerprint(spec),
         "prompt_version": version.id,
         "grader": "label:0",
-        "epoch": epoch(baseline or make_upstreams()["vendor"]),
+        "epoch": epoch_of(baseline or make_upstreams()["vendor"]),
         "state": State.READY,
         "margin": 0.1,
         "lower": -0.05,

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from switchover.domain.candidate import PromptKind, PromptVersion, epoch
+from switchover.domain.candidate import PromptKind, PromptVersion, epoch_of
 from switchover.domain.process import Process, RehearsalTerms
 from switchover.domain.register import Suspension
 from switchover.domain.watching import Canary, Change, ChangeKind, Finding
@@ -56,7 +56,7 @@ def _to_ask(round_: Round, process: Process, terms: RehearsalTerms) -> list[Aske
     baseline = settings.upstreams[process.baseline]
     whole = marks(store, process.name, baseline.name)
     as_is = PromptVersion.make(process=process.name, upstream=baseline.name, kind=PromptKind.AS_IS)
-    span = epoch(baseline, replace(whole, replacement=""))
+    span = epoch_of(baseline, replace(whole, replacement=""))
     found = [Asked(process=process, terms=terms, spec=baseline, version=as_is, span=span, held=None)] if proven else []
     found = [] if lost else found
     for one in {one.spec.name: one for one in reversed(proven)}.values():

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from switchover.domain.candidate import PromptKind, PromptVersion, ScoredCase, epoch
+from switchover.domain.candidate import PromptKind, PromptVersion, ScoredCase, epoch_of
 from switchover.domain.exchange import Exchange
 from switchover.domain.ports import Question
 from switchover.domain.process import Process, RehearsalTerms
@@ -79,7 +79,7 @@ class _Sampling:
         self.grader = grader(terms)
         self.baseline = round_.settings.upstreams[process.baseline]
         whole = marks(round_.store, process.name, self.baseline.name)
-        self.since, self.epoch = whole.since, epoch(self.baseline, whole)
+        self.since, self.epoch = whole.since, epoch_of(self.baseline, whole)
         self.samples = baseline_samples(round_.store, process.name, self.epoch)
         as_is = PromptVersion.make(process=process.name, upstream=self.baseline.name, kind=PromptKind.AS_IS)
         self.ask_baseline = round_.ask(as_is)

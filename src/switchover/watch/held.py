@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from switchover.domain.candidate import Cell, PromptVersion, Proof, State, epoch, fingerprint
+from switchover.domain.candidate import Cell, PromptVersion, Proof, State, epoch_of, fingerprint
 from switchover.domain.process import Process, Settings, UpstreamSpec
 from switchover.store import Store
 from switchover.store.changes import changes, marks_in
@@ -50,7 +50,7 @@ def held(settings: Settings, store: Store, process: Process, now: float) -> list
         if proof.upstream not in process.fallbacks or key in found:
             continue
         spec = settings.upstreams[proof.upstream]
-        today = epoch(baseline, marks_in(known, process.name, proof.upstream))
+        today = epoch_of(baseline, marks_in(known, process.name, proof.upstream))
         version = prompt_version(store, proof.prompt_version)
         fits = proof.fingerprint == fingerprint(spec) and proof.epoch == today
         if version is not None and fits and proof.state in (State.READY, State.PROVISIONAL):

@@ -15,7 +15,7 @@ from switchover.access.local import local
 from switchover.adaptation.demonstrations import anchor
 from switchover.adaptation.run import Adaptation, adapt
 from switchover.adaptation.run import Progress as AdaptationProgress
-from switchover.domain.candidate import PromptKind, PromptVersion, Verdict, epoch
+from switchover.domain.candidate import PromptKind, PromptVersion, Verdict, epoch_of
 from switchover.domain.cut_off import Drill, Target, TargetKind
 from switchover.domain.exchange import Exchange
 from switchover.domain.people import Actor
@@ -222,7 +222,7 @@ def adapt_process(
             async with own_engines(settings, wanted, client):
                 seen = await _seen(settings, [*wanted, settings.upstreams[found.baseline]], client)
                 since = replace(marks(store, process, found.baseline), replacement="")
-                span = epoch(seen.upstreams[found.baseline], since)
+                span = epoch_of(seen.upstreams[found.baseline], since)
                 result = await adapt(
                     found,
                     ways=ways,
