@@ -21,18 +21,20 @@ HOMES = "providers: {acme: {home: US}}", "providers: {acme: {home: US}, b: {home
 TERMS = f"    fallbacks: [second]\n    rehearse: {{grader: label, margin: 0.10, labels: [{', '.join(DESKS)}]}}\n"
 
 
-def leave(stage, about, replays):
-    order = DueOrder.of(
-        "messages", "second", Why.CHANGED, about=about, said="a test", now=time.time(), replays=replays
-    )  # fmt: skip
-    with stage.store() as store:
-        assert open_order(store, order)
-    return order.id
+ORDER = DueOrder.of("messages", "second", Why.CHANGED, about="a test", said="a test", now=1.0, replays=36)
+
+
+def record():
+    begun = time.time() - 5000
+    return [
+        make_exchange(one.text, one.desk, process="messages", route="messages", started_at=begun + number)
+        for number, one in enumerate(messages()[::8][:200])
+    ]
 
 
 def test_a_killed_runner_loses_nothing_and_a_stopped_one_leaves_its_order_for_later(stage, monkeypatch):
     answers = {message.text: message.desk for message in messages()}
-    with FakeVendor(answers, key="second", latency=0.15) as second, FakeVendor(answers) as first:
+    with FakeVendor(answers, key="second", latency=0.4) as second, FakeVendor(answers) as first:
         stage.vendor = first
         stage.env |= {"SECOND_KEY": "second"}
         stage.write(upstreams=SECOND.format(url=second.url), process=TERMS)
@@ -64,7 +66,7 @@ def test_a_killed_runner_loses_nothing_and_a_stopped_one_leaves_its_order_for_la
             work(str(stage.config))
             signal.signal(signal.SIGTERM, before)
             assert (order().state, order().calls >= ORDER.replays) == (OrderState.DONE, True)
-            assert [one.state for one in verdicts(store)][0] is State.READY
+            assert next(one.state for one in verdicts(store)) is State.READY
             # What a round had of answers when its runner was killed or stopped is saved and not counted; two more were
             # under way. Nothing else was asked twice.
             assert order().calls <= sum(second.served.values()) <= order().calls + 2 * (8 + 2)
