@@ -10,9 +10,9 @@ from rich.table import Table
 
 from switchover.domain.candidate import Verdict
 from switchover.domain.register import Suspension
-from switchover.wiring import register
+from switchover.wiring import register, watching
 
-from .common import DEFAULT_CONFIG, Config, Json, console, moment, plain, print_json, settings
+from .common import DEFAULT_CONFIG, Config, Json, console, moment, plain, print_json, settings, visible
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -25,6 +25,7 @@ def verdicts(
 ) -> None:
     """List the newest verdict of each cell, and which candidates' proofs are suspended."""
     terms = settings(config)
+    retiring = watching.retiring(terms, process)
     found, doubted = register.verdicts(terms, process), register.suspensions(terms)
     void = register.void(terms, found)
     if as_json:
@@ -39,7 +40,12 @@ def verdicts(
     for name in sorted({verdict.cell.upstream for verdict in found} & set(doubted)):
         since = moment(doubted[name].at)
         print(f"{name}: its proof is suspended since {since} UTC: {doubted[name].why}")
-        print(f"  Once that is explained: switchover restore upstream:{name}")
+        if doubted[name].by == watching.PROBE:
+            print("  The next good probe lets it count again; at once: switchover watch run")
+        else:
+            print(f"  Once that is explained: switchover restore upstream:{name}")
+    for one in retiring:
+        print(visible(f"{one.about}: {one.said}"))
 
 
 def _why(doubted: Mapping[str, Suspension], verdict: Verdict) -> str | None:

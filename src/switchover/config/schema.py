@@ -205,6 +205,11 @@ CANARIES = (
 )
 
 
+def _switch(value: Any) -> Any:
+    """YAML reads `off` as false."""
+    return "off" if value is False else value
+
+
 class WatchSection(Section):
     """What `switchover up` looks at once a day, and rehearses by itself."""
 
@@ -216,7 +221,7 @@ class WatchSection(Section):
     calls_per_day: int = Field(
         default=200, ge=0, description="Most calls of a day that ask upstreams themselves: probes and canaries."
     )
-    rehearse: Literal["auto", "off"] = Field(
+    rehearse: Annotated[Literal["auto", "off"], BeforeValidator(_switch)] = Field(
         default="auto",
         description="`auto` keeps proofs warm and rehearses what is due, within the bounds below and the process's "
         "`budget_calls`; `off` only shows what is due.",

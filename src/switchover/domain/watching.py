@@ -140,7 +140,8 @@ class DueOrder:
     """A rehearsal that is due.
 
     It goes on until the verdict is clear; ``replays`` are made even where it is. ``prompt_version`` None: as it is, or
-    the newest student. ``calls`` were made so far in ``tries``; nobody takes it ``not_before`` that moment. ``verdict`` is the id of the last one; ``trouble`` what went wrong last.
+    the newest student. ``calls`` were made so far in ``tries``; nobody takes it ``not_before`` that moment.
+    ``verdict`` is the id of the last one; ``trouble`` what went wrong last.
     """
 
     id: str

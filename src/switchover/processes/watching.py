@@ -20,8 +20,8 @@ from switchover.log import Log, OncePerChange
 from switchover.store import Store
 
 POLL_S = 5.0
-# What ended badly is tried again then.
-AGAIN_S = 60.0
+# What ended badly is tried again then, and later each time.
+FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 300.0
 END_S = 20.0
 PR_SET_PDEATHSIG = 1
 
@@ -52,7 +52,7 @@ class Watching:
         self._child: asyncio.subprocess.Process | None = None
         self._ended: int | None = None
         self._begun = False
-        self._again_at = clock.monotonic()
+        self._again_at, self._wait = clock.monotonic(), FIRST_WAIT_S
 
     async def run(self, stop: asyncio.Event) -> None:
         """Looks until ``stop`` is set; then the child is ended and the store closed."""
@@ -107,14 +107,20 @@ class Watching:
                 *self.command(self.settings()), stdin=asyncio.subprocess.DEVNULL, preexec_fn=tie
             )
         except OSError as error:
-            self._again_at = self.clock.monotonic() + AGAIN_S
             self.say("watch", "watch can't be started", error.strerror or str(error), level="error")
+            self._put_off()
 
     def _over(self, child: asyncio.subprocess.Process) -> None:
         self._child, self._ended = None, child.pid
         if child.returncode:
-            self._again_at = self.clock.monotonic() + AGAIN_S
-            self.log("watch ended badly", level="error", status=child.returncode, again_in=AGAIN_S)
+            self.log("watch ended badly", level="error", status=child.returncode, again_in=self._wait)
+            self._put_off()
+        else:
+            self._wait = FIRST_WAIT_S
+
+    def _put_off(self) -> None:
+        self._again_at = self.clock.monotonic() + self._wait
+        self._wait = min(self._wait * 2, LONGEST_WAIT_S)
 
     async def _end(self) -> None:
         if self._child is None or self._child.returncode is not None:

@@ -5,9 +5,9 @@ evidence at r·h·g/ln 2, where g is what one replay adds to its logarithm and h
 
     r = 2.5 · ln(1/α) · ln 2 / (g·h)
 
-holds it at two and a half times what READY needs. Source: ``specs/verdict.md``, Drift and many cells. Chance still takes
-it below on one day in twenty: so a day's replays go on beyond r until the proof would stand a week without another.
-``tests/properties/test_keep_warm.py`` shows what that costs, and how often a proof lapses all the same.
+holds it at two and a half times what READY needs. Source: ``specs/verdict.md``, Drift and many cells. Chance still
+takes it below on one day in twenty: so a day's replays go on beyond r until the proof would stand a week without
+another. ``tests/properties/test_keep_warm.py`` shows what that costs, and how often a proof lapses all the same.
 """
 
 from __future__ import annotations

@@ -53,8 +53,12 @@ BASELINE_TRIES = 4
 
 @asynccontextmanager
 async def own_engines(settings: Settings, specs: Iterable[UpstreamSpec], client: Client) -> AsyncIterator[None]:
-    """Own engines for these upstreams: those of a running ``switchover up``, or started for as long as this lasts."""
+    """Own engines for these upstreams: those of a running ``switchover up``, or started for as long as this lasts.
+
+    At its end the client's connections are closed, too.
+    """
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(client.close)
         for spec in {child_name(spec): spec for spec in specs if spec.is_own}.values():
             place = read_place(settings.data_dir, child_name(spec))
             if place is not None and await healthy(place, client):

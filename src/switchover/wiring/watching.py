@@ -39,6 +39,7 @@ from .parts import CLOCK, open_store, outbound, read_key, upstream
 from .templates import with_templates
 from .trials import ask_as, own_engines
 
+PROBE = probing.BY
 LEASE, LEASE_S = "watch", 30.0
 AGAIN = "probe again"
 # Whose key was refused is asked again so often: whoever mended it need not wait for the next day.
@@ -143,6 +144,13 @@ def _round(settings: Settings, store: Store, client: Client, note: events.Note, 
         cuts=[cut for cut in cut_offs(store, in_force_at=now) if cut.fault is None],
         only=only,
     )
+
+
+def retiring(settings: Settings, process: str | None) -> list[Finding]:
+    """What retires of what a process (None: each) rests on, with the days left."""
+    with open_store(settings) as store:
+        found = retirements.ahead(settings, store, CLOCK.now())
+    return [one for one in found if process in (None, one.about)]
 
 
 def run_by_hand(settings: Settings, process: str | None, *, actor: Actor | None = None) -> list[Finding]:
