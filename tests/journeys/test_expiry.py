@@ -36,8 +36,8 @@ WRITING_PROMPT = (
     "Write to the customer in two friendly sentences: which department takes care of the matter, and when it calls. "
     "Use the customer's language. Do not repeat what was said, and do not apologise."
 )
-INBOX = random.Random(4).sample(messages(), 700)
-RECORD, LIVE = INBOX[:300], iter(INBOX[300:])
+INBOX = random.Random(4).sample(messages(), 600)
+RECORD, LIVE = INBOX[:200], iter(INBOX[200:])
 ONE_SECOND_MS = 1000.0
 # About half of them are in the verdict half, and the replacement is wrong on half of those.
 LIVE_ASKED = 80

@@ -135,7 +135,7 @@ class Desk:
 @pytest.fixture
 def desk():
     made = Desk()
-    made.record(220)
+    made.record(170)
     made.clock.advance(60)
     assert made.rehearse().state is State.READY
     yield made
