@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "adapt": ("adapt", "Find the prompt version or student that makes a candidate good enough."),
     "verdicts": ("verdicts", "List verdicts and proofs."),
     "watch": ("watch", "Probe what processes rest on, and show which rehearsals are due."),
+    "compare": ("compare", "Show a process's candidates side by side, and where they fail."),
     "drill": ("drill", "Lose an upstream on purpose, for a while, and watch."),
     "cut": ("cut", "Cut off an upstream, a provider or a jurisdiction, really."),
     "restore": ("restore", "Lift a cut-off."),
