@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,7 +42,10 @@ DAY_S = 86_400.0
 
 
 def work(configuration: str) -> None:
-    """Does what is due, and ends. SIGTERM ends it sooner, with nothing lost."""
+    """Does what is due, and ends. SIGTERM ends it sooner, with nothing lost.
+
+    Exit 1 when it could not begin: the keeper then waits before it tries again.
+    """
     settings = load(configuration, os.environ)
     log = line_log("watch", CLOCK, form=settings.log.format, least=settings.log.level)
     signal.signal(signal.SIGTERM, _interrupt)
@@ -50,6 +54,7 @@ def work(configuration: str) -> None:
             _work(settings, store, log)
     except (StoreUnavailable, OperatorError) as error:
         log("watch held up", level="warning", detail=str(error).partition("\n")[0])
+        sys.exit(1)
     except KeyboardInterrupt:
         log("watch stopped")
 

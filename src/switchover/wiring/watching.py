@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from random import Random
 
@@ -111,14 +111,18 @@ def has_work(settings: Settings, store: Store, now: float) -> bool:
 async def run_steps(
     settings: Settings, store: Store, names: Sequence[str], note: events.Note, only: str | None = None
 ) -> list[Finding]:
-    """Runs the named steps, with own engines where they are needed."""
+    """Runs the named steps, with own engines as far as they start: a probe says of the others that they do not."""
     client = outbound(settings)
     concerned = {
         name for one in settings.processes.values() if only in (None, one.name) for name in one.upstreams
     }  # fmt: skip
     specs = [settings.upstreams[name] for name in sorted(concerned)]
     known: Mapping[str, Step] = {**STEPS, AGAIN: probing.probe_again}
-    async with own_engines(settings, specs, client):
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(client.close)
+        for spec in specs:
+            with suppress(OperatorError):
+                await stack.enter_async_context(own_engines(settings, [spec], client))
         round_ = _round(with_templates(settings, idle=True), store, client, note, only)
         return await watch_round(round_, {name: known[name] for name in names})
 

@@ -15,6 +15,7 @@ from switchover.domain.candidate import State, grader_id
 from switchover.domain.cut_off import Target
 from switchover.domain.register import Suspension
 from switchover.domain.watching import OrderState, Why
+from switchover.errors import OperatorError
 from switchover.planning.plan import plan
 from switchover.store.due_orders import due_orders, open_order, take_order
 from switchover.store.indexing import save_exchanges
@@ -32,7 +33,17 @@ from switchover.wiring.due import turns
 from switchover.wiring.due_run import MOST_TRIES, run_order, work
 from switchover.wiring.evidence import log_of
 from switchover.wiring.parts import CLOCK, open_store
-from switchover.wiring.watching import AGAIN, STEPS, due_now, has_work, holder_of, let_go_of, run_by_hand, standing
+from switchover.wiring.watching import (
+    AGAIN,
+    STEPS,
+    alone,
+    due_now,
+    has_work,
+    holder_of,
+    let_go_of,
+    run_by_hand,
+    standing,
+)
 
 DAY_S = 86_400.0
 CONFIGURATION = """\
@@ -107,7 +118,12 @@ class Office:
         version = make_prompt_version("messages", "second")
         with self.store() as store:
             save_prompt_version(store, version)
-            save_proof(store, make_proof(spec, version, grader=grader_id(terms), expires_at=CLOCK.now() + 7 * DAY_S))
+            baseline, until = (
+                self.settings.upstreams[self.settings.processes[version.process].baseline],
+                CLOCK.now() + 7 * DAY_S,
+            )
+            made = make_proof(spec, version, baseline, grader=grader_id(terms), expires_at=until)
+            save_proof(store, made)
 
     def passed_over(self):
         """Why the second is not tried, or None where it is."""
@@ -367,3 +383,22 @@ def test_the_first_round_of_a_store_comes_at_the_next_days_moment_and_not_with_t
     with office.store() as store:
         assert due_now(office.settings, store, CLOCK.now()) == []
         assert set(newest_probes(store)) == {"vendor", "second"}
+
+
+def test_an_engine_that_does_not_start_is_told_and_keeps_nobody_else_from_being_asked(office):
+    own = "  own: {kind: local, weights: file:gone.gguf, model: m, developer: own, host: own}\nprocesses:"
+    text = (office.folder / "switchover.yaml").read_text().replace("processes:", own)
+    (office.folder / "switchover.yaml").write_text(text.replace("fallbacks: [second]", "fallbacks: [second, own]"))
+    found = {one.about: one.well for one in run_by_hand(office.settings, None) if one.step == "probe"}
+    assert found == {"vendor": True, "second": True, "own": False}
+
+
+def test_while_a_command_holds_the_watch_the_keepers_child_leaves_and_says_so_by_its_exit(office, capfd):
+    with office.store() as store, alone(store, "command:somebody"):
+        with pytest.raises(SystemExit) as left:
+            work(office.config)
+        with pytest.raises(OperatorError, match="another round or due rehearsal runs right now"):
+            run_by_hand(office.settings, None)
+    assert left.value.code == 1
+    assert "watch held up" in capfd.readouterr().err
+    work(office.config)
