@@ -65,6 +65,7 @@ test: check $(STARTER)
 
 bench: $(VENV)/.dev .cache/bench/smg/.installed .cache/bench/mlflow/.installed
 	$(BIN)/python benchmarks/detection.py
+	$(BIN)/python benchmarks/graders.py
 	$(BIN)/python benchmarks/gateway.py; first=$$?; $(BIN)/python benchmarks/streams.py && $(BIN)/python benchmarks/recording.py && exit $$first
 
 # Ten thousand calls through reloads, killed workers and a store that is away.

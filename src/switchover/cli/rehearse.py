@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from switchover.domain.candidate import Continuing, State, Verdict
+from switchover.domain.candidate import Continuing, State, TopicEvidence, Verdict
 from switchover.rehearsal.run import Progress as Step
 from switchover.wiring import trials
 
@@ -38,6 +39,9 @@ def rehearse(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="The same seed and record give the same verdict.")] = 1,
     budget: Annotated[int | None, typer.Option("--budget", min=1, help="Most replays of this run.")] = None,
+    refit: Annotated[
+        bool, typer.Option("--refit", help="Find the kinds of request anew, in today's record, before replaying.")
+    ] = False,
     config: Config = DEFAULT_CONFIG,
     as_json: Json = False,
 ) -> None:
@@ -63,12 +67,13 @@ def rehearse(
             prompt_version=prompt_version,
             seed=seed,
             budget=budget,
+            refit=refit,
             progress=show,
         )
     if as_json:
         print_json(verdict)
     else:
-        print_verdict(verdict)
+        print_verdict(verdict, trials.topic_words(found, verdict))
         erased = trials.erased(found, name)
         if erased:
             print(f"  {counted(erased, 'exchange was', 'exchanges were')} erased and can't be replayed")
@@ -87,12 +92,28 @@ def continuing_line(continuing: Continuing) -> str:
     return f"{told} ({visible(continuing.reason)})" if continuing.reason else told
 
 
-def print_verdict(verdict: Verdict) -> None:
-    """The verdict with its slices and what it must be read beside."""
+def topic_line(topic: TopicEvidence, words: Sequence[str]) -> str:
+    """A topic in one line: what it is about, and how the candidate does there."""
+    part, like = topic.evidence, ", ".join(topic.examples)
+    about = f" about {', '.join(map(visible, words))}" if words else ""
+    mean = 0.0 if part.mean_difference is None else part.mean_difference
+    return (
+        f"topic {topic.topic}{about} ({topic.share:.0%} of the traffic, such as {like}): {part.replays} replays, "
+        f"difference {mean:+.3f}, bounds [{part.lower:+.2f}, {part.upper:+.2f}]"
+    )
+
+
+def print_verdict(verdict: Verdict, words: Mapping[int, Sequence[str]] | None = None) -> None:
+    """The verdict with its slices and what it must be read beside; ``words`` are typical of topics."""
     console().print(table([verdict]))
-    evidence = verdict.evidence
-    for part in evidence.slices:
-        print(f"  slice {part.name}: {part.replays} replays, bounds [{part.lower:+.2f}, {part.upper:+.2f}]")
+    evidence, known = verdict.evidence, words or {}
+    for part in (*evidence.slices, *evidence.told):
+        kind = "slice" if part in evidence.slices else "for information, slice"
+        print(f"  {kind} {part.name}: {part.replays} replays, bounds [{part.lower:+.2f}, {part.upper:+.2f}]")
+    for topic in evidence.found:
+        print(f"  worse: {topic_line(topic, known.get(topic.topic, ()))}")
+    if evidence.worst_topic is not None and not evidence.found:
+        print(f"  worst: {topic_line(evidence.worst_topic, known.get(evidence.worst_topic.topic, ()))}")
     if evidence.continuing is not None:
         print(f"  continuing broken answers: {continuing_line(evidence.continuing)}")
     for what, value in (

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from switchover.domain.acceptance import Acceptance
 from switchover.domain.candidate import Verdict
 from switchover.domain.register import Suspension
-from switchover.wiring import register, watching
+from switchover.wiring import acceptance, register, watching
 
 from .common import DEFAULT_CONFIG, Config, Json, console, moment, plain, print_json, settings, visible
 
@@ -28,13 +29,20 @@ def verdicts(
     retiring = watching.retiring(terms, process)
     found, doubted = register.verdicts(terms, process), register.suspensions(terms)
     void = register.void(terms, found)
+    taken = acceptance.in_force(terms, process)
     if as_json:
-        print_json([plain(one) | {"suspended": _why(doubted, one), "void": void.get(one.id)} for one in found])
+        more = [{"suspended": _why(doubted, v), "void": void.get(v.id), "accepted": _accepted(taken, v)} for v in found]
+        print_json([plain(one) | rest for one, rest in zip(found, more, strict=True)])
         return
-    if not found:
+    if not found and not taken:
         print("No verdicts yet. Rehearse a candidate: switchover rehearse PROCESS --candidate UPSTREAM")
         return
-    console().print(table(found, void))
+    if found:
+        console().print(table(found, void))
+    for one, who in taken:
+        until = moment(one.expires_at)
+        print(f"{one.upstream} serves {one.process} without a proof until {until} UTC: accepted by {visible(who)}")
+        print(f"  because: {visible(one.reason)}")
     for reason in sorted({f"{one.cell.upstream}: {void[one.id]}" for one in found if one.id in void}):
         print(f"void – {reason}")
     for name in sorted({verdict.cell.upstream for verdict in found} & set(doubted)):
@@ -44,13 +52,19 @@ def verdicts(
             print("  The next good probe lets it count again; at once: switchover watch run")
         else:
             print(f"  Once that is explained: switchover restore upstream:{name}")
-    for one in retiring:
-        print(visible(f"{one.about}: {one.said}"))
+    for told in retiring:
+        print(visible(f"{told.about}: {told.said}"))
 
 
 def _why(doubted: Mapping[str, Suspension], verdict: Verdict) -> str | None:
     suspended = doubted.get(verdict.cell.upstream)
     return suspended.why if suspended else None
+
+
+def _accepted(taken: Sequence[tuple[Acceptance, str]], verdict: Verdict) -> Acceptance | None:
+    """The acceptance by which this candidate serves without a proof."""
+    candidate = (verdict.cell.process, verdict.cell.upstream, verdict.cell.prompt_version)
+    return next((one for one, _ in taken if (one.process, one.upstream, one.prompt_version) == candidate), None)
 
 
 def table(found: list[Verdict], void: Collection[str] = ()) -> Table:

@@ -66,7 +66,7 @@ KIND_MEANS = {
 # What holds a reference; in its place may stand the secret itself, which no error may show.
 REFERENCES = ("key", "proxy_login", "master", "store_password")
 STORES = ("sqlite", "postgresql+psycopg", "postgresql", "postgres")
-NAMES = frozenset(name for section in SECTIONS for name in section.model_fields)
+NAMES = frozenset(field.alias or name for section in SECTIONS for name, field in section.model_fields.items())
 
 
 def load(path: str, env: Mapping[str, str] | None = None) -> Settings:

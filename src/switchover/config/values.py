@@ -16,7 +16,6 @@ SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:(2[0-3]|[01]\d):([0-5]\d)|24:00)$")
 MONEY = re.compile(r"([0-9][0-9_,]*(?:\.[0-9]+)?)\s*([A-Za-z]{3}|[$€£])$")
 MOST_MICRO_USD = 10**15
-SLICE = re.compile(r"""([A-Za-z_][\w.]*)\s*==\s*(?:"([^"]*)"|'([^']*)')$""")
 COUNTRY = r"^[A-Z]{2}$"
 URL = r"^https?://[^\s?#]+$"
 PUBLISHED = r"^[a-z0-9._-]+/.+$"
@@ -83,22 +82,6 @@ def day(value: Any) -> str:
     if found is None:
         raise ValueError("a date such as 2027-01-31")
     return found.isoformat()
-
-
-def slice_parts(text: str) -> tuple[str, str]:
-    """``metadata.kind == "complaint"`` as (path, value)."""
-    match = SLICE.fullmatch(text.strip())
-    if match is None:
-        raise ValueError('a comparison such as metadata.kind == "complaint"')
-    return match[1], match[2] if match[2] is not None else match[3]
-
-
-def compared(text: Any) -> str:
-    """A comparison, as it stands."""
-    if not isinstance(text, str):
-        raise ValueError('a comparison such as metadata.kind == "complaint"')
-    slice_parts(text)
-    return text
 
 
 def micro_usd(text: Any) -> int:

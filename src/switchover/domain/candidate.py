@@ -155,6 +155,23 @@ class SliceEvidence:
     log_e_not_ready: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicEvidence:
+    """One topic's numbers, at the margin of slices.
+
+    ``topic`` is its number and ``of`` how many there are to be tested; ``share`` its part of the last 30 days' traffic.
+    ``examples`` are ids of exchanges that are typical of it: what it is about can be read there, and is kept nowhere
+    else. ``found``: it is worse than the margin allows, at the chance that all topics together have.
+    """
+
+    topic: int
+    of: int
+    share: float
+    examples: tuple[str, ...]
+    evidence: SliceEvidence
+    found: bool
+
+
 class Continuation(StrEnum):
     """How a replacement is asked to go on with an answer that broke off; ``facts/faults.yaml``, midstream.how_in_order.
 
@@ -185,7 +202,9 @@ class Continuing:
 class Evidence:
     """The numbers behind a verdict. ``still_needed`` estimates replays to READY, None where it can't be estimated.
 
-    ``continuing`` is None where the process does not continue answers.
+    ``slices`` are the critical ones, ``told`` those declared for information. ``worst_topic`` has the lowest mean of
+    the topics that were replayed, ``found`` are those that are worse than the margin allows. ``continuing`` is None
+    where the process does not continue answers.
     """
 
     overall: SliceEvidence
@@ -198,6 +217,9 @@ class Evidence:
     still_needed: int | None
     reasons: tuple[str, ...]
     continuing: Continuing | None = None
+    told: tuple[SliceEvidence, ...] = ()
+    worst_topic: TopicEvidence | None = None
+    found: tuple[TopicEvidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,8 +268,9 @@ class ScoredCase:
 
     ``candidate`` and ``baseline`` are scores in 0–1, None when ungraded for the ``reason`` given. ``baseline`` is the
     second baseline sample graded against the recorded answer; ``anchor`` the plain candidate's score, where it was
-    asked. ``topic`` numbers a kind of request; ``seconds`` is the candidate's time; ``answer`` its text. ``shadow``: it
-    was drawn from live traffic by the watch.
+    asked. ``topic`` numbers a kind of request, ``frame`` names what it was asked with (system prompt, tools, schema);
+    ``seconds`` is the candidate's time; ``answer`` its text. ``counts``: in the overall ledger, too; drawn beforehand.
+    ``shadow``: it was drawn from live traffic by the watch.
     """
 
     cell_id: str
@@ -261,4 +284,11 @@ class ScoredCase:
     seconds: float = 0.0
     answer: str | None = None
     anchor: float | None = None
+    counts: bool = True
+    frame: str = ""
     shadow: bool = False
+
+    @property
+    def graded(self) -> bool:
+        """Whether both answers have a score."""
+        return self.candidate is not None and self.baseline is not None

@@ -151,11 +151,20 @@ class UpstreamSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlicePredicate:
-    """A part of the traffic that matters on its own: ``path == value`` on the request's JSON ("metadata.kind")."""
+    """A part of the traffic that matters on its own, told by one comparison.
+
+    ``path`` leads into the request's JSON ("metadata.kind") or is "words"; ``how`` is one of ==, !=, in, exists,
+    matches, <, <=, >, >=; ``equals`` what it is compared with, as text, and for "in" any of ``among``. A ``critical``
+    slice has to pass by itself; others are told. ``margin`` None: the process's for slices.
+    """
 
     name: str
     path: str
-    equals: str
+    equals: str = ""
+    how: str = "=="
+    among: tuple[str, ...] = ()
+    critical: bool = True
+    margin: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .acceptance import Acceptance
 from .budget import Tariff
 from .candidate import PromptVersion, Proof
 from .cut_off import CutOff
@@ -58,8 +59,8 @@ class Snapshot:
     upstream, so that a breaker held before that moment lets go. ``suspended`` names upstreams whose proofs are.
     ``epochs`` says, by process and upstream, in which epoch a proof must have been made (no entry: in any); ``ended``
     why the newest one that there was has ended.
-    ``privacy`` says how personal data is looked for. ``budgets`` are those over several processes, ``tariffs`` the
-    prices of the upstreams that any budget is about.
+    ``acceptances`` are those in force, without their reasons. ``privacy`` says how personal data is looked for.
+    ``budgets`` are those over several processes, ``tariffs`` the prices of the upstreams that any budget is about.
     """
 
     version: int
@@ -69,6 +70,7 @@ class Snapshot:
     processes: Mapping[str, Process]
     keys: Mapping[str, CallerKey] = field(default_factory=dict)
     proofs: tuple[Proof, ...] = ()
+    acceptances: tuple[Acceptance, ...] = ()
     prompt_versions: Mapping[str, PromptVersion] = field(default_factory=dict)
     cut_offs: tuple[CutOff, ...] = ()
     baseline_lost: Mapping[str, float] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from switchover.domain.acceptance import Acceptance
 from switchover.domain.candidate import Proof, State, Verdict
 from switchover.domain.cut_off import Drill
 from switchover.domain.watching import DueOrder, Probe, Retirement
@@ -31,11 +32,13 @@ SAVED = {
     "gap": "gap",
     "person": "person added",
     "person-key": "person's key created",
+    "acceptance": "risk accepted",
     "approval": "approval asked",
     "approval-step": "approval",
 }
 ENDED = {
     "proof": "proof revoked",
+    "acceptance": "risk no longer accepted",
     "cut-off": "cut-off lifted",
     "key": "key revoked",
     "person": "person revoked",
@@ -93,6 +96,11 @@ def verdict(fact: Fact, verdict: Verdict, before: State | None) -> Event:
 def proof(fact: Fact, proof: Proof) -> Event:
     """A proof, and until when it holds."""
     return saved(fact, prompt_version=proof.prompt_version, expires=moment(proof.expires_at))
+
+
+def accepted(fact: Fact, found: Acceptance) -> Event:
+    """A risk that an owner accepted, and until when."""
+    return saved(fact, prompt_version=found.prompt_version, verdict=found.verdict, expires=moment(found.expires_at))
 
 
 def drill(fact: Fact, drill: Drill, reports: Mapping[str, str]) -> Event:

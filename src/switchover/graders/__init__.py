@@ -9,22 +9,33 @@ from switchover.domain.ports import Grader
 from switchover.domain.process import RehearsalTerms
 from switchover.errors import ConfigError
 
+from .checks import Checks, Gate
+from .exact import Exact
+from .gate import Gated
 from .json_fields import JsonFields
 from .label import Label
+from .text import Text
+from .tool_calls import ToolCalls
 
 
 def _label(settings: Mapping[str, Any]) -> Grader:
     return Label(settings.get("labels", ()), settings.get("aliases", {}))
 
 
-def _json_fields(settings: Mapping[str, Any]) -> Grader:
-    return JsonFields(settings.get("must_match", ()), settings.get("tolerance", {}))
-
-
-GRADERS: dict[str, Callable[[Mapping[str, Any]], Grader]] = {"label": _label, "json_fields": _json_fields}
+GRADERS: dict[str, Callable[[Mapping[str, Any]], Grader]] = {
+    "label": _label,
+    "exact": Exact,
+    "json_fields": JsonFields,
+    "tool_calls": ToolCalls,
+    "text": Text,
+    "checks": Checks,
+}
 
 # Graders that give the same score every time: what they say may be READY, where a judge's word is PROVISIONAL.
-DETERMINISTIC = frozenset({"label", "json_fields"})
+DETERMINISTIC = frozenset({"label", "exact", "json_fields", "tool_calls", "text", "checks"})
+
+# Raised when a grader scores otherwise than before under the same settings: what it said before then proves nothing.
+VERSIONS: Mapping[str, int] = {"json_fields": 2}
 
 
 def grader(terms: RehearsalTerms) -> Grader:
@@ -32,7 +43,13 @@ def grader(terms: RehearsalTerms) -> Grader:
     make = GRADERS.get(terms.grader)
     if make is None:
         raise ConfigError(at="rehearse.grader", got=repr(terms.grader), want=f"one of {', '.join(sorted(GRADERS))}")
-    return make(terms.settings)
+    return gated(make(terms.settings), terms.settings)
 
 
-__all__ = ["DETERMINISTIC", "GRADERS", "grader"]
+def gated(grader: Grader, settings: Mapping[str, Any]) -> Grader:
+    """The grader behind the checks that its settings ask for; as it is where they ask for none."""
+    gate = Gate(settings) if grader.name != Checks.name else None
+    return Gated(grader, gate) if gate else grader
+
+
+__all__ = ["DETERMINISTIC", "GRADERS", "VERSIONS", "gated", "grader"]

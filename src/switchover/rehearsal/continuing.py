@@ -69,7 +69,7 @@ class CutCases:
         """Those of them whose copy group was not replayed cut within a half-life."""
         since = self._clock.now() - self._terms.half_life * DAY
         done = {row.exchange_id for row in self.rows if row.graded_at > since}
-        return [p for p in self.drawn(batch) if not any(case.exchange.id in done for case in p.group.cases)]
+        return [p for p in self.drawn(batch) if not any(case.id in done for case in p.group.cases)]
 
     async def play(self, planned: Planned, second: str | None, topic: int) -> None:
         """Lets the candidate go on, grades the joined text and saves the case.
@@ -88,7 +88,7 @@ class CutCases:
         )
         row = ScoredCase(
             cell_id=self.id,
-            exchange_id=case.exchange.id,
+            exchange_id=case.id,
             graded_at=self._clock.now(),
             candidate=graded.candidate,
             baseline=graded.baseline,
@@ -97,6 +97,7 @@ class CutCases:
             topic=topic,
             seconds=reply.seconds,
             answer=reply.text,
+            frame=case.frame,
         )
         save_score(self._store, row)
         self.rows.append(row)

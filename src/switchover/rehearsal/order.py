@@ -13,7 +13,8 @@ from switchover.errors import OperatorError
 class Order:
     """What to rehearse. ``prompt_version`` is an id; ``timeout`` in seconds; ``budget_calls`` overrides the terms'.
 
-    ``fewest`` replays are made even of a cell whose verdict is clear: so that its proof stays in date.
+    ``fewest`` replays are made even of a cell whose verdict is clear: so that its proof stays in date. ``refit``: kinds
+    of request are found anew in today's record.
     """
 
     process: Process
@@ -25,6 +26,7 @@ class Order:
     timeout: float = 60.0
     budget_calls: int | None = None
     fewest: int = 0
+    refit: bool = False
 
 
 def cell_of(order: Order, marks: Marks | None = None) -> Cell:

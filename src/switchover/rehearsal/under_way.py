@@ -21,19 +21,19 @@ from switchover.evidence import events
 from switchover.graders import DETERMINISTIC
 from switchover.stats.noninferiority import DAY
 from switchover.store import Store, facts
+from switchover.store.acceptances import end_acceptances
 from switchover.store.changes import marks
 from switchover.store.exchanges import iter_exchanges
 from switchover.store.proofs import end_continuations, latest_verdict, revoke_proofs, save_proof, save_verdict
 from switchover.store.trials import baseline_samples, save_baseline_sample, save_score, scored_cases
 from switchover.trial.book import Book
-from switchover.trial.cases import Case, cases_of
+from switchover.trial.cases import Case
 from switchover.trial.continuing import Continuer
 from switchover.trial.decide import Decision
 from switchover.trial.grade import grade
+from switchover.trial.record import read_record
 from switchover.trial.replay import Ask, Reply, ask_in_time, replay
-from switchover.trial.sample import Planned, plan_cases
-from switchover.trial.split import Split, split
-from switchover.trial.topics import fit
+from switchover.trial.sample import Planned
 
 from .continuing import NO_WAY, CutCases
 from .order import Order, cell_of, nothing_to_replay, terms_of
@@ -119,31 +119,28 @@ class UnderWay:
         return _is_settled(decision)
 
     def _plan(self) -> None:
-        """Reads the record: what the baseline answered may be replayed; all of it is the traffic to cover."""
-        exchanges = iter_exchanges(self.store, self.order.process.name, since=self.marks.since)
-        everything = cases_of(exchanges, self.terms.slices)
-        if not everything and not self.order.process.recording.keeps_words:
-            raise nothing_to_replay(self.order.process)
-        oldest_first = sorted(everything, key=lambda case: (case.exchange.started_at, case.order))
-        found = fit([case.text for case in oldest_first]).of([case.text for case in oldest_first])
-        self.topics = {case.exchange.id: topic for case, topic in zip(oldest_first, found, strict=True)}
-        self.traffic = [(case.exchange.started_at, self.topics[case.exchange.id]) for case in oldest_first]
-        self.keys = {case.exchange.id: case.key for case in everything}
-        by_baseline = [case for case in everything if case.exchange.upstream == self.order.process.baseline]
-        verdict_half = split(by_baseline, self.order.process.name)[Split.VERDICT]
-        self.planned = plan_cases(verdict_half, self.order.seed)
-        critical = sum(bool(p.case.slices) for p in self.planned)
-        self.slice_share = critical / len(self.planned) if self.planned else 0.0
+        """Reads the record: what is replayed in which order, and the traffic to cover."""
+        process = self.order.process
+        self.record = read_record(
+            self.store,
+            process,
+            iter_exchanges(self.store, process.name, since=self.marks.since),
+            epoch=self.cell.epoch,
+            seed=self.order.seed,
+            now=self.clock.now(),
+            refit=self.order.refit,
+        )
+        if not self.record.traffic and not process.recording.keeps_words:
+            raise nothing_to_replay(process)
+        self.planned = self.record.planned
 
     def _book(self) -> Book:
         return Book(
             self.terms,
             scored_cases(self.store, self.cell.id),
-            topics=self.topics,
-            traffic=self.traffic,
-            keys=self.keys,
-            slice_share=self.slice_share,
-            seed=self.order.seed,
+            kinds=self.record.kinds,
+            traffic=self.record.traffic,
+            examples=self.record.examples,
             calibrated=self.terms.grader in DETERMINISTIC,
             was_ready=self.was_ready,
         )
@@ -155,14 +152,17 @@ class UnderWay:
 
     def rounds(self) -> list[list[Planned]]:
         """The plan in rounds of fixed places, those that are done left out."""
-        rounds = [self.planned[at : at + ROUND] for at in range(0, len(self.planned), ROUND)]
+        rounds = [list(self.planned[at : at + ROUND]) for at in range(0, len(self.planned), ROUND)]
         return [batch for batch in rounds if self.pending(batch) or (self.cuts and self.cuts.pending(batch))]
 
     def pending(self, batch: Sequence[Planned]) -> list[Planned]:
         """Those of a round whose copy group was not replayed within a half-life."""
         since = self.clock.now() - self.terms.half_life * DAY
-        done = {row.exchange_id for row in self.rows if row.graded_at > since}
-        return [p for p in batch if not any(case.exchange.id in done for case in p.group.cases)]
+        return [p for p in batch if not any(self._since(case.id, since) for case in p.group.cases)]
+
+    def _since(self, exchange: str, since: float) -> bool:
+        at = self.book.graded_at(exchange)
+        return at is not None and at > since
 
     def is_between_rounds(self, batch: Sequence[Planned]) -> bool:
         """False for a round that an interruption left half done: it is finished before anything is concluded."""
@@ -188,8 +188,8 @@ class UnderWay:
 
     async def _play_cut(self, planned: Planned) -> None:
         if self.cuts is not None:
-            name = planned.case.exchange.id
-            await self.cuts.play(planned, self.samples.get(name), self.topics[name])
+            name = planned.case.id
+            await self.cuts.play(planned, self.samples.get(name), self.record.kinds[name].topic)
 
     async def play(self, planned: Planned) -> None:
         """Replays, grades and saves one case."""
@@ -203,30 +203,32 @@ class UnderWay:
         graded = await grade(self.grader, reply, second, Question(case.reference, case.request), plain)
         row = ScoredCase(
             cell_id=self.cell.id,
-            exchange_id=case.exchange.id,
+            exchange_id=case.id,
             graded_at=self.clock.now(),
             candidate=graded.candidate,
             baseline=graded.baseline,
             reason=graded.reason,
             slices=case.slices,
-            topic=self.topics[case.exchange.id],
+            topic=self.record.kinds[case.id].topic,
             seconds=reply.seconds,
             answer=reply.text,
             anchor=graded.anchor,
+            counts=planned.counts,
+            frame=case.frame,
         )
         save_score(self.store, row)
         self.book.add(row)
 
     async def _second_sample(self, case: Case) -> str | None:
         """What the baseline answers when asked again: drawn once per exchange, kept for all candidates."""
-        kept = self.samples.get(case.exchange.id)
+        kept = self.samples.get(case.id)
         if kept is not None:
             return kept
         reply = await ask_in_time(self.baseline_ask, case.request, self.order.timeout, self.clock)
         if reply.text is not None:
-            self.samples[case.exchange.id] = reply.text
+            self.samples[case.id] = reply.text
             process = self.order.process.name
-            save_baseline_sample(self.store, process, case.exchange.id, self.epoch, reply.text, self.clock.now())
+            save_baseline_sample(self.store, process, case.id, self.epoch, reply.text, self.clock.now())
         return reply.text
 
     def judge(self) -> Decision:
@@ -256,6 +258,10 @@ class UnderWay:
             self.note(events.proof(save_proof(self.store, proof), proof))
         if decision.state is State.NOT_READY:
             revoke_proofs(self.store, at=now, **asdict(self.cell))
+            made_with = (self.cell.fingerprint, self.cell.prompt_version)
+            process, upstream = self.cell.process, self.cell.upstream
+            for fact in end_acceptances(self.store, process, upstream, at=now, by=verdict.id, unknown_only=made_with):
+                self.note(events.ended(fact))
             for fact in facts.ended(self.store, "proof", now):
                 self.note(events.ended(fact))
         elif self.continuing is not None and self.continuing.state is State.NOT_READY:

@@ -14,6 +14,7 @@ from switchover.domain.register import CallerKey, Snapshot, Suspension
 from switchover.errors import NotFound
 
 from . import schema
+from .acceptances import acceptances
 from .changes import changes, marks_in
 from .database import Store, upsert
 from .drills import cut_offs
@@ -160,7 +161,6 @@ def build_snapshot(
     for proof in proofs(store):
         if proof.process in settings.processes:
             newest.setdefault((proof.process, proof.upstream, proof.fingerprint, proof.prompt_version), proof)
-    wanted = {proof.prompt_version for proof in newest.values()}
     known = changes(store)
     epochs = {
         name: {
@@ -169,6 +169,8 @@ def build_snapshot(
         }
         for name, process in settings.processes.items()
     }
+    accepted = [one for one in acceptances(store, now=now) if one.process in settings.processes]
+    wanted = {proof.prompt_version for proof in newest.values()} | {one.prompt_version for one in accepted}
     return Snapshot(
         version=version,
         made_at=now,
@@ -182,6 +184,7 @@ def build_snapshot(
             if key.ends_at > now
         },
         proofs=tuple(newest.values()),
+        acceptances=tuple(replace(one, reason="") for one in accepted),
         prompt_versions={v.id: v for v in prompt_versions(store) if v.id in wanted},
         cut_offs=tuple(cut_offs(store, in_force_at=now)),
         baseline_lost={name: at for name, at in baseline_lost(store).items() if name in settings.processes},

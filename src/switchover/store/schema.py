@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     text,
+    true,
 )
 
 metadata = MetaData(
@@ -137,6 +138,8 @@ scored_case = Table(
     Column("answer", Text),
     Column("anchor", Double),
     Column("key", String(64), nullable=False, server_default=""),
+    Column("counts", Boolean, nullable=False, server_default=true()),
+    Column("frame", String(16), nullable=False, server_default=""),
     Column("shadow", Boolean, nullable=False, server_default="0"),
 )
 
@@ -149,6 +152,43 @@ baseline_sample = Table(
     Column("answer_text", Text),
     Column("taken_at", Double, nullable=False),
     Column("key", String(64), nullable=False, server_default=""),
+)
+
+# Kinds of requests as they were fitted in an epoch. ``centres`` are little-endian floats, row by row; of the texts only
+# the ids of typical exchanges are there.
+topics = Table(
+    "topics",
+    metadata,
+    Column("process", String(128), primary_key=True),
+    Column("epoch", String(64), primary_key=True),
+    Column("made_at", Double, nullable=False),
+    Column("embedding", String(32), nullable=False),
+    Column("first", Integer, nullable=False),
+    Column("least", Double, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("centres", LargeBinary, nullable=False),
+    Column("examples", Text, nullable=False),
+)
+
+# A replacement that a process's owner takes without a proof, until a day. ``state`` is what its verdict was then.
+acceptance = Table(
+    "acceptance",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("process", String(128), nullable=False),
+    Column("upstream", String(128), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("prompt_version", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("verdict", String(64)),
+    Column("reason", Text, nullable=False),
+    Column("made_at", Double, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("approved_by", Text),
+    Column("expires_at", Double, nullable=False),
+    Column("withdrawn_at", Double),
+    Column("withdrawn_by", Text),
+    Index(None, "process", "upstream"),
 )
 
 verdict = Table(

@@ -12,6 +12,7 @@ from switchover import prompts
 from switchover.clock import Clock
 from switchover.dialects import DIALECTS
 from switchover.dialects.across import translate_request
+from switchover.domain.answer import as_text
 from switchover.domain.candidate import PromptVersion
 from switchover.domain.ports import OutboundRequest, Upstream
 from switchover.domain.process import UpstreamSpec
@@ -114,4 +115,4 @@ async def _answer(upstream: Upstream, body: bytes, spec: UpstreamSpec | None) ->
         raise ModelSwapped(f"{upstream.name} answered as another model than {upstream.model}")
     if spec is not None:
         check_read(spec, body, read.usage)
-    return read.text
+    return as_text(read.text, [(call.name, call.arguments) for call in read.tool_calls])

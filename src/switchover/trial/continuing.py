@@ -17,6 +17,7 @@ import msgspec
 from switchover.clock import Clock
 from switchover.dialects.going_on import ask_rest, shown, stops_of
 from switchover.dialects.seam import Join, tokens_in
+from switchover.domain.answer import calls_tools
 from switchover.domain.candidate import Continuation, PromptVersion
 from switchover.domain.ports import Upstream
 from switchover.domain.process import UpstreamSpec
@@ -111,7 +112,9 @@ def _asker(
 
 
 def is_drawn(case: Case, seed: int) -> bool:
-    """Whether a case is replayed cut, too; one whose answer can't be cut never is."""
+    """Whether a case is replayed cut, too; one whose answer can't be cut, or calls tools, never is."""
+    if calls_tools(case.reference):
+        return False
     return len(case.reference or "") > 1 and share("continue", seed, case.order) < SHARE
 
 

@@ -2,6 +2,10 @@
 
 The second sample is the noise ceiling: without it an equal candidate of a baseline that agrees with itself 85 % of the
 time can never pass.
+
+Equality comes first: an answer that is the recorded one agrees with it, and one that is the baseline's own differs from
+it by nothing, whatever either is worth. A judge, a hook or a person is not asked then. A deterministic grader costs
+nothing and is: it may find that the recorded answer can't be compared with, or that both answers are worth 0.
 """
 
 from __future__ import annotations
@@ -9,13 +13,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from switchover.domain.ports import Grader, Question, Score
+from switchover.graders import DETERMINISTIC
 
 from .replay import Reply
+
+IDENTICAL = "identical answers"
 
 
 @dataclass(frozen=True, slots=True)
 class Graded:
-    """Scores in 0–1; None with the reason when the case is ungraded. ``anchor`` is the plain candidate's."""
+    """Scores in 0–1; None with the reason when the case is ungraded. ``anchor`` is the plain candidate's.
+
+    Identical answers count as 1 both: their difference is known, and what they are worth was not asked.
+    """
 
     candidate: float | None
     baseline: float | None
@@ -35,12 +45,14 @@ async def grade(
     held_against = question.reference if grader.by_merit else second
     if held_against is None:
         return Graded(None, None, "no second baseline sample")
+    if reply.text == held_against and grader.name not in DETERMINISTIC:
+        return Graded(1.0, 1.0, IDENTICAL)
     ceiling = await _ceiling(grader, held_against, question)
     if ceiling.value is None:
         return Graded(None, None, ceiling.reason)
     plain = (await grader.score(anchor, question)).value if anchor is not None else None
     try:
-        score = await grader.score(reply.text, question)
+        score = await _score(grader, reply.text, question)
     except Exception as error:  # whatever a grader trips over, the candidate wrote it: d = -1
         return Graded(0.0, 1.0, f"the grader failed on the answer: {type(error).__name__}", plain)
     if score.value is None:
@@ -50,6 +62,13 @@ async def grade(
 
 async def _ceiling(grader: Grader, answer: str, question: Question) -> Score:
     try:
-        return await grader.score(answer, question)
+        return await _score(grader, answer, question)
     except Exception as error:  # the baseline's answer is no fault of the candidate's
         return Score(None, f"the grader failed on the baseline's answer: {type(error).__name__}")
+
+
+async def _score(grader: Grader, answer: str | None, question: Question) -> Score:
+    """The grader's score; 1 without asking a costly one where the answer is the very one it would be compared with."""
+    if answer == question.reference and not grader.by_merit and grader.name not in DETERMINISTIC:
+        return Score(1.0, IDENTICAL)
+    return await grader.score(answer, question)

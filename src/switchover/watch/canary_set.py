@@ -59,7 +59,7 @@ class Asking:
 
     def cases(self, ids: Iterable[str]) -> Mapping[str, Case]:
         """The exchanges that can be asked again, by id."""
-        return {case.exchange.id: case for case in cases_of(some_exchanges(self.store, list(ids)))}
+        return {case.id: case for case in cases_of(some_exchanges(self.store, list(ids)))}
 
     async def reply(self, case: Case) -> Reply:
         """What it answers now."""
@@ -93,7 +93,7 @@ class Asking:
         drawn = [
             Canary(
                 name=f"canaries-{digest([process, name, self.asked.about, now], 12)}",
-                exchange=case.exchange.id,
+                exchange=case.id,
                 process=process,
                 upstream=name,
                 about=self.asked.about,
@@ -112,7 +112,7 @@ class Asking:
         agreements: list[float] = []
         pairs: list[tuple[Case, str]] = []
         for case in self._in_order(self.cases(samples).values()):
-            second = samples[case.exchange.id]
+            second = samples[case.id]
             if second is None or case.reference is None:
                 continue
             agreed, _ = await self.agreement(Reply(second), case.reference, case)
@@ -130,7 +130,7 @@ class Asking:
         for case in self._in_order(self.cases(name for name, text in answers.items() if text).values())[:TRIED]:
             if not self.round.allowance.take(self.asked.spec):
                 break
-            kept = answers[case.exchange.id] or ""
+            kept = answers[case.id] or ""
             agreed, _ = await self.agreement(await self.reply(case), kept, case)
             agreements += [] if agreed is None else [agreed]
             if agreed is not None and agreed >= AGREES:

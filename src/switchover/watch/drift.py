@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from switchover.domain.candidate import PromptKind, PromptVersion, ScoredCase, epoch_of
-from switchover.domain.exchange import Exchange
 from switchover.domain.ports import Question
 from switchover.domain.process import Process, RehearsalTerms
 from switchover.domain.watching import Change, ChangeKind, Finding
@@ -29,8 +28,7 @@ from switchover.store.trials import Difference, baseline_samples, differences, s
 from switchover.trial.cases import Case, cases_of
 from switchover.trial.grade import grade
 from switchover.trial.replay import ask_in_time
-from switchover.trial.sample import Planned, plan_cases
-from switchover.trial.split import Split, share, split
+from switchover.trial.split import CopyGroup, Split, share, split
 from switchover.trial.topics import NOVEL
 
 from .canary_set import usual_of
@@ -67,7 +65,7 @@ async def watch_drift(round_: Round) -> list[Finding]:
 class _Record:
     """The copy groups of the verdict half, and which exchanges are of today."""
 
-    groups: Sequence[Planned]
+    groups: Sequence[CopyGroup]
     newest: frozenset[str]
 
 
@@ -101,13 +99,11 @@ class _Sampling:
     def _record(self) -> _Record:
         """Copy groups by the whole record, as a rehearsal has them: what was kept from the verdict stays so."""
         every = cases_of(iter_exchanges(self.store, self.process.name, since=self.since), self.terms.slices)
-        half = split([case for case in every if self._may_be_drawn(case.exchange)], self.process.name)[Split.VERDICT]
+        half = split([case for case in every if case.bare.upstream == self.process.baseline], self.process.name)[
+            Split.VERDICT
+        ]
         fresh = self.round.clock.now() - DAY_S
-        newest = frozenset(case.exchange.id for case in every if case.exchange.started_at > fresh)
-        return _Record(plan_cases(half, 1), newest)
-
-    def _may_be_drawn(self, exchange: Exchange) -> bool:
-        return exchange.upstream == self.process.baseline
+        return _Record(half, frozenset(case.id for case in every if case.at > fresh))
 
     def _due(self, record: _Record, before: Sequence[Difference]) -> list[Case]:
         """Today's cases, one of each copy group that was not replayed within a half-life, drawn by seed."""
@@ -115,16 +111,16 @@ class _Sampling:
         left = self.process.watch.shadow - sum(row.shadow and row.graded_at > now - DAY_S for row in before)
         done = {row.exchange_id for row in before if row.graded_at > now - self.terms.half_life * DAY_S}
         fresh = [
-            [case for case in planned.group.cases if case.exchange.id in record.newest]
-            for planned in record.groups
-            if not any(case.exchange.id in done for case in planned.group.cases)
+            [case for case in group.cases if case.id in record.newest]
+            for group in record.groups
+            if not any(case.id in done for case in group.cases)
         ]
         drawn = [min(cases, key=lambda case: share("copy", case.order)) for cases in fresh if cases]
         return sorted(drawn, key=lambda case: (share("shadow", case.key), case.key))[: max(left, 0)]
 
     async def _play(self, one: Held, case: Case) -> bool:
         """Replays, grades and saves one case; False where the day's allowance has no call left."""
-        if not self.process.may_see(one.spec, self.round.settings.providers, case.exchange.data):
+        if not self.process.may_see(one.spec, self.round.settings.providers, case.bare.data):
             return True
         if not self._affordable(one, case):
             return False
@@ -135,13 +131,14 @@ class _Sampling:
         graded = await grade(self.grader, reply, second, Question(case.reference, case.request))
         row = ScoredCase(
             cell_id=one.cell.id,
-            exchange_id=case.exchange.id,
+            exchange_id=case.id,
             graded_at=self.round.clock.now(),
             candidate=graded.candidate,
             baseline=graded.baseline,
             reason=graded.reason,
             slices=case.slices,
             topic=NOVEL,
+            frame=case.frame,
             seconds=reply.seconds,
             answer=reply.text,
             shadow=True,
@@ -153,7 +150,7 @@ class _Sampling:
         """Takes a replay from the day's allowance; False where that has none left, or nobody knows what it costs."""
         allowance = self.round.allowance
         read, written = len(case.exchange.request), len(case.exchange.answer)
-        asked = [one.spec] if case.exchange.id in self.samples else [one.spec, self.baseline]
+        asked = [one.spec] if case.id in self.samples else [one.spec, self.baseline]
         costs = [allowance.price(spec, read, written) for spec in asked]
         cost, left = sum(cost or 0 for cost in costs), allowance.money_left()
         if not allowance.replays_left({}) or (left is not None and (None in costs or cost > left)):
@@ -163,7 +160,7 @@ class _Sampling:
 
     async def _second_sample(self, case: Case) -> str | None:
         """As a rehearsal draws it: once per exchange, kept for all candidates."""
-        name = case.exchange.id
+        name = case.id
         if self.samples.get(name) is None:
             reply = await ask_in_time(self.ask_baseline, case.request, TIMEOUT_S, self.round.clock)
             if reply.text is not None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from switchover.access.approvals import require_approval
 from switchover.access.local import local
@@ -39,6 +39,7 @@ from switchover.store.files import write_whole
 from switchover.store.people import person
 from switchover.trial.ask import asker
 from switchover.trial.continuing import Continuer, continuer
+from switchover.trial.record import words_of
 from switchover.trial.replay import Ask
 from switchover.upstreams.local import child_name, read_place
 
@@ -49,6 +50,8 @@ from .templates import learn_templates, with_templates
 
 # A baseline sample is drawn once and kept: worth a few tries. A candidate's failure is part of its score: one try.
 BASELINE_TRIES = 4
+
+Result = TypeVar("Result")
 
 
 @asynccontextmanager
@@ -109,6 +112,7 @@ def rehearse_candidate(
     seed: int = 1,
     budget: int | None = None,
     fewest: int = 0,
+    refit: bool = False,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Verdict:
     """Rehearses one candidate of a process; resumes what an earlier run began. Raises NotFound, EngineFailed …
@@ -118,8 +122,7 @@ def rehearse_candidate(
     access.check(settings, actor, "rehearse", process)
     found, spec = settings.processes[process], _candidate(settings, settings.processes[process], candidate)
 
-    async def run() -> Verdict:
-        client = outbound(settings)
+    async def run(client: Client) -> Verdict:
         with open_store(settings) as store, noting(settings, actor) as note:
             version = _version(store, found, spec, prompt_version)
             baseline = settings.upstreams[found.baseline]
@@ -135,6 +138,7 @@ def rehearse_candidate(
                     concurrency=max(spec.slots, 2),
                     budget_calls=budget,
                     fewest=fewest,
+                    refit=refit,
                 )
                 return await rehearse(
                     order,
@@ -149,7 +153,16 @@ def rehearse_candidate(
                     note=note,
                 )
 
-    return asyncio.run(run())
+    return asyncio.run(_with_client(settings, run))
+
+
+async def _with_client(settings: Settings, run: Callable[[Client], Awaitable[Result]]) -> Result:
+    """What ``run`` does with connections of its own, which are closed behind it."""
+    client = outbound(settings)
+    try:
+        return await run(client)
+    finally:
+        await client.close()
 
 
 async def _seen(settings: Settings, specs: Sequence[UpstreamSpec], client: Client) -> Settings:
@@ -194,6 +207,25 @@ def _version(store: Store, process: Process, spec: UpstreamSpec, name: str | Non
     return max(taught, key=lambda version: (version.made_at, version.id))
 
 
+# Newest exchanges in which the words of a topic are looked up.
+LOOKED_UP = 5_000
+
+
+def topic_words(settings: Settings, verdict: Verdict) -> dict[int, list[str]]:
+    """What the topics that a verdict names are about: words that several of today's requests have in common.
+
+    They are looked up in the record and kept nowhere. For whoever may rehearse, who may read the requests as well.
+    """
+    evidence = verdict.evidence
+    named = {one.topic for one in (*evidence.found, *filter(None, [evidence.worst_topic]))}
+    if not named:
+        return {}
+    process, epoch = verdict.cell.process, verdict.cell.epoch
+    with open_store(settings) as store:
+        newest = exchange_rows.list_exchanges(store, process=process, limit=LOOKED_UP)
+        return words_of(store, process, newest, epoch=epoch, topics=named)
+
+
 def erased(settings: Settings, process: str) -> int:
     """How many exchanges of a process were erased: no trial meets them."""
     with open_store(settings) as store:
@@ -219,8 +251,7 @@ def adapt_process(
     access.check(settings, actor, "adapt", process)
     found = settings.processes[process]
 
-    async def run() -> Adaptation:
-        client = outbound(settings)
+    async def run(client: Client) -> Adaptation:
         with open_store(settings) as store, noting(settings, actor) as note:
             wanted = [settings.upstreams[name] for name in found.fallbacks]
             async with own_engines(settings, wanted, client):
@@ -242,7 +273,7 @@ def adapt_process(
                 note(events.adapted(process, [version.id for version in result.versions]))
                 return result
 
-    return asyncio.run(run())
+    return asyncio.run(_with_client(settings, run))
 
 
 async def drill(

@@ -118,6 +118,12 @@ class Model:
         return Reply(LABELS[(LABELS.index(truth(text)) + is_wrong) % 4], 0.01)
 
 
+def unnamed(evidence):
+    """Without the ids of exchanges, which differ between two recordings of one traffic."""
+    worst = evidence.worst_topic
+    return replace(evidence, worst_topic=worst and replace(worst, examples=()))
+
+
 @pytest.fixture
 def store():
     with Store.open("sqlite://") as opened:
@@ -186,7 +192,7 @@ def test_the_same_seed_and_answers_give_the_same_verdict_whatever_the_ids_and_th
             save_exchanges(store, record(240, ids))
             model = Model(wrong=0.05)
             verdict = run(store, model, order=replace(ORDER, concurrency=concurrency))
-            seen.append((verdict.state, verdict.calls, verdict.evidence, sorted(model.asked)))
+            seen.append((verdict.state, verdict.calls, unnamed(verdict.evidence), sorted(model.asked)))
     assert seen[0] == seen[1]
 
 
