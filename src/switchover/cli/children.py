@@ -29,3 +29,11 @@ def keeper(config: Config = DEFAULT_CONFIG) -> None:
     from switchover.wiring.running import serve_keeper
 
     serve_keeper(config)
+
+
+@app.command("watcher")
+def watcher(config: Config = DEFAULT_CONFIG) -> None:
+    """What the keeper starts for the daily round and for due rehearsals."""
+    from switchover.wiring.due_run import work
+
+    work(config)

@@ -11,7 +11,7 @@ from rich.table import Table
 from switchover.domain.acceptance import Acceptance
 from switchover.domain.candidate import Verdict
 from switchover.domain.register import Suspension
-from switchover.wiring import acceptance, register
+from switchover.wiring import acceptance, register, watching
 
 from .common import DEFAULT_CONFIG, Config, Json, console, moment, plain, print_json, settings, visible
 
@@ -26,6 +26,7 @@ def verdicts(
 ) -> None:
     """List the newest verdict of each cell, and which candidates' proofs are suspended."""
     terms = settings(config)
+    retiring = watching.retiring(terms, process)
     found, doubted = register.verdicts(terms, process), register.suspensions(terms)
     void = register.void(terms, found)
     taken = acceptance.in_force(terms, process)
@@ -47,7 +48,12 @@ def verdicts(
     for name in sorted({verdict.cell.upstream for verdict in found} & set(doubted)):
         since = moment(doubted[name].at)
         print(f"{name}: its proof is suspended since {since} UTC: {doubted[name].why}")
-        print(f"  Once that is explained: switchover restore upstream:{name}")
+        if doubted[name].by == watching.PROBE:
+            print("  The next good probe lets it count again; at once: switchover watch run")
+        else:
+            print(f"  Once that is explained: switchover restore upstream:{name}")
+    for told in retiring:
+        print(visible(f"{told.about}: {told.said}"))
 
 
 def _why(doubted: Mapping[str, Suspension], verdict: Verdict) -> str | None:

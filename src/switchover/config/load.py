@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
@@ -48,6 +49,7 @@ from .schema import (
 )
 from .secrets import absolute
 from .values import PATTERN_MEANS
+from .watching import sampling_of, watch_of
 
 # What the schema's complaint about a kind of value means to someone who writes YAML.
 KIND_MEANS = {
@@ -88,7 +90,10 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
     }
     retention = retention_of(document, parsed.retention)
     processes = {
-        name: _process(document, name, section, upstreams, retention, base)
+        name: replace(
+            _process(document, name, section, upstreams, retention, base),
+            watch=sampling_of(section.watch, parsed.watch),
+        )
         for name, section in parsed.processes.items()
     }
     for process in processes.values():
@@ -115,6 +120,7 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
         timestamp=parsed.evidence.timestamp,
         archive=archiving_of(document, parsed.archive, base, _check_url) if parsed.archive else None,
         retention=retention,
+        watch=watch_of(parsed.watch),
     )
 
 

@@ -20,6 +20,7 @@ from switchover.domain.process import Process, RehearsalTerms, Settings, Upstrea
 from switchover.errors import NotFound
 from switchover.planning.plan import other_template
 from switchover.store import Store
+from switchover.store.changes import changes, marks_in
 from switchover.store.exchanges import list_exchanges
 from switchover.store.prompt_versions import prompt_versions
 from switchover.store.proofs import proofs, verdicts
@@ -160,7 +161,8 @@ class _Judge:
     def __init__(self, store: Store, settings: Settings, process: Process, terms: RehearsalTerms, now: float) -> None:
         self.settings, self.now = settings, now
         self._process, self._grader = process, grader_id(terms)
-        self._epoch = epoch_of(settings.upstreams[process.baseline])
+        known, baseline = changes(store, process.name), settings.upstreams[process.baseline]
+        self._epochs = {name: epoch_of(baseline, marks_in(known, process.name, name)) for name in process.fallbacks}
         self._versions = {version.id for version in prompt_versions(store, process.name)}
         self._proven = {proof.id for proof in proofs(store, process.name)}
         self._suspended = suspensions(store)
@@ -187,8 +189,8 @@ class _Judge:
             return "its model, weights or address are others now"
         if cell.grader != self._grader:
             return "answers are graded in another way now"
-        if cell.epoch != self._epoch:
-            return "the baseline is another now"
+        if cell.epoch != self._epochs[cell.upstream]:
+            return "the baseline is another now, or its prompt is, or the candidate has changed"
         if cell.prompt_version not in self._versions:
             return "its prompt version was withdrawn"
         if cell.upstream in self._suspended:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
-from switchover.domain.candidate import Continuation, Proof, State, Verdict
+from switchover.domain.candidate import Cell, Continuation, Proof, State, Verdict
 
 from . import schema
 from .database import Store, upsert
@@ -74,8 +75,19 @@ def proofs(store: Store, process: str | None = None, *, now: float | None = None
     with store.read() as connection:
         rows = [dict(row._mapping) for row in connection.execute(wanted)]
     for row in rows:
-        del row["revoked_at"]
+        del row["revoked_at"], row["ended_for"]
     return [Proof(**row | {"state": State(row["state"]), "continuation": _way(row["continuation"])}) for row in rows]
+
+
+def first_proof_at(store: Store, cell: Cell) -> float:
+    """When the cell was first proven (Unix seconds); inf where it never was."""
+    table, parts = schema.proof, asdict(cell)
+    wanted = select(func.min(table.c.made_at))
+    for name, value in parts.items():
+        wanted = wanted.where(table.c[name] == value)
+    with store.read() as connection:
+        found = connection.scalar(wanted)
+    return math.inf if found is None else float(found)
 
 
 def _way(value: str | None) -> Continuation | None:
@@ -92,8 +104,12 @@ def revoke_proofs(
     prompt_version: str | None = None,
     grader: str | None = None,
     epoch: str | None = None,
+    why: str | None = None,
 ) -> int:
-    """Revokes the process's proofs that match every part given, as of ``at``; returns how many that were."""
+    """Revokes the process's proofs that match every part given, as of ``at`` and for a reason, if one is to be told.
+
+    Returns how many that were.
+    """
     parts = {
         "process": process,
         "upstream": upstream,
@@ -102,7 +118,18 @@ def revoke_proofs(
         "grader": grader,
         "epoch": epoch,
     }
-    return _change(store, parts, revoked_at=at)
+    return _change(store, parts, revoked_at=at, ended_for=why)
+
+
+def ended_proofs(store: Store) -> dict[str, dict[str, str]]:
+    """Why the proofs that were revoked for a reason were, the newest of each: by process and upstream."""
+    table = schema.proof
+    wanted = select(table.c.process, table.c.upstream, table.c.ended_for).where(table.c.ended_for.is_not(None))
+    found: dict[str, dict[str, str]] = {}
+    with store.read() as connection:
+        for row in connection.execute(wanted.order_by(table.c.revoked_at, table.c.made_at, table.c.id)):
+            found.setdefault(row.process, {})[row.upstream] = row.ended_for
+    return found
 
 
 def end_continuations(

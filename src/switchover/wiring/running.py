@@ -26,11 +26,13 @@ from switchover.egress import Client
 from switchover.errors import ConfigError, EngineFailed, OperatorError, PortInUse, StoreUnavailable, WeightsMissing
 from switchover.log import Log, OncePerChange, line_log
 from switchover.processes.canary import Pulse
+from switchover.processes.changing import Changing
 from switchover.processes.housekeeping import Housekeeping
 from switchover.processes.keeper import Keeper
 from switchover.processes.own import engine_command, student_command
 from switchover.processes.reload import WatchedSettings
 from switchover.processes.supervise import ChildSpec, Supervisor
+from switchover.processes.watching import Watching
 from switchover.store.copying import file_of
 from switchover.store.held import forget_all_held
 from switchover.store.register import build_snapshot
@@ -42,6 +44,7 @@ from .budget import load_priced
 from .parts import CLOCK, database, lives, open_store, read_key, read_login, references, ring_of, unwritable
 from .templates import follow_templates, with_templates
 from .timestamps import follow as follow_stamps
+from .watching import has_work, let_go_of
 from .worker import BACKLOG
 
 # An engine is handed no provider's key.
@@ -340,19 +343,46 @@ def serve_keeper(configuration: str) -> None:
             open_store=database,
         )
         keeping = asyncio.create_task(house.run(stop), name="housekeeping")
+        watching = asyncio.create_task(_watching(keeper, log).run(stop), name="watch")
+        changing = asyncio.create_task(_changing(keeper, log).run(stop), name="prompts")
         asking = asyncio.create_task(
             follow_templates(lambda: keeper.settings.current, Client(CLOCK), CLOCK, log), name="chat templates"
         )
         stamping = asyncio.create_task(follow_stamps(lambda: keeper.settings.current, log), name="time-stamps")
         try:
             await keeper.run(stop)
-            await keeping
+            await asyncio.gather(keeping, watching, changing)
         finally:
             asking.cancel()
             stamping.cancel()
             keeping.cancel()
+            watching.cancel()
+            changing.cancel()
 
     asyncio.run(run())
+
+
+def _changing(keeper: Keeper, log: Log) -> Changing:
+    return Changing(
+        lambda: with_templates(keeper.settings.current),
+        clock=CLOCK,
+        log=log,
+        leads=lambda: keeper.lease.held,
+        open_store=database,
+    )
+
+
+def _watching(keeper: Keeper, log: Log) -> Watching:
+    return Watching(
+        lambda: keeper.settings.current,
+        clock=CLOCK,
+        log=log,
+        leads=lambda: keeper.lease.held,
+        has_work=has_work,
+        gone=let_go_of,
+        command=lambda settings: (sys.executable, "-m", "switchover", "watcher", "--config", settings.source),
+        open_store=database,
+    )
 
 
 @contextmanager
