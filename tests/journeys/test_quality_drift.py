@@ -24,6 +24,7 @@ JUDGED = f"""\
     fallbacks: [other]
     rehearse: {{grader: label, margin: 0.10, labels: [{", ".join(DESKS)}]}}
     watch: {{canaries: CALLS, shadow: 0}}
+watch: {{calls_per_day: 1000}}
 """
 DAYS_CALLS = 60
 
@@ -64,19 +65,26 @@ def round_of(stage):
 
 
 def test_canaries_are_asked_on_schedule_and_one_corrupt_answer_does_nothing(proven, other):
-    other.control(wrong=0.03)
     assert len(round_of(proven)) == 2
     with proven.store() as store:
         for name in ("vendor", "other"):
             (kept,) = {one.name for one in canaries(store, "messages", name)}
             assert len(canary_calls(store, kept)) == 20
         assert suspensions(store) == {}
+    other.control(wrong=0.05)
+    proven.edit("canaries: 20", "canaries: 40")
+    (corrupt,) = [line for line in round_of(proven) if "canaries other" in line]
+    assert "40 answers to 20 canaries" in corrupt
+    assert "100%" not in corrupt
+    with proven.store() as store:
+        assert suspensions(store) == {}
 
 
 def test_once_a_share_is_corrupt_its_proof_is_suspended_and_no_breaker_moves(proven, other):
     other.control(wrong=0.4)
-    proven.edit("canaries: 20", f"canaries: {20 + DAYS_CALLS}")
-    assert any("changed without a word" in line for line in round_of(proven))
+    proven.edit("canaries: 40", f"canaries: {40 + DAYS_CALLS}")
+    said = round_of(proven)
+    assert any("changed without a word" in line for line in said), said
     with proven.store() as store:
         assert list(suspensions(store)) == ["other"]
     explained = proven.run("explain", "messages").stdout

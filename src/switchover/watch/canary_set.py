@@ -149,5 +149,7 @@ def usual_of(agreements: Sequence[float]) -> float:
     """
     if not agreements:
         return AGREEMENT
-    counts = np.bincount(bets.bin_down(agreements), minlength=bets.BINS).astype(np.float64)
-    return min(max(bets.lower_bound(counts, 0.05), 0.0), AGREEMENT)
+    # Stretched to the whole range that the bets are for, they say twice as much.
+    stretched = 2.0 * np.array(agreements) - 1.0
+    counts = np.bincount(bets.bin_down(stretched), minlength=bets.BINS).astype(np.float64)
+    return min((bets.lower_bound(counts, 0.05) + 1.0) / 2.0, AGREEMENT)

@@ -110,6 +110,6 @@ def test_the_days_allowance_bounds_the_calls(desk):
     assert sum(desk.asked.values()) - before == 15
 
 
-@pytest.mark.parametrize(("agreements", "most"), [([1.0] * 400, 0.95), ([1.0] * 40, 0.94), ([1.0, 0.0] * 50, 0.5)])
+@pytest.mark.parametrize(("agreements", "most"), [([1.0] * 400, 0.95), ([1.0] * 40, 0.93), ([1.0, 0.0] * 50, 0.5)])
 def test_what_is_usual_is_as_much_as_was_shown_and_never_more_than_95_percent(agreements, most):
-    assert 0.7 * most < usual_of(agreements) <= most
+    assert 0.65 * most < usual_of(agreements) <= most
