@@ -18,7 +18,7 @@ from switchover.domain.register import Suspension
 from switchover.domain.watching import Canary, Change, ChangeKind, Finding
 from switchover.errors import SwitchoverError
 from switchover.evidence import events
-from switchover.graders import ASKING
+from switchover.graders import DETERMINISTIC
 from switchover.stats.drift import agreement_detector
 from switchover.store.canaries import CanaryCall, canaries, canaries_asked, canary_calls, end_canaries, save_canary_call
 from switchover.store.changes import marks
@@ -38,7 +38,7 @@ async def watch_canaries(round_: Round) -> list[Finding]:
     """The step of a round: asks the canaries that are due, of every process with a proof in date."""
     found = []
     for process in round_.processes:
-        if process.rehearse is None or not process.watch.canaries or process.rehearse.grader in ASKING:
+        if process.rehearse is None or not process.watch.canaries or process.rehearse.grader not in DETERMINISTIC:
             continue
         for asked in _to_ask(round_, process, process.rehearse):
             try:

@@ -18,7 +18,7 @@ from switchover.domain.ports import Question
 from switchover.domain.process import Process, RehearsalTerms
 from switchover.domain.watching import Change, ChangeKind, Finding
 from switchover.errors import SwitchoverError
-from switchover.graders import ASKING, grader
+from switchover.graders import DETERMINISTIC, grader
 from switchover.stats.drift import agreement_detector, drift_detector
 from switchover.store.changes import marks
 from switchover.store.exchanges import iter_exchanges
@@ -49,8 +49,8 @@ async def watch_drift(round_: Round) -> list[Finding]:
         proven = held(round_.settings, round_.store, process, now)
         if process.rehearse is None or not process.watch.shadow or not proven:
             continue
-        if process.rehearse.grader in ASKING:
-            said = "no live requests are replayed: its grader asks a judge or people, which rehearsals do"
+        if process.rehearse.grader not in DETERMINISTIC:
+            said = "no live requests are replayed: its grader asks a judge, people or a hook, as rehearsals do"
             found.append(Finding(step=NAME, about=process.name, well=True, said=said))
             continue
         if process.name in baseline_lost(round_.store) or round_.barred(round_.settings.upstreams[process.baseline]):
