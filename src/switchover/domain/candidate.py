@@ -36,6 +36,11 @@ def templates_apart(made_with: str, spec: UpstreamSpec) -> tuple[str, str] | Non
     return before[2] or "unknown", now[2] or "unknown"
 
 
+def epoch_of(baseline: UpstreamSpec) -> str:
+    """Names the span in which the baseline is the same: what answers, asked as it is."""
+    return digest([fingerprint(baseline), "as-is"])
+
+
 def grader_id(terms: RehearsalTerms) -> str:
     """Names a grader with its settings."""
     return f"{terms.grader}:{digest(dict(terms.settings), 8)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from switchover.domain.candidate import Cell, digest, fingerprint, grader_id
+from switchover.domain.candidate import Cell, epoch_of, fingerprint, grader_id
 from switchover.domain.process import Process, RehearsalTerms, UpstreamSpec
 from switchover.errors import OperatorError
 
@@ -31,7 +31,7 @@ def cell_of(order: Order) -> Cell:
         fingerprint=fingerprint(order.candidate),
         prompt_version=order.prompt_version,
         grader=grader_id(terms_of(order)),
-        epoch=digest([fingerprint(order.baseline), "as-is"]),
+        epoch=epoch_of(order.baseline),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -41,6 +41,17 @@ def get_exchange(store: Store, name: str) -> Exchange | None:
     if len(rows) > 1 or not name:
         raise NotFound(f"several exchanges begin with {name!r}", mend="give more of the id")
     return exchange_of(store, rows[0]) if rows else None
+
+
+def find_exchanges(store: Store, ids: Collection[str]) -> dict[str, Exchange]:
+    """The exchanges with these ids, by id, with their bodies; those that are not in the store are left out."""
+    found: dict[str, Exchange] = {}
+    wanted = sorted(set(ids))
+    for at in range(0, len(wanted), PAGE):
+        with store.read() as connection:
+            rows = connection.execute(WHOLE.where(TABLE.c.id.in_(wanted[at : at + PAGE]))).all()
+        found |= {row.id: exchange_of(store, row) for row in rows}
+    return found
 
 
 def list_exchanges(

@@ -15,7 +15,7 @@ from switchover.access.local import local
 from switchover.adaptation.demonstrations import anchor
 from switchover.adaptation.run import Adaptation, adapt
 from switchover.adaptation.run import Progress as AdaptationProgress
-from switchover.domain.candidate import PromptKind, PromptVersion, Verdict, digest, fingerprint
+from switchover.domain.candidate import PromptKind, PromptVersion, Verdict, epoch_of
 from switchover.domain.cut_off import Drill, Target, TargetKind
 from switchover.domain.exchange import Exchange
 from switchover.domain.people import Actor
@@ -214,7 +214,7 @@ def adapt_process(
             wanted = [settings.upstreams[name] for name in found.fallbacks]
             async with own_engines(settings, wanted, client):
                 seen = await _seen(settings, [*wanted, settings.upstreams[found.baseline]], client)
-                epoch = digest([fingerprint(seen.upstreams[found.baseline]), "as-is"])
+                epoch = epoch_of(seen.upstreams[found.baseline])
                 result = await adapt(
                     found,
                     ways=ways,
