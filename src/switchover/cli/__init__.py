@@ -52,7 +52,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Say what is wrong and how to mend it."),
 }
 INTERRUPTED = 130
-HIDDEN = {"worker": "children", "keeper": "children"}
+HIDDEN = {"worker": "children", "keeper": "children", "pages": "children"}
 
 
 def build(called: str | None) -> typer.Typer:

@@ -139,7 +139,7 @@ def site_config(site: Site, **more: Any) -> uvicorn.Config:  # uvicorn's own set
         "log_config": None,
         "timeout_graceful_shutdown": DRAIN_S,
     }
-    return uvicorn.Config(site, **{**settings, **more})  # type: ignore[arg-type]  # only its lifespan is ASGI
+    return uvicorn.Config(site, **{**settings, **more})
 
 
 def _say(caller: Caller, status: int, text: str) -> None:

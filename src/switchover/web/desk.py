@@ -1,0 +1,32 @@
+"""What the pages ask of the rest, put together by wiring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from switchover.clock import Clock
+from switchover.domain.people import Actor
+from switchover.domain.process import Settings
+from switchover.evidence.events import Note
+from switchover.store import Store
+
+from .session import Sessions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """``settings`` in force now; ``as_seen`` adds what upstreams were seen to be; ``store`` opens it, or raises.
+
+    ``noting(settings, actor)`` gives who takes events to the evidence log. ``local`` is the machine's user, who acts
+    while there are no people.
+    """
+
+    settings: Callable[[], Settings]
+    as_seen: Callable[[Settings], Settings]
+    store: Callable[[], Store]
+    noting: Callable[[Settings, Actor | None], AbstractContextManager[Note]]
+    local: Callable[[], Actor]
+    clock: Clock
+    sessions: Sessions
