@@ -27,7 +27,7 @@ class Rule:
 
 READS = Rule(EVERYONE, keyless=True)
 
-# Command by command. "bodies" is what `exchanges show` and exports of exchanges ask before they show what was said.
+# Command by command. "bodies" is asked before anything shows what was said: `exchanges show`, `compare`, exports.
 RULES: Mapping[str, Rule] = {
     "demo": READS,
     "init": READS,
@@ -49,6 +49,7 @@ RULES: Mapping[str, Rule] = {
     "export evidence": READS,
     "exchanges list": READS,
     "exchanges show": Rule(EVERYONE),
+    "compare": Rule(EVERYONE),
     "bodies": Rule(OWN),
     "keys list": READS,
     "keys create": Rule(OWN),

@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rehearse": ("rehearse", "Replay recorded traffic on a candidate and decide whether it is good enough."),
     "adapt": ("adapt", "Find the prompt version or student that makes a candidate good enough."),
     "verdicts": ("verdicts", "List verdicts and proofs."),
+    "compare": ("compare", "Show a process's candidates side by side, and where they fail."),
     "drill": ("drill", "Lose an upstream on purpose, for a while, and watch."),
     "cut": ("cut", "Cut off an upstream, a provider or a jurisdiction, really."),
     "restore": ("restore", "Lift a cut-off."),

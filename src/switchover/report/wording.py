@@ -72,8 +72,13 @@ def outside(value: object) -> object:
 
 def harmless(text: object) -> str:
     """Text from outside, on one line: control and direction marks shown as codes, long text cut. Not yet escaped."""
+    return harmless_lines(str(text).replace("\n", " ").replace("\t", " "), LONGEST)
+
+
+def harmless_lines(text: str, longest: int) -> str:
+    """As :func:`harmless`, with its lines kept and so many characters at most."""
     shown = "".join(
-        " " if c in "\n\t" else f"\\u{ord(c):04x}" if unicodedata.category(c) in HIDDEN else c
-        for c in str(text)[: LONGEST + 1]
+        c if c == "\n" else " " if c == "\t" else f"\\u{ord(c):04x}" if unicodedata.category(c) in HIDDEN else c
+        for c in text[: longest + 1]
     )
-    return shown if len(shown) <= LONGEST else shown[:LONGEST] + " [cut]"
+    return shown if len(shown) <= longest else shown[:longest] + " [cut]"

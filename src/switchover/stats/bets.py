@@ -9,7 +9,8 @@ moment with chance at most α (Ville). Source: Waudby-Smith & Ramdas, arXiv 2010
 
 Evidence is kept as counts over hundredths, d rounded **down** for READY and **up** for NOT READY, so that rounding only
 ever costs evidence: 201 values for differences in [-1, 1]. Values of another range [-R, R] (rectified ones) have R as
-their ``reach``, bins of the same width and bets scaled to it, λⱼ = fⱼ / (R + m). Everything is computed in log space.
+their ``reach``, bins of the same width and bets scaled to it, λⱼ = fⱼ / (R + m). A reach between two hundredths counts
+as the next one, as its outermost values are rounded so far. Everything is computed in log space.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _STEPS = 100
 
 @functools.cache
 def values_of(reach: float) -> Numbers:
-    """The hundredths of [-reach, reach], an odd number of them; a reach between two hundredths goes to the next."""
+    """The hundredths of [-reach, reach], an odd number of them."""
     most = _most(reach)
     return VALUES if most == 100 else np.asarray(np.arange(-most, most + 1) / 100.0)
 
@@ -55,6 +56,11 @@ def _most(reach: float) -> int:
     return math.ceil(reach * 100 - _NOISE)
 
 
+def _range(reach: float) -> float:
+    """R, the reach in whole hundredths."""
+    return _most(reach) / 100.0
+
+
 def _hundredths(differences: npt.ArrayLike, reach: float) -> Numbers:
     d = np.asarray(differences, dtype=np.float64)
     if not bool(np.all(np.abs(d) <= reach + _NOISE)):
@@ -64,8 +70,27 @@ def _hundredths(differences: npt.ArrayLike, reach: float) -> Numbers:
 
 def log_growths(margin_mean: float, values: Numbers = VALUES, reach: float = 1.0) -> Numbers:
     """ln(1 + λⱼ (d - m)), shape (values, bets); ``margin_mean`` is m in (-reach, reach)."""
-    gain = (reach + values) / (reach + margin_mean) - 1.0
+    most = _range(reach)
+    gain = (most + values) / (most + margin_mean) - 1.0
     return np.asarray(np.log1p(np.multiply.outer(gain, FRACTIONS)))
+
+
+@functools.lru_cache(maxsize=64)
+def _table(margin_mean: float, reach: float) -> Numbers:
+    """:func:`log_growths` of every bin; margins are few, and replays many."""
+    table = log_growths(margin_mean, values_of(reach), reach)
+    table.setflags(write=False)
+    return table
+
+
+def log_e(counts: Numbers, m: float, reach: float = 1.0) -> float:
+    """ln E(m) of counts over every bin, shape (bins,): :func:`log_evidence` for one ledger."""
+    return _log_sum(counts @ _table(m, reach) + LOG_WEIGHTS)
+
+
+def _log_sum(exponents: Numbers) -> float:
+    top = float(exponents.max())
+    return top + math.log(float(np.exp(exponents - top).sum()))
 
 
 def log_evidence(counts: npt.NDArray[Any], m: float, values: Numbers = VALUES, reach: float = 1.0) -> Any:
@@ -82,35 +107,47 @@ def log_evidence(counts: npt.NDArray[Any], m: float, values: Numbers = VALUES, r
 def growth(counts: Numbers, m: float, reach: float = 1.0) -> float | None:
     """Log growth per replay of the best single bet: what each further replay like these is worth. None without any."""
     total = float(counts.sum())
-    if total <= 0:
-        return None
-    used = np.flatnonzero(counts)
-    return float((counts[used] @ log_growths(m, values_of(reach)[used], reach)).max() / total)
+    return float((counts @ _table(m, reach)).max() / total) if total > 0 else None
 
 
 def lower_bound(counts: Numbers, chance: float, reach: float = 1.0) -> float:
     """The largest m with E(m) >= 1/chance, to 1e-6 and never above it: mean(d) lies above it but for ``chance``.
 
-    -reach when there is too little evidence for any. In u = ln(reach + m), ln E is convex and falling, so that Newton's
-    steps from the left approach the crossing without passing it.
+    -reach when there is too little evidence for any. In u = ln(R + m), ln E is convex and falling, so that a step
+    of Newton's from anywhere ends left of the crossing, and those that follow approach it without passing it.
     """
     used = np.flatnonzero(counts)
-    shifted, weights, wanted = reach + values_of(reach)[used], counts[used], -math.log(chance)
-    u, top = math.log(_PRECISION), math.log(2.0 * reach - _PRECISION)
+    if not len(used):
+        return -reach
+    most = _range(reach)
+    shifted, weights, wanted = most + values_of(reach)[used], counts[used], -math.log(chance)
+    lowest, top = math.log(_PRECISION), math.log(2.0 * most - _PRECISION)
+    u = min(max(_guess(shifted, weights, wanted), lowest), top)
     least: float | None = None
     for _ in range(_STEPS):
         excess, slope = _excess(shifted, weights, u, wanted)
-        if excess < 0 or slope >= 0:
+        if slope >= 0:
             break
-        least, step = u, -excess / slope
-        u = min(u + step, top)
-        if step < _PRECISION or least == top:
+        if excess >= 0:
+            least = u
+        elif u == lowest:
             break
-    return -reach if least is None else math.exp(least) - reach
+        before, u = u, min(max(u - excess / slope, lowest), top)
+        if least is not None and (u - before < _PRECISION or least == top):
+            break
+    return -reach if least is None else max(math.exp(least) - most, -reach)
+
+
+def _guess(shifted: Numbers, weights: Numbers, wanted: float) -> float:
+    """About where the crossing lies, as a normal mean would have it: saves half the steps."""
+    total = float(weights.sum())
+    mean = float(weights @ shifted) / total
+    spread = float(weights @ (shifted - mean) ** 2) / total
+    return math.log(max(mean - math.sqrt(2.0 * spread * wanted / total) - wanted / total, _PRECISION))
 
 
 def _excess(shifted: Numbers, weights: Numbers, u: float, wanted: float) -> tuple[float, float]:
-    """ln E - wanted at m = e^u - reach, and its derivative by u; ``shifted`` holds reach + d."""
+    """ln E - wanted at m = e^u - R, and its derivative by u; ``shifted`` holds R + d."""
     won = np.multiply.outer(shifted * math.exp(-u), FRACTIONS)
     wealth = won + (1.0 - FRACTIONS)
     exponents = weights @ np.log(wealth) + LOG_WEIGHTS
@@ -126,19 +163,15 @@ def lasting(counts: Numbers, m: float, chance: float, reach: float = 1.0) -> flo
 
     E as a function of c is convex and 1 at c = 0, so it crosses 1/chance once. Found to 1e-7, never too small.
     """
-    used = np.flatnonzero(counts)
     wanted = -math.log(chance)
-    exponents = counts[used] @ log_growths(m, values_of(reach)[used], reach)
-
-    def log_e(share: float) -> float:
-        return float(np.logaddexp.reduce(exponents * share + LOG_WEIGHTS))
-
-    if log_e(1.0) < wanted:
+    exponents = counts @ _table(m, reach)
+    if _log_sum(exponents + LOG_WEIGHTS) < wanted:
         return None
     low, high = 0.0, 1.0
     while high - low > 1e-7:
         middle = (low + high) / 2
-        low, high = (low, middle) if log_e(middle) >= wanted else (middle, high)
+        enough = _log_sum(exponents * middle + LOG_WEIGHTS) >= wanted
+        low, high = (low, middle) if enough else (middle, high)
     return high
 
 

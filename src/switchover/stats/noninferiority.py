@@ -119,9 +119,9 @@ class Ledger:
 def weigh(ledger: Ledger, now: float, terms: Terms) -> Weighed:
     """What the ledger says at ``now`` (Unix seconds) under the terms."""
     ready, mirrored = ledger.weights(now, terms.half_life)
-    reach, values = ledger.reach, bets.values_of(ledger.reach)
-    log_ready = float(bets.log_evidence(ready, -terms.margin, values, reach))
-    log_not = float(bets.log_evidence(mirrored, terms.margin, values, reach))
+    reach = ledger.reach
+    log_ready = bets.log_e(ready, -terms.margin, reach)
+    log_not = bets.log_e(mirrored, terms.margin, reach)
     n = ledger.replays
     return Weighed(
         replays=n,

@@ -35,6 +35,7 @@ MAY = {
     "keyring seal":   ("yes", "yes",    "no",  "no"),
     "bodies":         ("yes", "yes",    "P",   "no"),
     "exchanges show": ("yes", "yes",    "P",   "yes"),
+    "compare":        ("yes", "yes",    "P",   "yes"),
     "access add":     ("yes", "no",     "P",   "no"),
     "access revoke":  ("yes", "no",     "no",  "no"),
     "access rotate":  ("yes", "yes",    "P",   "yes"),

@@ -33,7 +33,9 @@ upstreams:
   vendor: {kind: openai, base_url: "http://127.0.0.1:9/v1", model: big-1, developer: acme, host: acme}
 processes:
   claims: {owner: head-of-claims, criticality: important, data: internal, baseline: vendor}
-  sales: {owner: head-of-sales, criticality: important, data: internal, baseline: vendor}
+  sales:
+    {owner: head-of-sales, criticality: important, data: internal, baseline: vendor,
+     rehearse: {grader: label, labels: [a, b]}}
 """
 # No command: what some ask before they show bodies, and what will be one.
 BESIDE = {"bodies"}
@@ -108,6 +110,7 @@ WORDS = {
     "keys rotate": ("KEY",),
     "keys revoke": ("KEY",),
     "exchanges show": ("EXCHANGE",),
+    "compare": ("sales",),
     "rehearse": ("sales", "--candidate", "vendor"),
     "adapt": ("sales",),
     "drill": ("sales", "--fault", "vanished", "--approver", "x"),
@@ -154,6 +157,8 @@ def test_a_command_is_refused_to_every_role_that_may_not_and_to_whoever_has_no_k
             code, out, err = office.run(role, *line)
             if act == "exchanges show":
                 assert (code, SECRET in out, "not shown to the process-owner" in out) == (0, False, True)
+            elif act == "compare":
+                assert (code, "Nothing was rehearsed yet" in out) == (0, True)
             else:
                 assert (code, "not the right" in err or "have not" in err) == (1, True), (act, role, out, err)
     after = {one.id: one.revoked_at for one in register.keys(office.settings)}
