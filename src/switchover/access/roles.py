@@ -56,6 +56,7 @@ RULES: Mapping[str, Rule] = {
     "keys rotate": Rule(OWN),
     "keys revoke": Rule(OWN),
     "rehearse": Rule(OWN),
+    "label": Rule(OWN),
     "adapt": Rule(OWN),
     "drill": Rule(OWN),
     "cut": Rule(RUN),

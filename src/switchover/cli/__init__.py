@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "exchanges": ("exchanges", "List and show recorded exchanges."),
     "explain": ("explain", "Show what would serve a process, now or without a provider."),
     "rehearse": ("rehearse", "Replay recorded traffic on a candidate and decide whether it is good enough."),
+    "label": ("label", "Look at pairs of answers, blinded, and say how good each is."),
     "adapt": ("adapt", "Find the prompt version or student that makes a candidate good enough."),
     "verdicts": ("verdicts", "List verdicts and proofs."),
     "compare": ("compare", "Show a process's candidates side by side, and where they fail."),

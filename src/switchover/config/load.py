@@ -37,6 +37,7 @@ from .budget import budget_of, budgets_of, check_price
 from .document import Document, Place, read
 from .egress import egress_of
 from .grading import terms
+from .judging import check_judge
 from .keeping import archiving_of, process_retention, retention_of
 from .pages import pages_of
 from .schema import (
@@ -88,10 +89,12 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
     }
     retention = retention_of(document, parsed.retention)
     processes = {
-        name: _process(document, name, section, upstreams, retention) for name, section in parsed.processes.items()
+        name: _process(document, name, section, upstreams, retention, base)
+        for name, section in parsed.processes.items()
     }
     for process in processes.values():
         _check_policy(document, process, upstreams, providers)
+        check_judge(document, process, upstreams, providers)
     if parsed.evidence.timestamp is not None:
         _check_url(document, ("evidence", "timestamp"), parsed.evidence.timestamp)
     return Settings(
@@ -277,6 +280,7 @@ def _process(
     section: ProcessSection,
     upstreams: Mapping[str, UpstreamSpec],
     retention: Retention,
+    base: Path,
 ) -> Process:
     at = ("processes", name)
     known = f"one of {', '.join(sorted(upstreams))}"
@@ -324,7 +328,7 @@ def _process(
             subject=section.recording.subject,
         ),
         retention=process_retention(document, (*at, "retention"), section.retention, retention),
-        rehearse=terms(document, (*at, "rehearse"), section.rehearse) if section.rehearse else None,
+        rehearse=terms(document, (*at, "rehearse"), section.rehearse, upstreams, base) if section.rehearse else None,
         detect=section.detect,
         budget=budget_of(document, (*at, "budget"), section.budget) if section.budget else None,
     )

@@ -233,7 +233,9 @@ class BudgetsSection(Section):
 class RehearseSection(Section):
     """How candidates are judged."""
 
-    grader: Literal["label", "json_fields"] = Field(description="How two answers are compared.")
+    grader: Literal["label", "json_fields", "rubric", "hook", "human"] = Field(
+        description="How two answers are compared."
+    )
     margin: float = Field(default=0.05, gt=0, lt=1, description="Quality loss accepted.")
     slice_margin: float = Field(default=0.10, gt=0, lt=1, description="Quality loss accepted in a critical slice.")
     alpha: float = Field(default=0.05, gt=0, lt=0.5, description="Chance accepted of a false READY.")
@@ -247,6 +249,27 @@ class RehearseSection(Section):
     tolerance: dict[str, float] = Field(
         default_factory=dict, description="Relative difference accepted per numeric field, for `json_fields`."
     )
+    judge: str | None = Field(default=None, description="The upstream that judges, of a third family, for `rubric`.")
+    rubric: str | None = Field(
+        default=None,
+        min_length=1,
+        description="What a good answer is, from 0 to 1, or `file:PATH` of it; for `rubric`.",
+    )
+    labels_share: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Chance with which people are to look at a case, 0 for a judge alone; for `rubric`: 0.5.",
+    )
+    label_budget: int = Field(default=120, ge=1, description="Cases that may wait for people at once.")
+    hook: str | None = Field(
+        default=None,
+        description="`file:PATH.py:function` or `module:function`, a Python function of yours; for `hook`.",
+    )
+    hook_by_merit: bool = Field(
+        default=False, description="Whether the function scores an answer without the recorded one; for `hook`."
+    )
+    hook_timeout: Duration = Field(default=10.0, description="The longest that a call of the function takes.")
     slices: dict[str, Annotated[str, BeforeValidator(compared)]] = Field(
         default_factory=dict, description='Critical slices: name → `metadata.kind == "complaint"`.'
     )

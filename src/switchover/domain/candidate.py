@@ -6,8 +6,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 
+from .label import People
 from .process import RehearsalTerms, UpstreamSpec
 
 
@@ -171,7 +173,9 @@ class Continuing:
 class Evidence:
     """The numbers behind a verdict. ``still_needed`` estimates replays to READY, None where it can't be estimated.
 
-    ``continuing`` is None where the process does not continue answers.
+    ``continuing`` is None where the process does not continue answers, ``people`` where nobody is asked for labels.
+    Judging the cases took ``judge_calls`` calls, for ``judge_usd`` (None: at no known price) and whatever judging
+    ``judge_unpriced`` of them cost beside that.
     """
 
     overall: SliceEvidence
@@ -184,6 +188,10 @@ class Evidence:
     still_needed: int | None
     reasons: tuple[str, ...]
     continuing: Continuing | None = None
+    people: People | None = None
+    judge_calls: int = 0
+    judge_usd: Decimal | None = None
+    judge_unpriced: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +240,8 @@ class ScoredCase:
 
     ``candidate`` and ``baseline`` are scores in 0–1, None when ungraded for the ``reason`` given. ``baseline`` is the
     second baseline sample graded against the recorded answer; ``anchor`` the plain candidate's score, where it was
-    asked. ``topic`` numbers a kind of request; ``seconds`` is the candidate's time; ``answer`` its text.
+    asked. ``topic`` numbers a kind of request; ``seconds`` is the candidate's time; ``answer`` its text. A judge was
+    asked ``judge_calls`` times, for ``judge_nusd`` billionths of a dollar; None: at a price that is not known.
     """
 
     cell_id: str
@@ -246,3 +255,5 @@ class ScoredCase:
     seconds: float = 0.0
     answer: str | None = None
     anchor: float | None = None
+    judge_calls: int = 0
+    judge_nusd: int | None = None

@@ -158,7 +158,12 @@ class SlicePredicate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RehearsalTerms:
-    """How a process judges candidates. ``settings`` go to the grader; ``half_life`` and ``hold`` are in days."""
+    """How a process judges candidates. ``settings`` go to the grader; ``half_life`` and ``hold`` are in days.
+
+    ``judge`` names the upstream that judges, ``hook_file`` is the absolute path of the user's function.
+    ``labels_share`` is the chance with which a case is drawn for people (0: none are asked), ``label_budget`` how many
+    cases may wait for them at once.
+    """
 
     grader: str
     settings: Mapping[str, object] = field(default_factory=dict)
@@ -170,6 +175,10 @@ class RehearsalTerms:
     hold: float = 30.0
     budget_calls: int = 1000
     slices: tuple[SlicePredicate, ...] = ()
+    judge: str | None = None
+    hook_file: str | None = None
+    labels_share: float = 0.0
+    label_budget: int = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from switchover.domain.candidate import Proof, State, Verdict
+from switchover.domain.candidate import Cell, Proof, State, Verdict
 from switchover.domain.cut_off import Drill
+from switchover.domain.label import People
 from switchover.store.facts import Fact
 
 from .canonical import figure, moment, text
@@ -158,6 +159,23 @@ def signed_in() -> Event:
 def shown(exchange: str, process: str) -> Event:
     """A person read what an exchange says."""
     return _event("bodies shown", exchange=exchange, process=process)
+
+
+def labelled(cell: Cell, count: int, people: People, source: str) -> Event:
+    """A person looked at so many pairs of a cell: counts and how far people agree, never what was said."""
+    agreed = people.agreement
+    return _event(
+        "labels given",
+        process=cell.process,
+        target=cell.upstream,
+        cell=cell.id,
+        labels=count,
+        labelled=people.labelled,
+        waiting=people.waiting,
+        twice=agreed.pairs if agreed else None,
+        same=figure(agreed.same) if agreed else None,
+        source=source,
+    )
 
 
 def adapted(process: str, versions: Sequence[str]) -> Event:

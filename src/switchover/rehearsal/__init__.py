@@ -1,6 +1,7 @@
 """A rehearsal: sample → replay → grade → decide → save."""
 
 from .order import Order, cell_of
+from .relabel import Desk, Pair, redecide
 from .run import Progress, rehearse
 
-__all__ = ["Order", "Progress", "cell_of", "rehearse"]
+__all__ = ["Desk", "Order", "Pair", "Progress", "cell_of", "redecide", "rehearse"]

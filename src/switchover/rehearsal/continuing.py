@@ -22,6 +22,9 @@ READY = (State.READY, State.PROVISIONAL)
 NO_WAY = Continuing(
     state=State.UNPROVEN, way=None, evidence=None, reason="its kind of engine can't go on with an answer"
 )
+NOT_SHOWN = Continuing(
+    state=State.UNPROVEN, way=None, evidence=None, reason="people are not asked how broken answers were continued"
+)
 
 
 class CutCases:
@@ -97,6 +100,8 @@ class CutCases:
             topic=topic,
             seconds=reply.seconds,
             answer=reply.text,
+            judge_calls=graded.calls,
+            judge_nusd=graded.nusd,
         )
         save_score(self._store, row)
         self.rows.append(row)

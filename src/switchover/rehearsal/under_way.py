@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 
 from switchover.clock import Clock
 from switchover.domain.candidate import (
+    Cell,
     Continuing,
     Proof,
     ScoredCase,
@@ -21,6 +23,7 @@ from switchover.graders import DETERMINISTIC
 from switchover.stats.noninferiority import DAY
 from switchover.store import Store, facts
 from switchover.store.exchanges import iter_exchanges
+from switchover.store.labels import labels_of
 from switchover.store.proofs import end_continuations, latest_verdict, revoke_proofs, save_proof, save_verdict
 from switchover.store.trials import baseline_samples, save_baseline_sample, save_score, scored_cases
 from switchover.trial.book import Book
@@ -28,12 +31,14 @@ from switchover.trial.cases import Case, cases_of
 from switchover.trial.continuing import Continuer
 from switchover.trial.decide import Decision
 from switchover.trial.grade import grade
+from switchover.trial.labelling import Drawing
+from switchover.trial.rectified import RectifiedBook
 from switchover.trial.replay import Ask, Reply, ask_in_time, replay
 from switchover.trial.sample import Planned, plan_cases
 from switchover.trial.split import Split, split
 from switchover.trial.topics import fit
 
-from .continuing import NO_WAY, CutCases
+from .continuing import NO_WAY, NOT_SHOWN, CutCases
 from .order import Order, cell_of, nothing_to_replay, terms_of
 
 # Cases between two looks. Not the concurrency: how many run at once must not change which cases count.
@@ -62,10 +67,11 @@ class UnderWay:
         baseline_ask: Ask,
         anchor: Callable[[Exchange], str | None] | None,
         note: events.Note,
+        cell: Cell | None = None,
     ) -> None:
         self.order, self.store, self.grader, self.clock = order, store, grader, clock
         self.ask, self.baseline_ask, self.anchor, self.note = ask, baseline_ask, anchor, note
-        self.terms, self.cell = terms_of(order), cell_of(order)
+        self.terms, self.cell = terms_of(order), cell or cell_of(order)
         self.samples = baseline_samples(store, order.process.name, self.cell.epoch)
         last = latest_verdict(store, self.cell.id)
         self.before = last.state if last is not None else None
@@ -79,6 +85,9 @@ class UnderWay:
 
     async def cut_too(self, continuer: Continuer) -> None:
         """Cut-and-continue cases are replayed from now on, in the first way in which the candidate can go on."""
+        if self.terms.grader == "human":
+            self.continuing = NOT_SHOWN
+            return
         way = await continuer.way()
         if way is None:
             self.continuing = NO_WAY
@@ -117,24 +126,30 @@ class UnderWay:
         self.topics = {case.exchange.id: topic for case, topic in zip(oldest_first, found, strict=True)}
         self.traffic = [(case.exchange.started_at, self.topics[case.exchange.id]) for case in oldest_first]
         self.keys = {case.exchange.id: case.key for case in everything}
+        self.cases = {case.exchange.id: case for case in everything}
         by_baseline = [case for case in everything if case.exchange.upstream == self.order.process.baseline]
         verdict_half = split(by_baseline, self.order.process.name)[Split.VERDICT]
         self.planned = plan_cases(verdict_half, self.order.seed)
         critical = sum(bool(p.case.slices) for p in self.planned)
         self.slice_share = critical / len(self.planned) if self.planned else 0.0
 
-    def _book(self) -> Book:
-        return Book(
+    def _book(self) -> Book | RectifiedBook:
+        open_book = partial(
+            Book,
             self.terms,
-            scored_cases(self.store, self.cell.id),
             topics=self.topics,
             traffic=self.traffic,
             keys=self.keys,
             slice_share=self.slice_share,
             seed=self.order.seed,
-            calibrated=self.terms.grader in DETERMINISTIC,
             was_ready=self.was_ready,
         )
+        rows = scored_cases(self.store, self.cell.id)
+        if not self.terms.labels_share:
+            return open_book(rows, calibrated=self.terms.grader in DETERMINISTIC)
+        drawing = Drawing(self.cell.id, self.terms.labels_share, self.keys)
+        labels = labels_of(self.store, self.cell.id)
+        return RectifiedBook(self.terms, rows, labels, drawing=drawing, open_book=open_book)
 
     @property
     def rows(self) -> list[ScoredCase]:
@@ -182,9 +197,10 @@ class UnderWay:
     async def play(self, planned: Planned) -> None:
         """Replays, grades and saves one case."""
         case = planned.case
-        second = await self._second_sample(case)
+        # By merit the recorded answer itself is graded.
+        second = None if self.grader.by_merit else await self._second_sample(case)
         reply = Reply(None)
-        if second is not None and case.reference is not None:
+        if case.reference is not None and (self.grader.by_merit or second is not None):
             self.replays += 1
             reply = await ask_in_time(self.ask, case.request, self.order.timeout, self.clock)
         plain = self.anchor(case.exchange) if self.anchor is not None else None
@@ -201,6 +217,8 @@ class UnderWay:
             seconds=reply.seconds,
             answer=reply.text,
             anchor=graded.anchor,
+            judge_calls=graded.calls,
+            judge_nusd=graded.nusd,
         )
         save_score(self.store, row)
         self.book.add(row)

@@ -150,6 +150,24 @@ scored_case = Table(
     Column("answer", Text),
     Column("anchor", Double),
     Column("key", String(64), nullable=False, server_default=""),
+    Column("judge_calls", Integer, nullable=False, server_default="0"),
+    # In billionths of a dollar; NULL where a call's price is not known.
+    Column("judge_nusd", BigInteger),
+)
+
+# What people say of both answers of a case: marks, no words. ``case_at`` is when the answers were graded.
+label = Table(
+    "label",
+    metadata,
+    Column("cell_id", String(64), primary_key=True),
+    Column("exchange_id", String(64), primary_key=True),
+    Column("person", String(128), primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("case_at", Double, nullable=False),
+    Column("candidate", Double),
+    Column("baseline", Double),
+    Column("candidate_left", Boolean, nullable=False),
+    Column("source", String(16), nullable=False),
 )
 
 baseline_sample = Table(

@@ -12,6 +12,7 @@ from switchover import prompts
 from switchover.clock import Clock
 from switchover.dialects import DIALECTS
 from switchover.dialects.across import translate_request
+from switchover.dialects.shapes import Whole
 from switchover.domain.candidate import PromptVersion
 from switchover.domain.ports import OutboundRequest, Upstream
 from switchover.domain.process import UpstreamSpec
@@ -79,8 +80,9 @@ async def asked(
     for pause in (*PAUSES_S[: tries - 1], None):
         begun = clock.monotonic()
         try:
-            text = finish.text(await _answer(upstream, body, spec))
-            return Reply(text, clock.monotonic() - begun, None if text else "empty-answer")
+            read = await _answer(upstream, body, spec)
+            text = finish.text(read.text)
+            return Reply(text, clock.monotonic() - begun, None if text else "empty-answer", read.usage)
         except UpstreamError as error:
             too_long = isinstance(error, PromptShortened)
             said = f"{error.fault}: {error}" if too_long else error.fault
@@ -99,7 +101,7 @@ def _rendered(request: Mapping[str, Any], version: PromptVersion, artefact: byte
     return translate_request(body, "openai_chat", upstream.dialect, upstream.model)[0]
 
 
-async def _answer(upstream: Upstream, body: bytes, spec: UpstreamSpec | None) -> str | None:
+async def _answer(upstream: Upstream, body: bytes, spec: UpstreamSpec | None) -> Whole:
     answer = await upstream.answer(OutboundRequest(body=body, stream=False))
     try:
         whole = await answer.whole(MOST_BYTES)
@@ -114,4 +116,4 @@ async def _answer(upstream: Upstream, body: bytes, spec: UpstreamSpec | None) ->
         raise ModelSwapped(f"{upstream.name} answered as another model than {upstream.model}")
     if spec is not None:
         check_read(spec, body, read.usage)
-    return read.text
+    return read

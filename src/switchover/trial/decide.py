@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
 
 from switchover.domain.candidate import Continuation, Continuing, Evidence, ScoredCase, SliceEvidence, State
 from switchover.domain.process import RehearsalTerms
@@ -20,13 +22,23 @@ WORSE = "worse than the margin allows"
 STANDS_DAYS = 7.0  # a rehearsal goes on until its proof would stand so long without another replay
 
 
+def difference(row: ScoredCase) -> float | None:
+    """d of a case as its grader has it; None where it is ungraded."""
+    return None if row.candidate is None or row.baseline is None else row.candidate - row.baseline
+
+
+# What a case counts with, within the reach of its ledger; None: it is ungraded.
+Value = Callable[[ScoredCase], float | None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What a verdict is made from.
 
     ``rows`` is the whole cell and ``mix`` those rows of it that count overall. ``topics`` gives each row's topic by
     exchange id; ``traffic`` is (moment, topic) of every recorded exchange. ``calibrated`` is False for a judge that
-    no human has rectified; ``was_ready`` is True when the cell had a proof before.
+    no human has rectified; ``was_ready`` is True when the cell had a proof before. A row counts with its ``value``, in
+    [-reach, reach]; ``lacking``: what else stands between the cell and READY.
     """
 
     rows: Sequence[ScoredCase]
@@ -35,11 +47,17 @@ class Facts:
     traffic: Sequence[tuple[float, int]]
     calibrated: bool = True
     was_ready: bool = False
+    value: Value = difference
+    reach: float = 1.0
+    lacking: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A state with its evidence; ``expires_at`` is when a READY or PROVISIONAL would end without new replays."""
+    """A state with its evidence; ``expires_at`` is when a READY or PROVISIONAL would end without new replays.
+
+    ``lasts``: replays beyond these would not change what is concluded.
+    """
 
     state: State
     evidence: Evidence
@@ -49,12 +67,15 @@ class Decision:
 
 def decide(facts: Facts, terms: RehearsalTerms, now: float) -> Decision:
     """Judges a cell at ``now``: NOT READY, READY, PROVISIONAL, EXPIRED or UNPROVEN, the first that fits."""
-    overall = weigh(_ledger(facts.mix), now, _terms(terms, terms.margin))
+    value, reach = facts.value, facts.reach
+    overall = weigh(_ledger(facts.mix, value, reach), now, _terms(terms, terms.margin))
     slices = {
-        part.name: weigh(_ledger(_of_slice(facts.rows, part.name)), now, _terms(terms, terms.slice_margin))
+        part.name: weigh(
+            _ledger(_of_slice(facts.rows, part.name), value, reach), now, _terms(terms, terms.slice_margin)
+        )
         for part in terms.slices
     }
-    graded = [row for row in facts.rows if row.candidate is not None and row.baseline is not None]
+    graded = [row for row in facts.rows if value(row) is not None]
     topics = [facts.topics.get(row.exchange_id, row.topic) for row in graded]
     recent = [topic for at, topic in facts.traffic if at > now - TRAFFIC_DAYS * DAY]
     covered = coverage(recent, topics)
@@ -86,7 +107,7 @@ def decide_continuing(
     weighed = weigh(_ledger(rows), now, _terms(terms, terms.slice_margin))
     newest = max((row.graded_at for row in rows if row.candidate is not None), default=None)
     lacking = [] if weighed.passes else [_shows("continuing", weighed)]
-    lacking += _stale(newest, now) + _ungraded(rows)
+    lacking += _stale(newest, now) + _ungraded(rows, difference)
     if weighed.fails:
         return Continuing(state=State.NOT_READY, way=way, evidence=_numbers("continuing", weighed), reason=WORSE)
     state = State.EXPIRED if was_ready else State.UNPROVEN
@@ -133,7 +154,7 @@ def _lacking(
             lacking.append(_shows(name, weighed))
     if covered < COVERED:
         lacking.append(f"replayed topics cover {covered:.0%} of the last 30 days' traffic; wanted {COVERED:.0%}")
-    return lacking + _stale(newest, now) + _ungraded(facts.rows)
+    return [*lacking, *_stale(newest, now), *_ungraded(facts.rows, facts.value), *facts.lacking]
 
 
 def _shows(name: str, weighed: Weighed) -> str:
@@ -148,8 +169,8 @@ def _stale(newest: float | None, now: float) -> list[str]:
     return ["the newest replay is older than 7 days"] if now - newest > FRESH_DAYS * DAY else []
 
 
-def _ungraded(rows: Sequence[ScoredCase]) -> list[str]:
-    ungraded = sum(row.candidate is None or row.baseline is None for row in rows)
+def _ungraded(rows: Sequence[ScoredCase], value: Value) -> list[str]:
+    ungraded = sum(value(row) is None for row in rows)
     if not rows or ungraded / len(rows) <= MOST_UNGRADED:
         return []
     return [f"{ungraded} of {len(rows)} replays could not be graded; at most 5 % may"]
@@ -184,12 +205,8 @@ def _of_slice(rows: Sequence[ScoredCase], name: str) -> list[ScoredCase]:
     return [row for row in rows if name in row.slices]
 
 
-def _ledger(rows: Sequence[ScoredCase]) -> Ledger:
-    return Ledger.of(
-        (row.graded_at, row.candidate - row.baseline)
-        for row in rows
-        if row.candidate is not None and row.baseline is not None
-    )
+def _ledger(rows: Sequence[ScoredCase], value: Value = difference, reach: float = 1.0) -> Ledger:
+    return Ledger.of(((row.graded_at, d) for row in rows if (d := value(row)) is not None), reach)
 
 
 def _evidence(
@@ -200,7 +217,7 @@ def _evidence(
     covered: float,
     reasons: tuple[str, ...],
 ) -> Evidence:
-    mix = [row for row in facts.mix if row.candidate is not None and row.baseline is not None]
+    mix = [row for row in facts.mix if facts.value(row) is not None]
     return Evidence(
         overall=_numbers("overall", overall),
         slices=tuple(_numbers(name, weighed) for name, weighed in slices.items()),
@@ -211,7 +228,19 @@ def _evidence(
         anchor_score=_mean([row.anchor for row in mix]),
         still_needed=_still_needed(overall, slices, len(graded)),
         reasons=reasons,
+        **judging(facts.rows),
     )
+
+
+def judging(rows: Sequence[ScoredCase]) -> dict[str, Any]:
+    """What judging the rows took, as fields of the evidence."""
+    paid = [row.judge_nusd for row in rows if row.judge_calls]
+    known = [amount for amount in paid if amount is not None]
+    return {
+        "judge_calls": sum(row.judge_calls for row in rows),
+        "judge_usd": Decimal(sum(known)) / 1_000_000_000 if known else None,
+        "judge_unpriced": len(paid) - len(known),
+    }
 
 
 def _numbers(name: str, weighed: Weighed) -> SliceEvidence:

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from switchover.clock import Clock
+from switchover.domain.exchange import Usage
 from switchover.errors import SwitchoverError
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer's text, or None with the ``error``; ``seconds`` it took."""
+    """An answer's text, or None with the ``error``; ``seconds`` it took, ``usage`` as the upstream billed it."""
 
     text: str | None
     seconds: float = 0.0
     error: str | None = None
+    usage: Usage | None = None
 
 
 Item = TypeVar("Item")

@@ -19,13 +19,12 @@ from switchover.domain.candidate import PromptKind, PromptVersion, Verdict, epoc
 from switchover.domain.cut_off import Drill, Target, TargetKind
 from switchover.domain.exchange import Exchange
 from switchover.domain.people import Actor
-from switchover.domain.process import Process, RehearsalTerms, Settings, UpstreamSpec
+from switchover.domain.process import Process, Settings, UpstreamSpec
 from switchover.drill.order import DrillOrder
 from switchover.drill.run import quiet, run_drill
 from switchover.egress import Client
 from switchover.errors import NotFound, OperatorError
 from switchover.evidence import events
-from switchover.graders import grader
 from switchover.privacy.sealing import Sealer
 from switchover.processes.own import OwnChild, engine_child, healthy, student_child
 from switchover.rehearsal import Order, Progress, rehearse
@@ -43,6 +42,7 @@ from switchover.upstreams.local import child_name, read_place
 
 from . import access
 from .evidence import noting
+from .judging import grading, judge_of
 from .parts import CLOCK, artefact, open_store, outbound, ring_of, upstream
 from .templates import learn_templates, with_templates
 
@@ -114,7 +114,9 @@ def rehearse_candidate(
             version = _version(store, found, spec, prompt_version)
             baseline = settings.upstreams[found.baseline]
             as_it_is = PromptVersion.make(process=process, upstream=baseline.name, kind=PromptKind.AS_IS)
-            async with own_engines(settings, [spec, baseline], client):
+            judge = judge_of(settings, found, [spec, baseline])
+            engines = [spec, baseline, *([judge] if judge else [])]
+            async with own_engines(settings, engines, client), grading(settings, found, judge, client) as scores:
                 seen = await _seen(settings, [spec, baseline], client)
                 order = Order(
                     process=found,
@@ -130,7 +132,7 @@ def rehearse_candidate(
                     store=store,
                     ask=_ask(settings, version, client),
                     baseline_ask=_ask(settings, as_it_is, client, tries=BASELINE_TRIES),
-                    grader=grader(_terms_of(found)),
+                    grader=scores,
                     clock=CLOCK,
                     progress=progress,
                     anchor=_anchor(store, found),
@@ -154,14 +156,6 @@ def _candidate(settings: Settings, process: Process, name: str) -> UpstreamSpec:
             mend=f"use one of {', '.join(process.fallbacks) or 'those you add under fallbacks'}",
         )
     return settings.upstreams[name]
-
-
-def _terms_of(process: Process) -> RehearsalTerms:
-    if process.rehearse is None:
-        raise NotFound(
-            f"{process.name} does not say how candidates are judged", mend=f"add processes.{process.name}.rehearse"
-        )
-    return process.rehearse
 
 
 def _version(store: Store, process: Process, spec: UpstreamSpec, name: str | None) -> PromptVersion:

@@ -16,6 +16,7 @@ MAY = {
     "keys rotate":    ("yes", "yes",    "P",   "no"),
     "keys revoke":    ("yes", "yes",    "P",   "no"),
     "rehearse":       ("yes", "yes",    "P",   "no"),
+    "label":          ("yes", "yes",    "P",   "no"),
     "adapt":          ("yes", "yes",    "P",   "no"),
     "drill":          ("yes", "yes",    "P",   "no"),
     "cut":            ("yes", "yes",    "no",  "no"),

@@ -112,6 +112,7 @@ WORDS = {
     "exchanges show": ("EXCHANGE",),
     "compare": ("sales",),
     "rehearse": ("sales", "--candidate", "vendor"),
+    "label": ("sales", "--candidate", "vendor"),
     "adapt": ("sales",),
     "drill": ("sales", "--fault", "vanished", "--approver", "x"),
     "cut": ("provider:acme", "--reason", "x"),
