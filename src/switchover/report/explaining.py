@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from switchover.domain.candidate import Continuing, SliceEvidence, State, Verdict
+from switchover.domain.label import People
 from switchover.domain.process import Process, RehearsalTerms
 
 from .wording import moment, span
@@ -80,8 +81,8 @@ def _sentence(verdict: Verdict, process: Process, terms: RehearsalTerms, state: 
         return f"{name} is good enough to stand in for {baseline}: {shown}."
     if state is State.PROVISIONAL:
         return (
-            f"{name} looks good enough to stand in for {baseline}, but only a model has judged its answers and no "
-            "person has checked that model."
+            f"{name} looks good enough to stand in for {baseline}, but only a model has judged its answers, and too "
+            "few of that model's judgements were checked by people."
         )
     if state is State.EXPIRED:
         return (
@@ -154,12 +155,14 @@ def _grounds(verdict: Verdict, process: Process, terms: RehearsalTerms, now: flo
         )
     )
     found.append(_ungraded(verdict))
+    if evidence.people is not None:
+        found.append(_people(evidence.people))
     if evidence.continuing is not None:
         found.append(_continuing(evidence.continuing))
     found.append(
         Ground(
             what="Chance of error",
-            said=f"A stand-in that is worse than accepted gets READY in at most {terms.alpha * 100:g} of 100 "
+            said=f"A candidate that is worse than accepted gets READY in at most {terms.alpha * 100:g} of 100 "
             "rehearsals, however often anybody looks at them.",
         )
     )
@@ -186,6 +189,15 @@ def _ungraded(verdict: Verdict) -> Ground:
     return Ground(
         what="Not compared", said=f"{said}; at most {MOST_UNGRADED:.0%} may not be.", holds=share <= MOST_UNGRADED
     )
+
+
+def _people(people: People) -> Ground:
+    said = f"People marked {people.labelled:,} of the {people.drawn:,} cases that were drawn for them"
+    if people.needed:
+        said += f"; about {people.needed:,} more are needed"
+    if people.agreement is not None:
+        said += f"; where two marked the same, {people.agreement.same:.0%} of the marks are alike"
+    return Ground(what="People's word", said=f"{said}.", holds=None if people.needed is None else not people.needed)
 
 
 def _continuing(continuing: Continuing) -> Ground:

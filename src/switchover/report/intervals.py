@@ -45,7 +45,7 @@ def interval_plot(rows: Sequence[Interval], label: str) -> Markup:
 
 
 def _row(row: Interval, top: int, at: Callable[[float], float]) -> list[str]:
-    y, kind = top + 34, "good" if row.good else "bad"
+    y, kind = top + 34, _kind(row)
     limit = at(-row.margin * 100)
     drawn = [
         f'<rect class="accepted" x="{limit:.2f}%" width="{100 - EDGE - limit:.2f}%" y="{y - 9}" height="18"></rect>',
@@ -58,6 +58,11 @@ def _row(row: Interval, top: int, at: Callable[[float], float]) -> list[str]:
     if row.mean is not None:
         drawn.append(f'<circle class="{kind}" cx="{at(row.mean * 100):.2f}%" cy="{y}" r="5"></circle>')
     return drawn
+
+
+def _kind(row: Interval) -> str:
+    """Good, bad where all of it lies beyond the margin, or else open."""
+    return "good" if row.good else "bad" if row.upper <= -row.margin else "open"
 
 
 def _end(value: float) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from switchover.domain.candidate import State, Verdict
 from switchover.domain.process import Process, Settings
-from switchover.stats.many import e_bh
+from switchover.stats.many import discoveries
 from switchover.store import Store
 from switchover.store.proofs import newest_verdicts
 
@@ -62,8 +62,8 @@ def portfolio(store: Store, settings: Settings, now: float, rate: float) -> Port
         newest.setdefault(verdict.cell.process, []).append(verdict)
     lines = [_line(store, settings, process, newest.get(name, []), now) for name, process in settings.processes.items()]
     standing = [entry for line in lines for entry in line.entries if entry.void is None]
-    kept = e_bh([entry.log_e for entry in standing], rate)
-    certain = {entry.verdict.id for at, entry in enumerate(standing) if at in kept and entry.state is State.READY}
+    kept = set(discoveries({entry.verdict.id: entry.log_e for entry in standing}, rate))
+    certain = {entry.verdict.id for entry in standing if entry.verdict.id in kept and entry.state is State.READY}
     return Portfolio(
         lines=tuple(replace(line, entries=_marked(line.entries, certain)) for line in lines),
         rate=rate,

@@ -17,12 +17,12 @@ from starlette.routing import Route
 from switchover.domain.people import Actor
 from switchover.errors import Forbidden, NotFound, OperatorError, StoreUnavailable, SwitchoverError
 
-from . import compare, exchange, portfolio, process, sign_in, static, verdict
-from .desk import Desk
+from . import compare, exchange, label, portfolio, process, sign_in, static, verdict
 from .peer import is_ours
 from .rendering import bare_page
 from .security import FORWARDED
 from .session import TooMany
+from .sources import Sources
 from .visit import Visit, fields_of
 
 # Two names: over TLS the browser keeps it to this very host.
@@ -50,16 +50,19 @@ PAGES: tuple[Page, ...] = (
     Page("/verdicts/{verdict}/cases/{exchange}", "GET", "exchanges show", verdict.show_case),
     Page("/compare/{process}", "GET", "verdicts", compare.show),
     Page("/exchanges/{exchange}", "GET", "exchanges show", exchange.show),
+    Page("/label/{process}/{candidate}", "GET", "label", label.show),
+    Page("/label/{process}/{candidate}", "POST", "label", label.take),
     Page("/sign-in", "GET", OPEN, sign_in.show),
     Page("/sign-in", "POST", OPEN, sign_in.take),
     Page("/sign-out", "POST", OPEN, sign_in.leave),
 )
 
 
-def application(desk: Desk, scheme: str) -> Starlette:
+def application(sources: Sources, scheme: str) -> Starlette:
     """The pages as an ASGI application; ``scheme`` is what browsers reach them by."""
+    cookie = COOKIES[scheme]
     routes = [
-        Route(page.path, partial(_answer, desk, page, COOKIES[scheme], scheme), methods=[page.method]) for page in PAGES
+        Route(page.path, partial(_answer, sources, page, cookie, scheme), methods=[page.method]) for page in PAGES
     ]
     routes.append(Route("/static/{name}", static.show, methods=["GET"]))
     routes.append(Route("/livez", _alive, methods=["GET"]))
@@ -76,31 +79,31 @@ async def _nowhere(_request: Request, error: Exception) -> Response:
     return bare_page(status, what, "Go back to the portfolio.")
 
 
-async def _answer(desk: Desk, page: Page, cookie: str, scheme: str, request: Request) -> Response:
+async def _answer(sources: Sources, page: Page, cookie: str, scheme: str, request: Request) -> Response:
     """One page for one request; off the loop, as a page asks the store."""
     body = await request.body()
-    return await run_in_threadpool(_made, desk, page, cookie, scheme, request, body)
+    return await run_in_threadpool(_made, sources, page, cookie, scheme, request, body)
 
 
-def _made(desk: Desk, page: Page, cookie: str, scheme: str, request: Request, body: bytes) -> Response:
+def _made(sources: Sources, page: Page, cookie: str, scheme: str, request: Request, body: bytes) -> Response:
     try:
         form, asked = fields_of(body), fields_of(request.scope["query_string"])
     except ValueError:
         return bare_page(400, "That are more fields than any form here has.", "Open the page anew.")
-    settings = desk.settings()
+    settings = sources.settings()
     try:
-        store = desk.store()
-        visitor = desk.sessions.visitor(store, request.cookies.get(cookie), partial(_local, desk, request))
+        store = sources.store()
+        visitor = sources.sessions.visitor(store, request.cookies.get(cookie), partial(_local, sources, request))
     except StoreUnavailable as error:
         return _trouble(error)
     visit = Visit(
-        desk=desk,
+        sources=sources,
         settings=settings,
         store=store,
         visitor=visitor,
         path=request.scope["path"],
         peer=request.client.host if request.client is not None else "",
-        now=desk.clock.now(),
+        now=sources.clock.now(),
         parts=request.path_params,
         asked=asked,
         form=form,
@@ -114,7 +117,7 @@ def _made(desk: Desk, page: Page, cookie: str, scheme: str, request: Request, bo
 
 def _page(page: Page, visit: Visit) -> Response:
     try:
-        if page.method == "POST" and not visit.desk.sessions.is_form_of(
+        if page.method == "POST" and not visit.sources.sessions.is_form_of(
             visit.visitor.cookie, visit.form.get("token", "")
         ):
             return bare_page(
@@ -140,10 +143,10 @@ def _trouble(error: SwitchoverError) -> Response:
     return bare_page(status, f"{what[:1].upper()}{what[1:]}.", getattr(error, "mend", ""))
 
 
-def _local(desk: Desk, request: Request) -> Actor | None:
+def _local(sources: Sources, request: Request) -> Actor | None:
     """The machine's user, where it is theirs: straight from a program of theirs, through nobody else's hands."""
-    at = desk.settings().pages
+    at = sources.settings().pages
     if at.address is not None or any(name in request.headers for name in FORWARDED):
         return None
     peer, own = request.scope["client"], request.scope["server"]
-    return desk.local() if is_ours(peer, own) else None
+    return sources.local() if is_ours(peer, own) else None

@@ -39,7 +39,7 @@ def show(visit: Visit) -> Response:
 
     found = compare(
         visit.store,
-        visit.desk.as_seen(visit.settings),
+        visit.sources.as_seen(visit.settings),
         process.name,
         visit.now,
         worst=WORST,
@@ -48,7 +48,7 @@ def show(visit: Visit) -> Response:
     )
     looked = next((one for at, one in enumerate(found.candidates) if is_chosen(at, one.verdict)), None)
     if looked is not None and looked.shown and visit.actor.is_person:
-        with visit.desk.noting(visit.settings, visit.check("bodies", process.name)) as note:
+        with visit.sources.noting(visit.settings, visit.check("bodies", process.name)) as note:
             for name in looked.shown:
                 note(events.shown(name, process.name))
     return visit.page(

@@ -25,7 +25,7 @@ def show(visit: Visit) -> Response:
     reads = visit.may("bodies", found.process)
     kept = found.bodies in (Bodies.FULL, Bodies.REDACTED)
     if reads and kept and visit.actor.is_person:
-        with visit.desk.noting(visit.settings, visit.check("bodies", found.process)) as note:
+        with visit.sources.noting(visit.settings, visit.check("bodies", found.process)) as note:
             note(events.shown(found.id, found.process))
     part = visit.asked.get("part", "")
     if reads and kept and part in PARTS:

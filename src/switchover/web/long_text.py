@@ -12,8 +12,7 @@ from .visit import Visit
 
 def show_part(visit: Visit, text: str, heading: str) -> Response:
     """The text from the character asked for on; the page it belongs to is the one without ``?part=``."""
-    given = visit.asked.get("from", "0")
-    start = min(int(given), len(text)) if given.isdecimal() and given.isascii() and len(given) < 12 else 0
+    start = min(visit.number("from"), len(text))
     found = texts.shown(text, texts.PART, start)
     return visit.page("part.html", heading=heading, found=found, part=visit.asked["part"], start=start, size=texts.PART)
 

@@ -16,5 +16,5 @@ def show(visit: Visit) -> Response:
     """The portfolio, at the rate that is asked for."""
     asked = visit.asked.get("rate", "")
     rate = int(asked) if asked in {str(one) for one in RATES} else 5
-    found = portfolio(visit.store, visit.desk.as_seen(visit.settings), visit.now, rate / 100)
+    found = portfolio(visit.store, visit.sources.as_seen(visit.settings), visit.now, rate / 100)
     return visit.page("portfolio.html", found=found, rates=RATES, rate=rate)

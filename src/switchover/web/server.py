@@ -20,6 +20,7 @@ from .security import HEADERS, Guard, Turned
 # Forms are short; the longest holds a key.
 MOST_BODY = 65_536
 SWEEP_S = 1.0
+TIDY_S = 30.0
 DRAIN_S = 10
 
 log = logging.getLogger(__name__)
@@ -53,11 +54,17 @@ class PageConnection(HttpConnection):
 class Site:
     """The pages as uvicorn's server runs them: requests as callers, the application behind them as ASGI.
 
-    Nothing reaches ``app`` that ``guard`` turns away; every answer carries the headers of ``security``.
+    Nothing reaches ``app`` that ``guard`` turns away; every answer carries the headers of ``security``. ``tidy`` is
+    called now and then, off the loop.
     """
 
-    def __init__(self, app: Callable[[Message, Receive, Send], Awaitable[None]], guard: Guard) -> None:
-        self._app, self._guard = app, guard
+    def __init__(
+        self,
+        app: Callable[[Message, Receive, Send], Awaitable[None]],
+        guard: Guard,
+        tidy: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._app, self._guard, self._tidy = app, guard, tidy
         self.connections: set[HttpConnection] = set()
 
     async def answer(self, caller: Caller) -> None:
@@ -100,12 +107,22 @@ class Site:
                 return
 
     async def _sweep(self) -> None:
-        """Closes connections whose callers keep us waiting."""
+        """Closes connections whose callers keep us waiting, and tidies."""
+        tidied = asyncio.get_running_loop().time()
         while True:
             await asyncio.sleep(SWEEP_S)
             now = asyncio.get_running_loop().time()
+            if now - tidied > TIDY_S:
+                tidied = now
+                await asyncio.to_thread(self._tidied)
             for connection in [one for one in self.connections if one.is_overdue(now)]:
                 connection.close()
+
+    def _tidied(self) -> None:
+        try:
+            self._tidy()
+        except Exception:
+            log.exception("tidying failed")
 
 
 class _Reply:

@@ -44,14 +44,14 @@ def take(visit: Visit) -> Response:
     onward = _onward(visit.form.get("next", "/"))
     peer = visit.peer
     try:
-        actor, cookie = visit.desk.sessions.sign_in(visit.store, Secret(visit.form.get("key", "").strip()), peer)
+        actor, cookie = visit.sources.sessions.sign_in(visit.store, Secret(visit.form.get("key", "").strip()), peer)
     except TooMany as error:
         return _form(visit, onward, 429, str(error).partition("\n")[0])
     except Forbidden:
         return _form(visit, onward, 403, "This key is nobody's: it is unknown, expired or revoked.")
     if visit.visitor.signed_in:
-        visit.desk.sessions.sign_out(visit.store, visit.visitor.cookie)
-    with visit.desk.noting(visit.settings, actor) as note:
+        visit.sources.sessions.sign_out(visit.store, visit.visitor.cookie)
+    with visit.sources.noting(visit.settings, actor) as note:
         note(events.signed_in())
     return SignedIn(onward, cookie)
 
@@ -59,7 +59,7 @@ def take(visit: Visit) -> Response:
 def leave(visit: Visit) -> Response:
     """Signs out."""
     if visit.visitor.signed_in:
-        visit.desk.sessions.sign_out(visit.store, visit.visitor.cookie)
+        visit.sources.sessions.sign_out(visit.store, visit.visitor.cookie)
     return visit.see("/sign-in")
 
 

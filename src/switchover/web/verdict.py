@@ -19,10 +19,11 @@ from switchover.store.trials import scored_cases
 
 from . import texts
 from .long_text import show_part
+from .process import asks_people
 from .visit import Visit
 
 # Cases listed on the page: the worst ones first.
-LISTED = 40
+LISTED = 25
 
 
 def show(visit: Visit) -> Response:
@@ -30,6 +31,7 @@ def show(visit: Visit) -> Response:
     verdict, process = _found(visit)
     void = _void(visit, verdict, process)
     rows = sorted(scored_cases(visit.store, verdict.cell.id), key=lambda row: (difference(row), -row.graded_at))
+    start = min(visit.number("from"), len(rows))
     return visit.page(
         "verdict.html",
         verdict=verdict,
@@ -37,9 +39,12 @@ def show(visit: Visit) -> Response:
         state=state_at(verdict, visit.now),
         explained=explain(verdict, process, visit.now, void=void),
         plot=_plot(verdict, process),
-        cases=[(row, difference(row)) for row in rows[:LISTED]],
+        cases=[(row, difference(row)) for row in rows[start : start + LISTED]],
+        start=start,
+        listed=LISTED,
         total=len(rows),
         reads=visit.may("bodies", process.name),
+        labels=asks_people(process) and visit.may("label", process.name),
     )
 
 
@@ -53,7 +58,7 @@ def show_case(visit: Visit) -> Response:
     exchange = get_exchange(visit.store, name)
     reads = visit.may("bodies", process.name)
     if reads and visit.actor.is_person:
-        with visit.desk.noting(visit.settings, visit.check("bodies", process.name)) as note:
+        with visit.sources.noting(visit.settings, visit.check("bodies", process.name)) as note:
             note(events.shown(name, process.name))
     question, answer = (asked(exchange), answered(exchange)) if reads else (None, None)
     if reads and visit.asked.get("part") == "candidate":
@@ -85,7 +90,7 @@ def _found(visit: Visit) -> tuple[Verdict, Process]:
 def _void(visit: Visit, verdict: Verdict, process: Process) -> str | None:
     if process.rehearse is None:
         return "the process does not say how candidates are judged any more"
-    return Judge(visit.store, visit.desk.as_seen(visit.settings), process, process.rehearse, visit.now).void(verdict)
+    return Judge(visit.store, visit.sources.as_seen(visit.settings), process, process.rehearse, visit.now).void(verdict)
 
 
 def _plot(verdict: Verdict, process: Process) -> str:

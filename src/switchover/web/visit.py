@@ -15,9 +15,9 @@ from switchover.errors import Forbidden, NotFound
 from switchover.evidence import events
 from switchover.store import Store
 
-from .desk import Desk
 from .rendering import page_of
 from .session import Visitor
+from .sources import Sources
 
 MOST_FIELDS = 100
 
@@ -30,7 +30,7 @@ class Visit:
     address that asks.
     """
 
-    desk: Desk
+    sources: Sources
     settings: Settings
     store: Store
     visitor: Visitor
@@ -51,7 +51,7 @@ class Visit:
     @property
     def form_token(self) -> str:
         """For each form of the page."""
-        return self.desk.sessions.form_token(self.visitor.cookie)
+        return self.sources.sessions.form_token(self.visitor.cookie)
 
     def may(self, act: str, process: str | None) -> bool:
         """Whether who asks may do this to a process."""
@@ -76,6 +76,11 @@ class Visit:
             raise NotFound(f"there is no process {name!r}", mend="see the portfolio")
         return self.settings.processes[name]
 
+    def number(self, name: str) -> int:
+        """A number that is asked for; 0 where there is none."""
+        given = self.asked.get(name, "")
+        return int(given) if given.isascii() and given.isdecimal() and len(given) < 12 else 0
+
     def page(self, template: str, status: int = 200, **values: object) -> Response:
         """A page from its template."""
         return HTMLResponse(page_of(template, visit=self, **values), status)
@@ -86,7 +91,7 @@ class Visit:
 
     def _refused(self, act: str, process: str | None) -> Forbidden:
         if self.actor.is_person:
-            with self.desk.noting(self.settings, self.actor) as note:
+            with self.sources.noting(self.settings, self.actor) as note:
                 note(events.refused(act, process, self.actor.id))
         roles = ", ".join(sorted(self.actor.roles))
         of = f" of {process}" if process else ""

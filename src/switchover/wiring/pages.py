@@ -12,16 +12,22 @@ import uvicorn
 from switchover.access import load_pepper
 from switchover.access.local import local
 from switchover.config import load
+from switchover.domain.candidate import Verdict
+from switchover.domain.people import Actor
 from switchover.domain.process import Settings
+from switchover.evidence.events import Note
 from switchover.log import Bridge, line_log
 from switchover.processes.reload import WatchedSettings
+from switchover.rehearsal import Desk
 from switchover.store import Store
 from switchover.web.app import application
-from switchover.web.desk import Desk
 from switchover.web.security import Guard
 from switchover.web.server import Site, site_config
 from switchover.web.session import Sessions
+from switchover.web.sittings import Sittings
+from switchover.web.sources import Sources
 
+from . import labels
 from .evidence import noting
 from .parts import CLOCK, database
 from .templates import with_templates
@@ -40,18 +46,26 @@ def serve_pages(configuration: str, descriptor: int) -> None:
         watched.changed()
         return watched.current
 
-    made = site(settings, current, keeping, listening.getsockname()[1])
+    sittings = Sittings(seat, noting, CLOCK)
+    made = site(settings, current, keeping, listening.getsockname()[1], sittings)
     try:
         uvicorn.Server(site_config(made)).run(sockets=[listening])
     finally:
+        sittings.lapse(watched.current, keeping, after=0.0)
         keeping.close()
 
 
-def site(settings: Settings, current: Callable[[], Settings], store: Callable[[], Store], port: int) -> Site:
+def site(
+    settings: Settings,
+    current: Callable[[], Settings],
+    store: Callable[[], Store],
+    port: int,
+    sittings: Sittings,
+) -> Site:
     """The pages of these settings, reached at ``port``."""
     at = settings.pages
     guard = Guard.at(at.address, at.host, port)
-    desk = Desk(
+    sources = Sources(
         settings=current,
         as_seen=lambda found: with_templates(found, idle=True),
         store=store,
@@ -59,8 +73,23 @@ def site(settings: Settings, current: Callable[[], Settings], store: Callable[[]
         local=local,
         clock=CLOCK,
         sessions=Sessions(load_pepper(settings.data_dir), CLOCK),
+        sittings=sittings,
+        labelled=labels.newest,
     )
-    return Site(application(desk, guard.scheme), guard)
+    return Site(application(sources, guard.scheme), guard, lambda: sittings.lapse(current(), store))
+
+
+def seat(settings: Settings, store: Store, last: Verdict, actor: Actor, note: Note) -> Desk:
+    """A desk at which somebody labels. Raises OperatorError."""
+    return Desk(
+        labels.order_of(settings, last),
+        last.cell,
+        store=store,
+        clock=CLOCK,
+        person=labels.person_of(actor, None),
+        source="page",
+        note=note,
+    )
 
 
 class Keeping:
