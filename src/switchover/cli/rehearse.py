@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from switchover.domain.candidate import Continuing, Evidence, State, Verdict
 from switchover.domain.label import People
 from switchover.rehearsal.run import Progress as Step
+from switchover.report.explaining import explain
 from switchover.wiring import trials
 
 from .common import (
@@ -70,6 +71,8 @@ def rehearse(
         print_json(verdict)
     else:
         print_verdict(verdict)
+        means = explain(verdict, found.processes[name], verdict.made_at)
+        print(visible(f"{means.sentence}\nNext: {means.next_step}: {means.command}"))
         erased = trials.erased(found, name)
         if erased:
             print(f"  {counted(erased, 'exchange was', 'exchanges were')} erased and can't be replayed")

@@ -10,9 +10,11 @@ from rich.table import Table
 
 from switchover.domain.candidate import Verdict
 from switchover.domain.register import Suspension
+from switchover.report.explaining import Explained, explain
 from switchover.wiring import register
+from switchover.wiring.access import now
 
-from .common import DEFAULT_CONFIG, Config, Json, console, moment, plain, print_json, settings
+from .common import DEFAULT_CONFIG, Config, Json, console, moment, plain, print_json, settings, visible
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -20,6 +22,9 @@ app = typer.Typer(rich_markup_mode=None)
 @app.callback(invoke_without_command=True)
 def verdicts(
     process: Annotated[str | None, typer.Option("--process", "-p", help="Only this process.")] = None,
+    explained: Annotated[
+        bool, typer.Option("--explain", help="Say what each means, what it rests on and what it does not show.")
+    ] = False,
     config: Config = DEFAULT_CONFIG,
     as_json: Json = False,
 ) -> None:
@@ -34,12 +39,24 @@ def verdicts(
         print("No verdicts yet. Rehearse a candidate: switchover rehearse PROCESS --candidate UPSTREAM")
         return
     console().print(table(found, void))
+    for verdict in found if explained else ():
+        if verdict.cell.process in terms.processes:
+            print(told(explain(verdict, terms.processes[verdict.cell.process], now(), void=void.get(verdict.id))))
     for reason in sorted({f"{one.cell.upstream}: {void[one.id]}" for one in found if one.id in void}):
         print(f"void – {reason}")
     for name in sorted({verdict.cell.upstream for verdict in found} & set(doubted)):
         since = moment(doubted[name].at)
         print(f"{name}: its proof is suspended since {since} UTC: {doubted[name].why}")
         print(f"  Once that is explained: switchover restore upstream:{name}")
+
+
+def told(explained: Explained) -> str:
+    """A verdict in plain words, as a terminal shows it."""
+    marks = {True: "✓", False: "✗", None: " "}
+    lines = ["", explained.sentence, "  It rests on"]
+    lines += [f"  {marks[one.holds]} {one.what}: {one.said}" for one in explained.rests_on]
+    lines += ["  It does not show", *(f"    {one}" for one in explained.not_shown)]
+    return visible("\n".join([*lines, f"  Next: {explained.next_step}: {explained.command}"]))
 
 
 def _why(doubted: Mapping[str, Suspension], verdict: Verdict) -> str | None:

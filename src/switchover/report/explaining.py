@@ -29,12 +29,13 @@ class Ground:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
-    """A verdict for whoever knows no statistics."""
+    """A verdict for whoever knows no statistics. ``command`` carries out the ``next_step``."""
 
     sentence: str
     rests_on: tuple[Ground, ...]
     not_shown: tuple[str, ...]
     next_step: str
+    command: str
 
 
 def state_at(verdict: Verdict, now: float) -> State:
@@ -48,11 +49,13 @@ def explain(verdict: Verdict, process: Process, now: float, *, void: str | None 
     """The verdict as it stands at ``now`` (Unix seconds); ``void`` says why it says no more of what would answer."""
     terms = process.rehearse or RehearsalTerms(grader=verdict.cell.grader.partition(":")[0])
     state = state_at(verdict, now)
+    step, command = _next_step(verdict, process, state, void)
     return Explained(
         sentence=_sentence(verdict, process, terms, state, void),
         rests_on=tuple(_grounds(verdict, process, terms, now)),
         not_shown=_not_shown(verdict, process),
-        next_step=_next_step(verdict, process, state, void),
+        next_step=step,
+        command=command,
     )
 
 
@@ -90,22 +93,22 @@ def _sentence(verdict: Verdict, process: Process, terms: RehearsalTerms, state: 
             "count any more."
         )
     if state is State.NOT_READY:
-        return f"{name} must not stand in for {baseline}: {_worse_where(verdict, terms)}."
+        return f"{name} must not stand in for {baseline}: {_worse_where(verdict, terms, baseline)}."
     if not overall.replays:
         return f"Nobody can say yet whether {name} could stand in for {baseline}: nothing was compared."
-    at_most = worse(overall.lower).removeprefix("at most ")
+    may_be = worse(overall.lower).replace("at most", "as much as")
     return (
         f"Nobody can say yet whether {name} could stand in for {baseline}: by {overall.replays:,} recorded requests "
-        f"its answers may be {at_most}, and {points(overall.margin)} are accepted."
+        f"its answers may be {may_be}, and {points(overall.margin)} are accepted."
     )
 
 
-def _worse_where(verdict: Verdict, terms: RehearsalTerms) -> str:
+def _worse_where(verdict: Verdict, terms: RehearsalTerms, baseline: str) -> str:
     overall = verdict.evidence.overall
     if fails(overall, terms):
         return (
-            f"its answers to {overall.replays:,} recorded requests are worse than they are accepted to be, by more "
-            f"than {points(overall.margin)} of 100"
+            f"its answers to {overall.replays:,} recorded requests are worse than {baseline}'s, by more than the "
+            f"{points(overall.margin)} of 100 that are accepted"
         )
     parts = [part for part in verdict.evidence.slices if fails(part, terms)]
     if not parts:
@@ -230,19 +233,20 @@ def _not_shown(verdict: Verdict, process: Process) -> tuple[str, ...]:
     )
 
 
-def _next_step(verdict: Verdict, process: Process, state: State, void: str | None) -> str:
-    name, again = verdict.cell.upstream, f"switchover rehearse {process.name} --candidate {verdict.cell.upstream}"
+def _next_step(verdict: Verdict, process: Process, state: State, void: str | None) -> tuple[str, str]:
+    """What to do, and the command for it."""
+    candidate = f"{process.name} --candidate {verdict.cell.upstream}"
     if void is not None or state is State.EXPIRED:
-        return f"Rehearse it anew: {again}"
+        return "rehearse it anew", f"switchover rehearse {candidate}"
     if state is State.READY:
-        return f"Try the switch before it is needed: switchover drill {process.name}"
+        return "try the switch before it is needed", f"switchover drill {process.name}"
     if state is State.PROVISIONAL:
-        return f"Let people label a share of its answers: switchover label {process.name} --candidate {name}"
+        return "let people mark a share of its answers", f"switchover label {candidate}"
     if state is State.NOT_READY:
-        return f"Look where it fails, then adapt it or take another: switchover adapt {process.name} --candidate {name}"
+        return "look where it fails, then adapt it or take another", f"switchover adapt {candidate}"
     needed = verdict.evidence.still_needed
-    more = f" (about {needed:,} more replays are needed)" if needed else ""
-    return f"Go on with the rehearsal{more}: {again}"
+    more = f"; about {needed:,} more replays are needed" if needed else ""
+    return f"go on with the rehearsal{more}", f"switchover rehearse {candidate}"
 
 
 def _of_100(score: float) -> str:
