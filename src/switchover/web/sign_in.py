@@ -35,8 +35,8 @@ def show(visit: Visit) -> Response:
 
 
 def ask(visit: Visit) -> Response:
-    """In the place of a page that asks who comes."""
-    return _form(visit, _onward(visit.path), 401)
+    """In the place of a page that asks who comes: the form, and from there back to the page."""
+    return visit.see(f"/sign-in?next={_onward(visit.path)}")
 
 
 def take(visit: Visit) -> Response:

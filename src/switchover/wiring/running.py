@@ -66,13 +66,13 @@ def _run(settings: Settings, say: Callable[[str], None]) -> None:
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     children.descriptor = listening.fileno()
     run = Path(settings.data_dir, "run")
-    run.joinpath("gateway.json").write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
     pages = bind_pages(settings, say)
     if pages is not None:
         children.pages = pages.fileno()
         address = address_of(settings.pages, pages.getsockname()[1])
         run.joinpath("pages.json").write_text(json.dumps({"url": address, "pid": os.getpid()}), encoding="utf-8")
         say(f"pages on {address}/, {who_comes_in(settings)}")
+    run.joinpath("gateway.json").write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
     say(f"gateway on {url}, {settings.gateway.workers} worker(s); stop with Ctrl-C")
     for line in _unreadable_keys(settings):
         say(line)

@@ -100,6 +100,8 @@ class Visitor:
     def post(self, path: str, *, origin: str | None = None, token: str | None = None, **fields: str) -> Reply:
         if not self.token and token is None:
             self.get("/")
+        if not self.token and token is None:
+            self.get("/sign-in")
         form = urlencode({**fields, "token": self.token if token is None else token})
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         if origin != "":
