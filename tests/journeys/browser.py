@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 import time
@@ -22,6 +23,8 @@ FLAGS = (
     "--disable-dev-shm-usage",
     "--remote-debugging-pipe",
 )
+# Seconds; a page of ours takes far less.
+PATIENCE = 20.0
 # As a keyboard sends them: what a page sees, and the number that says which action is meant.
 KEYS = {"Enter": ("\r", 13), "Tab": ("", 9), "ArrowRight": ("", 39), "ArrowLeft": ("", 37), "ArrowDown": ("", 40)}
 
@@ -54,7 +57,6 @@ class Browser:
         self.complaints: list[str] = []
         self.asked: list[str] = []
         self._loaded = 0
-        self.settled = True
         target = next(one for one in self.call("Target.getTargets")["targetInfos"] if one["type"] == "page")
         self._session = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -94,8 +96,8 @@ class Browser:
         self.call("Page.navigate", url=address)
         self.wait_for_load(before)
 
-    def wait_for_load(self, before: int, seconds: float = 20.0) -> None:
-        end = time.monotonic() + seconds
+    def wait_for_load(self, before: int) -> None:
+        end = time.monotonic() + PATIENCE
         while self._loaded <= before:
             assert time.monotonic() < end, "the page did not load"
             self._read()
@@ -139,6 +141,8 @@ class Browser:
 
     def _read(self) -> None:
         while b"\0" not in self._rest:
+            ready, _, _ = select.select([self._from], [], [], PATIENCE)
+            assert ready, "the browser says nothing any more"
             more = os.read(self._from, 1 << 20)
             assert more, "the browser is gone"
             self._rest += more

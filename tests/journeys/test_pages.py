@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 
 import pytest
 from journeys.browser import Browser, found
+from journeys.served_pages import with_people
 
-from switchover.clock import SystemClock
 from switchover.store.labels import labels_of
-from switchover.testing.sample_candidates import CONFIGURATION, exchange_id, fill
-from switchover.wiring import access
+from switchover.testing.sample_candidates import exchange_id
 
 WIDTHS = (1440, 390)
 
@@ -29,20 +27,14 @@ def program():
 
 
 @pytest.fixture(scope="module")
-def pages(stage, program):
-    """A running Switchover with candidates, and the key of its first admin."""
-    stage.config.write_text(CONFIGURATION, encoding="utf-8")
-    with stage.store() as store:
-        stage.verdicts = fill(store, stage.settings(), SystemClock().now())
-    stage.token = access.init(stage.settings(), "boss").token.reveal()
-    stage.up()
-    stage.pages = json.loads((stage.data / "run" / "pages.json").read_bytes())["url"]
-    stage.until(lambda: f"pages on {stage.pages}/, sign in with your key" in stage.said())
-    return stage
+def pages(tmp_path_factory):
+    made = with_people(tmp_path_factory.mktemp("pages"))
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")
-def browser(pages, program, tmp_path_factory):
+def browser(program, tmp_path_factory):
     made = Browser(program, tmp_path_factory.mktemp("browser"))
     made.size(WIDTHS[0])
     yield made
@@ -50,9 +42,9 @@ def browser(pages, program, tmp_path_factory):
 
 
 def test_a_person_signs_in_and_sees_which_candidates_are_ready(pages, browser):
-    browser.open(f"{pages.pages}/")
+    browser.open(f"{pages.origin}/")
     assert browser.value("location.pathname") == "/sign-in"
-    browser.type(pages.token)
+    browser.type(pages.keys["admin"])
     browser.follow(lambda: browser.press("Enter"))
     assert browser.value("location.pathname") == "/"
     assert "1 of 3 candidates that were tried is READY" in browser.text()
@@ -70,7 +62,7 @@ def test_from_a_verdict_a_person_comes_to_what_it_means_and_to_the_exchange_behi
 
 
 def test_candidates_are_compared_with_their_worst_cases_side_by_side(pages, browser):
-    browser.open(f"{pages.pages}/compare/messages")
+    browser.open(f"{pages.origin}/compare/messages")
     assert browser.value("document.querySelectorAll('svg.intervals circle').length") == 2
     browser.follow(lambda: browser.click("tr:nth-child(2) a[href^='?worst=']"))
     assert "Where third" in browser.text()
@@ -80,7 +72,7 @@ def test_candidates_are_compared_with_their_worst_cases_side_by_side(pages, brow
 
 
 def test_ten_pairs_are_labelled_by_keyboard_alone(pages, browser):
-    browser.open(f"{pages.pages}/label/replies/other")
+    browser.open(f"{pages.origin}/label/replies/other")
     case = "document.querySelector('[name=case]').value"
     seen = []
     for number in range(10):
@@ -91,8 +83,7 @@ def test_ten_pairs_are_labelled_by_keyboard_alone(pages, browser):
     assert len(set(seen)) == 10
     assert "10 of 40 pairs are labelled" in browser.text()
     cell = pages.verdicts["replies other"].cell
-    with pages.store() as store:
-        given = labels_of(store, cell.id)
+    given = labels_of(pages.keeping(), cell.id)
     assert [label.exchange_id for label in given] == seen
     assert {label.source for label in given} == {"page"}
     left = [label.candidate if label.candidate_left else label.baseline for label in given]
@@ -118,7 +109,7 @@ def test_the_keys_take_one_back_leave_one_for_later_and_show_themselves(pages, b
 
 def test_without_scripts_the_forms_do_the_same(pages, browser):
     browser.scripts(False)
-    browser.open(f"{pages.pages}/label/replies/other")
+    browser.open(f"{pages.origin}/label/replies/other")
     assert browser.value("getComputedStyle(document.querySelector('kbd')).display") == "none"
     browser.click("[name=left][value=good]")
     browser.click("[name=right][value=half]")
@@ -144,7 +135,7 @@ def test_every_page_fits(pages, browser, width):
         f"/exchanges/{exchange_id('messages', 7)}",
         f"/exchanges/{exchange_id('messages', 3)}?part=answer",
     ):
-        browser.open(f"{pages.pages}{path}")
+        browser.open(f"{pages.origin}{path}")
         assert browser.value("document.documentElement.scrollWidth") <= width, path
         assert browser.value("document.querySelectorAll('h1').length") == 1
         unnamed = "[...document.querySelectorAll('a, button, input:not([type=hidden])')].filter((e) => !(e.innerText"
@@ -153,24 +144,20 @@ def test_every_page_fits(pages, browser, width):
 
 def test_whoever_signs_out_is_out(pages, browser):
     browser.size(WIDTHS[0])
-    browser.open(f"{pages.pages}/")
+    browser.open(f"{pages.origin}/")
     browser.follow(lambda: browser.click("form[action='/sign-out'] button"))
-    browser.open(f"{pages.pages}/compare/messages")
+    browser.open(f"{pages.origin}/compare/messages")
     assert browser.value("location.pathname") == "/sign-in"
 
 
 def test_nothing_was_complained_of_and_nothing_was_asked_of_anybody_else(pages, browser):
     assert browser.complaints == []
-    assert {re.match(r"https?://[^/]+", one)[0] for one in browser.asked if one != "about:blank"} == {pages.pages}
+    assert {re.match(r"https?://[^/]+", one)[0] for one in browser.asked if one != "about:blank"} == {pages.origin}
 
 
 def test_what_breaks_the_policy_is_complained_of(pages, browser):
     """The two checks above can fail."""
-    browser.open(f"{pages.pages}/sign-in")
+    browser.open(f"{pages.origin}/sign-in")
     browser.value("document.body.append(Object.assign(new Image(), {src: 'https://evil.invalid/p.png'}))")
-    pages.until(lambda: browser.value("1") and any("evil.invalid" in one for one in browser.complaints))
-
-
-def test_the_pages_go_down_with_the_rest(pages):
-    assert pages.down() == 0
-    assert not (pages.data / "run" / "pages.json").exists()
+    browser.value("new Promise((done) => setTimeout(done, 50))")
+    assert any("evil.invalid" in one for one in browser.complaints)
