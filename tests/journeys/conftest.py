@@ -136,9 +136,9 @@ class Stage:
             child.kill()
             raise
 
-    def said(self) -> str:
+    def said(self, lines: int = 20) -> str:
         """The last lines of the log, whole ones only."""
-        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:])
+        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
 
     def children(self) -> dict[str, dict[str, object]]:
         return self._state("supervisor.json").get("children", {})
