@@ -19,7 +19,7 @@ help:
 	@echo "make faults    the fault catalogue against the gateway: expected and seen, as a table"
 	@echo "make cuts      recorded streams cut at every byte, in every way to meet a cut"
 	@echo "make crash     the spool on a disk that forgets what was not synced, 300 seeds; kill -9 under load, 100 times"
-	@echo "make verdicts  the verdict's simulations, 4,000 runs each"
+	@echo "make verdicts  the verdict's simulations, 4,000 runs each, and other rules beside it (a quarter of an hour)"
 	@echo "make million   the first page's queries and the report over 1,000,000 exchanges: time and memory"
 	@echo "make clients   official Python and JavaScript clients against the gateway: a matrix (needs node and npm)"
 	@echo "make docs      the reference pages, generated from the code"
@@ -96,7 +96,7 @@ million: $(VENV)/.dev
 	$(BIN)/python benchmarks/million.py
 
 verdicts: $(VENV)/.dev
-	$(BIN)/python benchmarks/verdicts.py
+	PYTHONPATH=benchmarks $(BIN)/python -m verdicts
 
 clients: $(VENV)/.dev
 	@command -v npm >/dev/null || { echo "The JavaScript clients need Node 18 or newer, with npm."; exit 1; }

@@ -139,6 +139,34 @@ def test_the_least_a_flawless_candidate_can_take_is_the_published_one():
     assert [bets.fewest_replays(margin, 0.05) for margin in (0.02, 0.05, 0.10)] == [149, 59, 29]
 
 
+@pytest.mark.parametrize(("margin", "chance"), [(0.05, 0.05), (0.10, 0.05), (0.02, 0.01)])
+def test_flawless_replays_are_where_a_flawless_ledger_passes(margin, chance):
+    count, terms = bets.flawless_replays(margin, chance), Terms(margin=margin, alpha=chance)
+    assert weigh(ledger_of([0.0] * count), NOW, terms).passes
+    assert not weigh(ledger_of([0.0] * (count - 1)), NOW, terms).passes
+
+
+@law
+@given(differences, margins)
+def test_replays_still_needed_are_none_left_once_it_passes_and_unknown_while_they_gain_nothing(found, margin):
+    weighed = weigh(ledger_of(found), NOW, Terms(margin=margin))
+    gain = bets.growth(counts_of(found), -margin)
+    assert (weighed.still_needed == 0) == weighed.passes
+    assert (weighed.still_needed is None) == (not weighed.passes and gain <= 0)
+    if weighed.still_needed:
+        assert weighed.still_needed * gain >= -math.log(0.05) - weighed.log_e_ready - 1e-9
+
+
+@law
+@given(differences, st.floats(0.02, 0.5))
+def test_the_bound_is_the_tightest_margin_that_passes(found, chance):
+    """What is shown of the bound and what the state says are one and the same test."""
+    lower = weigh(ledger_of(found), NOW, Terms(alpha=chance)).lower
+    if -0.99 < lower < 0.0:
+        assert weigh(ledger_of(found), NOW, Terms(margin=-lower + 1e-6, alpha=chance)).passes
+        assert not weigh(ledger_of(found), NOW, Terms(margin=max(-lower - 1e-4, 0.0), alpha=chance)).passes
+
+
 def test_no_case_is_no_evidence():
     weighed = weigh(Ledger(), NOW, Terms())
     assert (weighed.replays, weighed.mean, weighed.lower, weighed.upper) == (0, None, -1.0, 1.0)

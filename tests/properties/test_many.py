@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from switchover.stats.many import discoveries, needed
 
-law = settings(deadline=None, max_examples=100, derandomize=True)
+law = settings(deadline=None, max_examples=50, derandomize=True)
 evidence = st.dictionaries(st.text("abcdefgh", min_size=1, max_size=3), st.floats(-20, 20), max_size=12)
 alphas = st.floats(0.01, 0.5)
 

@@ -14,7 +14,7 @@ from switchover.stats.noninferiority import DAY, Ledger, Terms, weigh
 from switchover.stats.rectify import reach as reach_of
 from switchover.stats.rectify import rectified
 
-law = settings(deadline=None, max_examples=60, derandomize=True)
+law = settings(deadline=None, max_examples=30, derandomize=True)
 NOW = 20_000 * DAY + 3_600.0
 shares = st.sampled_from([0.1, 0.25, 0.3, 0.5, 0.7, 1.0])
 units = st.lists(st.floats(-1, 1), min_size=1, max_size=80)

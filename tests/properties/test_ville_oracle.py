@@ -18,7 +18,7 @@ from switchover.stats import bets
 from switchover.stats.many import discoveries
 from switchover.stats.noninferiority import DAY, Ledger, Terms, weigh
 
-law = settings(deadline=None, max_examples=40, derandomize=True)
+law = settings(deadline=None, max_examples=25, derandomize=True)
 NOW = 20_000 * DAY
 CAPPED = 1e-300
 hundredths = st.lists(st.integers(-100, 100), min_size=1, max_size=150).map(lambda found: np.array(found) / 100.0)

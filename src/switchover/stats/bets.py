@@ -111,7 +111,7 @@ def growth(counts: Numbers, m: float, reach: float = 1.0) -> float | None:
 
 
 def lower_bound(counts: Numbers, chance: float, reach: float = 1.0) -> float:
-    """The largest m with E(m) >= 1/chance, to 1e-6 and never above it: mean(d) lies above it but for ``chance``.
+    """The largest m with E(m) >= 1/chance, to 1e-6 of R + m and never above: mean(d) lies above it but for ``chance``.
 
     -reach when there is too little evidence for any. In u = ln(R + m), ln E is convex and falling, so that a step
     of Newton's from anywhere ends left of the crossing, and those that follow approach it without passing it.
@@ -178,3 +178,13 @@ def lasting(counts: Numbers, m: float, chance: float, reach: float = 1.0) -> flo
 def fewest_replays(margin: float, chance: float) -> int:
     """Replays needed when every difference is 0: ⌈ln(1/α) / -ln(1-δ)⌉, the least a flawless candidate can take."""
     return math.ceil(math.log(1 / chance) / -math.log(1 - margin))
+
+
+def flawless_replays(margin: float, chance: float, reach: float = 1.0) -> int:
+    """Replays at which these bets reach 1/chance when every difference is 0: what spreading them costs is in it."""
+    wins = log_growths(-margin, np.zeros(1), reach)[0]
+    wanted = -math.log(chance)
+    replays = math.ceil(wanted / float(wins.max()))
+    while _log_sum(replays * wins + LOG_WEIGHTS) < wanted:
+        replays += 1
+    return replays

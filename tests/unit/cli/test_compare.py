@@ -24,13 +24,16 @@ from switchover.domain.candidate import (
 from switchover.domain.people import Role
 from switchover.domain.process import Settings
 from switchover.evidence import EvidenceLog
-from switchover.store import Store
+from switchover.privacy.erase import erase
 from switchover.store.indexing import save_exchanges
 from switchover.store.prompt_versions import save_prompt_version
 from switchover.store.proofs import save_verdict
+from switchover.store.ring import Reach
 from switchover.store.trials import save_score
 from switchover.testing.builders import make_exchange, make_prompt_version
 from switchover.wiring import access
+from switchover.wiring.evidence import noting
+from switchover.wiring.parts import open_store
 
 CONFIGURATION = """\
 organisation: {domicile: NL}
@@ -125,7 +128,7 @@ def rehearsed(settings: Settings, answer: str = HOSTILE) -> None:
     )
     exchange = make_exchange("When is my claim paid?", RECORDED, id="x-late", process="claims", route="claims")
     Path(settings.data_dir).mkdir(exist_ok=True)
-    with Store.open(settings.database) as store:
+    with open_store(settings) as store:
         save_prompt_version(store, version)
         save_exchanges(store, [exchange])
         row = ScoredCase(
@@ -204,3 +207,16 @@ def test_whose_words_are_shown_is_noted_and_who_may_not_read_them_sees_the_figur
     log = [json.loads(entry) for entry in EvidenceLog(desk.settings.data_dir, SystemClock()).entries()]
     shown = [entry for entry in log if entry["event"] == "bodies shown"]
     assert [(entry["exchange"], entry["process"], entry["by"]) for entry in shown] == [("x-late", "claims", admin.id)]
+
+
+def test_of_what_was_erased_figures_stay_and_no_words(desk: Desk) -> None:
+    rehearsed(desk.settings, RECORDED.replace("accepted", "refused"))
+    assert "{+refused+}" in desk.run()[1]
+    with open_store(desk.settings) as store, noting(desk.settings, None) as note:
+        ring = store.sealer.ring  # type: ignore[union-attr]
+        reach = [Reach(process="claims")]
+        erase(store, ring, desk.settings.data_dir, reach, by="a", approved_by="b", reason="asked", note=note)
+    code, out, _ = desk.run()
+    assert (code, "1 of 1 · -0.80 · topic 2" in out, "UNPROVEN" in out) == (0, True, True)
+    assert not [word for word in ("refused", "accepted", "When is my claim") if word in out]
+    assert out.count("none was given, or it is not kept or not shown") == 3
