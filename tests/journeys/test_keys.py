@@ -98,3 +98,4 @@ def test_the_pages_answer_beside_the_gateway_under_the_address_that_is_printed(r
     # Nobody waits for whoever keeps a connection open.
     assert running.down() == 0
     assert not (running.data / "run" / "pages.json").exists()
+    asked.close()
