@@ -129,7 +129,9 @@ class _Reply:
     """What an ASGI application sends, gathered."""
 
     def __init__(self) -> None:
-        self.status, self.headers, self.body = 500, [], bytearray()  # type: int, list[tuple[bytes, bytes]], bytearray
+        self.status = 500
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body = bytearray()
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
