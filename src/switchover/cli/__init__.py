@@ -57,7 +57,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Say what is wrong and how to mend it."),
 }
 INTERRUPTED = 130
-HIDDEN = {"worker": "children", "keeper": "children", "watcher": "children"}
+HIDDEN = {"worker": "children", "keeper": "children", "watcher": "children", "pages": "children"}
 
 
 def build(called: str | None) -> typer.Typer:

@@ -23,6 +23,14 @@ def worker(
     serve_worker(config, name, fd)
 
 
+@app.command("pages")
+def pages(fd: Annotated[int, typer.Option("--fd")], config: Config = DEFAULT_CONFIG) -> None:
+    """The pages, on an inherited socket."""
+    from switchover.wiring.pages import serve_pages
+
+    serve_pages(config, fd)
+
+
 @app.command("keeper")
 def keeper(config: Config = DEFAULT_CONFIG) -> None:
     """The keeper."""

@@ -40,6 +40,7 @@ from .egress import egress_of
 from .grading import terms
 from .judging import check_judge
 from .keeping import archiving_of, process_retention, retention_of
+from .pages import pages_of
 from .schema import (
     SECTIONS,
     ConfigurationFile,
@@ -108,6 +109,7 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
         database=_store(document, parsed) or f"sqlite:///{data_dir / 'store.sqlite'}",
         database_password=absolute(parsed.store_password, base),
         gateway=Listen(host=parsed.gateway.host, port=parsed.gateway.port, workers=parsed.gateway.workers),
+        pages=pages_of(document, parsed.pages),
         providers=providers,
         upstreams=upstreams,
         processes=processes,

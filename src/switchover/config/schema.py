@@ -53,6 +53,22 @@ class GatewaySection(Section):
     workers: int = Field(default=1, ge=1, le=64, description="Gateway processes that share the port.")
 
 
+class PagesSection(Section):
+    """Where people read the pages. A change needs a restart of `switchover up`."""
+
+    serve: bool = Field(default=True, description="Whether `switchover up` serves them.")
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen on. Any but loopback needs an `address` with TLS in front."
+    )
+    port: int = Field(default=8081, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    address: str | None = Field(
+        default=None,
+        pattern=URL,
+        description="What browsers call them by, such as `https://switchover.example`, where something stands in "
+        "front. Plain http to this machine only. Default: host and port.",
+    )
+
+
 class EgressSection(Section):
     """How upstreams elsewhere are reached. A change needs a restart of `switchover up`."""
 
@@ -658,6 +674,7 @@ class ConfigurationFile(Section):
         "connection.",
     )
     gateway: GatewaySection = Field(default_factory=GatewaySection, description="Where applications reach it.")
+    pages: PagesSection = Field(default_factory=PagesSection, description="Where people read the pages.")
     egress: EgressSection = Field(default_factory=EgressSection, description="How upstreams elsewhere are reached.")
     log: LogSection = Field(default_factory=LogSection, description="What is logged.")
     keyring: KeyringSection = Field(default_factory=KeyringSection, description="Keys of what is recorded.")
@@ -689,6 +706,7 @@ SECTIONS: tuple[type[Section], ...] = (
     ConfigurationFile,
     OrganisationSection,
     GatewaySection,
+    PagesSection,
     EgressSection,
     LogSection,
     TracesSection,

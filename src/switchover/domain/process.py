@@ -308,6 +308,16 @@ class Listen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PagesAt:
+    """Where the pages are. ``address`` is what browsers call them by, None where that is host and port themselves."""
+
+    serve: bool = True
+    host: str = "127.0.0.1"
+    port: int = 8081
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Egress:
     """How upstreams elsewhere are reached.
 
@@ -385,6 +395,7 @@ class Settings:
     timestamp: str | None = None
     budgets: Mapping[str, Budget] = field(default_factory=dict)
     database_password: str | None = None
+    pages: PagesAt = field(default_factory=PagesAt)
     archive: Archiving | None = None
     retention: Retention = field(default_factory=Retention)
     watch: Watch = field(default_factory=Watch)

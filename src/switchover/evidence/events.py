@@ -197,6 +197,11 @@ def refused(act: str, process: str | None, by: str) -> Event:
     return _event("act refused", act=act, process=process, by=by)
 
 
+def signed_in() -> Event:
+    """A person signed in to the pages."""
+    return _event("signed in")
+
+
 def shown(exchange: str, process: str) -> Event:
     """A person read what an exchange says."""
     return _event("bodies shown", exchange=exchange, process=process)

@@ -23,7 +23,7 @@ from switchover.store import Store
 from switchover.store.changes import changes, marks_in
 from switchover.store.exchanges import list_exchanges
 from switchover.store.prompt_versions import prompt_versions
-from switchover.store.proofs import proofs, verdicts
+from switchover.store.proofs import newest_verdicts, proofs
 from switchover.store.register import suspensions
 from switchover.store.trials import scored_cases
 
@@ -111,8 +111,8 @@ def compare(
     """
     found = settings.processes[process]
     terms = _terms_of(found)
-    judge = _Judge(store, settings, found, terms, now)
-    best_first = sorted(_one_each(verdicts(store, process), judge), key=judge.rank)
+    judge = Judge(store, settings, found, terms, now)
+    best_first = judge.best_first(newest_verdicts(store, process))
     record = list_exchanges(store, process=process, limit=PRICED, bodies=False) if best_first else []
     return Comparison(
         process=process,
@@ -127,7 +127,7 @@ def compare(
 
 
 def _compared(
-    store: Store, verdict: Verdict, judge: _Judge, record: Sequence[Exchange], worst: int, words: bool
+    store: Store, verdict: Verdict, judge: Judge, record: Sequence[Exchange], worst: int, words: bool
 ) -> Compared:
     rows = scored_cases(store, verdict.cell.id)
     return Compared(
@@ -155,8 +155,8 @@ def _terms_of(process: Process) -> RehearsalTerms:
     return process.rehearse
 
 
-class _Judge:
-    """What today's settings and register make of a verdict."""
+class Judge:
+    """What today's settings and register make of a process's verdicts; ``now`` is in Unix seconds."""
 
     def __init__(self, store: Store, settings: Settings, process: Process, terms: RehearsalTerms, now: float) -> None:
         self.settings, self.now = settings, now
@@ -166,6 +166,10 @@ class _Judge:
         self._versions = {version.id for version in prompt_versions(store, process.name)}
         self._proven = {proof.id for proof in proofs(store, process.name)}
         self._suspended = suspensions(store)
+
+    def best_first(self, newest: Iterable[Verdict]) -> list[Verdict]:
+        """One verdict for each candidate, out of the newest of each cell, newest first."""
+        return sorted(_one_each(newest, self), key=self.rank)
 
     def state(self, verdict: Verdict) -> State:
         """The state it has by now."""
@@ -204,7 +208,7 @@ def _proves(verdict: Verdict) -> bool:
     return verdict.state in (State.READY, State.PROVISIONAL)
 
 
-def _one_each(newest_first: Iterable[Verdict], judge: _Judge) -> list[Verdict]:
+def _one_each(newest_first: Iterable[Verdict], judge: Judge) -> list[Verdict]:
     """A verdict for each candidate: its newest one that still stands, else its newest."""
     found: dict[tuple[str, str], Verdict] = {}
     stands: set[tuple[str, str]] = set()

@@ -45,6 +45,32 @@ def verdicts(store: Store, process: str | None = None) -> list[Verdict]:
         return [_verdict.decode(body) for body in connection.scalars(wanted)]
 
 
+def newest_verdicts(store: Store, process: str | None = None) -> list[Verdict]:
+    """The newest verdict of each cell (of a process), newest first."""
+    table = schema.verdict
+    newest = select(table.c.cell_id, func.max(table.c.made_at).label("made_at")).group_by(table.c.cell_id).subquery()
+    wanted = select(table.c.cell_id, table.c.body).join(
+        newest, (newest.c.cell_id == table.c.cell_id) & (newest.c.made_at == table.c.made_at)
+    )
+    if process is not None:
+        wanted = wanted.where(table.c.process == process)
+    with store.read() as connection:
+        rows = connection.execute(wanted.order_by(table.c.made_at.desc(), table.c.id.desc())).all()
+    found: dict[str, Verdict] = {}
+    for row in rows:
+        if row.cell_id not in found:
+            found[row.cell_id] = _verdict.decode(row.body)
+    return list(found.values())
+
+
+def get_verdict(store: Store, name: str) -> Verdict | None:
+    """The verdict with this id."""
+    table = schema.verdict
+    with store.read() as connection:
+        body = connection.scalar(select(table.c.body).where(table.c.id == name))
+    return _verdict.decode(body) if body is not None else None
+
+
 def latest_verdict(store: Store, cell_id: str) -> Verdict | None:
     """The cell's newest verdict."""
     table = schema.verdict

@@ -90,6 +90,19 @@ body = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
+# Who is signed in to the pages: of the cookie its HMAC alone.
+session = Table(
+    "session",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("mac", String(64), nullable=False),
+    Column("key", String(16), nullable=False),
+    Column("made_at", Double, nullable=False),
+    Column("seen_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Index(None, "expires_at"),
+)
+
 # Requests that were begun and have not been heard of since; a restart of their worker makes them unfinished exchanges.
 open_intent = Table(
     "open_intent",
