@@ -352,7 +352,7 @@ def main() -> int:
         print(line, flush=True)
     seeds = range(1, options.seeds + 1)
     for name, gold, margin in (
-        ("made-up questions, margin .05", generated(1_600), 0.05),
+        ("made-up questions, margin .05", generated(2_400), 0.05),
         ("recorded questions, margin .10", recorded(), 0.10),
     ):
         if not gold:
