@@ -38,6 +38,8 @@ RULES: Mapping[str, Rule] = {
     "weights check": READS,
     "explain": READS,
     "verdicts": READS,
+    "watch status": READS,
+    "watch run": Rule(OWN),
     "report": READS,
     "budget": READS,
     "evidence log": READS,

@@ -12,6 +12,7 @@ from switchover.domain.budget import dollars
 from switchover.domain.candidate import Continuing, Evidence, State, TopicEvidence, Verdict
 from switchover.domain.label import People
 from switchover.errors import OperatorError, SwitchoverError
+from switchover.report.explaining import explain
 from switchover.wiring import rehearsals
 
 from .common import (
@@ -85,6 +86,8 @@ def rehearse(
     else:
         for verdict in verdicts:
             print_verdict(verdict, rehearsals.topic_words(found, verdict))
+            means = explain(verdict, asked, verdict.made_at)
+            print(visible(f"{means.sentence}\nNext: {means.next_step}: {means.command}"))
         erased = rehearsals.erased(found, asked.name)
         if erased:
             print(f"  {counted(erased, 'exchange was', 'exchanges were')} erased and can't be replayed")

@@ -30,17 +30,31 @@ def fingerprint(spec: UpstreamSpec) -> str:
     return made if spec.template is None else f"{made}.{spec.template}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """The last changes that opened empty ledgers: the ids of a baseline's and of a replacement's, "" for none.
+
+    What was recorded before ``since`` (Unix seconds; None: all of it counts) the baseline answered as another.
+    """
+
+    baseline: str = ""
+    replacement: str = ""
+    since: float | None = None
+
+
+def epoch_of(baseline: UpstreamSpec, marks: Marks | None = None) -> str:
+    """Names the span in which the baseline, asked as it is, is the same, and the replacement's behaviour with it."""
+    marks = marks or Marks()
+    named = [mark for mark in (marks.baseline, marks.replacement) if mark]
+    return digest([fingerprint(baseline), "as-is", *named])
+
+
 def templates_apart(made_with: str, spec: UpstreamSpec) -> tuple[str, str] | None:
     """Both chat templates ("unknown" for none) where a fingerprint differs from that of ``spec`` in it alone."""
     before, now = made_with.partition("."), fingerprint(spec).partition(".")
     if before[0] != now[0] or before[2] == now[2]:
         return None
     return before[2] or "unknown", now[2] or "unknown"
-
-
-def epoch_of(baseline: UpstreamSpec) -> str:
-    """Names the span in which the baseline is the same: what answers, asked as it is."""
-    return digest([fingerprint(baseline), "as-is"])
 
 
 def grader_id(terms: RehearsalTerms) -> str:
@@ -271,6 +285,7 @@ class ScoredCase:
     asked. ``topic`` numbers a kind of request, ``frame`` names what it was asked with (system prompt, tools, schema);
     ``seconds`` is the candidate's time; ``answer`` its text. ``counts``: in the overall ledger, too; drawn beforehand.
     A judge was asked ``judge_calls`` times, for ``judge_nusd`` billionths of a dollar; None: at no known price.
+    ``shadow``: it was drawn from live traffic by the watch.
     """
 
     cell_id: str
@@ -288,6 +303,7 @@ class ScoredCase:
     judge_nusd: int | None = None
     counts: bool = True
     frame: str = ""
+    shadow: bool = False
 
     @property
     def graded(self) -> bool:

@@ -36,7 +36,7 @@ class Among:
 
         Raises OperatorError, StoreUnavailable.
         """
-        cell = cell or cell_of(order)
+        epoch = order.baseline_epoch if cell is None or cell == cell_of(order) else cell.epoch
         saving, pauses, baseline = Saving(store, clock), Pauses(), order.baseline
         # Callers are what the baseline serves: its quota is theirs first. One that turns us away is gone, and what is
         # missing then is a sample, which the candidate has no part in.
@@ -49,8 +49,8 @@ class Among:
             live=True,
             must_answer=False,
         )
-        samples = Samples(store, cell, baseline_ask, gate, saving, clock, order.timeout)
-        return cls(_record(order, cell.epoch, store, clock), samples, saving, pauses)
+        samples = Samples(store, order.process.name, epoch, baseline_ask, gate, saving, clock, order.timeout)
+        return cls(_record(order, epoch, store, clock), samples, saving, pauses)
 
     async def close(self) -> None:
         """Gives up what nobody waits for any more."""
@@ -62,7 +62,7 @@ def _record(order: Order, epoch: str, store: Store, clock: Clock) -> Record:
     record = read_record(
         store,
         process,
-        iter_exchanges(store, process.name),
+        iter_exchanges(store, process.name, since=order.marks.since),
         epoch=epoch,
         seed=order.seed,
         now=clock.now(),

@@ -25,7 +25,7 @@ from switchover.trial.rectified import RectifiedBook
 from switchover.trial.replay import Reply
 
 from .among import Among, pace_of
-from .order import Order
+from .order import Order, as_marked
 from .under_way import UnderWay
 
 NO_ANSWER = "(no answer)"
@@ -48,6 +48,7 @@ def redecide(order: Order, cell: Cell, *, store: Store, clock: Clock, note: even
 
 
 def _reopened(order: Order, cell: Cell, store: Store, clock: Clock, note: events.Note) -> UnderWay:
+    order = as_marked(order, store)
     return UnderWay(
         order,
         Among.of(order, store=store, baseline_ask=_nobody, clock=clock, cell=cell),

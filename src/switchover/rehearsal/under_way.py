@@ -118,10 +118,16 @@ class UnderWay:
         return [self.plain] if self.cuts is None else [self.plain, self.cuts]
 
     def is_settled(self, decision: Decision) -> bool:
-        """True when further replays would change neither verdict."""
+        """True when further replays would change neither verdict, and as many were made as were asked for."""
         if decision.state is State.NOT_READY or self.cuts is None:
-            return is_settled(decision)
-        return is_settled(decision) and self.cuts.is_settled
+            return self._is_plainly_settled(decision)
+        return self._is_plainly_settled(decision) and self.cuts.is_settled
+
+    def _is_plainly_settled(self, decision: Decision) -> bool:
+        """The same of the overall verdict alone."""
+        if decision.state is not State.NOT_READY and self.plain.calls < self.order.fewest:
+            return False
+        return is_settled(decision)
 
     def rounds(self) -> Iterator[tuple[int, Sequence[Planned]]]:
         """The plan in rounds of fixed places, with where each begins; those that are done are left out."""
@@ -137,7 +143,7 @@ class UnderWay:
     def turns(self, batch: Sequence[Planned], decision: Decision) -> list[Turn]:
         """What a round still needs, first the plain cases, then the cut ones."""
         found: list[Turn] = []
-        if not is_settled(decision) or self.plain.is_half_done(batch):
+        if not self._is_plainly_settled(decision) or self.plain.is_half_done(batch):
             found += [Turn(self.plain.id, planned) for planned in self.plain.pending(batch)]
         cuts = self.cuts
         if cuts is not None and (not cuts.is_settled or cuts.is_half_done(batch)):

@@ -38,13 +38,13 @@ def desk(
     access.check(settings, actor, "label", process)
     found = _process(settings, process)
     with open_store(settings) as store, noting(settings, actor) as note:
-        last = _newest(store, found, candidate, prompt_version)
+        last = newest(store, found, candidate, prompt_version)
         yield Desk(
             order_of(settings, last),
             last.cell,
             store=store,
             clock=CLOCK,
-            person=_person(actor, by),
+            person=person_of(actor, by),
             source=source,
             note=note,
         )
@@ -69,8 +69,8 @@ def cells(settings: Settings, process: str) -> list[Cell]:
         return []
     grader = grader_id(found.rehearse)
     with open_store(settings) as store:
-        newest = [one.cell for one in verdicts(store, process) if one.cell.grader == grader]
-    return list({cell.upstream: cell for cell in reversed(newest) if cell.upstream in settings.upstreams}.values())
+        latest = [one.cell for one in verdicts(store, process) if one.cell.grader == grader]
+    return list({cell.upstream: cell for cell in reversed(latest) if cell.upstream in settings.upstreams}.values())
 
 
 def _process(settings: Settings, name: str) -> Process:
@@ -79,7 +79,8 @@ def _process(settings: Settings, name: str) -> Process:
     return settings.processes[name]
 
 
-def _newest(store: Store, process: Process, candidate: str, prompt_version: str | None) -> Verdict:
+def newest(store: Store, process: Process, candidate: str, prompt_version: str | None) -> Verdict:
+    """The newest verdict on a candidate under the grader that is configured. Raises NotFound."""
     grader = grader_id(process.rehearse) if process.rehearse is not None else None
     for verdict in verdicts(store, process.name):
         cell = verdict.cell
@@ -96,7 +97,7 @@ def _newest(store: Store, process: Process, candidate: str, prompt_version: str 
     )
 
 
-def _person(actor: Actor | None, by: str | None) -> str:
+def person_of(actor: Actor | None, by: str | None) -> str:
     """Who labels, as rows name them: a person by id, the machine's user by the name that they give."""
     if actor is not None and actor.is_person:
         if by is not None:

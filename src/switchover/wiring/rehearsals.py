@@ -16,7 +16,7 @@ from switchover.domain.process import Process, Settings, UpstreamSpec
 from switchover.egress import Client
 from switchover.errors import OperatorError, SwitchoverError
 from switchover.evidence import events
-from switchover.rehearsal import Among, Order, Progress, credential, rehearse
+from switchover.rehearsal import Among, Order, Progress, as_marked, credential, rehearse
 from switchover.store import Store
 from switchover.store.erasing import count_erased
 from switchover.store.exchanges import has_answered, iter_exchanges, list_exchanges
@@ -46,10 +46,14 @@ def rehearse_candidate(
     seed: int = 1,
     budget: int | None = None,
     money: int | None = None,
+    fewest: int = 0,
     refit: bool = False,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Verdict:
-    """Rehearses one candidate of a process; resumes what an earlier run began. Raises NotFound, EngineFailed …"""
+    """Rehearses one candidate of a process; resumes what an earlier run began. Raises NotFound, EngineFailed …
+
+    ``fewest`` replays are made even where the verdict is clear.
+    """
     [(_, found)] = rehearse_candidates(
         settings,
         process,
@@ -59,6 +63,7 @@ def rehearse_candidate(
         seed=seed,
         budget=budget,
         money=money,
+        fewest=fewest,
         refit=refit,
         progress=progress,
     )
@@ -77,6 +82,7 @@ def rehearse_candidates(
     seed: int = 1,
     budget: int | None = None,
     money: int | None = None,
+    fewest: int = 0,
     refit: bool = False,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> list[tuple[str, Result]]:
@@ -93,7 +99,7 @@ def rehearse_candidates(
         judge = terms_of(found).judge
         paid = [found.baseline, *([judge] if judge is not None else [])]
         _check_priced([*(settings.upstreams[name] for name in paid), *specs])
-    given = Given(prompt_version, seed, budget, limit, refit, progress)
+    given = Given(prompt_version, seed, budget, limit, fewest, refit, progress)
 
     async def run(client: Client) -> list[tuple[str, Result]]:
         baseline = settings.upstreams[found.baseline]
@@ -123,6 +129,7 @@ class Given:
     seed: int
     calls: int | None
     money: int | None
+    fewest: int
     refit: bool
     progress: Callable[[Progress], None]
 
@@ -199,7 +206,7 @@ class Bench:
     def _order(self, spec: UpstreamSpec, version: PromptVersion) -> Order:
         served = {process.baseline for process in self._settings.processes.values()}
         live = {credential(self._settings.upstreams[name]) for name in served}
-        return Order(
+        order = Order(
             process=self._process,
             baseline=self._baseline,
             candidate=spec,
@@ -208,9 +215,11 @@ class Bench:
             concurrency=terms_of(self._process).concurrency,
             budget_calls=self._given.calls,
             budget=self._given.money,
+            fewest=self._given.fewest,
             refit=self._given.refit,
             live=credential(spec) in live,
         )
+        return as_marked(order, self._store)
 
 
 def _with_a_slot_to_spare(spec: UpstreamSpec) -> UpstreamSpec:

@@ -19,6 +19,7 @@ MAY = {
     "rehearse":       ("yes", "yes",    "P",   "no"),
     "label":          ("yes", "yes",    "P",   "no"),
     "adapt":          ("yes", "yes",    "P",   "no"),
+    "watch run":      ("yes", "yes",    "P",   "no"),
     "drill":          ("yes", "yes",    "P",   "no"),
     "accept":         ("yes", "no",     "P",   "no"),
     "cut":            ("yes", "yes",    "no",  "no"),

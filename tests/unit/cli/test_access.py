@@ -115,6 +115,7 @@ WORDS = {
     "rehearse": ("sales", "--candidate", "vendor"),
     "label": ("sales", "--candidate", "vendor"),
     "adapt": ("sales",),
+    "watch run": ("--process", "sales"),
     "drill": ("sales", "--fault", "vanished", "--approver", "x"),
     "accept": ("sales", "--candidate", "vendor", "--reason", "x", "--until", "30d"),
     "cut": ("provider:acme", "--reason", "x"),
