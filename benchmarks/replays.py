@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import json
 import multiprocessing
 import os
@@ -166,8 +165,8 @@ class Timed:
         return timed
 
 
-def rehearsed(port: int, replays: int, folder: str) -> list[dict[str, float]]:
-    """Rehearses both candidates; what each took."""
+def rehearsed(port: int, replays: int, folder: str, which: int) -> dict[str, Any]:
+    """Rehearses one of the candidates; what it took."""
     import uvloop
 
     from switchover.clock import SystemClock
@@ -189,29 +188,27 @@ def rehearsed(port: int, replays: int, folder: str) -> list[dict[str, float]]:
     sealer = Sealer(KeyRing(folder, clock))
     store = Store.open(f"sqlite:///{folder}/store.sqlite", sealer=sealer)
 
-    async def main() -> list[dict[str, float]]:
-        client, took = Client(clock), []
-        for order in orders(port, replays):
-            # The first one's record goes, as if each were a command of its own.
-            gc.collect()
-            asks = []
-            for spec in (order.candidate, order.baseline):
-                version = PromptVersion.make(process="bench", upstream=spec.name, kind=PromptKind.AS_IS)
-                made = UPSTREAMS[spec.kind](spec, spec.base_url, Secret("none"), client)
-                asks.append(asker(made, version, None, clock, spec=spec))
-            looks: list[tuple[float, float]] = []
-            book.seconds, begun = 0.0, time.monotonic()
+    async def main() -> dict[str, Any]:
+        client, order = Client(clock), orders(port, replays)[which]
+        asks = []
+        for spec in (order.candidate, order.baseline):
+            version = PromptVersion.make(process="bench", upstream=spec.name, kind=PromptKind.AS_IS)
+            made = UPSTREAMS[spec.kind](spec, spec.base_url, Secret("none"), client)
+            asks.append(asker(made, version, None, clock, spec=spec))
+        looks: list[tuple[float, float]] = []
+        begun = time.monotonic()
+        try:
             verdict = await rehearse(
                 order, store=store, ask=asks[0], baseline_ask=asks[1], grader=grader(order.process.rehearse),
-                clock=clock, progress=lambda step, looks=looks: looks.append((time.monotonic(), time.process_time())),
+                clock=clock, progress=lambda step: looks.append((time.monotonic(), time.process_time())),
             )  # fmt: skip
-            took.append({
-                "replays": verdict.evidence.overall.replays, "stopped": verdict.stopped, "calls": verdict.calls,
-                "planning_s": looks[0][0] - begun, "seconds": time.monotonic() - looks[0][0],
-                "cpu_s": time.process_time() - looks[0][1], "book_s": book.seconds,
-            })  # fmt: skip
-        await client.close()
-        return took
+        finally:
+            await client.close()
+        first, cpu = looks[0]
+        return {
+            "replays": verdict.evidence.overall.replays, "planning_s": first - begun,
+            "seconds": time.monotonic() - first, "cpu_s": time.process_time() - cpu, "book_s": book.seconds,
+        }  # fmt: skip
 
     try:
         return uvloop.run(main())
@@ -257,7 +254,7 @@ def inspected(port: int, replays: int, folder: str) -> dict[str, Any] | None:
         print(done.stderr[-2000:], file=sys.stderr)
         return None
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    found["memory_mb"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    found["memory_mb"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
     return found
 
 
@@ -275,10 +272,10 @@ def record(folder: str, replays: int) -> None:
             save_exchanges(store, found[begin : begin + 1_000])
 
 
-def child(pipe: Any, port: int, replays: int, folder: str) -> None:
-    """The rehearsals, in a process whose memory is theirs alone."""
-    took = rehearsed(port, replays, folder)
-    pipe.send((took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+def child(pipe: Any, port: int, replays: int, folder: str, which: int) -> None:
+    """One rehearsal, in a process whose memory is its alone, as a command has it."""
+    took = rehearsed(port, replays, folder, which)
+    pipe.send((took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6))
 
 
 def measured(port: int, replays: int, folder: str) -> tuple[list[dict[str, Any]], float]:
@@ -287,15 +284,17 @@ def measured(port: int, replays: int, folder: str) -> tuple[list[dict[str, Any]]
     maker = spawn.Process(target=record, args=(folder, replays))
     maker.start()
     maker.join()
-    ours, theirs = spawn.Pipe()
-    process = spawn.Process(target=child, args=(theirs, port, replays, folder))
-    process.start()
-    theirs.close()
-    try:
-        found: tuple[list[dict[str, Any]], float] = ours.recv()
-    finally:
-        process.join()
-    return found
+    found = []
+    for which in range(len(WHAT)):
+        ours, theirs = spawn.Pipe()
+        process = spawn.Process(target=child, args=(theirs, port, replays, folder, which))
+        process.start()
+        theirs.close()
+        try:
+            found.append(ours.recv())
+        finally:
+            process.join()
+    return [took for took, _ in found], max(memory for _, memory in found)
 
 
 def main(replays: int, peer: bool) -> int:
