@@ -122,10 +122,11 @@ def recorded(count: int) -> list[Any]:
 
 def orders(port: int, replays: int) -> list[Any]:
     """What is to be rehearsed: two candidates of one process."""
-    from switchover.domain.process import Criticality, DataClass, Process, RehearsalTerms
+    from switchover.domain.process import Criticality, DataClass, Price, Process, RehearsalTerms
     from switchover.rehearsal import Order
     from switchover.testing.served import spec
 
+    price = Price(input_mtok="0.40", output_mtok="1.60")
     # Chances so small that the run goes on to its budget.
     terms = RehearsalTerms(
         grader="label", settings={"labels": list(LABELS), "aliases": {}}, margin=WRONG, alpha=1e-12, beta=1e-12,
@@ -138,9 +139,9 @@ def orders(port: int, replays: int) -> list[Any]:
     url = f"http://127.0.0.1:{port}"
     return [
         Order(
-            process=process, baseline=spec("baseline", f"{url}/baseline", model="bench"),
-            candidate=spec(name, f"{url}/candidate", model="bench"), prompt_version="as-is", concurrency=AT_ONCE,
-            budget_calls=replays,
+            process=process, baseline=spec("baseline", f"{url}/baseline", model="bench", price=price),
+            candidate=spec(name, f"{url}/candidate", model="bench", price=price), prompt_version="as-is",
+            concurrency=AT_ONCE, budget_calls=replays,
         )
         for name in ("first", "second")
     ]  # fmt: skip
