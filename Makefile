@@ -6,7 +6,7 @@ STARTER := .cache/weights/b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373
 export SWITCHOVER_WEIGHTS := $(CURDIR)/.cache/weights
 SEED ?= 1
 
-.PHONY: demo test check bench replays resumed faults verdicts soak cuts clients imported crash budget million docs picture lock clean help
+.PHONY: demo test check bench replays resumed faults verdicts judged soak cuts clients imported crash budget million docs picture lock clean help
 
 help:
 	@echo "make demo      the whole loop on an insurer's inbox: record, rehearse, adapt, prove, cut off, answer"
@@ -22,6 +22,7 @@ help:
 	@echo "make cuts      recorded streams cut at every byte, in every way to meet a cut"
 	@echo "make crash     the spool on a disk that forgets what was not synced, 300 seeds; kill -9 under load, 100 times"
 	@echo "make verdicts  the verdict's simulations, 4,000 runs each, and other rules beside it (a quarter of an hour)"
+	@echo "make judged    a judge that favours the candidate, gold labels played in: false READY, labels needed"
 	@echo "make million   the first page's queries and the report over 1,000,000 exchanges: time and memory"
 	@echo "make clients   official Python and JavaScript clients against the gateway: a matrix (needs node and npm)"
 	@echo "make docs      the reference pages, generated from the code"
@@ -109,6 +110,10 @@ million: $(VENV)/.dev
 
 verdicts: $(VENV)/.dev
 	PYTHONPATH=benchmarks $(BIN)/python -m verdicts
+
+# A judge made to favour the candidate, alone and set right by gold labels, over HTTP and over 20 seeds.
+judged: $(VENV)/.dev
+	$(BIN)/python benchmarks/judged.py
 
 clients: $(VENV)/.dev
 	@command -v npm >/dev/null || { echo "The JavaScript clients need Node 18 or newer, with npm."; exit 1; }

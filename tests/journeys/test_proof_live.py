@@ -92,7 +92,8 @@ def prove(stage, helpers, version, **changes):
     now = time.time()
     terms = {"made_at": now, "expires_at": now + 3600, "process": "messages", **changes}
     with stage.store() as store:
-        save_proof(store, make_proof(stage.settings().upstreams["student"], version, **terms))
+        known = stage.settings().upstreams
+        save_proof(store, make_proof(known["student"], version, known["vendor"], **terms))
     settled(stage, helpers)
 
 

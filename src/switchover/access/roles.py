@@ -38,6 +38,8 @@ RULES: Mapping[str, Rule] = {
     "weights check": READS,
     "explain": READS,
     "verdicts": READS,
+    "watch status": READS,
+    "watch run": Rule(OWN),
     "report": READS,
     "budget": READS,
     "evidence log": READS,
@@ -58,6 +60,7 @@ RULES: Mapping[str, Rule] = {
     # Shows labels and fields out of recorded answers.
     "propose-grader": Rule(OWN),
     "rehearse": Rule(OWN),
+    "label": Rule(OWN),
     "adapt": Rule(OWN),
     "drill": Rule(OWN),
     # Of the owner alone; an admin answers for what nobody owns. Who runs things does not take risks for others.

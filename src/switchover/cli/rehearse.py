@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from switchover.domain.budget import dollars
-from switchover.domain.candidate import Continuing, State, TopicEvidence, Verdict
+from switchover.domain.candidate import Continuing, Evidence, State, TopicEvidence, Verdict
+from switchover.domain.label import People
 from switchover.errors import OperatorError, SwitchoverError
+from switchover.report.explaining import explain
 from switchover.wiring import rehearsals
 
 from .common import (
@@ -84,6 +86,8 @@ def rehearse(
     else:
         for verdict in verdicts:
             print_verdict(verdict, rehearsals.topic_words(found, verdict))
+            means = explain(verdict, asked, verdict.made_at)
+            print(visible(f"{means.sentence}\nNext: {means.next_step}: {means.command}"))
         erased = rehearsals.erased(found, asked.name)
         if erased:
             print(f"  {counted(erased, 'exchange was', 'exchanges were')} erased and can't be replayed")
@@ -105,6 +109,28 @@ def continuing_line(continuing: Continuing) -> str:
         part = continuing.evidence
         told += f", {part.replays} cut answers, bounds [{part.lower:+.2f}, {part.upper:+.2f}]"
     return f"{told} ({visible(continuing.reason)})" if continuing.reason else told
+
+
+def people_line(people: People) -> str:
+    """How far people have looked, how far they agree, and how much is to come, in one line."""
+    told = f"{people.labelled} of {people.drawn} cases labelled"
+    if people.unclear:
+        told += f", {people.unclear} of them unclear"
+    told += f"; {people.waiting} wait"
+    if people.needed is not None:
+        told += f"; about {counted(people.needed, 'more label', 'more labels')} to READY at this rate"
+    if people.agreement is not None:
+        both = people.agreement
+        alpha = "–" if both.alpha is None else f"{both.alpha:.2f}"
+        told += f"; two people agree on {both.same:.0%} of {counted(both.pairs, 'pair', 'pairs')}, alpha {alpha}"
+    return told
+
+
+def _cost(evidence: Evidence) -> str:
+    if evidence.judge_usd is None:
+        return "at a price that is not known"
+    rest = f", and {counted(evidence.judge_unpriced, 'case', 'cases')} at no known price"
+    return f"{evidence.judge_usd:.4f} USD{rest if evidence.judge_unpriced else ''}"
 
 
 def topic_line(topic: TopicEvidence, words: Sequence[str]) -> str:
@@ -138,6 +164,12 @@ def print_verdict(verdict: Verdict, words: Mapping[int, Sequence[str]] | None = 
     ):
         print(f"  {what}: {'not known' if value is None else f'{value * 100:.1f} %'}")
     print(f"  coverage of the last 30 days' traffic: {evidence.coverage * 100:.0f} %, ungraded: {evidence.ungraded}")
+    if evidence.judge_calls:
+        print(f"  judge calls: {evidence.judge_calls}, {_cost(evidence)}")
+    if evidence.people is not None:
+        print(f"  people: {people_line(evidence.people)}")
+        if evidence.people.waiting and verdict.state is not State.NOT_READY:
+            print(f"  label them: switchover label {verdict.cell.process} --candidate {verdict.cell.upstream}")
     if evidence.still_needed is not None and verdict.state is State.UNPROVEN:
         print(f"  about {evidence.still_needed} more replays to READY at this rate")
     for reason in evidence.reasons:

@@ -11,7 +11,9 @@ from rich.table import Table
 from switchover.domain.acceptance import Acceptance
 from switchover.domain.candidate import Verdict
 from switchover.domain.register import Suspension
-from switchover.wiring import acceptance, register
+from switchover.report.explaining import Explained, explain
+from switchover.wiring import acceptance, register, watching
+from switchover.wiring.access import now
 
 from .common import DEFAULT_CONFIG, Config, Json, console, moment, plain, print_json, settings, visible
 
@@ -21,11 +23,15 @@ app = typer.Typer(rich_markup_mode=None)
 @app.callback(invoke_without_command=True)
 def verdicts(
     process: Annotated[str | None, typer.Option("--process", "-p", help="Only this process.")] = None,
+    explained: Annotated[
+        bool, typer.Option("--explain", help="Say what each means, what it rests on and what it does not show.")
+    ] = False,
     config: Config = DEFAULT_CONFIG,
     as_json: Json = False,
 ) -> None:
     """List the newest verdict of each cell, and which candidates' proofs are suspended."""
     terms = settings(config)
+    retiring = watching.retiring(terms, process)
     found, doubted = register.verdicts(terms, process), register.suspensions(terms)
     void = register.void(terms, found)
     taken = acceptance.in_force(terms, process)
@@ -38,6 +44,9 @@ def verdicts(
         return
     if found:
         console().print(table(found, void))
+    for verdict in found if explained else ():
+        if verdict.cell.process in terms.processes:
+            print(in_words(explain(verdict, terms.processes[verdict.cell.process], now(), void=void.get(verdict.id))))
     for one, who in taken:
         until = moment(one.expires_at)
         print(f"{one.upstream} serves {one.process} without a proof until {until} UTC: accepted by {visible(who)}")
@@ -47,7 +56,21 @@ def verdicts(
     for name in sorted({verdict.cell.upstream for verdict in found} & set(doubted)):
         since = moment(doubted[name].at)
         print(f"{name}: its proof is suspended since {since} UTC: {doubted[name].why}")
-        print(f"  Once that is explained: switchover restore upstream:{name}")
+        if doubted[name].by == watching.PROBE:
+            print("  The next good probe lets it count again; at once: switchover watch run")
+        else:
+            print(f"  Once that is explained: switchover restore upstream:{name}")
+    for told in retiring:
+        print(visible(f"{told.about}: {told.said}"))
+
+
+def in_words(explained: Explained) -> str:
+    """A verdict in plain words, as a terminal shows it."""
+    marks = {True: "✓", False: "✗", None: " "}
+    lines = ["", explained.sentence, "  It rests on"]
+    lines += [f"  {marks[one.holds]} {one.what}: {one.said}" for one in explained.rests_on]
+    lines += ["  It does not show", *(f"    {one}" for one in explained.not_shown)]
+    return visible("\n".join([*lines, f"  Next: {explained.next_step}: {explained.command}"]))
 
 
 def _why(doubted: Mapping[str, Suspension], verdict: Verdict) -> str | None:

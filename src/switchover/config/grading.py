@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from switchover.domain.process import RehearsalTerms, SlicePredicate
+from switchover.domain.process import RehearsalTerms, SlicePredicate, UpstreamSpec
 from switchover.graders import VERSIONS
 from switchover.graders.checks import OF_REQUEST
 from switchover.graders.fields import parts_of
@@ -15,6 +15,7 @@ from switchover.graders.language import LANGUAGES
 from switchover.graders.schema import Schema, pattern
 from switchover.graders.text import ARTICLES
 
+from . import judging
 from .comparison import comparison
 from .document import Document, Place
 from .schema import ChecksSection, RehearseSection, SliceSection
@@ -37,20 +38,37 @@ _FOR: Mapping[str, frozenset[str]] = {
     "measure": frozenset({"text"}),
     "accept": frozenset({"text"}),
     "language": frozenset({"text"}),
+    "judge": frozenset({"rubric"}),
+    "rubric": frozenset({"rubric"}),
+    "labels_share": frozenset({"rubric"}),
+    "label_budget": frozenset({"rubric", "human"}),
+    "hook": frozenset({"hook"}),
+    "hook_by_merit": frozenset({"hook"}),
+    "hook_timeout": frozenset({"hook"}),
 }
 
 
-def terms(document: Document, at: Place, section: RehearseSection) -> RehearsalTerms:
-    """The terms of a section. Raises ConfigError at the line of what its grader can't do with."""
+def terms(
+    document: Document,
+    at: Place,
+    section: RehearseSection,
+    upstreams: Mapping[str, UpstreamSpec],
+    base: Path,
+) -> RehearsalTerms:
+    """The terms of a section; files are named from ``base``.
+
+    Raises ConfigError at the line of what its grader can't do with.
+    """
     for name in section.model_fields_set & _FOR.keys():
         if section.grader not in _FOR[name]:
             where = " or ".join(sorted(_FOR[name]))
             raise document.error(
                 (*at, name), got=f"a setting of {where}", want=f"nothing: the grader is {section.grader}"
             )
+    own = _settings(document, at, section, upstreams, base)
     return RehearsalTerms(
         grader=section.grader,
-        settings=_SETTINGS[section.grader](document, at, section) | _gate(document, at, section) | _version(section),
+        settings=own | _gate(document, at, section) | _version(section),
         margin=section.margin,
         slice_margin=section.slice_margin,
         alpha=section.alpha,
@@ -62,6 +80,10 @@ def terms(document: Document, at: Place, section: RehearseSection) -> RehearsalT
         pace=section.pace,
         concurrency=section.concurrency,
         slices=tuple(_predicate(name, part) for name, part in section.slices.items()),
+        judge=section.judge,
+        hook_file=str(judging.hook_file(document, at, section, base)) if section.grader == "hook" else None,
+        labels_share=judging.labels_share(document, at, section),
+        label_budget=section.label_budget,
     )
 
 
@@ -76,6 +98,16 @@ def _predicate(name: str, part: SliceSection) -> SlicePredicate:
         critical=part.critical,
         margin=part.margin,
     )
+
+
+def _settings(
+    document: Document, at: Place, section: RehearseSection, upstreams: Mapping[str, UpstreamSpec], base: Path
+) -> Settings:
+    if section.grader == "rubric":
+        return judging.rubric(document, at, section, upstreams, base)
+    if section.grader == "hook":
+        return judging.hook(document, at, section, base)
+    return _SETTINGS[section.grader](document, at, section)
 
 
 def _version(section: RehearseSection) -> Settings:
@@ -194,6 +226,10 @@ def _checks(document: Document, at: Place, section: RehearseSection) -> Settings
     return {}
 
 
+def _human(document: Document, at: Place, section: RehearseSection) -> Settings:
+    return {}
+
+
 _SETTINGS: dict[str, Callable[[Document, Place, RehearseSection], Settings]] = {
     "label": _label,
     "exact": _exact,
@@ -201,4 +237,5 @@ _SETTINGS: dict[str, Callable[[Document, Place, RehearseSection], Settings]] = {
     "tool_calls": _tool_calls,
     "text": _text,
     "checks": _checks,
+    "human": _human,
 }

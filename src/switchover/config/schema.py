@@ -24,9 +24,11 @@ from .values import (
     SUBJECT,
     URL,
     Country,
+    Day,
     Duration,
     KeyReference,
     Money,
+    hours,
 )
 
 
@@ -49,6 +51,22 @@ class GatewaySection(Section):
     host: str = Field(default="127.0.0.1", description="Address to listen on; loopback unless you say otherwise.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     workers: int = Field(default=1, ge=1, le=64, description="Gateway processes that share the port.")
+
+
+class PagesSection(Section):
+    """Where people read the pages. A change needs a restart of `switchover up`."""
+
+    serve: bool = Field(default=True, description="Whether `switchover up` serves them.")
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen on. Any but loopback needs an `address` with TLS in front."
+    )
+    port: int = Field(default=8081, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    address: str | None = Field(
+        default=None,
+        pattern=URL,
+        description="What browsers call them by, such as `https://switchover.example`, where something stands in "
+        "front. Plain http to this machine only. Default: host and port.",
+    )
 
 
 class EgressSection(Section):
@@ -190,6 +208,56 @@ class UpstreamSection(Section):
         "reserves for a call without a limit of its own.",
     )
     price: PriceSection | None = Field(default=None, description="What a call costs.")
+    retires: Day | None = Field(
+        default=None, description="The first day on which its model is gone, as a date such as `2027-01-31`."
+    )
+
+
+SHADOW = (
+    "Live requests replayed a day on each replacement with a proof, to see whether it drifts; they count among "
+    "`replays_per_day`. 0 is none."
+)
+CANARIES = (
+    "Fixed prompts asked a day of a process's baseline, and of each replacement with a proof, to see whether the model "
+    "behind it has changed. 0 is none."
+)
+
+
+def _switch(value: Any) -> Any:
+    """YAML reads `off` as false."""
+    return "off" if value is False else value
+
+
+class WatchSection(Section):
+    """What `switchover up` looks at once a day, and rehearses by itself."""
+
+    at: Annotated[str, BeforeValidator(hours)] = Field(
+        default="00:00-24:00",
+        description="The hours of the day (UTC) in which it works, such as `02:00-06:00`; the moment within them is "
+        "another each day.",
+    )
+    calls_per_day: int = Field(
+        default=200, ge=0, description="Most calls of a day that ask upstreams themselves: probes and canaries."
+    )
+    rehearse: Annotated[Literal["auto", "off"], BeforeValidator(_switch)] = Field(
+        default="auto",
+        description="`auto` keeps proofs warm and rehearses what is due, within the bounds below and the process's "
+        "`budget_calls`; `off` only shows what is due.",
+    )
+    replays_per_day: int = Field(default=200, ge=1, description="Most replays of a day that it makes by itself.")
+    spend_per_day: Money | None = Field(
+        default=None,
+        description="Most that all of it may cost in a day; then only upstreams whose price is known are asked.",
+    )
+    shadow: int = Field(default=20, ge=0, description=SHADOW)
+    canaries: int = Field(default=20, ge=0, description=CANARIES)
+
+
+class ProcessWatchSection(Section):
+    """How this process's proofs are watched, where other than `watch` says."""
+
+    shadow: int | None = Field(default=None, ge=0, description=SHADOW)
+    canaries: int | None = Field(default=None, ge=0, description=CANARIES)
 
 
 class BudgetSection(Section):
@@ -323,7 +391,7 @@ class RehearseSection(Section):
     and the longest path counts.
     """
 
-    grader: Literal["label", "exact", "json_fields", "tool_calls", "text", "checks"] = Field(
+    grader: Literal["label", "exact", "json_fields", "tool_calls", "text", "checks", "rubric", "hook", "human"] = Field(
         description="How two answers are compared."
     )
     margin: float = Field(default=0.05, gt=0, lt=1, description="Quality loss accepted.")
@@ -394,6 +462,27 @@ class RehearseSection(Section):
         default=None, pattern=LANGUAGE, description="Whose articles are left out of account, for `text`; default: `en`."
     )
     checks: ChecksSection | None = Field(default=None, description="What an answer has to be, whatever was recorded.")
+    judge: str | None = Field(default=None, description="The upstream that judges, of a third family, for `rubric`.")
+    rubric: str | None = Field(
+        default=None,
+        min_length=1,
+        description="What a good answer is, from 0 to 1, or `file:PATH` of it; for `rubric`.",
+    )
+    labels_share: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Chance with which people are to look at a case, 0 for a judge alone; for `rubric`: 0.5.",
+    )
+    label_budget: int = Field(default=120, ge=1, description="Cases that may wait for people at once.")
+    hook: str | None = Field(
+        default=None,
+        description="`file:PATH.py:function` or `module:function`, a Python function of yours; for `hook`.",
+    )
+    hook_by_merit: bool = Field(
+        default=False, description="Whether the function scores an answer without the recorded one; for `hook`."
+    )
+    hook_timeout: Duration = Field(default=10.0, description="The longest that a call of the function takes.")
     slices: dict[str, Annotated[SliceSection, BeforeValidator(_slice)]] = Field(
         default_factory=dict,
         description='Parts of the traffic by name: `metadata.kind == "complaint"` for a critical one, or its settings.',
@@ -566,6 +655,7 @@ class ProcessSection(Section):
     )
     rehearse: RehearseSection | None = Field(default=None, description="How candidates are judged.")
     budget: BudgetSection | None = Field(default=None, description="What the process may spend.")
+    watch: ProcessWatchSection | None = Field(default=None, description="How its proofs are watched.")
 
 
 class ConfigurationFile(Section):
@@ -584,6 +674,7 @@ class ConfigurationFile(Section):
         "connection.",
     )
     gateway: GatewaySection = Field(default_factory=GatewaySection, description="Where applications reach it.")
+    pages: PagesSection = Field(default_factory=PagesSection, description="Where people read the pages.")
     egress: EgressSection = Field(default_factory=EgressSection, description="How upstreams elsewhere are reached.")
     log: LogSection = Field(default_factory=LogSection, description="What is logged.")
     keyring: KeyringSection = Field(default_factory=KeyringSection, description="Keys of what is recorded.")
@@ -595,6 +686,7 @@ class ConfigurationFile(Section):
     budgets: BudgetsSection = Field(
         default_factory=BudgetsSection, description="What may be spent by several processes together."
     )
+    watch: WatchSection = Field(default_factory=WatchSection, description="What is looked at and rehearsed each day.")
     archive: ArchiveSection | None = Field(default=None, description="Where finished days go.")
     retention: RetentionSection = Field(
         default_factory=RetentionSection, description="How long what was recorded is kept."
@@ -614,6 +706,7 @@ SECTIONS: tuple[type[Section], ...] = (
     ConfigurationFile,
     OrganisationSection,
     GatewaySection,
+    PagesSection,
     EgressSection,
     LogSection,
     TracesSection,
@@ -636,4 +729,6 @@ SECTIONS: tuple[type[Section], ...] = (
     PresidioSection,
     BudgetSection,
     BudgetsSection,
+    WatchSection,
+    ProcessWatchSection,
 )

@@ -6,8 +6,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 
+from .label import People
 from .process import RehearsalTerms, UpstreamSpec
 
 
@@ -28,17 +30,31 @@ def fingerprint(spec: UpstreamSpec) -> str:
     return made if spec.template is None else f"{made}.{spec.template}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """The last changes that opened empty ledgers: the ids of a baseline's and of a replacement's, "" for none.
+
+    What was recorded before ``since`` (Unix seconds; None: all of it counts) the baseline answered as another.
+    """
+
+    baseline: str = ""
+    replacement: str = ""
+    since: float | None = None
+
+
+def epoch_of(baseline: UpstreamSpec, marks: Marks | None = None) -> str:
+    """Names the span in which the baseline, asked as it is, is the same, and the replacement's behaviour with it."""
+    marks = marks or Marks()
+    named = [mark for mark in (marks.baseline, marks.replacement) if mark]
+    return digest([fingerprint(baseline), "as-is", *named])
+
+
 def templates_apart(made_with: str, spec: UpstreamSpec) -> tuple[str, str] | None:
     """Both chat templates ("unknown" for none) where a fingerprint differs from that of ``spec`` in it alone."""
     before, now = made_with.partition("."), fingerprint(spec).partition(".")
     if before[0] != now[0] or before[2] == now[2]:
         return None
     return before[2] or "unknown", now[2] or "unknown"
-
-
-def epoch_of(baseline: UpstreamSpec) -> str:
-    """Names the span in which the baseline is the same: what answers, asked as it is."""
-    return digest([fingerprint(baseline), "as-is"])
 
 
 def grader_id(terms: RehearsalTerms) -> str:
@@ -190,7 +206,9 @@ class Evidence:
 
     ``slices`` are the critical ones, ``told`` those declared for information. ``worst_topic`` has the lowest mean of
     the topics that were replayed, ``found`` are those that are worse than the margin allows. ``continuing`` is None
-    where the process does not continue answers.
+    where the process does not continue answers, ``people`` where nobody is asked for labels. Judging the cases took
+    ``judge_calls`` calls, for ``judge_usd`` (None: at no known price) and whatever judging ``judge_unpriced`` of them
+    cost beside that.
     """
 
     overall: SliceEvidence
@@ -206,6 +224,10 @@ class Evidence:
     told: tuple[SliceEvidence, ...] = ()
     worst_topic: TopicEvidence | None = None
     found: tuple[TopicEvidence, ...] = ()
+    people: People | None = None
+    judge_calls: int = 0
+    judge_usd: Decimal | None = None
+    judge_unpriced: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,6 +284,8 @@ class ScoredCase:
     second baseline sample graded against the recorded answer; ``anchor`` the plain candidate's score, where it was
     asked. ``topic`` numbers a kind of request, ``frame`` names what it was asked with (system prompt, tools, schema);
     ``seconds`` is the candidate's time; ``answer`` its text. ``counts``: in the overall ledger, too; drawn beforehand.
+    A judge was asked ``judge_calls`` times, for ``judge_nusd`` billionths of a dollar; None: at no known price.
+    ``shadow``: it was drawn from live traffic by the watch.
     """
 
     cell_id: str
@@ -275,8 +299,11 @@ class ScoredCase:
     seconds: float = 0.0
     answer: str | None = None
     anchor: float | None = None
+    judge_calls: int = 0
+    judge_nusd: int | None = None
     counts: bool = True
     frame: str = ""
+    shadow: bool = False
 
     @property
     def graded(self) -> bool:

@@ -40,10 +40,14 @@ class CallerKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspension:
-    """An upstream's proofs do not count from ``at`` (Unix seconds) until somebody restores it; ``why`` in words."""
+    """An upstream's proofs do not count from ``at`` (Unix seconds) until somebody restores it; ``why`` in words.
+
+    ``by`` is "probe" where a probe found it: then a later probe may find that it is over.
+    """
 
     at: float
     why: str
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,8 @@ class Snapshot:
     ``baseline_lost`` says since when a process's baseline is held to be gone (cut off or denied).
     ``endpoints`` gives the base URL of own engines while they run. ``restored`` says when an operator last restored an
     upstream, so that a breaker held before that moment lets go. ``suspended`` names upstreams whose proofs are.
+    ``epochs`` says, by process and upstream, in which epoch a proof must have been made (no entry: in any); ``ended``
+    why the newest one that there was has ended.
     ``acceptances`` are those in force, without their reasons. ``privacy`` says how personal data is looked for.
     ``budgets`` are those over several processes, ``tariffs`` the prices of the upstreams that any budget is about.
     """
@@ -71,6 +77,8 @@ class Snapshot:
     endpoints: Mapping[str, str] = field(default_factory=dict)
     restored: Mapping[str, float] = field(default_factory=dict)
     suspended: Mapping[str, Suspension] = field(default_factory=dict)
+    epochs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    ended: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     privacy: Privacy = field(default_factory=Privacy)
     budgets: Mapping[str, Budget] = field(default_factory=dict)
     tariffs: Mapping[str, Tariff] = field(default_factory=dict)

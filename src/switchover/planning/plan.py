@@ -227,11 +227,16 @@ def _proven(snapshot: Snapshot, process: Process, spec: UpstreamSpec, now: float
 
 
 def _fitting(snapshot: Snapshot, process: Process, spec: UpstreamSpec) -> list[Proof]:
-    """Proofs of this process made with this very model and a prompt version that is still there, in date or not."""
-    made_with = fingerprint(spec)
+    """Proofs of this process made with this very model and a prompt version that is still there, in date or not.
+
+    Against the baseline as it is: in its epoch of today.
+    """
+    made_with, today = fingerprint(spec), snapshot.epochs.get(process.name, {}).get(spec.name)
     found = []
     for proof in snapshot.proofs:
         if proof.process != process.name or proof.upstream != spec.name or proof.fingerprint != made_with:
+            continue
+        if today is not None and proof.epoch != today:
             continue
         version = snapshot.prompt_versions.get(proof.prompt_version)
         if version is None or version.process != process.name or version.upstream != spec.name:
@@ -281,10 +286,16 @@ def _unproven(snapshot: Snapshot, process: Process, spec: UpstreamSpec, now: flo
         return "its proof is provisional, which this process does not accept"
     if fitting:
         return "its proof has expired"
+    if (why := snapshot.ended.get(process.name, {}).get(spec.name)) is not None:
+        return f"its proof has ended: {why}"
     made = [p for p in snapshot.proofs if p.process == process.name and p.upstream == spec.name]
     for proof in made:
         if (apart := templates_apart(proof.fingerprint, spec)) is not None:
             return other_template(*apart)
+    if any(
+        proof.fingerprint == fingerprint(spec) and proof.prompt_version in snapshot.prompt_versions for proof in made
+    ):
+        return f"its proof was made against another baseline than {process.baseline} is today"
     if made:
         return "its proof was made with another model or prompt version"
     return "NOT proven: no rehearsal has shown it READY"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from switchover.clock import Clock
+from switchover.domain.candidate import Cell
 from switchover.domain.process import UpstreamSpec
 from switchover.planning.breaker import scopes
 from switchover.planning.pauses import Pauses
@@ -30,8 +31,12 @@ class Among:
     pauses: Pauses
 
     @classmethod
-    def of(cls, order: Order, *, store: Store, baseline_ask: Ask, clock: Clock) -> Among:
-        """For all orders of the same process, baseline, seed and time limit. Raises OperatorError, StoreUnavailable."""
+    def of(cls, order: Order, *, store: Store, baseline_ask: Ask, clock: Clock, cell: Cell | None = None) -> Among:
+        """For all orders of the same process, baseline, seed and time limit; ``cell`` None: the order's own.
+
+        Raises OperatorError, StoreUnavailable.
+        """
+        epoch = order.baseline_epoch if cell is None or cell == cell_of(order) else cell.epoch
         saving, pauses, baseline = Saving(store, clock), Pauses(), order.baseline
         # Callers are what the baseline serves: its quota is theirs first. One that turns us away is gone, and what is
         # missing then is a sample, which the candidate has no part in.
@@ -44,21 +49,21 @@ class Among:
             live=True,
             must_answer=False,
         )
-        samples = Samples(store, cell_of(order), baseline_ask, gate, saving, clock, order.timeout)
-        return cls(_record(order, store, clock), samples, saving, pauses)
+        samples = Samples(store, order.process.name, epoch, baseline_ask, gate, saving, clock, order.timeout)
+        return cls(_record(order, epoch, store, clock), samples, saving, pauses)
 
     async def close(self) -> None:
         """Gives up what nobody waits for any more."""
         await self.samples.close()
 
 
-def _record(order: Order, store: Store, clock: Clock) -> Record:
+def _record(order: Order, epoch: str, store: Store, clock: Clock) -> Record:
     process = order.process
     record = read_record(
         store,
         process,
-        iter_exchanges(store, process.name),
-        epoch=cell_of(order).epoch,
+        iter_exchanges(store, process.name, since=order.marks.since),
+        epoch=epoch,
         seed=order.seed,
         now=clock.now(),
         refit=order.refit,

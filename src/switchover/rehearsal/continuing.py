@@ -8,7 +8,7 @@ from switchover.clock import Clock
 from switchover.domain.candidate import Cell, Continuation, Continuing, ScoredCase, State, digest
 from switchover.domain.ports import Grader, Question
 from switchover.domain.process import RehearsalTerms
-from switchover.graders import DETERMINISTIC
+from switchover.graders import TRUSTED
 from switchover.stats.noninferiority import DAY
 from switchover.store import Store
 from switchover.trial.continuing import Continuer, is_drawn, sent_of, without_break
@@ -20,11 +20,14 @@ from switchover.trial.replay import Reply, ask_in_time
 from switchover.trial.sample import Planned
 
 from .samples import Samples
-from .track import Played, Track
+from .track import Played, Track, judge_cost
 
 READY = (State.READY, State.PROVISIONAL)
 NO_WAY = Continuing(
     state=State.UNPROVEN, way=None, evidence=None, reason="its kind of engine can't go on with an answer"
+)
+NOT_SHOWN = Continuing(
+    state=State.UNPROVEN, way=None, evidence=None, reason="people are not asked how broken answers were continued"
 )
 
 
@@ -102,8 +105,10 @@ class CutCases(Track):
             seconds=reply.seconds,
             answer=reply.text,
             frame=case.frame,
+            judge_calls=graded.calls,
+            judge_nusd=graded.nusd,
         )
-        return Played(row, (*costs, reply.cost), asked=True)
+        return Played(row, (*costs, reply.cost, *judge_cost(graded)), asked=True)
 
     def judge(self) -> Continuing:
         """The verdict on this as the ledger stands; kept as ``judged``."""
@@ -112,7 +117,7 @@ class CutCases(Track):
             self._terms,
             self._clock.now(),
             way=self._way,
-            calibrated=self._terms.grader in DETERMINISTIC,
+            calibrated=self._terms.grader in TRUSTED,
             was_ready=self._was_ready,
         )
         return self.judged

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from switchover.clock import Clock
 from switchover.domain.candidate import Cell, ScoredCase, State
 from switchover.domain.exchange import Exchange
 from switchover.domain.ports import Grader, Question
 from switchover.domain.process import RehearsalTerms
-from switchover.graders import DETERMINISTIC
+from switchover.graders import TRUSTED
 from switchover.store import Store
+from switchover.store.labels import labels_of
 from switchover.trial.book import Book
 from switchover.trial.decide import Decision
 from switchover.trial.gate import Gate
 from switchover.trial.grade import grade
+from switchover.trial.labelling import Drawing
 from switchover.trial.record import Record
+from switchover.trial.rectified import RectifiedBook
 from switchover.trial.replay import Ask, Reply, ask_in_time
 from switchover.trial.sample import Planned
 
 from .samples import Samples
-from .track import Played, Track
+from .track import Played, Track, judge_cost
 
 Anchor = Callable[[Exchange], str | None]
 
@@ -56,15 +60,24 @@ class Plain(Track):
         super().__init__(cell.id, store, clock, terms.half_life)
         self._record, self._timeout, self._grader, self._clock = record, timeout, grader, clock
         self._ask, self._gate, self._samples, self._anchor = ask, gate, samples, anchor
-        self.book = Book(
+        self.book = self._open(store, terms, was_ready)
+
+    def _open(self, store: Store, terms: RehearsalTerms, was_ready: bool) -> Book | RectifiedBook:
+        """The cell's book; where people look at its cases, too, theirs beside the judge's."""
+        record = self._record
+        open_book = partial(
+            Book,
             terms,
-            self.rows,
             kinds=record.kinds,
             traffic=record.traffic,
             examples=record.examples,
-            calibrated=terms.grader in DETERMINISTIC,
             was_ready=was_ready,
         )
+        if not terms.labels_share:
+            return open_book(self.rows, calibrated=terms.grader in TRUSTED)
+        keys = {case.id: case.key for planned in record.planned for case in planned.group.cases}
+        drawing = Drawing(self.id, terms.labels_share, keys)
+        return RectifiedBook(terms, self.rows, labels_of(store, self.id), drawing=drawing, open_book=open_book)
 
     async def play(self, planned: Planned) -> Played:
         """Asks the baseline again, where that is needed and was not done, and the candidate; grades both."""
@@ -93,8 +106,10 @@ class Plain(Track):
             anchor=graded.anchor,
             counts=planned.counts,
             frame=case.frame,
+            judge_calls=graded.calls,
+            judge_nusd=graded.nusd,
         )
-        return Played(row, (*costs, reply.cost) if asked else tuple(costs), asked)
+        return Played(row, (*costs, *([reply.cost] if asked else []), *judge_cost(graded)), asked)
 
     def take(self, rows: Sequence[ScoredCase]) -> None:
         """The turn of these has come: the book has them, too."""

@@ -26,7 +26,7 @@ from switchover.trial.replay import Ask
 
 from .alone import alone
 from .among import Among, credential, pace_of
-from .order import Order, cell_of, terms_of
+from .order import Order, as_marked, cell_of, terms_of
 from .plain import Anchor
 from .under_way import UnderWay
 
@@ -82,7 +82,7 @@ async def rehearse(
     as it stands and passes the cancellation on. Raises OperatorError for a process without terms or without recorded
     words and for a cell that is being rehearsed already, StoreUnavailable when the store can't be read or written.
     """
-    terms = terms_of(order)
+    terms, order = terms_of(order), as_marked(order, store)
     async with alone(store, cell_of(order), clock):
         shared = among or Among.of(order, store=store, baseline_ask=baseline_ask, clock=clock)
         trial = UnderWay(

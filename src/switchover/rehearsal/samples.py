@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 from switchover.clock import Clock
-from switchover.domain.candidate import Cell
 from switchover.store import Store
 from switchover.store.trials import BaselineSample, baseline_samples
 from switchover.trial.cases import Case
@@ -19,10 +18,18 @@ class Samples:
     """The samples of a process in one epoch of its baseline, for all candidates that are rehearsed side by side."""
 
     def __init__(
-        self, store: Store, cell: Cell, ask: Ask, gate: Gate, saving: Saving, clock: Clock, timeout: float
+        self,
+        store: Store,
+        process: str,
+        epoch: str,
+        ask: Ask,
+        gate: Gate,
+        saving: Saving,
+        clock: Clock,
+        timeout: float,
     ) -> None:
         self.gate = gate
-        self._process, self._epoch = cell.process, cell.epoch
+        self._process, self._epoch = process, epoch
         self._ask, self._saving, self._clock, self._timeout = ask, saving, clock, timeout
         self._kept = {name: text for name, text in baseline_samples(store, self._process, self._epoch).items() if text}
         self._drawing: dict[str, asyncio.Task[Reply]] = {}

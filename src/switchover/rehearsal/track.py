@@ -10,6 +10,7 @@ from switchover.domain.candidate import ScoredCase
 from switchover.stats.noninferiority import DAY
 from switchover.store import Store
 from switchover.store.trials import scored_cases, waiting_cases
+from switchover.trial.grade import Graded
 from switchover.trial.sample import Planned
 
 # Cases between two looks. Not the concurrency: how many run at once must not change which cases count.
@@ -67,3 +68,10 @@ class Played:
     row: ScoredCase
     costs: tuple[int | None, ...]
     asked: bool
+
+
+def judge_cost(graded: Graded) -> tuple[int | None, ...]:
+    """What judging a case cost, in micro-USD and never too little; nothing where no judge was asked."""
+    if not graded.calls:
+        return ()
+    return (None if graded.nusd is None else -(-graded.nusd // 1_000),)

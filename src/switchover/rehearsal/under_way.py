@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 
 from switchover.clock import Clock
-from switchover.domain.candidate import Continuing, Proof, ScoredCase, State, Verdict, digest
+from switchover.domain.candidate import Cell, Continuing, Proof, ScoredCase, State, Verdict, digest
 from switchover.domain.ports import Grader
 from switchover.evidence import events
 from switchover.store import Store, facts
@@ -22,7 +22,7 @@ from switchover.trial.replay import Ask
 from switchover.trial.sample import Planned
 
 from .among import Among
-from .continuing import NO_WAY, CutCases
+from .continuing import NO_WAY, NOT_SHOWN, CutCases
 from .flights import Flights, Turn
 from .order import Order, cell_of, terms_of
 from .plain import Anchor, Plain, is_settled
@@ -48,10 +48,11 @@ class UnderWay:
         purse: Purse,
         gate: Gate,
         note: events.Note,
+        cell: Cell | None = None,
     ) -> None:
         self.order, self.store, self.grader, self.clock, self.note = order, store, grader, clock, note
         self.among, self.purse, self.gate = among, purse, gate
-        self.terms, self.cell = terms_of(order), cell_of(order)
+        self.terms, self.cell = terms_of(order), cell or cell_of(order)
         self.budget = order.budget_calls or self.terms.budget_calls
         last = latest_verdict(store, self.cell.id)
         self.before = last.state if last is not None else None
@@ -80,6 +81,9 @@ class UnderWay:
 
     async def cut_too(self, continuer: Continuer) -> None:
         """Cut-and-continue cases are replayed from now on, in the first way in which the candidate can go on."""
+        if self.terms.grader == "human":
+            self.continuing = NOT_SHOWN
+            return
         way = await continuer.way()
         if way is None:
             self.continuing = NO_WAY
@@ -114,10 +118,16 @@ class UnderWay:
         return [self.plain] if self.cuts is None else [self.plain, self.cuts]
 
     def is_settled(self, decision: Decision) -> bool:
-        """True when further replays would change neither verdict."""
+        """True when further replays would change neither verdict, and as many were made as were asked for."""
         if decision.state is State.NOT_READY or self.cuts is None:
-            return is_settled(decision)
-        return is_settled(decision) and self.cuts.is_settled
+            return self._is_plainly_settled(decision)
+        return self._is_plainly_settled(decision) and self.cuts.is_settled
+
+    def _is_plainly_settled(self, decision: Decision) -> bool:
+        """The same of the overall verdict alone."""
+        if decision.state is not State.NOT_READY and self.plain.calls < self.order.fewest:
+            return False
+        return is_settled(decision)
 
     def rounds(self) -> Iterator[tuple[int, Sequence[Planned]]]:
         """The plan in rounds of fixed places, with where each begins; those that are done are left out."""
@@ -133,7 +143,7 @@ class UnderWay:
     def turns(self, batch: Sequence[Planned], decision: Decision) -> list[Turn]:
         """What a round still needs, first the plain cases, then the cut ones."""
         found: list[Turn] = []
-        if not is_settled(decision) or self.plain.is_half_done(batch):
+        if not self._is_plainly_settled(decision) or self.plain.is_half_done(batch):
             found += [Turn(self.plain.id, planned) for planned in self.plain.pending(batch)]
         cuts = self.cuts
         if cuts is not None and (not cuts.is_settled or cuts.is_half_done(batch)):

@@ -145,6 +145,16 @@ def has_answered(store: Store, upstream: str, *, since: float) -> bool:
         return connection.scalar(wanted) is not None
 
 
+def some_exchanges(store: Store, ids: Sequence[str]) -> list[Exchange]:
+    """The exchanges with these ids, as far as they are there, with their bodies."""
+    found = []
+    for at in range(0, len(ids), PAGE):
+        with store.read() as connection:
+            rows = connection.execute(WHOLE.where(TABLE.c.id.in_(list(ids[at : at + PAGE])))).all()
+        found += [exchange_of(store, row) for row in rows]
+    return found
+
+
 def known_exchanges(store: Store, ids: Sequence[str]) -> set[str]:
     """Which of these ids belong to exchanges that ended."""
     ended = TABLE.c.id.in_(list(ids)) & (TABLE.c.outcome != Outcome.UNFINISHED.value)

@@ -98,6 +98,17 @@ def _sample(store: Store, keys: Mapping[str, str], sample: BaselineSample) -> di
     return asdict(sample) | {"answer_text": words["text"], "key": words["key"]}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """The scores of one graded case, without its words."""
+
+    exchange_id: str
+    graded_at: float
+    candidate: float
+    baseline: float
+    shadow: bool
+
+
 def save_score(store: Store, row: ScoredCase) -> None:
     """Saves a scored case, which counts; the same exchange in the same cell is replaced."""
     batch = Batch()
@@ -130,6 +141,26 @@ def waiting_cases(store: Store, cell_id: str) -> dict[str, ScoredCase]:
     """Cases of the cell that were scored ahead of their turn, by exchange id."""
     rows = scored_cases(store, waiting_room(cell_id))
     return {row.exchange_id: replace(row, cell_id=cell_id) for row in rows}
+
+
+def differences(store: Store, cell_id: str) -> list[Difference]:
+    """The cell's graded cases in the order of grading, without words."""
+    cases = schema.scored_case
+    columns = (cases.c.exchange_id, cases.c.graded_at, cases.c.candidate, cases.c.baseline, cases.c.shadow)
+    graded = cases.c.candidate.is_not(None) & cases.c.baseline.is_not(None)
+    wanted = select(*columns).where(cases.c.cell_id == cell_id, graded).order_by(cases.c.graded_at, cases.c.exchange_id)
+    with store.read() as connection:
+        return [Difference(**row._mapping) for row in connection.execute(wanted)]
+
+
+def bare_cases(store: Store, cell_id: str) -> list[ScoredCase]:
+    """The cell's ledger without what was said, so that nothing has to be opened."""
+    cases = schema.scored_case
+    columns = [column for column in cases.c if column.name not in ("key", "answer")]
+    wanted = select(*columns).where(cases.c.cell_id == cell_id).order_by(cases.c.graded_at, cases.c.exchange_id)
+    with store.read() as connection:
+        rows = [dict(row._mapping) for row in connection.execute(wanted)]
+    return [ScoredCase(**row | {"slices": _words.decode(row["slices"])}) for row in rows]
 
 
 def baseline_samples(store: Store, process: str, epoch: str) -> dict[str, str | None]:

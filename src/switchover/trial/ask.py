@@ -193,5 +193,5 @@ async def _answer(upstream: Upstream, body: bytes, spec: UpstreamSpec | None) ->
         raise ModelSwapped(f"{upstream.name} answered as another model than {upstream.model}")
     if spec is not None:
         check_read(spec, body, read.usage)
-    words = as_text(read.text, [(call.name, call.arguments) for call in read.tool_calls])
-    return Told(words, read.usage, share_left(answer.headers))
+    text = as_text(read.text, [(call.name, call.arguments) for call in read.tool_calls])
+    return Told(text, read.usage, share_left(answer.headers))

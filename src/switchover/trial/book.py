@@ -7,13 +7,26 @@ a case was added to it or another day began.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from switchover.domain.candidate import ScoredCase, SliceEvidence, TopicEvidence
 from switchover.domain.process import RehearsalTerms
 from switchover.stats.noninferiority import Weighed
 
 from .coverage import Coverage, Kind
-from .decide import SUSPECTED, Decision, Facts, Scores, decide, found_at, numbers, terms_at
+from .decide import (
+    SUSPECTED,
+    Decision,
+    Facts,
+    Scores,
+    Value,
+    decide,
+    difference,
+    found_at,
+    judging,
+    numbers,
+    terms_at,
+)
 from .tally import Entry, Tally
 
 
@@ -21,7 +34,8 @@ class Book:
     """Cases are added one by one; ``decide`` says what all of them together show.
 
     ``kinds`` gives an exchange's kind by id, ``traffic`` is (moment, kind) of every recorded exchange, ``examples`` the
-    ids of typical exchanges of each topic that is tested. A case that is graded again takes its old score's place.
+    ids of typical exchanges of each topic that is tested. A case that is graded again takes its old score's place. A
+    case counts with its ``value``, in [-reach, reach]; ``lacking``: what else stands between the cell and READY.
     """
 
     def __init__(
@@ -34,16 +48,20 @@ class Book:
         examples: Mapping[int, tuple[str, ...]],
         calibrated: bool,
         was_ready: bool,
+        value: Value = difference,
+        reach: float = 1.0,
+        lacking: tuple[str, ...] = (),
     ) -> None:
         self._terms, self._kinds, self._examples = terms, kinds, examples
         self._calibrated, self._was_ready = calibrated, was_ready
+        self._value, self._reach, self._lacking = value, reach, lacking
         self._rows: dict[str, ScoredCase] = {}
         self._coverage = Coverage(traffic)
-        self._overall = Tally()
+        self._overall = Tally(reach)
         self._slices = {
-            part.name: (Tally(), terms_at(terms, part.margin or terms.slice_margin)) for part in terms.slices
+            part.name: (Tally(reach), terms_at(terms, part.margin or terms.slice_margin)) for part in terms.slices
         }
-        self._topics = {topic: Tally() for topic in sorted(examples)}
+        self._topics = {topic: Tally(reach) for topic in sorted(examples)}
         self._scores = Scores()
         self._graded = 0
         self._newest: float | None = None
@@ -67,18 +85,18 @@ class Book:
         if before is not None:
             self._enter(before, -1)
             if before.graded_at == self._newest:
-                self._newest = max((one.graded_at for one in self._rows.values() if one.graded), default=None)
+                self._newest = self._last_graded()
         self._enter(row, 1)
 
     def _enter(self, row: ScoredCase, times: int) -> None:
         """Puts a case into every ledger that it belongs to, or with -1 takes it out."""
-        difference = self._value(row)
-        if difference is None:
+        counted = self._value(row)
+        if counted is None:
             return
         self._graded += times
         if times > 0:
             self._newest = max(row.graded_at, self._newest or row.graded_at)
-        entry = Entry.of(row.graded_at, difference)
+        entry = Entry.of(row.graded_at, counted, self._reach)
         if row.counts:
             self._overall.add(entry, times)
             self._scores.add(row, times)
@@ -90,9 +108,9 @@ class Book:
         if kind.topic in self._topics:
             self._topics[kind.topic].add(entry, times)
 
-    def _value(self, row: ScoredCase) -> float | None:
-        """What a case counts with; None while it is ungraded."""
-        return None if row.candidate is None or row.baseline is None else row.candidate - row.baseline
+    def _last_graded(self) -> float | None:
+        graded = (row.graded_at for row in self._rows.values() if self._value(row) is not None)
+        return max(graded, default=None)
 
     def decide(self, now: float) -> Decision:
         """The verdict at ``now`` (Unix seconds)."""
@@ -114,8 +132,10 @@ class Book:
             scores=self._scores,
             calibrated=self._calibrated,
             was_ready=self._was_ready,
+            lacking=self._lacking,
         )
-        return decide(facts, self._terms, now)
+        decision = decide(facts, self._terms, now)
+        return replace(decision, evidence=replace(decision.evidence, **judging(self._rows.values())))
 
     def _topics_at(
         self, now: float

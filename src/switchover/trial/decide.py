@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
 
 from switchover.domain.candidate import (
     Continuation,
@@ -27,6 +29,15 @@ STANDS_DAYS = 7.0  # a rehearsal goes on until its proof would stand so long wit
 # Two to one that a topic is worse than the margin allows keep READY back until more is known; chosen by simulation
 # (``docs/design/found-slices.md``): of an equal candidate that delays one rehearsal in fifty.
 SUSPECTED = math.log(2.0)
+
+
+def difference(row: ScoredCase) -> float | None:
+    """d of a case as its grader has it; None where it is ungraded."""
+    return None if row.candidate is None or row.baseline is None else row.candidate - row.baseline
+
+
+# What a case counts with, within the reach of its ledger; None: it is ungraded.
+Value = Callable[[ScoredCase], float | None]
 
 
 @dataclass(slots=True)
@@ -56,7 +67,7 @@ class Facts:
     ``slices`` are the critical ones, ``told`` those declared for information. ``found`` are topics worse than the
     margin allows, ``suspected`` those that may be. ``cases`` and ``graded`` count all of the cell's, ``coverage_ends``
     is when too little of the traffic will be covered. ``calibrated`` is False for a judge that no human has rectified;
-    ``was_ready`` is True when the cell had a proof before.
+    ``was_ready`` is True when the cell had a proof before. ``lacking``: what else stands between the cell and READY.
     """
 
     overall: Weighed
@@ -73,11 +84,15 @@ class Facts:
     suspected: Sequence[TopicEvidence] = ()
     calibrated: bool = True
     was_ready: bool = False
+    lacking: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A state with its evidence; ``expires_at`` is when a READY or PROVISIONAL would end without new replays."""
+    """A state with its evidence; ``expires_at`` is when a READY or PROVISIONAL would end without new replays.
+
+    ``lasts``: replays beyond these would not change what is concluded.
+    """
 
     state: State
     evidence: Evidence
@@ -165,7 +180,7 @@ def _lacking(ledgers: Mapping[str, Weighed], facts: Facts, now: float) -> list[s
     if facts.coverage < COVERED:
         covers = f"replayed kinds of request cover {facts.coverage:.0%} of the last 30 days' traffic"
         lacking.append(f"{covers}; wanted {COVERED:.0%}")
-    return lacking + _stale(facts.newest, now) + _ungraded(facts.cases, facts.graded)
+    return [*lacking, *_stale(facts.newest, now), *_ungraded(facts.cases, facts.graded), *facts.lacking]
 
 
 def _shows(name: str, weighed: Weighed) -> str:
@@ -204,11 +219,7 @@ def terms_at(terms: RehearsalTerms, margin: float) -> Terms:
 
 
 def _ledger(rows: Sequence[ScoredCase]) -> Ledger:
-    return Ledger.of(
-        (row.graded_at, row.candidate - row.baseline)
-        for row in rows
-        if row.candidate is not None and row.baseline is not None
-    )
+    return Ledger.of((row.graded_at, d) for row in rows if (d := difference(row)) is not None)
 
 
 def _evidence(facts: Facts, reasons: tuple[str, ...]) -> Evidence:
@@ -227,6 +238,17 @@ def _evidence(facts: Facts, reasons: tuple[str, ...]) -> Evidence:
         still_needed=_still_needed(facts.overall, facts.slices, facts.graded),
         reasons=reasons,
     )
+
+
+def judging(rows: Iterable[ScoredCase]) -> dict[str, Any]:
+    """What judging the rows took, as fields of the evidence."""
+    judged = [row for row in rows if row.judge_calls]
+    known = [row.judge_nusd for row in judged if row.judge_nusd is not None]
+    return {
+        "judge_calls": sum(row.judge_calls for row in judged),
+        "judge_usd": Decimal(sum(known)) / 1_000_000_000 if known else None,
+        "judge_unpriced": len(judged) - len(known),
+    }
 
 
 def numbers(name: str, weighed: Weighed) -> SliceEvidence:

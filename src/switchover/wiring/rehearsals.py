@@ -16,8 +16,7 @@ from switchover.domain.process import Process, Settings, UpstreamSpec
 from switchover.egress import Client
 from switchover.errors import OperatorError, SwitchoverError
 from switchover.evidence import events
-from switchover.graders import grader
-from switchover.rehearsal import Among, Order, Progress, credential, rehearse
+from switchover.rehearsal import Among, Order, Progress, as_marked, credential, rehearse
 from switchover.store import Store
 from switchover.store.erasing import count_erased
 from switchover.store.exchanges import has_answered, iter_exchanges, list_exchanges
@@ -25,6 +24,7 @@ from switchover.trial.record import words_of
 
 from . import access
 from .evidence import noting
+from .judging import grading, judge_of
 from .parts import CLOCK, open_store
 from .trials import ask_of, candidate_of, continuer_of, own_engines, seen_of, terms_of, version_of, with_client
 
@@ -46,10 +46,14 @@ def rehearse_candidate(
     seed: int = 1,
     budget: int | None = None,
     money: int | None = None,
+    fewest: int = 0,
     refit: bool = False,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Verdict:
-    """Rehearses one candidate of a process; resumes what an earlier run began. Raises NotFound, EngineFailed …"""
+    """Rehearses one candidate of a process; resumes what an earlier run began. Raises NotFound, EngineFailed …
+
+    ``fewest`` replays are made even where the verdict is clear.
+    """
     [(_, found)] = rehearse_candidates(
         settings,
         process,
@@ -59,6 +63,7 @@ def rehearse_candidate(
         seed=seed,
         budget=budget,
         money=money,
+        fewest=fewest,
         refit=refit,
         progress=progress,
     )
@@ -77,6 +82,7 @@ def rehearse_candidates(
     seed: int = 1,
     budget: int | None = None,
     money: int | None = None,
+    fewest: int = 0,
     refit: bool = False,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> list[tuple[str, Result]]:
@@ -90,8 +96,10 @@ def rehearse_candidates(
     specs = [candidate_of(settings, found, name) for name in dict.fromkeys(candidates)]
     limit = money if money is not None else terms_of(found).budget
     if limit is not None:
-        _check_priced([settings.upstreams[found.baseline], *specs])
-    given = Given(prompt_version, seed, budget, limit, refit, progress)
+        judge = terms_of(found).judge
+        paid = [found.baseline, *([judge] if judge is not None else [])]
+        _check_priced([*(settings.upstreams[name] for name in paid), *specs])
+    given = Given(prompt_version, seed, budget, limit, fewest, refit, progress)
 
     async def run(client: Client) -> list[tuple[str, Result]]:
         baseline = settings.upstreams[found.baseline]
@@ -121,6 +129,7 @@ class Given:
     seed: int
     calls: int | None
     money: int | None
+    fewest: int
     refit: bool
     progress: Callable[[Progress], None]
 
@@ -169,7 +178,12 @@ class Bench:
 
     async def _rehearse(self, spec: UpstreamSpec) -> Verdict:
         version = version_of(self._store, self._process, spec, self._given.prompt_version)
-        async with own_engines(self._settings, [spec], self._client) as running:
+        judge = judge_of(self._settings, self._process, [spec, self._baseline])
+        engines = [spec, *([judge] if judge is not None else [])]
+        async with (
+            own_engines(self._settings, engines, self._client) as running,
+            grading(self._settings, self._process, judge, self._client) as scores,
+        ):
             shared = spec.name in running
             order = self._order(_with_a_slot_to_spare(spec) if shared else spec, version)
             if self._among is None:
@@ -179,7 +193,7 @@ class Bench:
                 store=self._store,
                 ask=ask_of(self._settings, version, self._client),
                 baseline_ask=self._baseline_ask,
-                grader=grader(terms_of(self._process)),
+                grader=scores,
                 clock=CLOCK,
                 progress=self._given.progress,
                 anchor=self._anchor,
@@ -192,7 +206,7 @@ class Bench:
     def _order(self, spec: UpstreamSpec, version: PromptVersion) -> Order:
         served = {process.baseline for process in self._settings.processes.values()}
         live = {credential(self._settings.upstreams[name]) for name in served}
-        return Order(
+        order = Order(
             process=self._process,
             baseline=self._baseline,
             candidate=spec,
@@ -201,9 +215,11 @@ class Bench:
             concurrency=terms_of(self._process).concurrency,
             budget_calls=self._given.calls,
             budget=self._given.money,
+            fewest=self._given.fewest,
             refit=self._given.refit,
             live=credential(spec) in live,
         )
+        return as_marked(order, self._store)
 
 
 def _with_a_slot_to_spare(spec: UpstreamSpec) -> UpstreamSpec:

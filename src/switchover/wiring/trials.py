@@ -28,6 +28,7 @@ from switchover.processes.own import OwnChild, engine_child, healthy, student_ch
 from switchover.store import Store
 from switchover.store import prompt_versions as version_rows
 from switchover.store import trials as trial_rows
+from switchover.store.changes import marks
 from switchover.store.files import write_whole
 from switchover.store.people import person
 from switchover.trial.ask import asker
@@ -53,6 +54,7 @@ async def own_engines(
     """
     running = set()
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(client.close)
         for spec in {child_name(spec): spec for spec in specs if spec.is_own}.values():
             place = read_place(settings.data_dir, child_name(spec))
             if place is not None and await healthy(place, client):
@@ -167,7 +169,8 @@ def adapt_process(
             wanted = [settings.upstreams[name] for name in found.fallbacks]
             async with own_engines(settings, wanted, client):
                 seen = await seen_of(settings, [*wanted, settings.upstreams[found.baseline]], client)
-                epoch = epoch_of(seen.upstreams[found.baseline])
+                since = replace(marks(store, process, found.baseline), replacement="")
+                span = epoch_of(seen.upstreams[found.baseline], since)
                 result = await adapt(
                     found,
                     ways=ways,
@@ -178,7 +181,7 @@ def adapt_process(
                     clock=CLOCK,
                     seed=seed,
                     progress=progress,
-                    second_samples=trial_rows.baseline_samples(store, process, epoch),
+                    second_samples=trial_rows.baseline_samples(store, process, span),
                 )
                 note(events.adapted(process, [version.id for version in result.versions]))
                 return result

@@ -12,11 +12,13 @@ from switchover.domain.acceptance import Acceptance
 from switchover.domain.candidate import Cell, Evidence, SliceEvidence, State, Verdict
 from switchover.domain.people import Approval, ApprovalState, Person, PersonKey, Role
 from switchover.domain.register import CallerKey
+from switchover.domain.watching import Change, ChangeKind
 from switchover.evidence import canonical, events
 from switchover.evidence.compare import GRACE_S, Noted, differences, late, unnoted
 from switchover.store import schema
 from switchover.store.acceptances import save_acceptance
 from switchover.store.approvals import ask, decide, use
+from switchover.store.changes import save_change
 from switchover.store.drills import expire_cut_offs, heartbeat, lift_cut_off, place_cut_off, save_drill
 from switchover.store.erasing import save_erasure
 from switchover.store.facts import KINDS, end_sha256, ended, facts, row_sha256
@@ -79,6 +81,7 @@ def noted(store, log):
     log.append(events.saved(asked))
     log.append(events.saved(decide(store, "ap-1", ApprovalState.APPROVED, "p-2", NOW)))
     log.append(events.saved(use(store, ASKED, "p-1", NOW)[1]))
+    log.append(events.saved(save_change(store, Change.of("p", ChangeKind.PROMPT, "it changed", at=NOW))))
     log.append(events.erasure(save_erasure(store, ERASURE), ERASURE, []))
     save_spooled(store, "w0", (2, 90), [], [], GAPS, at=NOW)
     log.append(*unnoted(store, taken(log), NOW))
