@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import json
 import multiprocessing
 import os
@@ -123,10 +122,11 @@ def recorded(count: int) -> list[Any]:
 
 def orders(port: int, replays: int) -> list[Any]:
     """What is to be rehearsed: two candidates of one process."""
-    from switchover.domain.process import Criticality, DataClass, Process, RehearsalTerms
+    from switchover.domain.process import Criticality, DataClass, Price, Process, RehearsalTerms
     from switchover.rehearsal import Order
     from switchover.testing.served import spec
 
+    price = Price(input_mtok="0.40", output_mtok="1.60")
     # Chances so small that the run goes on to its budget.
     terms = RehearsalTerms(
         grader="label", settings={"labels": list(LABELS), "aliases": {}}, margin=WRONG, alpha=1e-12, beta=1e-12,
@@ -139,9 +139,9 @@ def orders(port: int, replays: int) -> list[Any]:
     url = f"http://127.0.0.1:{port}"
     return [
         Order(
-            process=process, baseline=spec("baseline", f"{url}/baseline", model="bench"),
-            candidate=spec(name, f"{url}/candidate", model="bench"), prompt_version="as-is", concurrency=AT_ONCE,
-            budget_calls=replays,
+            process=process, baseline=spec("baseline", f"{url}/baseline", model="bench", price=price),
+            candidate=spec(name, f"{url}/candidate", model="bench", price=price), prompt_version="as-is",
+            concurrency=AT_ONCE, budget_calls=replays,
         )
         for name in ("first", "second")
     ]  # fmt: skip
@@ -166,8 +166,8 @@ class Timed:
         return timed
 
 
-def rehearsed(port: int, replays: int, folder: str) -> list[dict[str, float]]:
-    """Rehearses both candidates; what each took."""
+def rehearsed(port: int, replays: int, folder: str, which: int) -> dict[str, Any]:
+    """Rehearses one of the candidates; what it took."""
     import uvloop
 
     from switchover.clock import SystemClock
@@ -189,29 +189,27 @@ def rehearsed(port: int, replays: int, folder: str) -> list[dict[str, float]]:
     sealer = Sealer(KeyRing(folder, clock))
     store = Store.open(f"sqlite:///{folder}/store.sqlite", sealer=sealer)
 
-    async def main() -> list[dict[str, float]]:
-        client, took = Client(clock), []
-        for order in orders(port, replays):
-            # The first one's record goes, as if each were a command of its own.
-            gc.collect()
-            asks = []
-            for spec in (order.candidate, order.baseline):
-                version = PromptVersion.make(process="bench", upstream=spec.name, kind=PromptKind.AS_IS)
-                made = UPSTREAMS[spec.kind](spec, spec.base_url, Secret("none"), client)
-                asks.append(asker(made, version, None, clock, spec=spec))
-            looks: list[tuple[float, float]] = []
-            book.seconds, begun = 0.0, time.monotonic()
+    async def main() -> dict[str, Any]:
+        client, order = Client(clock), orders(port, replays)[which]
+        asks = []
+        for spec in (order.candidate, order.baseline):
+            version = PromptVersion.make(process="bench", upstream=spec.name, kind=PromptKind.AS_IS)
+            made = UPSTREAMS[spec.kind](spec, spec.base_url, Secret("none"), client)
+            asks.append(asker(made, version, None, clock, spec=spec))
+        looks: list[tuple[float, float]] = []
+        begun = time.monotonic()
+        try:
             verdict = await rehearse(
                 order, store=store, ask=asks[0], baseline_ask=asks[1], grader=grader(order.process.rehearse),
-                clock=clock, progress=lambda step, looks=looks: looks.append((time.monotonic(), time.process_time())),
+                clock=clock, progress=lambda step: looks.append((time.monotonic(), time.process_time())),
             )  # fmt: skip
-            took.append({
-                "replays": verdict.evidence.overall.replays, "stopped": verdict.stopped, "calls": verdict.calls,
-                "planning_s": looks[0][0] - begun, "seconds": time.monotonic() - looks[0][0],
-                "cpu_s": time.process_time() - looks[0][1], "book_s": book.seconds,
-            })  # fmt: skip
-        await client.close()
-        return took
+        finally:
+            await client.close()
+        first, cpu = looks[0]
+        return {
+            "replays": verdict.evidence.overall.replays, "planning_s": first - begun,
+            "seconds": time.monotonic() - first, "cpu_s": time.process_time() - cpu, "book_s": book.seconds,
+        }  # fmt: skip
 
     try:
         return uvloop.run(main())
@@ -257,7 +255,7 @@ def inspected(port: int, replays: int, folder: str) -> dict[str, Any] | None:
         print(done.stderr[-2000:], file=sys.stderr)
         return None
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    found["memory_mb"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    found["memory_mb"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
     return found
 
 
@@ -275,10 +273,10 @@ def record(folder: str, replays: int) -> None:
             save_exchanges(store, found[begin : begin + 1_000])
 
 
-def child(pipe: Any, port: int, replays: int, folder: str) -> None:
-    """The rehearsals, in a process whose memory is theirs alone."""
-    took = rehearsed(port, replays, folder)
-    pipe.send((took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+def child(pipe: Any, port: int, replays: int, folder: str, which: int) -> None:
+    """One rehearsal, in a process whose memory is its alone, as a command has it."""
+    took = rehearsed(port, replays, folder, which)
+    pipe.send((took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6))
 
 
 def measured(port: int, replays: int, folder: str) -> tuple[list[dict[str, Any]], float]:
@@ -287,15 +285,17 @@ def measured(port: int, replays: int, folder: str) -> tuple[list[dict[str, Any]]
     maker = spawn.Process(target=record, args=(folder, replays))
     maker.start()
     maker.join()
-    ours, theirs = spawn.Pipe()
-    process = spawn.Process(target=child, args=(theirs, port, replays, folder))
-    process.start()
-    theirs.close()
-    try:
-        found: tuple[list[dict[str, Any]], float] = ours.recv()
-    finally:
-        process.join()
-    return found
+    found = []
+    for which in range(len(WHAT)):
+        ours, theirs = spawn.Pipe()
+        process = spawn.Process(target=child, args=(theirs, port, replays, folder, which))
+        process.start()
+        theirs.close()
+        try:
+            found.append(ours.recv())
+        finally:
+            process.join()
+    return [took for took, _ in found], max(memory for _, memory in found)
 
 
 def main(replays: int, peer: bool) -> int:

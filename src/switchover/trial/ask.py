@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from switchover.costs.tariffs import tariff
 from switchover.dialects import DIALECTS
 from switchover.dialects.across import translate_request
 from switchover.domain.answer import as_text
-from switchover.domain.budget import is_free
+from switchover.domain.budget import Tariff, is_free
 from switchover.domain.candidate import PromptVersion
 from switchover.domain.exchange import Usage
 from switchover.domain.ports import OutboundRequest, Upstream
@@ -68,8 +69,17 @@ def cost_at(spec: UpstreamSpec | None, at: float) -> Cost:
         return lambda usage: None
     if is_free(spec):
         return lambda usage: FREE
-    price = tariff(spec, at)
-    return lambda usage: None if price is None or usage is None else price.cost(usage)
+
+    @cache
+    def price() -> Tariff | None:
+        # Published prices take 30 MB, which nobody needs before the first answer.
+        return tariff(spec, at)
+
+    def cost(usage: Usage | None) -> int | None:
+        found = price() if usage is not None else None
+        return None if found is None or usage is None else found.cost(usage)
+
+    return cost
 
 
 def asker(

@@ -11,6 +11,7 @@ from switchover.domain.exchange import Exchange
 from switchover.domain.process import Process
 from switchover.store import Store
 from switchover.store.topics import KeptTopics, kept_topics, save_topics
+from switchover.upstreams.embeddings import forget
 
 from .cases import Case, cases_of
 from .coverage import Kind
@@ -45,6 +46,8 @@ def read_record(
     everything = cases_of(exchanges, slices)
     topics = topics_of(store, process.name, everything, epoch=epoch, now=now, refit=refit)
     numbers = topics.of([case.text for case in everything])
+    # A rehearsal runs for hours, and needs them in its first minute.
+    forget()
     kinds = {case.id: Kind(topic, case.frame) for case, topic in zip(everything, numbers, strict=True)}
     verdict_half = split([case for case in everything if case.bare.upstream == process.baseline], process.name)
     return Record(
