@@ -93,6 +93,7 @@ class CutCases(Track):
 
         reply = await self._gate.through(lambda: ask_in_time(go_on, request, self._timeout, self._clock))
         graded = await grade(self._grader, reply, without_break(sent, reference, second), Question(reference, request))
+        kind = self._record.kinds[case.id]
         row = ScoredCase(
             cell_id=self.id,
             exchange_id=case.id,
@@ -101,10 +102,10 @@ class CutCases(Track):
             baseline=graded.baseline,
             reason=graded.reason,
             slices=case.slices,
-            topic=self._record.kinds[case.id].topic,
+            topic=kind.topic,
             seconds=reply.seconds,
             answer=reply.text,
-            frame=case.frame,
+            frame=kind.frame,
             judge_calls=graded.calls,
             judge_nusd=graded.nusd,
         )

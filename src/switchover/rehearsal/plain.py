@@ -92,6 +92,7 @@ class Plain(Track):
             reply = await self._gate.through(lambda: ask_in_time(self._ask, request, self._timeout, self._clock))
         plain = self._anchor(case.exchange) if self._anchor is not None else None
         graded = await grade(self._grader, reply, second, Question(case.reference, request), plain)
+        kind = self._record.kinds[case.id]
         row = ScoredCase(
             cell_id=self.id,
             exchange_id=case.id,
@@ -100,12 +101,12 @@ class Plain(Track):
             baseline=graded.baseline,
             reason=graded.reason,
             slices=case.slices,
-            topic=self._record.kinds[case.id].topic,
+            topic=kind.topic,
             seconds=reply.seconds,
             answer=reply.text,
             anchor=graded.anchor,
             counts=planned.counts,
-            frame=case.frame,
+            frame=kind.frame,
             judge_calls=graded.calls,
             judge_nusd=graded.nusd,
         )

@@ -6,9 +6,8 @@ is drawn by seed is drawn again from the same record.
 
 from __future__ import annotations
 
-import re
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,9 +23,6 @@ from .slices import lies_in
 
 # What a caller sends that does not change what is asked.
 _ASIDE = frozenset({"model", "stream", "stream_options", "metadata", "user", "store"})
-# What a request is framed with, beside its messages.
-_FRAME = ("tools", "functions", "response_format")
-_DIGITS = re.compile(rb"\d+")
 _unpacked = msgspec.msgpack.Decoder(tuple[bytes, bytes])
 
 
@@ -34,9 +30,8 @@ _unpacked = msgspec.msgpack.Decoder(tuple[bytes, bytes])
 class Case:
     """``text`` is the last user message, ``reference`` the recorded answer's text.
 
-    ``key`` names the request's content and ``order`` the content with its answer; both are hex digests. ``frame`` names
-    system prompt, tools and schema, numbers in them aside. ``bare`` is the exchange without its bodies, which lie
-    ``packed``: a record of a hundred thousand is held in memory at once.
+    ``key`` names the request's content and ``order`` the content with its answer; both are hex digests. ``bare`` is the
+    exchange without its bodies, which lie ``packed``: a record of a hundred thousand is held in memory at once.
     """
 
     bare: Exchange
@@ -46,7 +41,6 @@ class Case:
     key: str
     order: str
     slices: tuple[str, ...]
-    frame: str
 
     @property
     def exchange(self) -> Exchange:
@@ -95,20 +89,4 @@ def _case(exchange: Exchange, slices: Sequence[SlicePredicate]) -> Case | None:
         key=key,
         order=key + digest(reference),
         slices=tuple(part.name for part in slices if lies_in(part, original, exchange.metadata, text)),
-        frame=frame_of(request),
     )
-
-
-def frame_of(request: Mapping[str, Any]) -> str:
-    """Names what a chat request is asked with (16 hex digits); "" for one without system prompt, tools and schema."""
-    messages = request.get("messages")
-    said = [
-        one.get("content")
-        for one in (messages if isinstance(messages, list) else [])
-        if isinstance(one, Mapping) and one.get("role") in ("system", "developer")
-    ]
-    asked = {name: request[name] for name in _FRAME if request.get(name)}
-    if not said and not asked:
-        return ""
-    plain = msgspec.json.encode([said, asked], order="sorted")
-    return digest(_DIGITS.sub(b"0", plain).decode())

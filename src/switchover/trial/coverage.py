@@ -1,7 +1,7 @@
 """How much of the recent traffic lies in what was replayed, and until when.
 
-A request is covered when its topic holds at least five graded replays and one of them was asked in its frame: with the
-same system prompt, tools and schema, whatever the numbers in them.
+A request is covered when its topic holds at least five graded replays and one replay was asked in its frame: with the
+same instructions, tools and form of the answer, whatever names, dates and documents stand among them (``frames.py``).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ COVERED = 0.95
 
 
 class Kind(NamedTuple):
-    """What kind of request: its topic's number (below 0: novel) and its frame."""
+    """What kind of request: its topic's number (below 0: novel) and the name of its frame (``framed.py``)."""
 
     topic: int
     frame: str = ""

@@ -4,7 +4,8 @@ A request's frame is its system and developer messages, its tools and the form a
 names, dates and documents into them; so a frame is known by its *standing* pieces alone: runs of three words that many
 requests share, digits aside. A request's frame is known when most of its standing pieces are, and it has most of the
 core of some known one: neither a document that is often quoted nor a name makes another frame, another instruction
-does, and so does one that is gone. What was measured is in ``docs/design/watch.md``.
+does, and so does one that is gone. What was measured is in ``docs/design/watch.md``. The frames of a whole record get
+their names in ``framed.py``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -32,7 +34,13 @@ Pieces = frozenset[int]
 
 def pieces(request: Mapping[str, Any]) -> Pieces:
     """The frame of an OpenAI chat request as hashed runs of three words; empty where it has none."""
-    words = normalise("\n".join(_texts(request))).split()
+    return _pieces("\n".join(_texts(request)))
+
+
+# Most applications ask with few prompts.
+@lru_cache(maxsize=64)
+def _pieces(text: str) -> Pieces:
+    words = normalise(text).split()
     runs = (words[at : at + WORDS] for at in range(max(len(words) - WORDS, 0) + 1))
     return frozenset(zlib.crc32(" ".join(run).encode()) for run in runs if run)
 

@@ -15,6 +15,8 @@ from switchover.upstreams.embeddings import forget
 
 from .cases import Case, cases_of
 from .coverage import Kind
+from .framed import framed
+from .frames import pieces
 from .sample import Planned, plan_cases
 from .split import Split, split
 from .topics import Topics, fit, typical_words
@@ -48,7 +50,8 @@ def read_record(
     numbers = topics.of([case.text for case in everything])
     # A rehearsal runs for hours, and needs them in its first minute.
     forget()
-    kinds = {case.id: Kind(topic, case.frame) for case, topic in zip(everything, numbers, strict=True)}
+    frames = _frames_of(everything)
+    kinds = {case.id: Kind(topic, frames[case.id]) for case, topic in zip(everything, numbers, strict=True)}
     verdict_half = split([case for case in everything if case.bare.upstream == process.baseline], process.name)
     return Record(
         planned=plan_cases(verdict_half[Split.VERDICT], seed, {part.name for part in slices if part.critical}),
@@ -56,6 +59,12 @@ def read_record(
         traffic=[(case.at, kinds[case.id]) for case in everything],
         examples=topics.typical,
     )
+
+
+def _frames_of(cases: Iterable[Case]) -> dict[str, str]:
+    in_time = sorted(cases, key=lambda case: (case.at, case.order))
+    names = framed(pieces(case.request) for case in in_time)
+    return {case.id: name for case, name in zip(in_time, names, strict=True)}
 
 
 def words_of(

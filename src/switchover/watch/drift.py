@@ -142,7 +142,6 @@ class _Sampling:
             reason=graded.reason,
             slices=case.slices,
             topic=NOVEL,
-            frame=case.frame,
             seconds=reply.seconds,
             answer=reply.text,
             shadow=True,

@@ -155,6 +155,24 @@ def test_a_flawless_candidate_is_ready_with_a_proof_that_stands_for_a_week(store
     assert latest_verdict(store, verdict.cell.id) == verdict
 
 
+def with_names(exchange, n):
+    """As an application asks that writes its customer's name and the day into its system prompt."""
+    body = json.loads(exchange.request)
+    who = f"{WORDS[drawn(n, 'first') % 18]} {WORDS[drawn(n, 'last') % 18]}".title()
+    said = (
+        f"You answer {who}, a customer since {1990 + n % 30}. Today is {n % 28 + 1} March 2026. Say which desk."
+    )
+    body["messages"].insert(0, {"role": "system", "content": said})
+    return replace(exchange, request=json.dumps(body).encode())
+
+
+def test_a_candidate_asked_with_the_customers_names_and_dates_is_ready_all_the_same(store):
+    save_exchanges(store, [with_names(exchange, n) for n, exchange in enumerate(record())])
+    verdict = run(store, Model())
+    assert verdict.state is State.READY, verdict.evidence.reasons
+    assert verdict.evidence.coverage >= 0.95
+
+
 def test_a_bad_candidate_is_not_ready_soon_and_its_proofs_end(store):
     save_exchanges(store, record())
     noted = []

@@ -17,7 +17,7 @@ BARE = make_exchange()
 
 def group(n, *slices):
     key = f"{n:08x}"
-    case = Case(bare=BARE, packed=b"", text="", reference="a", key=key, order=key, slices=slices, frame="")
+    case = Case(bare=BARE, packed=b"", text="", reference="a", key=key, order=key, slices=slices)
     return CopyGroup(key, (case,))
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,7 @@ from switchover.graders import grader as grader_of
 from switchover.store import Store
 from switchover.testing.builders import make_process
 from switchover.trial.book import Book
-from switchover.trial.cases import cases_of, frame_of
+from switchover.trial.cases import cases_of
 from switchover.trial.copies import copy_groups
 from switchover.trial.coverage import Coverage, Kind
 from switchover.trial.grade import grade
@@ -308,14 +309,41 @@ def test_topics_fitted_anew_have_numbers_of_their_own(kept_record):
     assert kept_record([exchange(n) for n in range(150, 500)]).examples == anew.examples
 
 
-def test_a_system_prompt_tools_and_a_schema_are_a_frame_and_numbers_in_them_are_not():
-    def framed(said, **more):
-        return frame_of({"messages": [{"role": "system", "content": said}, {"role": "user", "content": "hi"}], **more})
+FRAMES = (
+    "You answer {0} {1}, a customer since {2}. Today is {3} March 2026. Say which desk handles the message, with one "
+    "label and nothing else. Never promise a payment.",
+    "You write to {0} {1}, a customer since {2}. Today is {3} March 2026. Reply in three friendly sentences at most "
+    "and end with the name of the desk that goes on from here.",
+)
 
-    assert framed("Answer by 3 March 2026") == framed("Answer by 17 March 2027") != framed("Answer by email")
-    assert frame_of({"messages": [{"role": "user", "content": "hi"}]}) == ""
-    tools = [{"type": "function", "function": {"name": "look_up"}}]
-    assert len({framed("a"), framed("a", tools=tools), framed("a", response_format={"type": "json_object"})}) == 3
+
+def framed_exchange(n, frame):
+    """As an application asks that writes its customer's name and the day into its system prompt."""
+    plain = exchange(n)
+    body = json.loads(plain.request)
+    who = WORDS[n * 7 % len(WORDS)], WORDS[n * 5 % len(WORDS)], 1990 + n % 30, n % 28 + 1
+    body["messages"].insert(0, {"role": "system", "content": FRAMES[frame].format(*who)})
+    return replace(plain, request=json.dumps(body).encode())
+
+
+def covering(record, many):
+    """The verdict on a candidate as good as the baseline, that was asked the first ``many`` exchanges."""
+    rows = [row(n, topic=record.kinds[f"x{n}"].topic) for n in range(many)]
+    parts = {"kinds": record.kinds, "traffic": record.traffic, "examples": record.examples}
+    return Book(TERMS, rows, **parts, calibrated=True, was_ready=False).decide(NOW)
+
+
+def test_traffic_whose_system_prompt_holds_names_and_dates_is_covered_and_a_changed_instruction_is_not(kept_record):
+    same = covering(kept_record([framed_exchange(n, 0) for n in range(500)]), 400)
+    assert same.state is State.READY
+    assert same.evidence.coverage > 0.99
+    changed = covering(kept_record([framed_exchange(n, int(n >= 400)) for n in range(500)]), 400)
+    assert changed.evidence.coverage == pytest.approx(0.8, abs=0.01)
+    assert changed.state is State.UNPROVEN
+    # One replay that was asked in it, and it is known.
+    asked = covering(kept_record([framed_exchange(n, int(n >= 400)) for n in range(500)]), 401)
+    assert asked.state is State.READY
+    assert asked.evidence.coverage > 0.99
 
 
 def test_words_of_a_topic_are_those_that_several_of_its_texts_share():
