@@ -1,8 +1,9 @@
-"""An engine of our own that comes back with another chat template: its proof is void, until the old one is back."""
+"""An engine of our own with another chat template or other weights: its proof is void, until the old ones are back."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 
@@ -29,16 +30,19 @@ CHANGED = "its chat template has changed since its proof"
 
 
 @pytest.fixture(scope="module")
-def running(stage, weights):
+def running(stage, weights, helpers):
     """The vendor is cut off; the engine runs, and holds a proof made with the template it runs."""
     stage.template = stage.folder / "template.jinja"
     stage.right = chat_template(weights)
     stage.template.write_text(stage.right)
-    stage.write(upstreams=OWN.format(weights=weights, template=stage.template), process=JUDGED)
+    stage.weights = stage.folder / "own.gguf"
+    shutil.copyfile(weights, stage.weights)
+    stage.write(upstreams=OWN.format(weights=stage.weights, template=stage.template), process=JUDGED)
     stage.up("worker-0", "keeper", "engine-own")
     stage.token = stage.key()
     stage.done("cut", "provider:acme", "--reason", "sanctions")
     version = PromptVersion.make(process="messages", upstream="own", kind=PromptKind.AS_IS)
+    helpers.wait_until(lambda: with_templates(stage.settings()).upstreams["own"].is_known, 30, stage.said)
     spec = with_templates(stage.settings()).upstreams["own"]
     assert fingerprint(spec).endswith(f".{spec.template}")
     now, vendor = time.time(), stage.settings().upstreams["vendor"]
@@ -111,4 +115,21 @@ def test_once_the_old_template_is_back_so_is_the_proof(running, helpers):
     restarted_with(running, helpers, running.right)
     helpers.wait_until(lambda: ask(running) == "own", 30, running.said)
     assert running.told("verdicts")[0]["void"] is None
+
+
+def test_once_its_weights_are_replaced_it_is_passed_over_within_a_second(running, helpers):
+    beside = running.weights.with_suffix(".part")
+    shutil.copyfile(running.weights, beside)
+    with beside.open("ab") as file:
+        file.write(b"another")
+    replaced = time.monotonic()
+    beside.replace(running.weights)
+    helpers.wait_until(lambda: "own: what its weights hold is not known" in getattr(ask(running), "message", ""), 10)
+    assert time.monotonic() - replaced < 1
+    explained = running.run("explain", "messages")
+    assert "own: what its weights hold is not known: their file is read while" in explained.stdout
+    # Read, and run: they are other weights than those with the proof.
+    restarted_with(running, helpers, running.right)
+    other = "its proof was made with another model or prompt version"
+    helpers.wait_until(lambda: other in getattr(ask(running), "message", ""), 60, running.said)
     assert running.down() == 0

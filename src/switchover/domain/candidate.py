@@ -22,11 +22,21 @@ def digest(value: object, length: int = 16) -> str:
 def fingerprint(spec: UpstreamSpec) -> str:
     """Names what answers: kind, endpoint, model, weights, decoding context and, after a dot, the chat template.
 
+    Weights in a file are named by their SHA-256, wherever the file lies; ``starter`` stands for the one that is pinned.
     The template is named by its digest. A change opens an empty ledger. The port of an own engine and the credential
     do not change what answers, so they are left out.
     """
+    return _named(spec, spec.weights if spec.weights_file is None else f"sha256:{spec.weights_hash}")
+
+
+def named_by_path(made_with: str, spec: UpstreamSpec) -> bool:
+    """Whether a fingerprint is from when a file of weights was named by its path, whatever it held."""
+    return spec.weights_file is not None and made_with.partition(".")[0] == _named(spec, spec.weights).partition(".")[0]
+
+
+def _named(spec: UpstreamSpec, weights: str | None) -> str:
     where = None if spec.is_own else spec.base_url
-    made = digest([spec.kind, where, spec.model, spec.weights, spec.window])
+    made = digest([spec.kind, where, spec.model, weights, spec.window])
     return made if spec.template is None else f"{made}.{spec.template}"
 
 

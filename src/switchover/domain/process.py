@@ -102,7 +102,8 @@ class UpstreamSpec:
     ``max_output``: tokens that its model writes at most in one answer, None where nothing was said. ``retires`` is the
     first day (ISO date) on which the model is gone, as whoever configured it knows.
 
-    ``template`` is not configured but seen: the digest of the chat template in force, None where nobody tells it.
+    Two are not configured but seen: ``template`` is the digest of the chat template in force, None where nobody tells
+    it; ``weights_hash`` the SHA-256 (hex) of what an own engine's file of weights holds, None until that is known.
     """
 
     name: str
@@ -123,6 +124,18 @@ class UpstreamSpec:
     max_output: int | None = None
     retires: str | None = None
     template: str | None = None
+    weights_hash: str | None = None
+
+    @property
+    def weights_file(self) -> str | None:
+        """The path of an own engine's weights, where they are a file of the operator's."""
+        named = self.weights or ""
+        return named.removeprefix("file:") if self.kind == "local" and named.startswith("file:") else None
+
+    @property
+    def is_known(self) -> bool:
+        """False for an own engine as long as nobody can say what its weights hold: no proof can be vouched for."""
+        return self.weights_file is None or self.weights_hash is not None
 
     @property
     def is_own(self) -> bool:

@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from switchover.domain.acceptance import Acceptance
-from switchover.domain.candidate import Continuation, PromptVersion, Proof, State, fingerprint, templates_apart
+from switchover.domain.candidate import (
+    Continuation,
+    PromptVersion,
+    Proof,
+    State,
+    fingerprint,
+    named_by_path,
+    templates_apart,
+)
 from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.process import DataClass, Process, UpstreamSpec
 from switchover.domain.register import Snapshot
@@ -18,6 +26,11 @@ DAY_S = 86_400.0
 # The need of a request that rests on what its provider keeps: only the baseline can be expected to have that.
 STATE = "state"
 TEMPLATE_CHANGED = "its chat template"
+UNREAD_WEIGHTS = "what its weights hold is not known"
+MEND_UNREAD = (
+    "their file is read while `switchover up` runs, or can't be; one that was replaced is run once its engine has been "
+    "started again"
+)
 # What our own kinds of engine can't do, whatever a proof says.
 CANNOT = {
     "student": frozenset(["tools", "json_schema", "vision", "files", "n", "logprobs"]),
@@ -229,8 +242,10 @@ def _proven(snapshot: Snapshot, process: Process, spec: UpstreamSpec, now: float
 def _fitting(snapshot: Snapshot, process: Process, spec: UpstreamSpec) -> list[Proof]:
     """Proofs of this process made with this very model and a prompt version that is still there, in date or not.
 
-    Against the baseline as it is: in its epoch of today.
+    Against the baseline as it is: in its epoch of today. None of one whose weights may be any.
     """
+    if not spec.is_known:
+        return []
     made_with, today = fingerprint(spec), snapshot.epochs.get(process.name, {}).get(spec.name)
     found = []
     for proof in snapshot.proofs:
@@ -251,6 +266,7 @@ def _accepted(snapshot: Snapshot, process: Process, spec: UpstreamSpec, now: flo
         one
         for one in snapshot.acceptances
         if (one.process, one.upstream, one.fingerprint) == (process.name, spec.name, fingerprint(spec))
+        and spec.is_known
         and one.in_force(now)
         and one.prompt_version in snapshot.prompt_versions
     ]
@@ -278,6 +294,8 @@ def _held_until(snapshot: Snapshot, process: Process, expires_at: float) -> floa
 
 def _unproven(snapshot: Snapshot, process: Process, spec: UpstreamSpec, now: float) -> str:
     """Why no proof serves, in a few words."""
+    if not spec.is_known:
+        return f"{UNREAD_WEIGHTS}: {MEND_UNREAD}"
     fitting = _fitting(snapshot, process, spec)
     suspended = snapshot.suspended.get(spec.name)
     if fitting and suspended is not None:
@@ -290,8 +308,8 @@ def _unproven(snapshot: Snapshot, process: Process, spec: UpstreamSpec, now: flo
         return f"its proof has ended: {why}"
     made = [p for p in snapshot.proofs if p.process == process.name and p.upstream == spec.name]
     for proof in made:
-        if (apart := templates_apart(proof.fingerprint, spec)) is not None:
-            return other_template(*apart)
+        if (why := void(proof.fingerprint, spec)) is not None:
+            return why
     if any(
         proof.fingerprint == fingerprint(spec) and proof.prompt_version in snapshot.prompt_versions for proof in made
     ):
@@ -301,8 +319,18 @@ def _unproven(snapshot: Snapshot, process: Process, spec: UpstreamSpec, now: flo
     return "NOT proven: no rehearsal has shown it READY"
 
 
-def other_template(before: str, now: str) -> str:
-    """Why a proof that was made with another chat template does not serve."""
+def void(made_with: str, spec: UpstreamSpec) -> str | None:
+    """Why what was made with this fingerprint says nothing of what would answer, where that can be said."""
+    if (apart := templates_apart(made_with, spec)) is not None:
+        return _other_template(*apart)
+    if not spec.is_known:
+        return f"{UNREAD_WEIGHTS}: {MEND_UNREAD}"
+    if named_by_path(made_with, spec):
+        return "its proof is from when weights were named by their path, whatever the file held; rehearse it again"
+    return None
+
+
+def _other_template(before: str, now: str) -> str:
     if now == "unknown":
         return f"{TEMPLATE_CHANGED} can't be told now (was {before}); see that its server or its weights can be had"
     mend = "put the old one back, or rehearse it again"

@@ -10,14 +10,15 @@ import asyncio
 import os
 import signal
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
 from switchover.clock import SystemClock
 from switchover.domain.process import DEFAULT_CONTEXT
-from switchover.errors import OperatorError, UpstreamError
+from switchover.errors import EngineFailed, OperatorError, UpstreamError
 from switchover.upstreams.templates import in_force
+from switchover.upstreams.weights import state_of
 
 from .canary import first_word
 from .child import announce, complain, fresh_key, leave_with_parent, withdraw
@@ -48,8 +49,9 @@ def serve(settings: EngineSettings) -> None:
     It announces itself when it has generated a token, not when it listens. Answers are drawn at temperature 0 with a
     fixed seed unless a request says otherwise. Raises WeightsMissing for weights without a chat template or with an
     unsafe one, RuntimeError when the engine does not start (its reason is on standard error), EngineFailed when it
-    runs another template than it was given or generates nothing.
+    runs another template than it was given, generates nothing, or whose weights were replaced while it loaded them.
     """
+    state = state_of(settings.weights)
     template = in_force(settings.weights, settings.template)
     parent = os.getppid()
     ended = threading.Event()
@@ -63,7 +65,9 @@ def serve(settings: EngineSettings) -> None:
     url = _start(settings, key.reveal(), template if settings.template else None)
     leave_with_parent(parent)
     facts = asyncio.run(first_word(settings.name, url, key, template, SystemClock()))
-    announce(settings.data_dir, settings.name, url, facts)
+    if state_of(settings.weights) != state:
+        raise EngineFailed(f"{settings.weights} was replaced while it was loaded", mend="start the engine again")
+    announce(settings.data_dir, settings.name, url, replace(facts, weights=state))
     ended.wait()
     withdraw(settings.data_dir, settings.name)
 

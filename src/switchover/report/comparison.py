@@ -13,12 +13,11 @@ from switchover.domain.candidate import (
     epoch_of,
     fingerprint,
     grader_id,
-    templates_apart,
 )
 from switchover.domain.exchange import Exchange
 from switchover.domain.process import Process, RehearsalTerms, Settings, UpstreamSpec
 from switchover.errors import NotFound
-from switchover.planning.plan import other_template
+from switchover.planning.plan import void
 from switchover.store import Store
 from switchover.store.changes import changes, marks_in
 from switchover.store.exchanges import list_exchanges
@@ -187,8 +186,8 @@ class Judge:
         cell, spec = verdict.cell, self.settings.upstreams.get(verdict.cell.upstream)
         if spec is None or cell.upstream not in self._process.fallbacks:
             return "it is no fallback of the process any more"
-        if (apart := templates_apart(cell.fingerprint, spec)) is not None:
-            return other_template(*apart)
+        if (why := void(cell.fingerprint, spec)) is not None:
+            return why
         if cell.fingerprint != fingerprint(spec):
             return "its model, weights or address are others now"
         if cell.grader != self._grader:

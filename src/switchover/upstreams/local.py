@@ -1,7 +1,7 @@
 """Our own engine and our own students: OpenAI-compatible servers in child processes on this machine.
 
 A child says where it listens in ``run/<name>.json`` ({"url", "pid"} and, an engine, {"engine": {"template", "context",
-"template_tokens"}}) and writes the random key it wants in
+"template_tokens", "weights"}}) and writes the random key it wants in
 ``run/<name>.key``, both readable by us alone. It may come back on another port with another key at any moment, so the
 place is looked up at each call (one ``stat``).
 """
@@ -33,11 +33,13 @@ class EngineFacts:
 
     ``template`` is the digest of the chat template in force, ``template_tokens`` what that adds to an empty
     conversation, ``context`` the tokens of one slot: the engine divides its whole context by the number of slots.
+    ``weights`` names the state of the file that it loaded (``weights.state_of``).
     """
 
     template: str
     context: int
     template_tokens: int
+    weights: str = ""
 
 
 @dataclass(frozen=True, slots=True)

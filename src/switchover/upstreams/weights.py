@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from pathlib import Path
 from switchover.errors import WeightsMissing
 
 FETCH = "switchover weights fetch"
+# Read at once: 5 ms between two looks at whether to go on.
+STEP = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Pinned:
         return f"{self.sha256}.gguf"
 
 
+# Proofs name these weights "starter": other ones need another name.
 STARTER = Pinned(
     name="SmolLM2-135M-Instruct",
     sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
@@ -74,18 +78,34 @@ def folders(data_dir: str | Path, env: Mapping[str, str]) -> Iterator[Path]:
 
 
 # By path the digest that was found, and the state of the file it was found in.
-_verified: dict[Path, tuple[str | int, ...]] = {}
+_verified: dict[Path, tuple[str, str]] = {}
+
+
+def state_of(path: Path) -> str:
+    """Names the state that a file is in, without reading it. Raises OSError."""
+    seen = path.stat()
+    # The time of change is the kernel's own: whoever alters a file can set the time of modification, and not this.
+    return f"{seen.st_dev}:{seen.st_ino}:{seen.st_size}:{seen.st_mtime_ns}:{seen.st_ctime_ns}"
+
+
+def hash_of(path: Path, ended: threading.Event) -> str | None:
+    """The SHA-256 (hex) of a file of any size; None if it changed meanwhile, or ``ended`` was set. Raises OSError."""
+    state, found = state_of(path), hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(STEP):
+            if ended.is_set():
+                return None
+            found.update(chunk)
+    return found.hexdigest() if state_of(path) == state else None
 
 
 def verify(path: Path, pinned: Pinned) -> None:
     """Raises WeightsMissing unless size and SHA-256 are the pinned ones."""
     mend = f"delete {path} and run {FETCH} --to {path.parent}"
-    seen = path.stat()
-    # The time of change is the kernel's own: whoever alters a file can set the time of modification, and not this.
-    state = (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
-    if _verified.get(path) == (pinned.sha256, *state):
+    state = state_of(path)
+    if _verified.get(path) == (pinned.sha256, state):
         return
-    size = seen.st_size
+    size = path.stat().st_size
     if size != pinned.size:
         raise WeightsMissing(f"weights altered: {path} has {size} bytes, want {pinned.size}", mend=mend)
     with path.open("rb") as file:
@@ -94,7 +114,7 @@ def verify(path: Path, pinned: Pinned) -> None:
         raise WeightsMissing(
             f"weights altered: {path} has SHA-256 {found[:12]}…, want {pinned.sha256[:12]}…", mend=mend
         )
-    _verified[path] = (pinned.sha256, *state)
+    _verified[path] = (pinned.sha256, state)
 
 
 def _own_file(path: Path) -> Path:

@@ -11,6 +11,7 @@ from switchover.domain.people import Actor, Approval
 from switchover.domain.process import Criticality, Process, Settings, UpstreamSpec
 from switchover.errors import NotFound, OperatorError
 from switchover.evidence import events
+from switchover.planning.plan import MEND_UNREAD, UNREAD_WEIGHTS
 from switchover.store import Store
 from switchover.store import acceptances as rows
 from switchover.store import prompt_versions as version_rows
@@ -137,6 +138,8 @@ def _candidate(settings: Settings, process: Process, name: str) -> UpstreamSpec:
             f"the data policy keeps {process.data} data from {name}, and no acceptance changes that",
             mend=f"change processes.{process.name}.allow, if the policy is wrong",
         )
+    if not spec.is_known:
+        raise OperatorError(f"{name}: {UNREAD_WEIGHTS}", mend=MEND_UNREAD)
     return spec
 
 

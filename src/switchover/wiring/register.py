@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from switchover.access import load_pepper, make_key
-from switchover.domain.candidate import Proof, Verdict, digest, templates_apart
+from switchover.domain.candidate import Proof, Verdict, digest
 from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.exchange import Exchange, Outcome
 from switchover.domain.people import Actor
@@ -15,7 +15,8 @@ from switchover.domain.register import CallerKey, Snapshot, Suspension
 from switchover.domain.secret import Secret
 from switchover.errors import NotFound, OperatorError
 from switchover.evidence import events
-from switchover.planning.plan import Plan, other_template, plan
+from switchover.planning.plan import Plan, plan
+from switchover.planning.plan import void as void_since
 from switchover.store import Store
 from switchover.store import drills as drill_rows
 from switchover.store import exchanges as exchange_rows
@@ -207,14 +208,14 @@ def suspensions(settings: Settings) -> dict[str, Suspension]:
 
 
 def void(settings: Settings, found: Sequence[Verdict]) -> dict[str, str]:
-    """Why the verdicts, by id, no longer say anything of what would answer: it runs another chat template."""
+    """Why the verdicts, by id, say nothing of what would answer: it runs another chat template or weights."""
     upstreams = with_templates(settings, idle=True).upstreams
     said = {}
     for verdict in found:
         spec = upstreams.get(verdict.cell.upstream)
-        apart = templates_apart(verdict.cell.fingerprint, spec) if spec is not None else None
-        if apart is not None:
-            said[verdict.id] = other_template(*apart)
+        why = void_since(verdict.cell.fingerprint, spec) if spec is not None else None
+        if why is not None:
+            said[verdict.id] = why
     return said
 
 

@@ -46,6 +46,7 @@ from .parts import CLOCK, database, lives, open_store, read_key, read_login, ref
 from .templates import follow_templates, with_templates
 from .timestamps import follow as follow_stamps
 from .watching import has_work, let_go_of
+from .weights import follow_weights
 
 # An engine is handed no provider's key.
 ENGINE_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "SWITCHOVER_WEIGHTS")
@@ -341,12 +342,14 @@ def serve_keeper(configuration: str) -> None:
         asking = asyncio.create_task(
             follow_templates(lambda: keeper.settings.current, Client(CLOCK), CLOCK, log), name="chat templates"
         )
+        hashing = asyncio.create_task(follow_weights(lambda: keeper.settings.current, CLOCK, log), name="weights")
         stamping = asyncio.create_task(follow_stamps(lambda: keeper.settings.current, log), name="time-stamps")
         try:
             await keeper.run(stop)
             await asyncio.gather(keeping, watching, changing)
         finally:
             asking.cancel()
+            hashing.cancel()
             stamping.cancel()
             keeping.cancel()
             watching.cancel()

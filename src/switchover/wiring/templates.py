@@ -21,6 +21,7 @@ from switchover.upstreams.local import child_name, read_place
 from switchover.upstreams.templates import configured
 
 from .parts import lives, read_key
+from .weights import weights_hashes
 
 # Within the time in which a breaker would be probed again.
 EVERY_S = 10.0
@@ -32,10 +33,15 @@ _ran: dict[tuple[str, str], str] = {}
 def with_templates(settings: Settings, *, idle: bool = False) -> Settings:
     """The settings, each upstream with the digest of the template it runs; ``idle``: or would run if it were started.
 
-    Servers that are reached by their address have what they last told, see :func:`follow_templates`.
+    Servers that are reached by their address have what they last told, see :func:`follow_templates`. Engines of our own
+    have the hash of their weights, too, as far as it is known, see ``weights.py``.
     """
-    seen = templates(settings, idle=idle)
-    upstreams = {name: replace(spec, template=seen[name]) for name, spec in settings.upstreams.items() if name in seen}
+    seen, hashes = templates(settings, idle=idle), weights_hashes(settings)
+    upstreams = {
+        name: replace(spec, template=seen.get(name), weights_hash=hashes.get(name))
+        for name, spec in settings.upstreams.items()
+        if name in seen or name in hashes
+    }
     return replace(settings, upstreams={**settings.upstreams, **upstreams}) if upstreams else settings
 
 

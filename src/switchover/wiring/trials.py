@@ -23,6 +23,7 @@ from switchover.drill.run import quiet, run_drill
 from switchover.egress import Client
 from switchover.errors import NotFound, OperatorError
 from switchover.evidence import events
+from switchover.planning.plan import MEND_UNREAD, UNREAD_WEIGHTS
 from switchover.privacy.sealing import Sealer
 from switchover.processes.own import OwnChild, engine_child, healthy, student_child
 from switchover.store import Store
@@ -40,6 +41,7 @@ from . import access
 from .evidence import noting
 from .parts import CLOCK, artefact, open_store, outbound, ring_of, upstream
 from .templates import learn_templates, with_templates
+from .weights import learn_weights
 
 Result = TypeVar("Result")
 
@@ -107,9 +109,16 @@ async def with_client(settings: Settings, run: Callable[[Client], Awaitable[Resu
 
 
 async def seen_of(settings: Settings, specs: Sequence[UpstreamSpec], client: Client) -> Settings:
-    """The settings with the chat templates that these upstreams run at this moment, or would run."""
-    await learn_templates(settings, specs, client)
-    return with_templates(settings, idle=True)
+    """The settings with the chat templates and weights that these upstreams run at this moment, or would run.
+
+    Raises OperatorError where nobody can say what the weights of one of them hold.
+    """
+    await asyncio.gather(learn_templates(settings, specs, client), learn_weights(settings, specs))
+    seen = with_templates(settings, idle=True)
+    for spec in specs:
+        if not seen.upstreams[spec.name].is_known:
+            raise OperatorError(f"{spec.name}: {UNREAD_WEIGHTS}", mend=MEND_UNREAD)
+    return seen
 
 
 def candidate_of(settings: Settings, process: Process, name: str) -> UpstreamSpec:

@@ -38,6 +38,7 @@ from .evidence import noting
 from .parts import CLOCK, open_store, outbound, read_key, upstream
 from .templates import with_templates
 from .trials import ask_of, own_engines
+from .weights import learn_weights
 
 PROBE = probing.BY
 LEASE, LEASE_S = "watch", 30.0
@@ -123,6 +124,8 @@ async def run_steps(
         for spec in specs:
             with suppress(OperatorError):
                 await stack.enter_async_context(own_engines(settings, [spec], client))
+        with suppress(OperatorError):
+            await learn_weights(settings, specs)
         round_ = _round(with_templates(settings, idle=True), store, client, note, only)
         return await watch_round(round_, {name: known[name] for name in names})
 

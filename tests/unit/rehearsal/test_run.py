@@ -159,9 +159,7 @@ def with_names(exchange, n):
     """As an application asks that writes its customer's name and the day into its system prompt."""
     body = json.loads(exchange.request)
     who = f"{WORDS[drawn(n, 'first') % 18]} {WORDS[drawn(n, 'last') % 18]}".title()
-    said = (
-        f"You answer {who}, a customer since {1990 + n % 30}. Today is {n % 28 + 1} March 2026. Say which desk."
-    )
+    said = f"You answer {who}, a customer since {1990 + n % 30}. Today is {n % 28 + 1} March 2026. Say which desk."
     body["messages"].insert(0, {"role": "system", "content": said})
     return replace(exchange, request=json.dumps(body).encode())
 
