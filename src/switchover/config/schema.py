@@ -5,6 +5,7 @@ Every class here is a section of ``switchover.yaml``; a field's description is i
 
 from __future__ import annotations
 
+import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -353,6 +354,77 @@ class RetentionSection(Section):
     )
 
 
+class CostOptionSection(Section):
+    """An option beside staying: an upstream, a machine with a model on it, or a mix by process."""
+
+    upstream: str | None = Field(
+        default=None,
+        description="Go to this upstream, at its price; beside `machine`, the upstream whose proofs show that the "
+        "model's answers are good enough.",
+    )
+    machine: str | None = Field(
+        default=None, pattern=NAME, description="A machine among the facts we ship, such as `dgx-spark`."
+    )
+    model: str | None = Field(
+        default=None, min_length=1, description="The model on it, as the measured throughputs name it."
+    )
+    rented: bool = Field(default=False, description="Rent the machine by the hour and don't buy it.")
+    tokens_per_second: float | None = Field(
+        default=None, gt=0, le=1_000_000, description="Output tokens a second that you measured on one machine."
+    )
+    measured: str | None = Field(default=None, min_length=1, description="How and when you measured it.")
+    mix: dict[Annotated[str, Field(pattern=NAME)], str] = Field(
+        default_factory=dict, description="Process → option, or `stay`; processes that are not named stay."
+    )
+
+
+class CostsSection(Section):
+    """What `switchover costs project` and the report's third answer reckon with."""
+
+    assumptions: str | None = Field(
+        default=None,
+        min_length=1,
+        description="A file with assumptions and expected price events of your own; see "
+        "[Project costs](../how-to/project-costs.md).",
+    )
+    options: dict[Annotated[str, Field(pattern=NAME)], CostOptionSection] = Field(
+        default_factory=dict,
+        description="Options beside staying. Default: each upstream, and open weights at a host, on a machine bought "
+        "and on one rented.",
+    )
+
+
+class AssumptionRow(Section):
+    """A row of the file of assumptions."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    source: str = Field(min_length=1)
+    owner: str = Field(min_length=1)
+    date: datetime.date
+
+
+class PriceEventRow(Section):
+    """An expected change of price. ``low`` and ``high`` are percent: −99 to a hundredfold."""
+
+    name: str = Field(min_length=1)
+    where: str
+    date: datetime.date
+    probability: float = Field(ge=0, le=1)
+    low: float = Field(ge=-99, le=10_000)
+    high: float = Field(ge=-99, le=10_000)
+    source: str = Field(min_length=1)
+    owner: str = Field(min_length=1)
+
+
+class AssumptionsFile(Section):
+    """The file that ``costs.assumptions`` names."""
+
+    assumptions: dict[str, AssumptionRow] = Field(default_factory=dict)
+    events: tuple[PriceEventRow, ...] = ()
+
+
 class ProcessSection(Section):
     """A business activity that relies on AI answers."""
 
@@ -431,6 +503,7 @@ class ConfigurationFile(Section):
     budgets: BudgetsSection = Field(
         default_factory=BudgetsSection, description="What may be spent by several processes together."
     )
+    costs: CostsSection = Field(default_factory=CostsSection, description="What costs to come are reckoned with.")
     archive: ArchiveSection | None = Field(default=None, description="Where finished days go.")
     retention: RetentionSection = Field(
         default_factory=RetentionSection, description="How long what was recorded is kept."
@@ -468,4 +541,9 @@ SECTIONS: tuple[type[Section], ...] = (
     PresidioSection,
     BudgetSection,
     BudgetsSection,
+    CostsSection,
+    CostOptionSection,
+    AssumptionsFile,
+    AssumptionRow,
+    PriceEventRow,
 )
