@@ -1,6 +1,6 @@
 """What a process uses in a month, from its record hour by hour. Pure; floats, as it only feeds the simulation.
 
-An hour without a request counts as one without use, unless it lies in a silence longer than a long weekend: then it is a
+An hour without a request counts as one without use, unless it lies in a silence longer than a long weekend: that is a
 gap, which is named and left out, and never counted as nothing used.
 """
 
@@ -10,6 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import fmean, stdev
 from typing import Protocol
 
@@ -47,7 +48,7 @@ class UsageModel:
     """A month of one process. Tokens are means a month; ``cached`` is among ``input``.
 
     ``peak_ratio`` is the p95 hour's load over the mean hour's, ``week`` the load of each hour of the week (Monday
-    00:00 UTC first) over the mean; ``growth`` is the share a month with its ends; None: the record is too short to tell.
+    00:00 UTC first) over the mean; ``growth`` is the share a month between its ends; None: the record is too short.
     ``error`` is the standard deviation of the level as a share, None where the record is too short to tell.
     ``hours`` were seen between ``first`` and ``last`` (Unix seconds); ``gaps`` name what was not.
     """
@@ -68,15 +69,15 @@ class UsageModel:
     gaps: tuple[str, ...]
 
 
-def usage_of(process: str, rows: Sequence[Hour], first: float, last: float, missing: Iterable[str] = ()) -> UsageModel:
+def usage_of(process: str, rows: Sequence[Hour], first: float, last: float) -> UsageModel:
     """The model of a process with these hours, whose requests came between these moments (Unix seconds).
 
-    ``missing`` is what the record is known to lack. Raises ValueError where no exchange tells what it used.
+    Raises ValueError where no exchange tells what it used.
     """
     metered, exchanges = sum(row.metered for row in rows), sum(row.exchanges for row in rows)
     if not metered:
         raise ValueError("no exchange tells what it used")
-    gaps = [f"known to be missing from the record: {one}" for one in missing]
+    gaps = []
     if metered < exchanges:
         gaps.append(f"{exchanges - metered} of {exchanges} exchanges tell no usage: taken to use what the others do")
     loads = _by_hour(rows)
@@ -118,7 +119,7 @@ def _by_hour(rows: Iterable[Hour]) -> dict[int, float]:
 def _silences(hours: Sequence[int]) -> tuple[list[int], set[int]]:
     """The lengths of silences that are gaps, and the hours in them."""
     found, within = [], set[int]()
-    for before, after in zip(hours, hours[1:], strict=False):
+    for before, after in pairwise(hours):
         if after - before - 1 > LONGEST_SILENCE_H:
             found.append(after - before - 1)
             within.update(range(before + 1, after))
