@@ -40,6 +40,7 @@ RULES: Mapping[str, Rule] = {
     "verdicts": READS,
     "report": READS,
     "budget": READS,
+    "costs project": READS,
     "evidence log": READS,
     "evidence checkpoint": READS,
     "evidence stamp": READS,

@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "erase": ("erase", "Make what was recorded of a person, a process or a period unreadable for good."),
     "keyring": ("keyring", "Back up, rotate and list the keys of what is recorded."),
     "budget": ("budget", "Show what was spent of each budget, and how long it will last."),
+    "costs": ("costs", "Project what each option will cost."),
     "evidence": ("evidence", "Show, sign and check the log of what happened."),
     "archive": ("archive", "Write, list, check and open finished days as Parquet files."),
     "retention": ("retention", "Delete what has had its time."),

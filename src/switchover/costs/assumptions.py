@@ -16,20 +16,30 @@ Array = npt.NDArray[np.float64]
 
 
 class Chance:
-    """Uniform draws by name: the same seed and name give the same figures, whatever else is drawn.
+    """Draws by name: the same seed and name give the same figures, whatever else is drawn.
 
-    So two runs that differ in one assumption differ by it alone.
+    So two runs that differ in one assumption differ by it alone. What was drawn is kept for the next run.
     """
 
     def __init__(self, seed: int, draws: int) -> None:
         self.seed, self.draws = seed, draws
+        self._uniform: dict[str, Array] = {}
+        self._drawn: dict[tuple[str, float, float, float], Array] = {}
 
     def uniform(self, name: str) -> Array:
-        """One number in [0, 1) per draw."""
-        return self._generator(name).random(self.draws)
+        """One number in [0, 1) per draw. Not to be changed."""
+        found = self._uniform.get(name)
+        if found is None:
+            found = self._uniform[name] = np.random.default_rng([self.seed, crc32(name.encode())]).random(self.draws)
+        return found
 
-    def _generator(self, name: str) -> np.random.Generator:
-        return np.random.default_rng([self.seed, crc32(name.encode())])
+    def between(self, name: str, low: float, mode: float, high: float) -> Array:
+        """One number per draw between ``low`` and ``high``, most often near ``mode``. Not to be changed."""
+        key = (name, low, mode, high)
+        found = self._drawn.get(key)
+        if found is None:
+            found = self._drawn[key] = triangular(self.uniform(name), low, mode, high)
+        return found
 
 
 def shipped() -> dict[str, Assumption]:
@@ -95,7 +105,7 @@ class Values:
         pinned = self._pinned.get(row.name, row.value if self.certain else None)
         if pinned is not None:
             return np.full(self.draws, pinned)
-        return triangular(self._chance.uniform(f"{row.name} {where}"), row.low, row.value, row.high)
+        return self._chance.between(f"{row.name} {where}", row.low, row.value, row.high)
 
     def uniform(self, name: str) -> Array:
         """Whether and when something happens, in [0, 1); where all is certain, as late as can be."""

@@ -207,7 +207,7 @@ def flags(hosting: Hosting, utilisation: float, machines: float, first: float) -
     said: list[str] = []
     if utilisation < LOW:
         limit = IDLE if utilisation < IDLE else LOW
-        said.append(f"busy {_percent(utilisation)} of the time, below {limit:.0%}: mostly paid for standing by")
+        said.append(f"busy {_percent(utilisation)} of the time, below {100 * limit:.0f} %: mostly paid for standing by")
     if first > 1:
         said.append(f"one machine does not carry the p95 hour: {first:.0f} are needed, without spare ones")
     if machines > first:
@@ -220,7 +220,7 @@ def flags(hosting: Hosting, utilisation: float, machines: float, first: float) -
 
 
 def _percent(share: float) -> str:
-    return f"{share:.0%}" if share >= 0.01 else "under 1%"
+    return f"{100 * share:.0f} %" if share >= 0.01 else "under 1 %"
 
 
 def open_models() -> Sequence[str]:

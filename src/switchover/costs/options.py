@@ -43,6 +43,8 @@ def world(
         raise ValueError("; ".join(gaps) or "no process has a price")
     counted = {name: usage[name] for name in stay.serves}
     specs = settings.costing.options or build.defaults(stay)
+    if not settings.costing.options:
+        gaps += build.own(stay)
     options = [stay, *(build.option(spec, stay) for spec in specs if not spec.mix)]
     found = World(
         months=months,
@@ -96,6 +98,15 @@ class _Build:
         found.append(OptionSpec(name=f"{BOUGHT}-bought", machine=BOUGHT, model=model))
         found.append(OptionSpec(name=f"{RENTED}-rented", machine=RENTED, model=OPEN_WEIGHTS, rented=True))
         return tuple(found)
+
+    def own(self, stay: Option) -> list[str]:
+        """Upstreams on our own machine that could serve, and whose machine nobody names."""
+        used = dict.fromkeys(name for process in stay.serves for name in self.settings.processes[process].upstreams)
+        return [
+            f"{name} is no option yet: it runs on our own machine; name that machine under costs.options"
+            for name in used
+            if is_self_hosted(self.settings.upstreams[name])
+        ]
 
     def option(self, spec: OptionSpec, stay: Option) -> Option:
         """One that serves every process alike."""

@@ -101,15 +101,15 @@ class Costs:
     losses: Mapping[str, Array]
 
 
-def simulate(world: World, values: Values, scale: float = 1.0) -> Costs:
-    """Every option that can be priced, with usage ``scale`` times what it is."""
+def simulate(world: World, values: Values, scale: float = 1.0, *, losses: bool = False) -> Costs:
+    """Every option that can be priced, with usage ``scale`` times what it is; with what cut-offs lose, if wanted."""
     run = _Run(world, values, scale)
     options = [option for option in world.options if option.lacks is None]
     found = {option.name: run.option(option) for option in options}
     return Costs(
         monthly={name: cost for name, (cost, _) in found.items()},
         hosted={name: hosted for name, (_, hosted) in found.items()},
-        losses={process: run.loss(process) for process in world.usage},
+        losses={process: run.loss(process) for process in world.usage if losses},
     )
 
 

@@ -31,14 +31,14 @@ UTILISATIONS = (0.1, 0.25, IDLE, LOW, 0.75, 1.0)
 def weigh(world: World, gaps: Sequence[str], *, draws: int = DRAWS, seed: int = SEED) -> Outlook:
     """Projects every option. The same arguments give the same figures."""
     values = Values(world.rows, Chance(seed, draws))
-    costs = simulate(world, values)
+    costs = simulate(world, values, losses=True)
     totals = {name: monthly.sum(axis=1) for name, monthly in costs.monthly.items()}
     certain = Values(world.rows, Chance(seed, 1), certain=True)
     by_volume = _by_volume(world, certain)
     middle = {name: float(monthly.sum()) for name, monthly in simulate(world, certain).monthly.items()}
     stay = world.options[0]
     rival = _rival(world.options[1:], totals)
-    swings = _swings(world, rival, seed, min(draws, SWING_DRAWS), values.used) if rival else (None, ())
+    swings = _swings(world, rival, seed, min(draws, SWING_DRAWS)) if rival else (None, ())
     return Outlook(
         months=world.months,
         draws=draws,
@@ -179,16 +179,22 @@ def _rival(others: Sequence[Option], totals: Mapping[str, Array]) -> Option | No
     return min(priced, key=lambda one: (bool(one.unproven), float(np.median(totals[one.name]))), default=None)
 
 
-def _swings(
-    world: World, rival: Option, seed: int, draws: int, used: Mapping[str, Assumption]
-) -> tuple[Decimal, tuple[Swing, ...]]:
+def _swings(world: World, rival: Option, seed: int, draws: int) -> tuple[Decimal, tuple[Swing, ...]]:
     """Each assumption at its ends while all others are drawn as before; the widest first."""
     pair = replace(world, options=(world.options[0], rival))
+    chance = Chance(seed, draws)
 
-    def median(pinned: Mapping[str, float]) -> Decimal:
-        costs = simulate(pair, Values(world.rows, Chance(seed, draws), pinned)).monthly
+    drawn = Values(world.rows, chance)
+
+    def median(values: Values) -> Decimal:
+        costs = simulate(pair, values).monthly
         saved = costs[world.options[0].name].sum(axis=1) - costs[rival.name].sum(axis=1)
         return money(float(np.median(saved)))
+
+    def pinned(row: Assumption, value: float) -> Decimal:
+        return median(Values(world.rows, chance, {row.name: value}))
+
+    middle = median(drawn)
 
     found = [
         Swing(
@@ -196,14 +202,14 @@ def _swings(
             unit=row.unit,
             low=row.low,
             high=row.high,
-            at_low=median({row.name: row.low}),
-            at_high=median({row.name: row.high}),
+            at_low=pinned(row, row.low),
+            at_high=pinned(row, row.high),
         )
-        for row in used.values()
+        for row in drawn.used.values()
         if row.low < row.high
     ]
     moving = [one for one in found if one.width]
-    return median({}), tuple(sorted(moving, key=lambda one: (-one.width, one.name)))
+    return middle, tuple(sorted(moving, key=lambda one: (-one.width, one.name)))
 
 
 def _by_volume(world: World, certain: Values) -> dict[str, tuple[float, ...]]:
