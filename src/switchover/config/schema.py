@@ -395,34 +395,36 @@ class CostsSection(Section):
 
 
 class AssumptionRow(Section):
-    """A row of the file of assumptions."""
+    """An assumption of your own, in place of a shipped one."""
 
-    value: float
-    low: float | None = None
-    high: float | None = None
-    source: str = Field(min_length=1)
-    owner: str = Field(min_length=1)
-    date: datetime.date
+    value: float = Field(description="What is most likely, in the unit of the shipped row.")
+    low: float | None = Field(default=None, description="The least it may be; default: the value.")
+    high: float | None = Field(default=None, description="The most it may be; default: the value.")
+    source: str = Field(min_length=1, description="Where it comes from.")
+    owner: str = Field(min_length=1, description="The role that answers for it.")
+    date: datetime.date = Field(description="The day it was said, such as 2026-11-20.")
 
 
 class PriceEventRow(Section):
-    """An expected change of price. ``low`` and ``high`` are percent: −99 to a hundredfold."""
+    """A change of price that is expected on a day."""
 
-    name: str = Field(min_length=1)
-    where: str
-    date: datetime.date
-    probability: float = Field(ge=0, le=1)
-    low: float = Field(ge=-99, le=10_000)
-    high: float = Field(ge=-99, le=10_000)
-    source: str = Field(min_length=1)
-    owner: str = Field(min_length=1)
+    name: str = Field(min_length=1, description="What is expected, such as `contract ends`.")
+    where: str = Field(description="The upstream or the provider whose prices change.")
+    date: datetime.date = Field(description="The day, such as 2027-06-01.")
+    probability: float = Field(ge=0, le=1, description="How likely it is.")
+    low: float = Field(ge=-99, le=10_000, description="The least change, in percent.")
+    high: float = Field(ge=-99, le=10_000, description="The largest change, in percent.")
+    source: str = Field(min_length=1, description="Where it comes from.")
+    owner: str = Field(min_length=1, description="The role that answers for it.")
 
 
 class AssumptionsFile(Section):
-    """The file that ``costs.assumptions`` names."""
+    """The file that `costs.assumptions` names."""
 
-    assumptions: dict[str, AssumptionRow] = Field(default_factory=dict)
-    events: tuple[PriceEventRow, ...] = ()
+    assumptions: dict[str, AssumptionRow] = Field(
+        default_factory=dict, description="Assumptions by name, or by `NAME:PROCESS` for one process."
+    )
+    events: tuple[PriceEventRow, ...] = Field(default=(), description="Expected changes of price.")
 
 
 class ProcessSection(Section):

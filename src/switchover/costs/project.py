@@ -19,6 +19,7 @@ from .mechanisms import MONTHS_PER_YEAR, Mechanism, changes
 from .usage import DAY_H, UsageModel
 
 LEAST_LEVEL = 0.05
+ONCE: Array = np.ones(1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,8 +102,11 @@ class Costs:
     losses: Mapping[str, Array]
 
 
-def simulate(world: World, values: Values, scale: float = 1.0, *, losses: bool = False) -> Costs:
-    """Every option that can be priced, with usage ``scale`` times what it is; with what cut-offs lose, if wanted."""
+def simulate(world: World, values: Values, scale: Array = ONCE, *, losses: bool = False) -> Costs:
+    """Every option that can be priced, with usage ``scale`` times what it is; with what cut-offs lose, if wanted.
+
+    Several scales (with values that are certain) stand in the place of draws.
+    """
     run = _Run(world, values, scale)
     options = [option for option in world.options if option.lacks is None]
     found = {option.name: run.option(option) for option in options}
@@ -116,10 +120,10 @@ def simulate(world: World, values: Values, scale: float = 1.0, *, losses: bool =
 class _Run:
     """One simulation: what several options share is reckoned once."""
 
-    def __init__(self, world: World, values: Values, scale: float) -> None:
+    def __init__(self, world: World, values: Values, scale: Array) -> None:
         self.world, self.values = world, values
-        self.shape = (values.draws, world.months)
-        self.volume = {name: scale * self._volume(one) for name, one in world.usage.items()}
+        self.shape = (max(values.draws, len(scale)), world.months)
+        self.volume = {name: scale[:, None] * self._volume(one) for name, one in world.usage.items()}
         self._changes: dict[str, Array] = {}
         self._bought: dict[tuple[str, str], Array] = {}
 

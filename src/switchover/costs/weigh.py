@@ -213,8 +213,8 @@ def _swings(world: World, rival: Option, seed: int, draws: int) -> tuple[Decimal
 
 
 def _by_volume(world: World, certain: Values) -> dict[str, tuple[float, ...]]:
-    found = [simulate(world, certain, scale).monthly for scale in SCALES]
-    return {name: tuple(float(one[name].sum()) for one in found) for name in found[0]}
+    costs = simulate(world, certain, np.array(SCALES)).monthly
+    return {name: tuple(float(one) for one in monthly.sum(axis=1)) for name, monthly in costs.items()}
 
 
 def _even(stay: Sequence[float], other: Sequence[float]) -> tuple[tuple[float, ...], bool]:

@@ -16,37 +16,37 @@ from switchover.costs.outlook import Band, Swing
 from .charts import drawing, short
 from .wording import harmless, usd
 
-FAN_HIGH, LINES_HIGH, SWING_ROW, SWING_BAR = 120, 220, 44, 14
+FAN_HIGH, LINES_HIGH, SWING_ROW, SWING_BAR = 120, 220, 62, 12
 # The plot leaves room for the labels at its right.
 WIDE, LINES_WIDE = 72, 66
 LABEL_APART = 16.0
 MOST_SWINGS = 8
-DECADES = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0)
+DECADES = (0.01, 1.0, 100.0, 10_000.0)
 
 
-def fan(band: Band, top: Decimal, label: str) -> Markup:
-    """What an option costs up to each month: P10 to P90 as an area, P50 as a line. ``top`` is the highest of all."""
-    high, months = float(top) or 1.0, len(band.p50)
+def fan(band: Band, stay: Sequence[Decimal], label: str) -> Markup:
+    """What an option costs up to each month: P10 to P90 as an area, P50 as a line, beside the P50 of staying."""
+    high, months = float(max(band.p90[-1], stay[-1])) or 1.0, len(band.p50)
 
     def points(line: Sequence[Decimal]) -> list[str]:
         places = [(0.0, 0.0), *((month, float(amount)) for month, amount in enumerate(line, 1))]
         return [f"{m / months * 100:.2f},{FAN_HIGH - a / high * (FAN_HIGH - 12):.2f}" for m, a in places]
 
+    def line(kind: str, amounts: Sequence[Decimal]) -> str:
+        return f'<polyline class="{kind}" points="{" ".join(points(amounts))}"></polyline>'
+
     area = " ".join([*points(band.p90), *reversed(points(band.p10))])
-    middle = " ".join(points(band.p50))
-    drawn = f'<polygon class="fan" points="{area}"></polygon><polyline class="line now" points="{middle}"></polyline>'
-    labels = _apart(
-        [(float(amount), name, usd(amount)) for name, amount in zip(("P10", "P50", "P90"), band.ends, strict=True)],
-        lambda amount: FAN_HIGH - amount / high * (FAN_HIGH - 12),
-        FAN_HIGH,
-    )
+    drawn = f'<polygon class="fan" points="{area}"></polygon>' + line("line now", band.p50)
+    ends = [(float(amount), name, usd(amount)) for name, amount in zip(("P10", "P50", "P90"), band.ends, strict=True)]
+    if stay is not band.p50:
+        drawn += line("line pale", stay)
+        ends.append((float(stay[-1]), "stay", usd(stay[-1])))
     texts = "".join(
         f'<text class="end{" now" if name == "P50" else ""}" x="{WIDE + 2}%" y="{y + 4:.1f}">{name} {said}</text>'
-        for y, name, said in labels
+        for y, name, said in _apart(ends, lambda amount: FAN_HIGH - amount / high * (FAN_HIGH - 12), FAN_HIGH)
     )
-    return drawing(
-        FAN_HIGH + 22, label, _plot(drawn, WIDE, FAN_HIGH) + _axis(WIDE, FAN_HIGH, "now", f"{months} months") + texts
-    )
+    axis = _axis(WIDE, FAN_HIGH, "now", f"{months} months")
+    return drawing(FAN_HIGH + 22, label, _plot(drawn, WIDE, FAN_HIGH) + axis + texts)
 
 
 def swings(rows: Sequence[Swing], middle: Decimal) -> Markup:
@@ -61,20 +61,19 @@ def swings(rows: Sequence[Swing], middle: Decimal) -> Markup:
     def x(value: float) -> str:
         return f"{1 + (value - low) / width * 98:.2f}%"
 
-    base = SWING_ROW * len(shown)
+    base, at = SWING_ROW * len(shown), x(float(middle))
     drawn = []
     for i, row in enumerate(shown):
         top, (a, b) = SWING_ROW * i, sorted((float(row.at_low), float(row.at_high)))
         ends_said = f"{_figure(row.low)} → {usd(row.at_low)}; {_figure(row.high)} → {usd(row.at_high)}"
         drawn.append(f'<text class="name" x="0" y="{top + 14}">{escape(short(harmless(row.name), 46))}</text>')
-        drawn.append(f'<text text-anchor="end" x="100%" y="{top + 14}">{escape(ends_said)}</text>')
-        place = f'x="{x(a)}" y="{top + 20}" width="{(b - a) / width * 98:.2f}%" height="{SWING_BAR}"'
+        drawn.append(f'<text x="0" y="{top + 29}">{escape(ends_said)}</text>')
+        place = f'x="{x(a)}" y="{top + 36}" width="{(b - a) / width * 98:.2f}%" height="{SWING_BAR}"'
         drawn.append(f'<rect class="swing" {place}></rect>')
-    at = x(float(middle))
-    drawn.append(f'<line class="limit" x1="{at}" x2="{at}" y1="18" y2="{base}"></line>')
+        drawn.append(f'<line class="limit" x1="{at}" x2="{at}" y1="{top + 33}" y2="{top + 51}"></line>')
     anchor = "start" if float(middle) - low < width / 3 else "end" if high - float(middle) < width / 3 else "middle"
-    drawn.append(f'<text class="tick" text-anchor="{anchor}" x="{at}" y="{base + 14}">P50 {usd(middle)}</text>')
-    return drawing(base + 20, "What is saved, with each assumption at either end of its range", "".join(drawn))
+    drawn.append(f'<text class="tick" text-anchor="{anchor}" x="{at}" y="{base + 6}">P50 {usd(middle)}</text>')
+    return drawing(base + 12, "What is saved, with each assumption at either end of its range", "".join(drawn))
 
 
 def lines_by_volume(
@@ -112,7 +111,7 @@ def lines_by_volume(
 def _tick(volume: float, left: float, wide: float) -> str:
     share = (math.log10(volume) - left) / wide
     at, anchor = f"{share * LINES_WIDE:.2f}%", "start" if share < 0.05 else "end" if share > 0.95 else "middle"
-    said = "today" if volume == 1 else f"{volume:,g}×"
+    said = "today" if volume == 1 else f"{volume:,g}×" if volume < 1 else f"{volume:,.0f}×"
     today = f'<line class="axis" x1="{at}" x2="{at}" y1="0" y2="{LINES_HIGH}"></line>' if volume == 1 else ""
     return f'{today}<text class="tick" text-anchor="{anchor}" x="{at}" y="{LINES_HIGH + 16}">{said}</text>'
 

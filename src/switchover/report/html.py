@@ -40,6 +40,7 @@ def render_html(report: BoardReport) -> str:
         swings=cost_charts.swings,
         lines_by_volume=_lines_by_volume,
         row_of=projection_text.row_of,
+        unproven=projection_text.unproven,
         even_words=projection_text.even_words,
         machine_words=projection_text.machine_words,
         usage_line=projection_text.usage_line,
@@ -77,13 +78,11 @@ def _capacity_bar(share: float, ready: bool) -> str:
 
 
 def _fan(option: OptionOutlook, found: Outlook) -> str:
-    """All options at one scale, so that they can be held against each other."""
-    if option.cumulative is None:
+    if option.cumulative is None or found.stay.cumulative is None:
         return ""
-    top = max(one.cumulative.p90[-1] for one in found.options if one.cumulative)
     low, middle, high = (wording.usd(amount) for amount in option.cumulative.ends)
     label = f"{wording.harmless(option.name)}: added up over {found.months} months, P10 {low}, P50 {middle}, P90 {high}"
-    return cost_charts.fan(option.cumulative, top, label)
+    return cost_charts.fan(option.cumulative, found.stay.cumulative.p50, label)
 
 
 def _lines_by_volume(found: Outlook) -> str:

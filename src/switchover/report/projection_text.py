@@ -64,6 +64,14 @@ def chance_of(one: OptionOutlook, found: Outlook) -> float:
     return next(row.chance for row in found.beats if (row.cheaper, row.dearer) == (one.name, found.stay.name))
 
 
+def unproven(one: OptionOutlook) -> tuple[str, ...]:
+    """Why nobody knows that it is good enough, and in which processes."""
+    reasons: dict[str, list[str]] = {}
+    for process, why in one.unproven.items():
+        reasons.setdefault(why, []).append(process)
+    return tuple(wording.harmless(f"{', '.join(names)}: {why}") for why, names in reasons.items())
+
+
 def even_words(one: OptionOutlook) -> str | None:
     """Where it breaks even with staying, in the middle case; None for staying."""
     if one.cheaper_now is None:
@@ -116,8 +124,8 @@ def _option(console: Console, one: OptionOutlook, found: Outlook) -> None:
     _line(console, Text(f"{wording.harmless(one.name)}: {wording.harmless(one.words)}", style="bold"), 0)
     if one.lacks:
         _line(console, Text(f"not priced: {wording.harmless(one.lacks)}", style="yellow"))
-    for process, why in one.unproven.items():
-        _line(console, Text(f"{wording.harmless(process)}: {wording.harmless(why)}; no saving", style="yellow"))
+    for words in unproven(one):
+        _line(console, Text(f"{words}; no saving", style="yellow"))
     even = even_words(one)
     said = [*([even] if even else []), *(words for machine in one.machines for words in machine_words(machine))]
     for words in (*said, *one.notes):
