@@ -1,7 +1,7 @@
 """Published payback cases of a machine of one's own, recomputed by the projection from the shipped facts.
 
-Each case is a process that is asked for so many tokens a month and stays with a hosted model; the machine is the same in
-all. Nothing grows, no price changes and nobody is paid, as the cases say. Fails where one is off by more than a tenth.
+Each case is a process that uses so many tokens a month and stays with a hosted model; the machine is the same in all.
+Nothing grows, no price changes and nobody is paid, as the cases say. Fails where one is off by more than a tenth.
 """
 
 from __future__ import annotations

@@ -73,8 +73,8 @@ def _option(
     machines = [row["id"] for row in facts("hardware")["machines"]]
     if section.machine not in machines:
         raise document.error((*at, "machine"), got=section.machine, want=f"one of {', '.join(machines)}")
-    if section.model is None and section.tokens_per_second is None:
-        raise document.error(at, got="a machine alone", want="model, or tokens_per_second that you measured")
+    if not (section.model or section.upstream):
+        raise document.error(at, got="a machine alone", want="model, upstream or both: what runs on it")
     if section.tokens_per_second is not None and section.measured is None:
         raise document.error((*at, "tokens_per_second"), got="a throughput", want="measured: how and when")
     return OptionSpec(name=name, **section.model_dump())

@@ -28,7 +28,7 @@ def render_projection(found: Outlook, console: Console, *, assumptions: bool = F
     for option in found.options:
         _option(console, option, found)
     _swings(console, found)
-    _section(console, "Staying after one change of price, with nothing else happening:", [_scenarios(found)])
+    _section(console, "Staying after one change of price, with nothing else happening:", [scenario_words(found)])
     _section(console, "What being cut off would cost while nothing is ready, in all:", map(_insured, found.insurance))
     _section(console, "Usage a month, from the record:", map(usage_line, found.usage))
     if found.gaps:
@@ -146,7 +146,8 @@ def _swing(row: Swing) -> str:
     return f"{wording.harmless(row.name)} ({row.unit}) at {low}; at {high}"
 
 
-def _scenarios(found: Outlook) -> str:
+def scenario_words(found: Outlook) -> str:
+    """What staying costs in the middle case after each change of price that boards ask for."""
     return "   ".join(f"{wording.change(by)}: {wording.usd(amount)}" for by, amount in sorted(found.scenarios.items()))
 
 

@@ -10,7 +10,7 @@ from switchover.domain.process import Bodies
 
 from . import wording
 from .model import Answer, BoardReport, Loss, Permission, ProcessFate, Spend
-from .projection_text import options_table
+from .projection_text import options_table, scenario_words
 
 
 def render_text(report: BoardReport, console: Console) -> None:
@@ -105,6 +105,8 @@ def _spends(console: Console, report: BoardReport) -> None:
     if isinstance(found, str):
         return
     console.print(Padding(options_table(found), (0, 0, 0, 3), expand=False))
+    said = f"staying after one change of price: {scenario_words(found)}"
+    _line(console, Text(said))
     for option in found.options:
         if option.unproven:
             names = wording.harmless(", ".join(option.unproven))
