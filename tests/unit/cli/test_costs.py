@@ -36,6 +36,7 @@ ASSUMPTIONS = """\
 assumptions:
   power_usd_kwh: {value: 0.31, low: 0.25, high: 0.4, source: invoice of October, owner: facilities, date: 2026-11-20}
 """
+BEGAN = 1_793_491_200.0
 FEW = ("--draws", "200")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_labels_keep_their_distance_where_lines_end_close_together():
         float(y) for y in re.findall(r'class="end[^"]*" x="[^"]*" y="([\d.]+)"', str(fan(close, close.p50, "x")))
     ]
     assert len(heights) == 3
-    assert all(b - a >= 15.9 for a, b in zip(heights, heights[1:], strict=False))
+    assert all(b - a >= 15.9 for a, b in pairwise(heights))
 
 
 def swing(name, low, high):
