@@ -2,7 +2,7 @@
 
 Exit codes: 0 done; 1 it could not be carried out; 2 the command or the configuration is wrong; 3 carried out, and the
 answer is no (a verdict that is not READY, a drill that failed, a process that would stop, an import with nothing to
-take, a store that is not sound); 130 interrupted.
+take, a projection without a price, a store that is not sound); 130 interrupted.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def project(
         list[str] | None, typer.Option("--process", help="Only this process; say it again for another.")
     ] = None,
     months: Annotated[int, typer.Option("--months", min=1, max=120, help="How far.")] = MONTHS,
-    draws: Annotated[int, typer.Option("--draws", min=100, max=100_000, help="Futures to draw.")] = DRAWS,
+    draws: Annotated[int, typer.Option("--draws", min=100, max=20_000, help="Futures to draw.")] = DRAWS,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed draws the same futures.")] = SEED,
     assumptions: Annotated[
         bool, typer.Option("--assumptions", help="Print each assumption with its source, owner and date.")

@@ -120,12 +120,18 @@ def throughput(machine: str, model: str, stream: float) -> Throughput:
 
 def busy(hosting: Hosting, read: float, written: float, values: Values) -> Array:
     """Machines kept busy all month by reading and writing so many tokens in it, per draw."""
+    reading, writing = seconds_per_token(hosting, values)
+    return np.asarray((written * writing + read * reading) / SECONDS_PER_MONTH)
+
+
+def seconds_per_token(hosting: Hosting, values: Values) -> tuple[Array, Array]:
+    """How long one machine is busy with a token that it reads, and with one that it writes, per draw."""
     found = hosting.throughput
     share = values.of("sustained_share")
     if found.saturated:
         share = share * values.of("saturated_share")
     speed = found.read if found.read is not None else found.one * values.of("prefill_ratio")
-    return np.asarray((written / found.write + read / speed) / share / SECONDS_PER_MONTH)
+    return np.asarray(1 / speed / share), np.asarray(1 / found.write / share)
 
 
 def machines(load: Array, rented: bool, spare: Array) -> tuple[Array, Array]:

@@ -135,21 +135,25 @@ class _Build:
 
     def _judged(self, process: Process, spec: OptionSpec) -> Quality | str:
         """Whether a proof in date says that the answers are good enough, and how good they are."""
-        specs = self.settings.upstreams
-        named = [specs[spec.upstream]] if spec.upstream else [
-            one for one in specs.values() if spec.model and bare(one.model) == bare(spec.model)
-        ]  # fmt: skip
-        if not named:
-            return f"UNPROVEN: no upstream serves {spec.model}, so no rehearsal shows that it is good enough"
-        if all(not process.may_see(one, self.settings.providers) for one in named):
-            return f"the data policy keeps {process.data} data from {named[0].name}"
-        for one in named:
-            for proof in self.known.proofs:
-                ready = proof.state is State.READY or process.accept_provisional
-                same = (proof.process, proof.upstream, proof.fingerprint) == (process.name, one.name, fingerprint(one))
-                if same and ready and process.may_see(one, self.settings.providers):
-                    return self._quality(proof)
-        return f"UNPROVEN: no proof in date for {named[0].name}"
+        if spec.upstream is None:
+            return self._nobody(spec)
+        one = self.settings.upstreams[spec.upstream]
+        if spec.machine is None and not process.may_see(one, self.settings.providers):
+            return f"the data policy keeps {process.data} data from {one.name}"
+        for proof in self.known.proofs:
+            ready = proof.state is State.READY or process.accept_provisional
+            if ready and (proof.process, proof.upstream, proof.fingerprint) == (
+                process.name, one.name, fingerprint(one),
+            ):  # fmt: skip
+                return self._quality(proof)
+        return f"UNPROVEN: no proof in date for {one.name}"
+
+    def _nobody(self, spec: OptionSpec) -> str:
+        """Why an option without an upstream is unproven: a proof is for what was rehearsed, not for a name."""
+        same = [one.name for one in self.settings.upstreams.values() if bare(one.model) == bare(spec.model or "")]
+        if same:
+            return f"UNPROVEN: if {same[0]} has the very same weights, name it as this option's upstream"
+        return f"UNPROVEN: no upstream serves {spec.model}, so no rehearsal shows that it is good enough"
 
     def _quality(self, proof: Proof) -> Quality:
         low, high, value = proof.lower, 0.0, None

@@ -32,8 +32,9 @@ class Band:
 class Machines:
     """Machines behind an option, at the middle of all draws in the first and in the last month.
 
-    ``per_mtok`` is USD per million output tokens at each of some utilisations (percent), then ``at_load`` as they are
-    used. They pay from ``even`` on (a utilisation; None: not below all of the time), after ``payback`` months (None:
+    ``per_mtok`` is USD per million output tokens, with the reading that goes with them, at each of some utilisations
+    (percent), ``at_load`` as they are used; ``rates`` are what a million tokens in and out have to cost to pay for
+    it all. They pay from ``even`` on (a utilisation; None: not below all of the time), after ``payback`` months (None:
     never, or rented).
     """
 
@@ -47,6 +48,7 @@ class Machines:
     utilisation_last: float
     per_mtok: dict[int, Decimal]
     at_load: Decimal | None
+    rates: tuple[Decimal, Decimal] | None
     even: float | None
     payback: float | None
     source: str

@@ -9,7 +9,7 @@ from decimal import Decimal
 import numpy as np
 
 from switchover.domain.budget import PICO, Tariff
-from switchover.domain.candidate import Verdict
+from switchover.domain.candidate import Verdict, fingerprint
 from switchover.domain.costing import OptionSpec
 from switchover.domain.process import Settings, UpstreamSpec
 from switchover.facts.read import facts
@@ -119,7 +119,9 @@ class Serving:
             return None
         for one in self.verdicts:
             usage, seconds = self.usage.get(one.cell.process), one.seconds_per_replay
-            if one.cell.upstream == upstream and usage is not None and seconds and usage.output:
+            if (one.cell.upstream, one.cell.fingerprint) != (upstream, fingerprint(spec)):
+                continue
+            if usage is not None and seconds and usage.output:
                 speed = usage.output / usage.calls * spec.slots / seconds
                 source = f"verdict {one.id}: {seconds:.3f} s an answer, {spec.slots} at once"
                 return Throughput(write=speed, read=math.inf, one=speed, saturated=False, source=source)

@@ -15,7 +15,18 @@ import numpy as np
 from switchover.domain.costing import Assumption
 
 from .assumptions import Array, Chance, Values, together
-from .hosting import IDLE, LOW, Hosting, busy, flags, payback_months, per_mtok
+from .hosting import (
+    IDLE,
+    LOW,
+    MILLION,
+    SECONDS_PER_MONTH,
+    Hosting,
+    busy,
+    flags,
+    payback_months,
+    per_mtok,
+    seconds_per_token,
+)
 from .mechanisms import scenarios
 from .outlook import Band, Beats, Insurance, Machines, OptionOutlook, Outlook, Swing
 from .project import Costs, Hosted, Option, Priced, World, simulate
@@ -117,7 +128,10 @@ def _machines(world: World, option: Option, hosted: Hosted, certain: Values) -> 
     saved = sum(asked.values())
     written = sum(world.usage[process].output for process in processes)
     full = per_mtok(cost, capacity * first, 1.0)
-    price = saved / written * 1_000_000 if written else 0.0
+    price = saved / written * MILLION if written else 0.0
+    # USD for a second in which one of them is busy, shared out by the time that a token takes.
+    second = cost / (first * used * SECONDS_PER_MONTH) if used else math.inf
+    rates = [money(float(one[0]) * second * MILLION) for one in seconds_per_token(hosting, certain) if used]
     even = full / price if price else math.inf
     payback = math.inf if hosting.rented else payback_months(hosting, paid, saved, certain)
     return Machines(
@@ -130,6 +144,7 @@ def _machines(world: World, option: Option, hosted: Hosted, certain: Values) -> 
         utilisation=used,
         utilisation_last=used_last,
         per_mtok={round(100 * one): money(per_mtok(cost, capacity * first, one)) for one in UTILISATIONS if capacity},
+        rates=(rates[0], rates[1]) if rates else None,
         at_load=money(at_load) if math.isfinite(at_load) else None,
         even=even if even <= 1 else None,
         payback=payback if math.isfinite(payback) else None,

@@ -94,6 +94,9 @@ def machine_words(one: Machines) -> tuple[str, ...]:
     if one.at_load is not None:
         by_use = ", ".join(f"{wording.usd(price)} at {use} %" for use, price in one.per_mtok.items())
         said.append(f"a million output tokens cost {wording.usd(one.at_load)} as used; by how busy it is, {by_use}")
+        if one.rates is not None:
+            read, written = (wording.usd(rate) for rate in one.rates)
+            said.append(f"that is {read} a million tokens in and {written} out, to pay for all of it")
         even = "never" if one.even is None else f"from {wording.share(one.even)} of the time on"
         said.append(f"cheaper per token than staying when busy: {even}")
     if not one.rented:

@@ -9,7 +9,7 @@ import pytest
 from switchover.costs.assumptions import shipped
 from switchover.costs.options import Known, world
 from switchover.costs.project import Priced
-from switchover.domain.candidate import State
+from switchover.domain.candidate import Cell, Evidence, SliceEvidence, State, Verdict, fingerprint
 from switchover.domain.costing import Costing, OptionSpec
 from switchover.domain.process import DataClass, Price
 from switchover.testing.builders import NOW, make_process, make_proof, make_settings, make_upstream
@@ -41,6 +41,38 @@ def proof(process="claims", spec=HOST, **changes):
     return make_proof(spec, id=f"proof-of-{process}", process=process, **changes)
 
 
+def timed(spec, seconds):
+    """A verdict on claims that took so long for an answer."""
+    cell = Cell(
+        process="claims", upstream=spec.name, fingerprint=fingerprint(spec), prompt_version="v", grader="g", epoch="e"
+    )
+    overall = SliceEvidence(
+        name="overall",
+        replays=9,
+        margin=0.1,
+        mean_difference=0.0,
+        lower=-0.1,
+        upper=0.1,
+        log_e_ready=0.0,
+        log_e_not_ready=0.0,
+    )
+    evidence = Evidence(
+        overall=overall,
+        slices=(),
+        ungraded=0,
+        coverage=1.0,
+        candidate_score=None,
+        baseline_self_agreement=None,
+        anchor_score=None,
+        still_needed=None,
+        reasons=(),
+    )
+    return Verdict(
+        id="v1", cell=cell, state=State.UNPROVEN, evidence=evidence, made_at=NOW, expires_at=None, seed=1, calls=9,
+        seconds_per_replay=seconds,
+    )  # fmt: skip
+
+
 def test_without_options_of_ones_own_every_kind_is_there():
     options, gaps = built(settings())
     assert list(options) == ["stay", "host", "dgx-spark-bought", "h100-80-sxm-rented"]
@@ -65,9 +97,31 @@ def test_an_option_is_unproven_where_no_proof_in_date_says_otherwise():
     assert options["host"].proven["claims"].low == -0.05
 
 
-def test_a_machine_is_proven_by_the_upstream_with_the_same_weights():
-    options, _ = built(settings(), [proof(), proof("letters")])
-    assert options["dgx-spark-bought"].unproven == {}
+def test_a_machine_is_proven_by_the_upstream_that_is_named_beside_it_and_by_no_other():
+    box = OptionSpec(name="box", machine="dgx-spark", model="gpt-oss-120b", upstream="host")
+    named = settings(box, OptionSpec(name="alone", machine="dgx-spark", model="gpt-oss-120b"))
+    options, _ = built(named, [proof(), proof("letters")])
+    assert options["box"].unproven == {}
+    assert "if host has the very same weights, name it" in options["alone"].unproven["claims"]
+
+
+def test_a_machine_of_our_own_is_not_kept_away_with_the_host_that_was_rehearsed():
+    box = OptionSpec(name="box", machine="dgx-spark", model="gpt-oss-120b", upstream="host")
+    found = settings(box, allow={DataClass.CONFIDENTIAL: ("vendor",)})
+    assert "UNPROVEN: no proof in date for host" in built(found)[0]["box"].unproven["claims"]
+
+
+def test_what_a_rehearsal_timed_is_a_throughput_where_nothing_was_measured():
+    box = OptionSpec(name="box", machine="dgx-spark", upstream="student")
+    verdict = timed(STUDENT, 0.5)
+    found, known = settings(box), Known(verdicts=(verdict,))
+    options = {one.name: one for one in world(found, {"claims": usage()}, known, NOW, 24)[0].options}
+    speed = options["box"].serves["claims"].throughput
+    # 1,000 tokens an answer in half a second, one at once; reading is in it.
+    assert (speed.write, speed.read) == (2000.0, float("inf"))
+    elsewhere = Known(verdicts=(timed(HOST, 0.5),))
+    lacking = world(found, {"claims": usage()}, elsewhere, NOW, 24)[0].options[1]
+    assert lacking.lacks == "no measured throughput of student on dgx-spark"
 
 
 @pytest.mark.parametrize(

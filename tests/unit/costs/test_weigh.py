@@ -86,6 +86,14 @@ def test_the_price_of_a_token_falls_with_use_down_to_that_of_a_busy_machine():
     assert float(machines.per_mtok[100]) / machines.even == pytest.approx(16.0, rel=0.001)
 
 
+def test_rates_of_a_machine_pay_for_all_of_it_as_it_is_used():
+    found = weighed(option(hosting()))
+    (machines,) = found.options[1].machines
+    read, written = map(float, machines.rates)
+    # 300 million tokens in and 100 million out at these rates are what 100 million out cost as used.
+    assert 300 * read + 100 * written == pytest.approx(100 * float(machines.at_load), rel=0.1)
+
+
 def test_the_widest_swing_comes_first_and_only_what_moves_is_there():
     uncertain = replace(usage(), growth=(0.0, 0.02, 0.1))
     found = weighed(option(priced("host", 1.0, 5.0)), usage={"claims": uncertain})
