@@ -258,8 +258,3 @@ def _growth(usage: UsageModel, values: Values) -> Assumption:
         owner="the record",
         date="",
     )
-
-
-def cumulative(monthly: Array) -> Array:
-    """Added up month by month."""
-    return np.cumsum(monthly, axis=1)
