@@ -55,12 +55,14 @@ def _usage(
     for name in settings.processes:
         if wanted is not None and name not in wanted:
             continue
-        if name not in rows or name not in busy:
-            gaps.append(f"{name} is left out: nothing recorded")
+        # A call that no upstream accepted used nothing, so its usage is not missing.
+        answered = [row for row in rows.get(name, ()) if row.upstream]
+        if not answered or name not in busy:
+            gaps.append(f"{name} is left out: no answer is recorded")
             continue
         first, last = busy[name].first * MINUTE_S, (busy[name].last + 1) * MINUTE_S
         try:
-            found[name] = usage_of(name, rows[name], first, last)
+            found[name] = usage_of(name, answered, first, last)
         except ValueError as cause:
             gaps.append(f"{name} is left out: {cause}")
     return found, gaps

@@ -14,7 +14,7 @@ from switchover.domain.costing import OptionSpec
 from switchover.domain.process import Settings, UpstreamSpec
 from switchover.facts.read import facts
 
-from .assumptions import Array, shipped
+from .assumptions import shipped
 from .hosting import Hosting, Throughput, machine, open_models, throughput
 from .mechanisms import MONTH_S
 from .project import Priced, Serve
@@ -148,9 +148,3 @@ def is_open(model: str) -> bool:
     """Whether its weights are open: those that somebody measured on a machine of their own."""
     name = bare(model)
     return any(name.startswith(one) for one in open_models())
-
-
-def blended(serve: Priced, usage: UsageModel) -> float:
-    """USD per million output tokens of this usage, its reading included, in the first month."""
-    tokens: Array = np.array([usage.input - usage.cached, usage.cached, usage.output])
-    return float(serve.rates[0] @ tokens) / usage.output if usage.output else math.inf

@@ -10,7 +10,7 @@ import pytest
 
 from switchover import cli
 from switchover.config import load
-from switchover.domain.exchange import Usage
+from switchover.domain.exchange import Outcome, Usage
 from switchover.store import Store
 from switchover.store.indexing import save_exchanges
 from switchover.testing.builders import make_exchange
@@ -37,6 +37,7 @@ assumptions:
   power_usd_kwh: {value: 0.31, low: 0.25, high: 0.4, source: invoice of October, owner: facilities, date: 2026-11-20}
 """
 BEGAN = 1_793_491_200.0
+REFUSED = {"outcome": Outcome.REJECTED, "upstream": None, "model": None, "usage": None, "attempts": ()}
 FEW = ("--draws", "200")
 
 
@@ -57,7 +58,9 @@ def file(tmp_path: Path) -> str:
                 )
                 for process in ("claims", "mail")
                 for n in range(60)
-            ],
+            ]
+            # Turned away by everybody: nothing used, and no usage missing.
+            + [make_exchange(process="claims", started_at=BEGAN + 60 * n, **REFUSED) for n in range(30)],
         )
     return str(path)
 
@@ -78,7 +81,7 @@ def test_a_projection_shows_its_options_what_is_unknown_and_its_assumptions(file
     assert re.search(r"unknown +not priced", told)
     assert "the price of h200-141-sxm is not known" in flat
     assert "mail is left out: no price for acme/nobody-knows" in flat
-    assert "notes is left out: nothing recorded" in flat
+    assert "notes is left out: no answer is recorded" in flat
     assert "only 60 minutes recorded: no whole week" in flat or "only 1.0 hours recorded: no whole week" in flat
     assert "What matters most for what box would save if it were proven" in flat
     assert "breaks even at" in flat
@@ -107,8 +110,9 @@ def test_machines_read_json_and_the_same_seed_says_the_same(file, capsys):
 
 def test_one_process_alone_can_be_projected(file, capsys):
     found = json.loads(run(capsys, "costs", "project", "-c", file, "--process", "claims", "--json", *FEW)[1])
-    assert [one["process"] for one in found["usage"]] == ["claims"]
-    assert not any("mail" in gap for gap in found["gaps"])
+    (claims,) = found["usage"]
+    assert (claims["process"], claims["calls"]) == ("claims", pytest.approx(60 * 730.5))
+    assert not any("mail" in gap or "tell no usage" in gap for gap in found["gaps"])
 
 
 def test_where_nothing_has_a_price_nothing_is_projected_and_the_exit_code_says_so(file, capsys):
