@@ -35,6 +35,7 @@ from switchover.domain.process import (
 from switchover.errors import ConfigError
 
 from .budget import budget_of, budgets_of, check_price
+from .costs import costing_of
 from .document import Document, Place, read
 from .egress import egress_of
 from .grading import terms
@@ -122,6 +123,7 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
         timestamp=parsed.evidence.timestamp,
         archive=archiving_of(document, parsed.archive, base, _check_url) if parsed.archive else None,
         retention=retention,
+        costing=costing_of(document, parsed.costs, upstreams, processes, providers, base, _located),
         watch=watch_of(parsed.watch),
     )
 
