@@ -60,7 +60,7 @@ DATA = next((p / "data" for p in (ROOT / "shared", ROOT.parent / "shared") if (p
 KEPT = ROOT / ".cache" / "real-data"
 CLOCK = SystemClock()
 SEEDS = (1, 2, 3)
-CASES, TRUTH = 450, 200
+CASES, TRUTH = 260, 150
 CANDIDATES = {"equal": State.READY, "worse": State.NOT_READY}
 OWN = UpstreamSpec(
     name="starter", kind="local", model="starter", developer="own", host="own", weights="starter", context=2048, slots=2
