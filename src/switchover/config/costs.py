@@ -17,7 +17,7 @@ from switchover.errors import ConfigError
 from switchover.facts.read import facts
 
 from .document import Document, Place, read
-from .schema import AssumptionsFile, CostOptionSection, CostsSection
+from .sections.money import AssumptionsFile, CostOptionSection, CostsSection
 
 STAY = "stay"
 

@@ -42,14 +42,10 @@ from .grading import terms
 from .judging import check_judge
 from .keeping import archiving_of, process_retention, retention_of
 from .pages import pages_of
-from .schema import (
-    SECTIONS,
-    ConfigurationFile,
-    ProcessSection,
-    TracesSection,
-    UpstreamSection,
-)
+from .schema import SECTIONS, ConfigurationFile, ProcessSection
 from .secrets import absolute
+from .sections.machine import TracesSection
+from .sections.upstreams import UpstreamSection
 from .values import PATTERN_MEANS
 from .watching import sampling_of, watch_of
 
