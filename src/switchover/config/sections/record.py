@@ -82,6 +82,7 @@ class RecordingSection(Section):
 
 
 def as_recording(section: Any) -> Any:
+    """A word alone is short for ``bodies``, or for what is required."""
     if section == "required":
         return {"required": True}
     return {"bodies": section} if isinstance(section, str) else section
