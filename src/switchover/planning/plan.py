@@ -28,7 +28,7 @@ STATE = "state"
 TEMPLATE_CHANGED = "its chat template"
 UNREAD_WEIGHTS = "what its weights hold is not known"
 MEND_UNREAD = (
-    "their file is read while `switchover up` runs, or can't be; one that was replaced is run once its engine has been "
+    "their file is read while `switchover up` runs; one that was replaced under a running engine waits until that is "
     "started again"
 )
 # What our own kinds of engine can't do, whatever a proof says.

@@ -62,7 +62,10 @@ class UpstreamSection(Section):
         default=(),
         description="Names beside `model` that its answers may bear, such as what a deployment's alias means.",
     )
-    weights: str | None = Field(default=None, description="`starter` or `file:PATH.gguf`, for a local engine.")
+    weights: str | None = Field(
+        default=None,
+        description="`starter` or `file:PATH.gguf`, for a local engine. Proofs hold for what the file holds, wherever.",
+    )
     context: int | None = Field(
         default=None,
         ge=256,
