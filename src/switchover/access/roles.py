@@ -42,6 +42,7 @@ RULES: Mapping[str, Rule] = {
     "watch run": Rule(OWN),
     "report": READS,
     "budget": READS,
+    "costs project": READS,
     "evidence log": READS,
     "evidence checkpoint": READS,
     "evidence stamp": READS,

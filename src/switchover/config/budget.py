@@ -8,7 +8,7 @@ from decimal import Decimal
 from switchover.domain.process import Budget, Price, Provider
 
 from .document import Document, Place
-from .schema import BudgetSection, BudgetsSection
+from .sections.money import BudgetSection, BudgetsSection
 
 # USD per million tokens. The dearest that was ever published is 600 (o1-pro); beyond this a comma has slipped.
 ABSURD = Decimal(100_000)

@@ -35,20 +35,17 @@ from switchover.domain.process import (
 from switchover.errors import ConfigError
 
 from .budget import budget_of, budgets_of, check_price
+from .costs import costing_of
 from .document import Document, Place, read
 from .egress import egress_of
 from .grading import terms
 from .judging import check_judge
 from .keeping import archiving_of, process_retention, retention_of
 from .pages import pages_of
-from .schema import (
-    SECTIONS,
-    ConfigurationFile,
-    ProcessSection,
-    TracesSection,
-    UpstreamSection,
-)
+from .schema import SECTIONS, ConfigurationFile, ProcessSection
 from .secrets import absolute
+from .sections.machine import TracesSection
+from .sections.upstreams import UpstreamSection
 from .values import PATTERN_MEANS
 from .watching import sampling_of, watch_of
 
@@ -122,6 +119,7 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
         timestamp=parsed.evidence.timestamp,
         archive=archiving_of(document, parsed.archive, base, _check_url) if parsed.archive else None,
         retention=retention,
+        costing=costing_of(document, parsed.costs, upstreams, processes, providers, base, _located),
         watch=watch_of(parsed.watch),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from .costing import Costing
 from .data_class import DataClass as DataClass
 from .jurisdiction import within
 from .keeping import Archiving, Retention
@@ -398,4 +399,5 @@ class Settings:
     pages: PagesAt = field(default_factory=PagesAt)
     archive: Archiving | None = None
     retention: Retention = field(default_factory=Retention)
+    costing: Costing = field(default_factory=Costing)
     watch: Watch = field(default_factory=Watch)
