@@ -96,12 +96,14 @@ class Flights:
             raise self._failure
 
     async def land(self, within: float = LANDING_S) -> None:
-        """Waits for those in flight, so many seconds, and gives up the others; cancelled, at once. Raises nothing."""
+        """Waits for those in flight, so many seconds, and gives up the others; cancelled, it leaves them in flight."""
+        if self._flying:
+            await asyncio.wait(list(self._flying.values()), timeout=within)
+        await self.give_up()
+
+    async def give_up(self) -> None:
+        """Ends what is in flight. Raises nothing of what it failed with."""
         flying = list(self._flying.values())
-        try:
-            if flying:
-                await asyncio.wait(flying, timeout=within)
-        finally:
-            for task in flying:
-                task.cancel()
-            await asyncio.gather(*flying, return_exceptions=True)
+        for task in flying:
+            task.cancel()
+        await asyncio.gather(*flying, return_exceptions=True)

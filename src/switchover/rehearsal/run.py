@@ -31,6 +31,7 @@ from .plain import Anchor
 from .under_way import UnderWay
 
 INTERRUPTED, NO_CASES = "it was interrupted", "every case was replayed"
+NO_RECORD = "the half of the record that is for verdicts has no answer of the baseline's: record or import more"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,13 +106,15 @@ async def rehearse(
             await trial.land()
         except asyncio.CancelledError:
             trial.stopped = INTERRUPTED
-            # Cancelled again, what is in flight is given up; what was saved is judged all the same.
+            # Cancelled again, what is in flight is given up; what was saved is judged all the same. The first time it
+            # is not, even where a run that is done waits for the last of it.
             with contextlib.suppress(asyncio.CancelledError):
                 await trial.land()
+            await trial.flights.give_up()
             trial.conclude(trial.judge())
             raise
         finally:
-            await trial.flights.land(0.0)
+            await trial.flights.give_up()
             if among is None:
                 await shared.close()
         verdict = trial.conclude(trial.judge())
@@ -132,7 +135,7 @@ async def _replay(trial: UnderWay, told: _Told) -> None:
         decision = told.look()
         if trial.is_settled(decision) or not goes_on:
             return
-    trial.stopped = NO_CASES
+    trial.stopped = NO_CASES if trial.among.record.planned else NO_RECORD
 
 
 def _gate(order: Order, among: Among, clock: Clock, busy: Callable[[], bool] | None) -> Gate:

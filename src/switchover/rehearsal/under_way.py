@@ -10,6 +10,7 @@ from switchover.clock import Clock
 from switchover.domain.candidate import Cell, Continuing, Proof, ScoredCase, State, Verdict, digest
 from switchover.domain.ports import Grader
 from switchover.evidence import events
+from switchover.graders.human import WAITING
 from switchover.store import Store, facts
 from switchover.store.acceptances import end_acceptances
 from switchover.store.proofs import end_continuations, latest_verdict, revoke_proofs, save_proof, save_verdict
@@ -167,8 +168,8 @@ class UnderWay:
         is_whole = len(rows) == len(turns)
         if is_whole or self.stopped in (SPENT_CALLS, SPENT_MONEY):
             self._count(rows)
-        if is_whole and all(row.reason == NO_SAMPLE for row in rows):
-            self.stopped = NO_BASELINE
+        if is_whole:
+            self.stopped = _ungraded(rows)
         return not self.stopped
 
     def _set_aside(self, wanted: set[str]) -> None:
@@ -282,6 +283,14 @@ class UnderWay:
         elif self.continuing is not None and self.continuing.state is State.NOT_READY:
             end_continuations(self.store, **asdict(self.cell))
         return verdict
+
+
+def _ungraded(rows: Sequence[ScoredCase]) -> str:
+    """Why a whole round could not be graded, where it is one reason for all: it would be that of the next one, too."""
+    reasons = {row.reason for row in rows}
+    if any(row.graded for row in rows) or len(reasons) != 1 or WAITING in reasons:
+        return ""
+    return NO_BASELINE if NO_SAMPLE in reasons else f"a whole round could not be graded: {reasons.pop()}"
 
 
 def _proof(verdict: Verdict, expires_at: float) -> Proof:

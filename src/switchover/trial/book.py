@@ -6,8 +6,10 @@ a case was added to it or another day began.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from switchover.domain.candidate import ScoredCase, SliceEvidence, TopicEvidence
 from switchover.domain.process import RehearsalTerms
@@ -18,12 +20,12 @@ from .decide import (
     SUSPECTED,
     Decision,
     Facts,
+    Judging,
     Scores,
     Value,
     decide,
     difference,
     found_at,
-    judging,
     numbers,
     terms_at,
 )
@@ -35,7 +37,8 @@ class Book:
 
     ``kinds`` gives an exchange's kind by id, ``traffic`` is (moment, kind) of every recorded exchange, ``examples`` the
     ids of typical exchanges of each topic that is tested. A case that is graded again takes its old score's place. A
-    case counts with its ``value``, in [-reach, reach]; ``lacking``: what else stands between the cell and READY.
+    case counts with its ``value``, in [-reach, reach], the same for as long as it is in the book; ``lacking``: what
+    else stands between the cell and READY.
     """
 
     def __init__(
@@ -50,11 +53,11 @@ class Book:
         was_ready: bool,
         value: Value = difference,
         reach: float = 1.0,
-        lacking: tuple[str, ...] = (),
     ) -> None:
         self._terms, self._kinds, self._examples = terms, kinds, examples
         self._calibrated, self._was_ready = calibrated, was_ready
-        self._value, self._reach, self._lacking = value, reach, lacking
+        self._value, self._reach = value, reach
+        self.lacking: tuple[str, ...] = ()
         self._rows: dict[str, ScoredCase] = {}
         self._coverage = Coverage(traffic)
         self._overall = Tally(reach)
@@ -62,9 +65,10 @@ class Book:
             part.name: (Tally(reach), terms_at(terms, part.margin or terms.slice_margin)) for part in terms.slices
         }
         self._topics = {topic: Tally(reach) for topic in sorted(examples)}
-        self._scores = Scores()
+        self._scores, self._judging = Scores(), Judging()
         self._graded = 0
-        self._newest: float | None = None
+        # Graded cases by when they were, the newest first, negated; those that were taken out are passed over.
+        self._newest: list[tuple[float, str]] = []
         for row in rows:
             self.add(row)
 
@@ -80,22 +84,25 @@ class Book:
 
     def add(self, row: ScoredCase) -> None:
         """One more case."""
-        before = self._rows.pop(row.exchange_id, None)
+        self.remove(row.exchange_id)
         self._rows[row.exchange_id] = row
-        if before is not None:
-            self._enter(before, -1)
-            if before.graded_at == self._newest:
-                self._newest = self._last_graded()
         self._enter(row, 1)
+
+    def remove(self, exchange_id: str) -> None:
+        """Takes an exchange's case out, if it is there: all is as if it had never come."""
+        row = self._rows.pop(exchange_id, None)
+        if row is not None:
+            self._enter(row, -1)
 
     def _enter(self, row: ScoredCase, times: int) -> None:
         """Puts a case into every ledger that it belongs to, or with -1 takes it out."""
+        self._judging.add(row, times)
         counted = self._value(row)
         if counted is None:
             return
         self._graded += times
         if times > 0:
-            self._newest = max(row.graded_at, self._newest or row.graded_at)
+            heapq.heappush(self._newest, (-row.graded_at, row.exchange_id))
         entry = Entry.of(row.graded_at, counted, self._reach)
         if row.counts:
             self._overall.add(entry, times)
@@ -109,8 +116,18 @@ class Book:
             self._topics[kind.topic].add(entry, times)
 
     def _last_graded(self) -> float | None:
-        graded = (row.graded_at for row in self._rows.values() if self._value(row) is not None)
-        return max(graded, default=None)
+        """When the newest graded case was graded."""
+        while self._newest:
+            at, name = self._newest[0]
+            row = self._rows.get(name)
+            if row is not None and row.graded_at == -at and self._value(row) is not None:
+                return -at
+            heapq.heappop(self._newest)
+        return None
+
+    def judging(self) -> dict[str, Any]:
+        """What judging the cases took, as fields of the evidence."""
+        return self._judging.fields()
 
     def decide(self, now: float) -> Decision:
         """The verdict at ``now`` (Unix seconds)."""
@@ -126,16 +143,16 @@ class Book:
             suspected=suspected,
             cases=len(self._rows),
             graded=self._graded,
-            newest=self._newest,
+            newest=self._last_graded(),
             coverage=self._coverage.share(now),
             coverage_ends=self._coverage.ends(now),
             scores=self._scores,
             calibrated=self._calibrated,
             was_ready=self._was_ready,
-            lacking=self._lacking,
+            lacking=self.lacking,
         )
         decision = decide(facts, self._terms, now)
-        return replace(decision, evidence=replace(decision.evidence, **judging(self._rows.values())))
+        return replace(decision, evidence=replace(decision.evidence, **self.judging()))
 
     def _topics_at(
         self, now: float

@@ -24,15 +24,23 @@ LONGEST = 20_000
 
 _RANDOM = np.random.default_rng(20010209)
 # x → a·x + b over 32 bits with an odd a is one-to-one, so that the least value comes from each shingle alike.
-_A = _RANDOM.integers(0, 1 << 32, BANDS * ROWS, dtype=np.uint32) | np.uint32(1)
-_B = _RANDOM.integers(0, 1 << 32, BANDS * ROWS, dtype=np.uint32)
-_AT_ONCE = 256
+_A = _RANDOM.integers(0, 1 << 32, (BANDS * ROWS, 1), dtype=np.uint32) | np.uint32(1)
+_B = _RANDOM.integers(0, 1 << 32, (BANDS * ROWS, 1), dtype=np.uint32)
+_AT_ONCE = 512
+_TOP = np.iinfo(np.uint32).max
 
 Hashes = npt.NDArray[np.uint32]
+
+# What normalising makes of each ASCII character; most texts have no other.
+_PLAIN = bytes(
+    ord("0" if one.isdigit() else one.lower() if one.isalpha() else " ") for one in map(chr, range(128))
+).ljust(256)
 
 
 def normalise(text: str) -> str:
     """Case, punctuation and spacing aside; every digit becomes 0, so that another number makes no other text."""
+    if text.isascii():
+        return " ".join(text.encode("ascii").translate(_PLAIN).decode("ascii").split())
     folded = unicodedata.normalize("NFKC", text).casefold()
     return re.sub(r"\d", "0", re.sub(r"[\W_]+", " ", folded)).strip()
 
@@ -53,11 +61,16 @@ def hashes(text: str, size: int) -> Hashes:
 
 def signature(normal: str) -> Hashes:
     """MinHash of the five-character shingles of a normalised text, shape (128,)."""
-    shingles = np.unique(hashes(normal[:LONGEST], SHINGLE))
-    least = np.full(BANDS * ROWS, np.iinfo(np.uint32).max, dtype=np.uint32)
+    shingles = hashes(normal[:LONGEST], SHINGLE)
+    room = np.empty(BANDS * ROWS * min(len(shingles), _AT_ONCE), dtype=np.uint32)
+    least = np.full(BANDS * ROWS, _TOP, dtype=np.uint32)
     for at in range(0, len(shingles), _AT_ONCE):
-        part = shingles[at : at + _AT_ONCE, None]
-        np.minimum(least, (part * _A + _B).min(axis=0), out=least)
+        part = shingles[at : at + _AT_ONCE]
+        # In place, and along the rows: a new array for each step takes twice as long.
+        drawn = room[: BANDS * ROWS * len(part)].reshape(BANDS * ROWS, len(part))
+        np.multiply(_A, part, out=drawn)
+        np.add(drawn, _B, out=drawn)
+        np.minimum(least, drawn.min(axis=1), out=least)
     return least
 
 

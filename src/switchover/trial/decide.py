@@ -21,6 +21,7 @@ from switchover.domain.process import RehearsalTerms
 from switchover.stats.noninferiority import DAY, Ledger, Terms, Weighed, weigh
 
 from .coverage import COVERED
+from .tally import exactly, mean_of
 
 FRESH_DAYS = 7.0
 MOST_UNGRADED = 0.05
@@ -44,20 +45,48 @@ Value = Callable[[ScoredCase], float | None]
 class Scores:
     """Sums of the scores that count overall: the candidate's, the baseline's, the plain candidate's."""
 
-    sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
+    sums: list[int] = field(default_factory=lambda: [0, 0, 0])
     many: list[int] = field(default_factory=lambda: [0, 0, 0])
 
     def add(self, row: ScoredCase, times: int = 1) -> None:
         """One more case, or with -1 one less."""
         for place, score in enumerate((row.candidate, row.baseline, row.anchor)):
             if score is not None:
-                self.sums[place] += times * score
+                self.sums[place] += times * exactly(score)
                 self.many[place] += times
 
     def means(self) -> tuple[float | None, float | None, float | None]:
         """The mean of each, None without any."""
-        one, two, three = (total / n if n else None for total, n in zip(self.sums, self.many, strict=True))
+        one, two, three = (mean_of(total, n) for total, n in zip(self.sums, self.many, strict=True))
         return one, two, three
+
+
+@dataclass(slots=True)
+class Judging:
+    """What judging cases took: ``calls`` in ``judged`` of them, ``nusd`` for those ``priced``."""
+
+    judged: int = 0
+    calls: int = 0
+    priced: int = 0
+    nusd: int = 0
+
+    def add(self, row: ScoredCase, times: int = 1) -> None:
+        """One more case, or with -1 one less."""
+        if not row.judge_calls:
+            return
+        self.judged += times
+        self.calls += times * row.judge_calls
+        if row.judge_nusd is not None:
+            self.priced += times
+            self.nusd += times * row.judge_nusd
+
+    def fields(self) -> dict[str, Any]:
+        """As fields of the evidence."""
+        return {
+            "judge_calls": self.calls,
+            "judge_usd": Decimal(self.nusd) / 1_000_000_000 if self.priced else None,
+            "judge_unpriced": self.judged - self.priced,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,17 +267,6 @@ def _evidence(facts: Facts, reasons: tuple[str, ...]) -> Evidence:
         still_needed=_still_needed(facts.overall, facts.slices, facts.graded),
         reasons=reasons,
     )
-
-
-def judging(rows: Iterable[ScoredCase]) -> dict[str, Any]:
-    """What judging the rows took, as fields of the evidence."""
-    judged = [row for row in rows if row.judge_calls]
-    known = [row.judge_nusd for row in judged if row.judge_nusd is not None]
-    return {
-        "judge_calls": sum(row.judge_calls for row in judged),
-        "judge_usd": Decimal(sum(known)) / 1_000_000_000 if known else None,
-        "judge_unpriced": len(judged) - len(known),
-    }
 
 
 def numbers(name: str, weighed: Weighed) -> SliceEvidence:

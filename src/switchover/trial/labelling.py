@@ -58,24 +58,18 @@ class Drawing:
         return ordered
 
 
+def in_time(labels: Iterable[Label]) -> dict[tuple[str, float], Label]:
+    """The label that counts, the first one, by exchange id and the moment its answers were graded."""
+    found: dict[tuple[str, float], Label] = {}
+    for label in sorted(labels, key=lambda label: (label.at, label.person)):
+        found.setdefault((label.exchange_id, label.case_at), label)
+    return found
+
+
 def first_labels(labels: Iterable[Label], rows: Iterable[ScoredCase]) -> dict[str, Label]:
     """The label that counts of each case, by exchange id: the first one of its answers as they are."""
-    graded_at = {row.exchange_id: row.graded_at for row in rows}
-    found: dict[str, Label] = {}
-    for label in sorted(labels, key=lambda label: (label.at, label.person)):
-        if graded_at.get(label.exchange_id) == label.case_at:
-            found.setdefault(label.exchange_id, label)
-    return found
-
-
-def counted(drawing: Drawing, rows: Sequence[ScoredCase], labels: Mapping[str, Label]) -> list[ScoredCase]:
-    """The rows that people's ledger rests on: in order, up to the first that waits for a label."""
-    found: list[ScoredCase] = []
-    for row in drawing.in_order(rows):
-        if drawing.is_shown(row) and row.exchange_id not in labels:
-            break
-        found.append(row)
-    return found
+    found = in_time(labels)
+    return {row.exchange_id: found[key] for row in rows if (key := (row.exchange_id, row.graded_at)) in found}
 
 
 def queue(drawing: Drawing, rows: Sequence[ScoredCase], labels: Sequence[Label], person: str) -> list[ScoredCase]:

@@ -9,21 +9,19 @@ the people's book is all there is.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from switchover.domain.candidate import ScoredCase, State
 from switchover.domain.label import Label, People
 from switchover.domain.process import RehearsalTerms
-from switchover.graders.human import WAITING
 from switchover.stats import rectify
 
 from .book import Book
-from .decide import MOST_UNGRADED, Decision, Value, difference, judging
-from .labelling import Drawing, agreement, counted, first_labels
-
-UNCLEAR = "people could not tell"
+from .decide import Decision, Value, difference
+from .labelling import Drawing
+from .looked import Looked
 
 
 class Open(Protocol):
@@ -56,6 +54,7 @@ class RectifiedBook:
     ) -> None:
         self._terms, self.labels, self.drawing, self._open = terms, labels, drawing, open_book
         self._judged = open_book(rows, calibrated=False)
+        self._looked: Looked | None = None
 
     @property
     def rows(self) -> list[ScoredCase]:
@@ -64,21 +63,23 @@ class RectifiedBook:
 
     def add(self, row: ScoredCase) -> None:
         """One more case."""
+        if self._judged.graded_at(row.exchange_id) is not None:
+            self._looked = None
+        elif self._looked is not None:
+            self._looked.add(row)
         self._judged.add(row)
 
     def decide(self, now: float) -> Decision:
         """The verdict at ``now`` (Unix seconds)."""
-        first = first_labels(self.labels, self.rows)
-        rows = counted(self.drawing, self.rows, first)
-        seen = self._open(
-            [_as_people_see(row, first) for row in rows],
-            calibrated=True,
-            value=lambda row: self._value(row, first),
-            reach=rectify.reach(self.drawing.share),
-            lacking=_unclear(first.values()),
-        ).decide(now)
-        people = self._people(first, rows, seen)
+        looked = self._looked
+        if looked is None or looked.labels != list(self.labels):
+            looked = self._looked = Looked(self.drawing, self.labels, self.rows, self._open_seen)
+        seen = looked.decide(now)
+        people = self._people(looked, seen)
         return self._with(people, self._combined(seen, people, now))
+
+    def _open_seen(self, value: Value) -> Book:
+        return self._open([], calibrated=True, value=value, reach=rectify.reach(self.drawing.share))
 
     def _combined(self, seen: Decision, people: People, now: float) -> Decision:
         enough = people.waiting >= people.budget
@@ -98,53 +99,24 @@ class RectifiedBook:
         return mean is not None and mean < -self._terms.margin
 
     def _with(self, people: People, decision: Decision) -> Decision:
-        evidence = replace(decision.evidence, people=people, **judging(self.rows))
-        return replace(decision, evidence=evidence)
+        return replace(decision, evidence=replace(decision.evidence, people=people, **self._judged.judging()))
 
-    def _value(self, row: ScoredCase, first: Mapping[str, Label]) -> float | None:
-        """r of a case; d_J alone where nobody was to look."""
-        judged = difference(row)
-        if judged is None or not self.drawing.is_shown(row):
-            return judged
-        seen = first[row.exchange_id].difference
-        return None if seen is None else rectify.rectified(judged, seen, self.drawing.share)
-
-    def _people(self, first: Mapping[str, Label], rows: Sequence[ScoredCase], seen: Decision) -> People:
-        on_record = [row for row in self.rows if row.exchange_id in self.drawing.keys]
-        shown = [row.exchange_id for row in on_record if self.drawing.is_shown(row)]
-        labelled = [first[name] for name in shown if name in first]
+    def _people(self, looked: Looked, seen: Decision) -> People:
         return People(
             share=self.drawing.share,
-            drawn=len(shown),
-            labelled=len(labelled),
-            unclear=sum(label.difference is None for label in labelled),
-            counted=len(rows),
-            needed=self._needed(rows, seen),
+            drawn=looked.drawn,
+            labelled=looked.labelled,
+            unclear=looked.unclear,
+            counted=looked.counted,
+            needed=_needed(looked, seen),
             budget=self._terms.label_budget,
-            agreement=agreement(self.labels),
+            agreement=looked.agreement,
         )
 
-    def _needed(self, rows: Sequence[ScoredCase], seen: Decision) -> int | None:
-        """Labels until READY: replays still needed at this rate, and how many of them people have to look at."""
-        replays = 0 if seen.state is State.READY else seen.evidence.still_needed
-        if replays is None or not rows:
-            return None
-        return math.ceil(replays * sum(self.drawing.is_shown(row) for row in rows) / len(rows))
 
-
-def _as_people_see(row: ScoredCase, first: Mapping[str, Label]) -> ScoredCase:
-    """A case that waited for people, with the marks that they gave; others as they are."""
-    label = first.get(row.exchange_id)
-    if row.reason != WAITING or label is None:
-        return row
-    reason = UNCLEAR if label.difference is None else ""
-    return replace(row, candidate=label.candidate, baseline=label.baseline, reason=reason)
-
-
-def _unclear(first: Iterable[Label]) -> tuple[str, ...]:
-    """Of the cases looked at, too many were unclear: so many would be unclear among those not drawn."""
-    labels = list(first)
-    unclear = sum(label.difference is None for label in labels)
-    if not labels or unclear / len(labels) <= MOST_UNGRADED:
-        return ()
-    return (f"{UNCLEAR} in {unclear} of {len(labels)} cases; at most 5 % may be unclear",)
+def _needed(looked: Looked, seen: Decision) -> int | None:
+    """Labels until READY: replays still needed at this rate, and how many of them people have to look at."""
+    replays = 0 if seen.state is State.READY else seen.evidence.still_needed
+    if replays is None or not looked.counted:
+        return None
+    return math.ceil(replays * looked.looked_at / looked.counted)

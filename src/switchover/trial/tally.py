@@ -12,6 +12,20 @@ from switchover.stats import bets
 from switchover.stats.noninferiority import DAY, Terms, Weighed, weigh_counts
 
 _DAYS = 8
+_UNIT = 2.0**80
+
+
+def exactly(value: float) -> int:
+    """The value as a whole number of 2^-80ths: sums of such do not depend on the order, and what is taken out is gone.
+
+    What a float has below that is left out.
+    """
+    return int(value * _UNIT)
+
+
+def mean_of(total: int, many: int) -> float | None:
+    """The mean of ``many`` values whose sum is ``total``, as :func:`exactly` has it; None without any."""
+    return total / int(_UNIT) / many if many else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +51,7 @@ class Tally:
     """
 
     def __init__(self, reach: float = 1.0) -> None:
-        self.reach, self.replays, self.total = reach, 0, 0.0
+        self.reach, self.replays, self._total = reach, 0, 0
         self._rows: dict[int, int] = {}
         self._down = np.zeros((_DAYS, len(bets.values_of(reach))), dtype=np.int64)
         self._up = np.zeros_like(self._down)
@@ -53,20 +67,20 @@ class Tally:
         self._down[row, entry.low] += times
         self._up[row, entry.high] += times
         self.replays += times
-        self.total = self.total + times * entry.difference if self.replays else 0.0
+        self._total += times * exactly(entry.difference)
         self._aged = self._weighed = self._against = None
 
     @property
     def mean(self) -> float | None:
         """Of the differences, not aged."""
-        return self.total / self.replays if self.replays else None
+        return mean_of(self._total, self.replays)
 
     def weighed(self, now: float, terms: Terms) -> Weighed:
         """What the cases say at ``now`` (Unix seconds)."""
         key = (math.floor(now / DAY), terms)
         if self._weighed is None or self._weighed[0] != key:
             ready, mirrored = self._weights(key[0], terms.half_life)
-            found = weigh_counts(ready, mirrored, self.replays, self.total, now, terms, self.reach)
+            found = weigh_counts(ready, mirrored, self.replays, self._total / int(_UNIT), now, terms, self.reach)
             self._weighed = (key, found)
         return self._weighed[1]
 

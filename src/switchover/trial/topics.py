@@ -30,7 +30,7 @@ FEWEST = 5
 TYPICAL = 3
 ROUNDS = 20
 NOVEL = -1
-_AT_ONCE = 1_000
+_AT_ONCE = 4_000
 
 Vectors = npt.NDArray[np.float32]
 

@@ -16,8 +16,6 @@ from switchover.report.wording import HIDDEN
 
 # So much of a text beside others; a page of its own has more, piece by piece.
 BESIDE, PART = 2_000, 24_000
-# Comparing takes time by the square of the words, and a model may write what takes longest.
-COMPARED = 400
 # Marks put over one letter, after which more of them would cover what stands around it.
 MOST_MARKS = 4
 PLAIN = frozenset("\n\t")
@@ -43,7 +41,7 @@ def side_by_side(left: str | None, right: str | None) -> tuple[Shown, Shown]:
     """Two texts with what only one of them says marked: ``del`` on the left, ``ins`` on the right."""
     if left is None or right is None:
         return shown(left), shown(right)
-    pieces = differences(left[:BESIDE], right[:BESIDE], most=COMPARED)
+    pieces = differences(left[:BESIDE], right[:BESIDE])
     return _side(pieces, Mark.LEFT, "del", len(left)), _side(pieces, Mark.RIGHT, "ins", len(right))
 
 

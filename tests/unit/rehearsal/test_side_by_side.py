@@ -12,12 +12,13 @@ from dataclasses import replace
 import pytest
 
 from switchover.domain.candidate import State
+from switchover.domain.ports import Score
 from switchover.domain.process import RehearsalTerms
 from switchover.errors import OperatorError, RateLimited, StoreUnavailable
 from switchover.graders import grader
 from switchover.rehearsal import Among, Order, cell_of, rehearse
 from switchover.rehearsal.alone import _begun, _world, alone
-from switchover.rehearsal.run import INTERRUPTED, NO_CASES
+from switchover.rehearsal.run import INTERRUPTED, NO_CASES, NO_RECORD
 from switchover.rehearsal.under_way import NO_BASELINE, SPENT_CALLS, SPENT_MONEY
 from switchover.store import Store
 from switchover.store.indexing import save_exchanges
@@ -81,7 +82,7 @@ def start(store, model, *, order=ORDER, baseline=None, clock=None, **more):
         store=store,
         ask=model,
         baseline_ask=baseline or Model(),
-        grader=grader(order.process.rehearse),
+        grader=more.pop("grader", None) or grader(order.process.rehearse),
         clock=clock or ManualClock(NOW),
         **more,
     )
@@ -180,7 +181,7 @@ def test_an_empty_record_is_unproven_and_asks_nobody():
     with Store.open("sqlite://") as empty:
         model = Model()
         verdict = run(empty, model)
-    assert (verdict.state, verdict.stopped, model.asked) == (State.UNPROVEN, NO_CASES, [])
+    assert (verdict.state, verdict.stopped, model.asked) == (State.UNPROVEN, NO_RECORD, [])
 
 
 def test_a_candidate_that_never_answers_is_asked_one_at_a_time_and_scores_nothing(store):
@@ -208,6 +209,56 @@ def test_interrupted_it_waits_for_what_is_in_flight_and_asks_none_of_it_again(st
     verdict = run(store, again)
     assert not set(again.asked) & set(model.asked)
     assert verdict.evidence == run(store, Model(), order=OTHER).evidence
+
+
+def test_interrupted_once_it_is_done_it_still_waits_for_what_is_in_flight(store):
+    model = Model(late=lambda text: 0.02 + drawn("late", text) % 5 / 200)
+
+    async def main():
+        def told(step):
+            if step.decision is not None and step.decision.lasts:
+                asyncio.get_running_loop().call_soon(task.cancel)
+
+        task = asyncio.create_task(start(store, model, progress=told))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    ended = latest_verdict(store, cell_of(ORDER).id)
+    assert (ended.state, ended.stopped) == (State.READY, "")
+    waiting = waiting_cases(store, ended.cell.id)
+    assert waiting
+    assert len(scored_cases(store, ended.cell.id)) + len(waiting) == len(model.asked)
+
+
+def test_interrupted_twice_it_gives_up_what_is_in_flight(store):
+    model, stuck = Model(late=lambda text: 0.0 if len(model.asked) <= 30 else 60.0), asyncio.Event()
+    model.then = lambda number: stuck.set() if number > 30 else None
+
+    async def main():
+        task = asyncio.create_task(start(store, model))
+        await stuck.wait()
+        task.cancel()
+        await asyncio.sleep(0.05)
+        assert not task.done()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(asyncio.wait_for(main(), 5.0))
+    assert latest_verdict(store, cell_of(ORDER).id).stopped == INTERRUPTED
+
+
+def test_a_grader_that_grades_nothing_of_a_whole_round_ends_the_run(store):
+    class Silent:
+        name, by_merit = "hook", False
+
+        async def score(self, answer, question):
+            return Score(None, "the hook gave no score within 10 s")
+
+    verdict = run(store, Model(then=lambda number: Reply("another", 0.0)), grader=Silent())
+    assert verdict.stopped == "a whole round could not be graded: the hook gave no score within 10 s"
+    assert (verdict.state, verdict.evidence.ungraded) == (State.UNPROVEN, ROUND)
 
 
 def test_a_record_that_grows_meanwhile_is_no_hindrance(store):

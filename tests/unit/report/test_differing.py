@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,6 +47,36 @@ def test_a_very_long_text_keeps_its_rest_in_one_piece():
     pieces = differences(long + "left", long + "right")
     assert (side(pieces, Mark.LEFT), side(pieces, Mark.RIGHT)) == (long + "left", long + "right")
     assert pieces[-1].mark is Mark.RIGHT
+
+
+@law
+@given(st.lists(st.sampled_from("abc"), min_size=35, max_size=90), st.lists(st.sampled_from("abcd"), max_size=90))
+def test_both_texts_can_be_read_from_the_pieces_where_no_word_comes_once(left, right):
+    left, right = " ".join(left), " ".join(right)
+    pieces = differences(left, right)
+    assert (side(pieces, Mark.LEFT), side(pieces, Mark.RIGHT)) == (left, right)
+
+
+def test_a_word_in_a_long_text_is_one_difference_wherever_it_stands():
+    words = [f"word{number % 400}" for number in range(1_000)]
+    for at in (0, 500, 999):
+        changed = [*words[:at], "changed", *words[at + 1 :]]
+        marks = [piece.mark for piece in differences(" ".join(words), " ".join(changed))]
+        assert (marks.count(Mark.LEFT), marks.count(Mark.RIGHT)) == (1, 1)
+    moved = differences(" ".join(words), " ".join([*words[:300], "new", *words[300:600], "newer", *words[601:]]))
+    assert [piece.mark for piece in moved] == [
+        Mark.BOTH, Mark.RIGHT, Mark.BOTH, Mark.LEFT, Mark.RIGHT, Mark.BOTH,
+    ]  # fmt: skip
+
+
+def test_texts_made_to_be_slow_to_compare_are_compared_in_no_time():
+    begun = time.process_time()
+    many = MOST_WORDS // 2
+    pieces = differences("a " * MOST_WORDS, " ".join(f"a x{number}" for number in range(many)))
+    assert side(pieces, Mark.LEFT) == "a " * MOST_WORDS
+    differences(" ".join(f"a y{number}" for number in range(many)), " ".join(f"a x{number}" for number in range(many)))
+    # All words against all took a minute.
+    assert time.process_time() - begun < 2.0
 
 
 def test_what_both_say_at_length_is_cut_between_differences_and_at_the_ends():

@@ -10,18 +10,20 @@ from hypothesis import strategies as st
 
 from switchover.domain.candidate import ScoredCase
 from switchover.domain.label import Label
+from switchover.domain.process import RehearsalTerms
 from switchover.graders.human import WAITING
+from switchover.trial.book import Book
 from switchover.trial.grade import IDENTICAL
 from switchover.trial.labelling import (
     TWICE,
     Drawing,
     agreement,
     candidate_left,
-    counted,
     first_labels,
     krippendorff,
     queue,
 )
+from switchover.trial.looked import Looked
 
 
 def case(number, *, candidate=1.0, baseline=1.0, reason="", cell="c"):
@@ -41,6 +43,23 @@ def labelled(row, candidate=1.0, baseline=1.0, *, person="ann", at=5_000.0, case
         case_at=row.graded_at if case_at is None else case_at, candidate=candidate, baseline=baseline,
         candidate_left=True, source="terminal",
     )  # fmt: skip
+
+
+def counted(drawing, rows, labels):
+    """What the people's book holds, in order."""
+    books = []
+
+    def open_book(value):
+        terms = RehearsalTerms(grader="rubric", labels_share=drawing.share)
+        books.append(
+            Book(terms, kinds={}, traffic=[], examples={}, calibrated=True, was_ready=False, value=value, reach=3.0)
+        )
+        return books[0]
+
+    looked = Looked(drawing, list(labels.values()), rows, open_book)
+    looked.decide(5_000.0)
+    assert looked.counted == len(books[0].rows)
+    return books[0].rows
 
 
 def drawing(rows, share=0.5, cell="c"):

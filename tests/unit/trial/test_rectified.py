@@ -16,7 +16,8 @@ from switchover.trial.book import Book
 from switchover.trial.coverage import Kind
 from switchover.trial.grade import IDENTICAL
 from switchover.trial.labelling import Drawing
-from switchover.trial.rectified import UNCLEAR, RectifiedBook
+from switchover.trial.looked import UNCLEAR
+from switchover.trial.rectified import RectifiedBook
 
 NOW = 1_780_000_000.0
 TERMS = RehearsalTerms(grader="rubric", margin=0.10, labels_share=0.5, label_budget=40)
@@ -119,6 +120,27 @@ def test_labels_that_nobody_can_give_leave_their_cases_ungraded_and_many_keep_re
     assert decision.state is State.PROVISIONAL
     assert any(f"as people see it: {UNCLEAR} in" in reason for reason in decision.evidence.reasons)
     assert decision.evidence.people.unclear == len(labels[::10])
+
+
+def test_a_book_that_cases_come_to_says_what_one_says_that_has_them_all():
+    trial = Trial(9, 0.80, 120)
+    rows, everything = trial.book.rows, [trial.label(row) for row in trial.shown]
+
+    def opened(some):
+        return RectifiedBook(TERMS, some, labels, drawing=trial.book.drawing, open_book=trial.book._open)
+
+    labels = everything[:9]
+    growing = opened([])
+    for at, row in enumerate(rows, 1):
+        growing.add(row)
+        if at == 60:
+            growing.labels = labels = everything
+        if at % 5 == 0:
+            assert growing.decide(NOW) == opened(rows[:at]).decide(NOW)
+    again = replace(rows[70], graded_at=NOW - 10, candidate=0.0)
+    growing.add(again)
+    whole = [row for row in rows if row.exchange_id != again.exchange_id]
+    assert growing.decide(NOW) == opened([*whole, again]).decide(NOW)
 
 
 def test_once_people_have_begun_the_judge_alone_ends_nothing():

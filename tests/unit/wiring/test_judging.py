@@ -15,7 +15,7 @@ from switchover.domain.process import Price, RehearsalTerms
 from switchover.errors import NotFound, OperatorError
 from switchover.testing.builders import make_process, make_settings, make_upstream
 from switchover.testing.chat_server import chat_server, judging
-from switchover.trial.decide import judging as judging_cost
+from switchover.trial.decide import Judging
 from switchover.trial.grade import grade
 from switchover.trial.replay import Reply
 from switchover.wiring.judging import grading, judge_of
@@ -74,7 +74,9 @@ def test_both_answers_are_judged_apart_and_every_call_has_its_price():
     row = ScoredCase(
         cell_id="c", exchange_id="x", graded_at=0.0, candidate=0.75, baseline=0.5, judge_calls=2, judge_nusd=graded.nusd
     )
-    assert judging_cost([row]) == {
+    took = Judging()
+    took.add(row)
+    assert took.fields() == {
         "judge_calls": 2, "judge_usd": Decimal(graded.nusd) / 1_000_000_000, "judge_unpriced": 0,
     }  # fmt: skip
 
