@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import sys
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from pydantic import BeforeValidator, Field
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$")
 SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 MONEY = re.compile(r"([0-9][0-9_,]*(?:\.[0-9]+)?)\s*([A-Za-z]{3}|[$€£])$")
+PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%?$")
 MOST_MICRO_USD = 10**15
 SLICE = re.compile(r"""([A-Za-z_][\w.]*)\s*==\s*(?:"([^"]*)"|'([^']*)')$""")
 COUNTRY = r"^[A-Z]{2}$"
@@ -67,6 +69,33 @@ def compared(text: Any) -> str:
     return text
 
 
+def mtok(text: Any) -> str:
+    """``"0.60"`` as it stands: USD per million tokens."""
+    if not isinstance(text, str) or re.fullmatch(AMOUNT, text) is None:
+        raise ValueError(f"{PATTERN_MEANS[AMOUNT]}: USD per million tokens, never below zero")
+    return text
+
+
+def percent(text: Any) -> str:
+    """``15 %``, ``"15"`` or ``15`` as "15"."""
+    given = str(text) if isinstance(text, int | float) and not isinstance(text, bool) else text
+    match = PERCENT.fullmatch(given.strip()) if isinstance(given, str) else None
+    if match is None:
+        raise ValueError("a percentage such as 15, never below zero")
+    return match[1]
+
+
+def utc_day(text: Any) -> float:
+    """``2026-11-01``, as YAML has it or in quotes, as that day's first moment (Unix seconds, UTC)."""
+    if isinstance(text, datetime) or not isinstance(text, str | date):
+        raise ValueError("a day such as 2026-11-01")
+    try:
+        day = date.fromisoformat(text.strip()) if isinstance(text, str) else text
+    except ValueError:
+        raise ValueError("a day such as 2026-11-01") from None
+    return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
+
+
 def micro_usd(text: Any) -> int:
     """``500 USD`` as micro-USD."""
     match = MONEY.fullmatch(text.strip()) if isinstance(text, str) else None
@@ -80,6 +109,9 @@ def micro_usd(text: Any) -> int:
     return int(amount)
 
 
+Mtok = Annotated[str, BeforeValidator(mtok)]
+Percent = Annotated[str, BeforeValidator(percent)]
+Day = Annotated[float, BeforeValidator(utc_day)]
 Money = Annotated[int, BeforeValidator(micro_usd)]
 Duration = Annotated[float, BeforeValidator(seconds), Field(gt=0)]
 Country = Annotated[str, Field(pattern=COUNTRY)]

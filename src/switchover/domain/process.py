@@ -75,10 +75,12 @@ class Provider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """How an upstream's calls are priced.
+    """How an upstream's calls are priced from the moment ``since`` (Unix seconds) on; None: from the beginning.
 
     Either ``priced_as`` names a published model ("openai/gpt-4.1"), or the per-million-token amounts (decimal strings,
-    USD) are given with their ``source`` and the day they were ``checked``.
+    USD) are given with their ``source`` and the day they were ``checked``; without either, the upstream's own model is
+    priced as published. ``cached_mtok`` and ``written_mtok`` are what reading and writing a prompt cache costs; None:
+    as input. ``surcharge`` and ``discount`` are percent (decimal strings) of all that, one after the other.
     """
 
     priced_as: str | None = None
@@ -86,6 +88,11 @@ class Price:
     output_mtok: str | None = None
     source: str | None = None
     checked: str | None = None
+    cached_mtok: str | None = None
+    written_mtok: str | None = None
+    surcharge: str | None = None
+    discount: str | None = None
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +106,8 @@ class UpstreamSpec:
     has: "chat", "responses" or "both". ``answers_as``: names beside ``model`` under which its answers may come.
     ``context`` is in tokens per slot, None where nothing was said.
     ``chat_template`` is a reference ("file:PATH") to a template that replaces the one in the weights.
-    ``max_output``: tokens that its model writes at most in one answer, None where nothing was said.
+    ``max_output``: tokens that its model writes at most in one answer, None where nothing was said. ``price`` holds
+    from the beginning, each of ``later_prices`` from its own moment on, in order.
 
     ``template`` is not configured but seen: the digest of the chat template in force, None where nobody tells it.
     """
@@ -121,6 +129,15 @@ class UpstreamSpec:
     chat_template: str | None = None
     max_output: int | None = None
     template: str | None = None
+    later_prices: tuple[Price, ...] = ()
+
+    def price_at(self, at: float) -> Price | None:
+        """The price that the configuration states for a moment (Unix seconds); None: none, as published."""
+        found = self.price
+        for one in self.later_prices:
+            if one.since is not None and one.since <= at:
+                found = one
+        return found
 
     @property
     def is_own(self) -> bool:
