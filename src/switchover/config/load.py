@@ -112,6 +112,7 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
         timestamp=parsed.evidence.timestamp,
         archive=archiving_of(document, parsed.archive, base, _check_url) if parsed.archive else None,
         retention=retention,
+        cost_tolerance=parsed.costs.tolerance,
     )
 
 

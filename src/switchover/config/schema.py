@@ -385,6 +385,16 @@ class RetentionSection(Section):
     )
 
 
+class CostsSection(Section):
+    """How what was metered is held against what providers bill."""
+
+    tolerance: Percent = Field(
+        default="2",
+        description="Percent of an invoice that it may differ by from what was metered; beyond it "
+        "`switchover costs reconcile` ends with 3.",
+    )
+
+
 class ProcessSection(Section):
     """A business activity that relies on AI answers."""
 
@@ -463,6 +473,7 @@ class ConfigurationFile(Section):
     budgets: BudgetsSection = Field(
         default_factory=BudgetsSection, description="What may be spent by several processes together."
     )
+    costs: CostsSection = Field(default_factory=CostsSection, description="What was metered, and what is billed.")
     archive: ArchiveSection | None = Field(default=None, description="Where finished days go.")
     retention: RetentionSection = Field(
         default_factory=RetentionSection, description="How long what was recorded is kept."
@@ -500,4 +511,5 @@ SECTIONS: tuple[type[Section], ...] = (
     PresidioSection,
     BudgetSection,
     BudgetsSection,
+    CostsSection,
 )

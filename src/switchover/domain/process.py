@@ -330,6 +330,7 @@ class Settings:
     ``master`` is a reference to the master key of the key ring, None for a file of our own beside it. ``timestamp`` is
     the address of a time-stamp authority, if any. ``budgets`` are those over several processes: ``organisation``,
     ``provider:NAME``. ``database_password`` is the reference to the password of the URL's user.
+    ``cost_tolerance`` is in percent of an invoice.
     """
 
     source: str
@@ -350,3 +351,4 @@ class Settings:
     database_password: str | None = None
     archive: Archiving | None = None
     retention: Retention = field(default_factory=Retention)
+    cost_tolerance: str = "2"

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, String, Table, delete, func, literal, select, update
 
-from switchover.dialects.said import length_of
 from switchover.domain.exchange import Exchange, Intent, Outcome
 from switchover.errors import RecordingFailed
 
@@ -202,13 +201,8 @@ def _row(exchange: Exchange) -> dict[str, object]:
         "data": exchange.data.value if exchange.data else None,
         # One that replaces an unfinished exchange lies in no part yet, whichever holds the unfinished one.
         "archived": None,
-        "length": _length(exchange),
+        "length": _to_json.encode(exchange.length).decode() if exchange.length else None,
     }
-
-
-def _length(exchange: Exchange) -> str | None:
-    length = length_of(exchange)
-    return None if length is None else _to_json.encode(length).decode()
 
 
 def _body(exchange: Exchange) -> dict[str, object]:
