@@ -129,35 +129,38 @@ def reconcile(
         raise typer.Exit(3)
 
 
+def figure(amount: Decimal) -> str:
+    """An amount as people read it, to the cent; a smaller one to the millionth."""
+    return f"{amount:,.2f}" if not amount or abs(amount) >= 1 else f"{amount:.6f}"
+
+
 def usd(amount: Decimal) -> str:
-    """An amount as people read it, to the cent; a smaller one to the first digits that say something."""
-    return f"{amount:,.2f} USD" if not amount or abs(amount) >= 1 else f"{amount:.6f} USD"
+    """The same with its currency."""
+    return f"{figure(amount)} USD"
 
 
 def _table(found: wired.Costs) -> Table:
-    made = Table(box=None, pad_edge=False)
-    for name in (found.by, "calls", "settled", "estimated", "total", "of it broken off", "without a price"):
-        made.add_column(name, justify="left" if name == found.by else "right", no_wrap=name == found.by)
-    rows = [*found.rows.items(), ("in all", found.whole)]
-    for name, one in rows:
-        made.add_row(
-            visible(name), f"{one.calls:,}", usd(one.settled), usd(one.estimated), usd(one.total), usd(one.broken),
-            f"{one.unpriced:,}",
-        )  # fmt: skip
+    made = Table(box=None, pad_edge=False, title=f"{found.month}, in USD", title_justify="left")
+    for name in (found.by, "calls", "settled", "estimated", "total", "broken off", "no price"):
+        made.add_column(name, justify="left" if name == found.by else "right", no_wrap=name != found.by)
+    for name, one in (*found.rows.items(), ("in all", found.whole)):
+        amounts = (one.settled, one.estimated, one.total, one.broken)
+        made.add_row(visible(name), f"{one.calls:,}", *map(figure, amounts), f"{one.unpriced:,}")
     return made
 
 
 def _differences(found: list[Difference]) -> Table:
     made = Table(box=None, pad_edge=False)
     for name in ("provider", "month", "settled", "estimated", "invoiced", "difference", "share"):
-        made.add_column(name, justify="left" if name in ("provider", "month") else "right")
+        made.add_column(name, justify="left" if name in ("provider", "month") else "right", no_wrap=True)
     for one in found:
-        billed = "–" if one.invoiced is None else usd(one.invoiced)
-        difference = "–" if one.difference is None else usd(one.difference)
+        billed = "–" if one.invoiced is None else figure(one.invoiced)
+        difference = "–" if one.difference is None else figure(one.difference)
         share = "–" if one.share is None else f"{one.share:+.1%}"
         made.add_row(
-            one.provider, one.month, usd(one.metered.settled), usd(one.metered.estimated), billed, difference, share
-        )
+            one.provider, one.month, figure(one.metered.settled), figure(one.metered.estimated), billed, difference,
+            share,
+        )  # fmt: skip
     return made
 
 
@@ -167,7 +170,7 @@ def _explain(one: Difference, tolerance: str) -> None:
     elif one.within is False:
         print(f"{one.provider}: the invoice differs by more than {tolerance} % from what was metered")
     if one.metered.unpriced:
-        print(f"{one.provider}: {counted(one.metered.unpriced, 'call has', 'calls have')} no price and are not in it")
+        print(f"{one.provider}: {counted(one.metered.unpriced, 'call', 'calls')} without a price, in no sum")
 
 
 def _told(one: wired.Share) -> dict[str, object]:

@@ -66,7 +66,7 @@ def focus(
         print(f"{counted(written.rows, 'row', 'rows')} of {asked.name} in {to}: {written.total:.9f} USD")
         print(f"to the cent: {written.total:,.2f} USD")
         if written.unpriced:
-            print(f"{counted(written.unpriced, 'call has', 'calls have')} no price: not in it; see `switchover costs`")
+            print(f"{counted(written.unpriced, 'call', 'calls')} without a price, not in it; see `switchover costs`")
 
 
 def _check(found: Checked, file: Path, *, as_json: bool) -> None:

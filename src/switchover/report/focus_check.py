@@ -87,7 +87,7 @@ def _check_row(found: Checked, row: Mapping[str, Any], columns: list[dict[str, A
 
 def _wrong(column: Mapping[str, Any], value: str) -> Iterator[str]:
     if not value:
-        if not column["null"]:
+        if not column["nullable"]:
             yield "is null"
         return
     if not TYPES[column["type"]](value):
