@@ -7,13 +7,15 @@ export SWITCHOVER_WEIGHTS := $(CURDIR)/.cache/weights
 SEED ?= 1
 FOCUS_PYTHON ?= python3.12
 
-.PHONY: demo test check bench faults verdicts soak cuts clients imported crash budget prices focus million docs picture lock clean help
+.PHONY: demo test check bench replays resumed faults verdicts judged soak cuts clients imported crash budget prices focus million docs picture lock clean help
 
 help:
 	@echo "make demo      the whole loop on an insurer's inbox: record, rehearse, adapt, prove, cut off, answer"
 	@echo "make test      checks and tests (STRICT=1: a missing optional tool is a failure)"
 	@echo "make check     ruff, mypy, import contracts"
 	@echo "make bench     CPU per request and per chunk, against nginx and other gateways; many streams at once; recording"
+	@echo "make replays   10,000 replays against an instant upstream: rate, CPU and memory, against another evaluator"
+	@echo "make resumed   a rehearsal interrupted and killed at random, 20 times: the same verdict, nothing replayed twice"
 	@echo "make soak      10,000 calls through reloads, killed workers and a store that is away"
 	@echo "make imported  a public set of exchanges imported, learned from and rehearsed: no gateway in the path"
 	@echo "make budget    random histories of a budget: four workers killed and paused, at every prefix within the cap"
@@ -23,6 +25,7 @@ help:
 	@echo "make cuts      recorded streams cut at every byte, in every way to meet a cut"
 	@echo "make crash     the spool on a disk that forgets what was not synced, 300 seeds; kill -9 under load, 100 times"
 	@echo "make verdicts  the verdict's simulations, 4,000 runs each, and other rules beside it (a quarter of an hour)"
+	@echo "make judged    a judge that favours the candidate, gold labels played in: false READY, labels needed"
 	@echo "make million   the first page's queries and the report over 1,000,000 exchanges: time and memory"
 	@echo "make clients   official Python and JavaScript clients against the gateway: a matrix (needs node and npm)"
 	@echo "make docs      the reference pages, generated from the code"
@@ -66,8 +69,18 @@ test: check $(STARTER)
 	@echo "Installing $* to measure against (hash-pinned)…"
 	@-$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D) && $(BIN)/uv pip install --quiet --python $(@D)/bin/python --require-hashes -r $< && touch $@
 
+# Ten thousand replays against an instant upstream, beside Inspect on the same requests.
+replays: $(VENV)/.dev .cache/bench/inspect/.installed
+	$(BIN)/python benchmarks/replays.py
+
+# Rehearsals interrupted and killed at random moments, and gone on with.
+resumed: $(VENV)/.dev
+	@$(BIN)/python tests/resumed $(SEED)
+
 bench: $(VENV)/.dev .cache/bench/smg/.installed .cache/bench/mlflow/.installed
 	$(BIN)/python benchmarks/detection.py
+	$(BIN)/python benchmarks/graders.py
+	$(BIN)/python benchmarks/replays.py --short --alone
 	$(BIN)/python benchmarks/gateway.py; first=$$?; $(BIN)/python benchmarks/streams.py && $(BIN)/python benchmarks/recording.py && exit $$first
 
 # Ten thousand calls through reloads, killed workers and a store that is away.
@@ -113,6 +126,10 @@ million: $(VENV)/.dev
 verdicts: $(VENV)/.dev
 	PYTHONPATH=benchmarks $(BIN)/python -m verdicts
 
+# A judge made to favour the candidate, alone and set right by gold labels, over HTTP and over 20 seeds.
+judged: $(VENV)/.dev
+	$(BIN)/python benchmarks/judged.py
+
 clients: $(VENV)/.dev
 	@command -v npm >/dev/null || { echo "The JavaScript clients need Node 18 or newer, with npm."; exit 1; }
 	@cd tests/clients && npm ci --silent
@@ -128,7 +145,7 @@ picture: $(VENV)/.run $(STARTER)
 	@sed -n '/^5  /,$$p' demo-data.log | sed '/The page:/d' | $(BIN)/python docs/picture.py docs/images/demo.svg; rm demo-data.log
 
 lock: $(BIN)/uv
-	cd requirements && for name in run dev uv bench-smg bench-mlflow; do ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $$name.in -o $$name.txt; done
+	cd requirements && for name in run dev uv bench-smg bench-mlflow bench-inspect; do ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $$name.in -o $$name.txt; done
 	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header focus.in -o focus.txt
 
 clean:

@@ -22,6 +22,7 @@ SwitchoverError
 ├── DetectionFailed                personal data could not be looked for: it counts as the most sensitive
 │   └── Unreadable                 what is no text that anybody could look into: it is not kept
 ├── OutOfTime                      504: the caller's deadline passed before there was an answer
+├── GraderFailed                   a grader that trips over an answer: over a candidate's, the answer counts as failed
 └── UpstreamError                  one attempt failed; the class says what the gateway does next
     ├── RequestRejected            400/422 about the caller's own fields: stop
     ├── Denied                     401/403: hold the credential, next attempt
@@ -204,6 +205,10 @@ class OutOfTime(SwitchoverError):
 
     http_status: ClassVar[int] = 504
     code: ClassVar[str] = "deadline_exceeded"
+
+
+class GraderFailed(SwitchoverError):
+    """A grader tripped over an answer: a candidate's counts d = -1, the baseline's leaves its case ungraded."""
 
 
 class UpstreamError(SwitchoverError):

@@ -52,6 +52,7 @@ CONFIGURATION = """\
 organisation: {{domicile: NL}}
 data: ./data
 gateway: {{host: 127.0.0.1, port: {port}, workers: 2}}
+pages: {{serve: false}}
 providers: {{acme: {{home: US}}}}
 upstreams:
   vendor: {{kind: openai, base_url: "{vendor}/v1", key: env:VENDOR_KEY, model: big-1, developer: acme, host: acme}}

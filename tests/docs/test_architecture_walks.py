@@ -14,7 +14,7 @@ WALKS = {
 
 
 def test_the_walks_are_there() -> None:
-    known = ("request", "rehearsal", "drill", "answer", "import", "erasure")
+    known = ("request", "rehearsal", "round", "drill", "answer", "page", "import", "erasure")
     assert list(WALKS) == [f"The path of one {what}" for what in known]
 
 
@@ -33,8 +33,10 @@ def test_every_story_file_is_visited_by_its_walk(walk: str) -> None:
     folder = {
         "request": "gateway",
         "rehearsal": "rehearsal",
+        "round": "watch",
         "drill": "drill",
         "answer": "report",
+        "page": "web",
         "import": "importers",
     }[walk.split()[-1]]
     own = {str(path.relative_to(ROOT)) for path in (ROOT / "src/switchover" / folder).glob("*.py")}

@@ -47,6 +47,7 @@ ELSEWHERE_SHOWN = {
     "killed-midway": "tests/journeys/test_crash.py",
     "clock-jumped": "tests/conformance/test_recording_faults.py -k clock_jumped",
     "replicas-race": "tests/journeys/test_budget_history.py",
+    "quality-drift": "tests/journeys/test_quality_drift.py",
     "evidence-rewritten": "tests/journeys/test_evidence.py -k rewritten",
     "evidence-rolled-back": "tests/journeys/test_evidence.py -k rolled_back",
 }

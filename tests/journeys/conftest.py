@@ -35,6 +35,7 @@ CONFIGURATION = """\
 organisation: {{domicile: NL}}
 data: ./data
 gateway: {{host: 127.0.0.1, port: 0, workers: {workers}}}
+pages: {{serve: false}}
 providers: {{acme: {{home: US}}}}
 upstreams:
   vendor: {{kind: openai, base_url: "{vendor}/v1", key: env:VENDOR_KEY, model: big-1, developer: acme, host: acme}}
@@ -135,9 +136,9 @@ class Stage:
             child.kill()
             raise
 
-    def said(self) -> str:
+    def said(self, lines: int = 20) -> str:
         """The last lines of the log, whole ones only."""
-        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:])
+        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
 
     def children(self) -> dict[str, dict[str, object]]:
         return self._state("supervisor.json").get("children", {})

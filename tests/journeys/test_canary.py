@@ -31,6 +31,7 @@ CONFIGURATION = """\
 organisation: {{domicile: NL}}
 data: ./data
 gateway: {{host: 127.0.0.1, port: 0, workers: 1}}
+pages: {{serve: false}}
 log: {{format: {form}, level: info, requests: all}}
 traces: {{endpoint: "{collector}", headers: {{x-collector: env:COLLECTOR_KEY}}, pass_to: []}}
 providers: {{acme: {{home: US}}}}

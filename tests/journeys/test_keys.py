@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import time
 
 import pytest
@@ -59,6 +60,7 @@ class Callers:
 @pytest.fixture(scope="module")
 def running(stage):
     stage.write(workers=WORKERS)
+    stage.edit("pages: {serve: false}", "pages: {port: 0}")
     stage.up(*(f"worker-{number}" for number in range(WORKERS)), "keeper")
     return stage
 
@@ -83,3 +85,17 @@ def test_a_rotated_key_and_its_successor_both_open_until_the_old_one_ends_by_its
             time.sleep(0.05)
         time.sleep(max(0.0, ending.ends_at - time.time()))
         assert old.statuses() == {401}
+
+
+def test_the_pages_answer_beside_the_gateway_under_the_address_that_is_printed(running):
+    address = json.loads((running.data / "run" / "pages.json").read_bytes())["url"]
+    running.until(lambda: f"pages on {address}/, open to this user on this machine" in running.said(1000))
+    asked = http.client.HTTPConnection(address.removeprefix("http://"), timeout=20)
+    asked.request("GET", "/")
+    told = asked.getresponse()
+    assert told.status == 200
+    assert b"messages" in told.read()
+    # Nobody waits for whoever keeps a connection open.
+    assert running.down() == 0
+    assert not (running.data / "run" / "pages.json").exists()
+    asked.close()

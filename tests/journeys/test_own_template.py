@@ -41,10 +41,10 @@ def running(stage, weights):
     version = PromptVersion.make(process="messages", upstream="own", kind=PromptKind.AS_IS)
     spec = with_templates(stage.settings()).upstreams["own"]
     assert fingerprint(spec).endswith(f".{spec.template}")
-    now = time.time()
+    now, vendor = time.time(), stage.settings().upstreams["vendor"]
     with stage.store() as store:
         save_prompt_version(store, version)
-        save_proof(store, make_proof(spec, version, process="messages", made_at=now, expires_at=now + 3600))
+        save_proof(store, make_proof(spec, version, vendor, process="messages", made_at=now, expires_at=now + 3600))
     return stage
 
 

@@ -7,7 +7,9 @@ import time
 import openai
 import pytest
 
-from switchover.domain.candidate import PromptKind, PromptVersion
+from switchover.domain.acceptance import Acceptance
+from switchover.domain.candidate import PromptKind, PromptVersion, State, fingerprint
+from switchover.store.acceptances import end_acceptances, save_acceptance
 from switchover.store.indexing import save_exchanges
 from switchover.store.prompt_versions import prompt_version
 from switchover.store.proofs import revoke_proofs, save_proof
@@ -90,7 +92,8 @@ def prove(stage, helpers, version, **changes):
     now = time.time()
     terms = {"made_at": now, "expires_at": now + 3600, "process": "messages", **changes}
     with stage.store() as store:
-        save_proof(store, make_proof(stage.settings().upstreams["student"], version, **terms))
+        known = stage.settings().upstreams
+        save_proof(store, make_proof(known["student"], version, known["vendor"], **terms))
     settled(stage, helpers)
 
 
@@ -127,6 +130,35 @@ def test_an_expired_proof_does_not_serve(running, taught, helpers):
     prove(running, helpers, taught, made_at=time.time() - 7200, expires_at=time.time() - 3600)
     assert all("its proof has expired" in told for told in refusals(running))
     unprove(running)
+
+
+def test_what_the_owner_accepts_serves_within_a_second_and_no_longer_than_that(running, taught, helpers):
+    unprove(running)
+    settled(running, helpers)
+    spec, now = running.settings().upstreams["student"], time.time()
+    accepted = Acceptance(
+        id="ac-live", process="messages", upstream="student", fingerprint=fingerprint(spec), prompt_version=taught.id,
+        state=State.UNPROVEN, verdict=None, reason="the vendor is gone", made_at=now, made_by="p-1",
+        expires_at=now + 3600,
+    )  # fmt: skip
+
+    def answers() -> bool:
+        try:
+            return bool(ask(running)[0])
+        except openai.APIStatusError:
+            return False
+
+    with running.store() as store:
+        save_acceptance(store, accepted)
+        begun = time.monotonic()
+        helpers.wait_until(answers, 3)
+        # One second for the keeper, and what two busy cores take for the answer.
+        assert time.monotonic() - begun < 2.0
+        end_acceptances(store, "messages", "student", at=time.time(), by="p-1")
+        begun = time.monotonic()
+        helpers.wait_until(lambda: not answers(), 3)
+        assert time.monotonic() - begun < 2.0
+    assert all("student: NOT proven" in told for told in refusals(running))
 
 
 @pytest.fixture(scope="module")

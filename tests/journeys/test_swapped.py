@@ -51,9 +51,8 @@ def test_a_swapped_replacement_is_passed_over_everywhere_until_it_is_restored(st
     stage.up(*WORKERS, "keeper")
     token, now = stage.key(), time.time()
     version = PromptVersion.make(process="messages", upstream="other", kind=PromptKind.AS_IS)
-    proof = make_proof(
-        stage.settings().upstreams["other"], version, process="messages", made_at=now, expires_at=now + 3600
-    )
+    known = stage.settings().upstreams
+    proof = make_proof(known["other"], version, known["vendor"], process="messages", made_at=now, expires_at=now + 3600)
     with stage.store() as store:
         save_prompt_version(store, version)
         save_proof(store, proof)

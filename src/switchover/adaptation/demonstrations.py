@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from switchover.domain.answer import calls_tools
 from switchover.domain.candidate import PromptKind, PromptVersion
 from switchover.domain.exchange import Exchange
 from switchover.domain.process import DEFAULT_CONTEXT, Process, UpstreamSpec
@@ -20,10 +21,13 @@ SHARE_OF_CONTEXT = 0.5
 
 
 def pairs_of(cases: Sequence[Case]) -> list[Pair]:
-    """What was asked and what the baseline answered, each text once, in order of content."""
+    """What was asked and what the baseline answered, each text once, in order of content; no answer that calls tools.
+
+    Such a call, shown as words, would teach to write it instead of making it.
+    """
     found: dict[str, Pair] = {}
     for case in cases:
-        if case.reference is not None and case.text.strip():
+        if case.reference is not None and case.text.strip() and not calls_tools(case.reference):
             found.setdefault(case.text, Pair(case.text, case.reference))
     return list(found.values())
 

@@ -99,7 +99,7 @@ async def adapt(
     proposed, skipped = await _propose(
         process, ways, upstreams, learned, grader, data_dir, seed, clock.now(), store.sealer
     )
-    lessons = [case.exchange.id for case in learned]
+    lessons = [case.id for case in learned]
     bench = _Bench(store, grader, selection, ask_for, clock, progress, lessons)
     for version in proposed:
         await bench.score(version, upstreams[version.upstream].slots)
@@ -220,7 +220,7 @@ async def _anchor_score(learned: Sequence[Case], selection: Sequence[Case], grad
 
 
 async def _self_agreement(selection: Sequence[Case], grader: Grader, second: Mapping[str, str | None]) -> float | None:
-    again = [(second[case.exchange.id], case) for case in selection if case.exchange.id in second]
+    again = [(second[case.id], case) for case in selection if case.id in second]
     return _mean([(await grader.score(text, Question(case.reference, case.request))).value for text, case in again])
 
 

@@ -33,9 +33,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "decline": ("decline", "Turn down what somebody asked for."),
     "exchanges": ("exchanges", "List and show recorded exchanges."),
     "explain": ("explain", "Show what would serve a process, now or without a provider."),
+    "propose-grader": ("propose_grader", "Say which grader suits a process, from the answers on record."),
     "rehearse": ("rehearse", "Replay recorded traffic on a candidate and decide whether it is good enough."),
+    "label": ("label", "Look at pairs of answers, blinded, and say how good each is."),
     "adapt": ("adapt", "Find the prompt version or student that makes a candidate good enough."),
     "verdicts": ("verdicts", "List verdicts and proofs."),
+    "watch": ("watch", "Probe what processes rest on, and show which rehearsals are due."),
+    "accept": ("accept", "Let a candidate serve without a proof, as the owner of a process, until a day."),
     "compare": ("compare", "Show a process's candidates side by side, and where they fail."),
     "drill": ("drill", "Lose an upstream on purpose, for a while, and watch."),
     "cut": ("cut", "Cut off an upstream, a provider or a jurisdiction, really."),
@@ -54,7 +58,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Say what is wrong and how to mend it."),
 }
 INTERRUPTED = 130
-HIDDEN = {"worker": "children", "keeper": "children"}
+HIDDEN = {"worker": "children", "keeper": "children", "watcher": "children", "pages": "children"}
 
 
 def build(called: str | None) -> typer.Typer:

@@ -23,9 +23,25 @@ def worker(
     serve_worker(config, name, fd)
 
 
+@app.command("pages")
+def pages(fd: Annotated[int, typer.Option("--fd")], config: Config = DEFAULT_CONFIG) -> None:
+    """The pages, on an inherited socket."""
+    from switchover.wiring.pages import serve_pages
+
+    serve_pages(config, fd)
+
+
 @app.command("keeper")
 def keeper(config: Config = DEFAULT_CONFIG) -> None:
     """The keeper."""
     from switchover.wiring.running import serve_keeper
 
     serve_keeper(config)
+
+
+@app.command("watcher")
+def watcher(config: Config = DEFAULT_CONFIG) -> None:
+    """What the keeper starts for the daily round and for due rehearsals."""
+    from switchover.wiring.due_run import work
+
+    work(config)

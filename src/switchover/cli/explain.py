@@ -73,6 +73,9 @@ def why(attempt: Attempt) -> str:
     """Why an upstream may serve, in a few words."""
     if attempt.same_as is not None:
         return f"the same model as {attempt.same_as}, so that vectors can be compared"
+    if attempt.accepted is not None:
+        until, by = moment(attempt.accepted.expires_at), visible(attempt.accepted.made_by)
+        return f"no proof: accepted by {by} until {until} UTC ({attempt.accepted.id}, then {attempt.accepted.state})"
     if attempt.proof is None:
         return f"the baseline, in doubt: {attempt.doubt}" if attempt.doubt else "the baseline"
     held = (

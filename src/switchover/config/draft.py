@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
 
 # Environment name → (upstream name, kind, base URL, a model to begin with, provider).
 KNOWN = {
@@ -18,8 +21,32 @@ PROXY = """
 """
 
 
-def draft(env: Mapping[str, str], domicile: str) -> str:
-    """A configuration as text: one upstream per key found, or one to fill in; a local engine; one process."""
+# Where nothing is on record yet.
+NO_RECORD = """
+    # Say how answers are compared before you rehearse; `switchover propose-grader my-process` reads it off the record:
+    # rehearse: {grader: label, margin: 0.05, labels: [yes, no]}
+"""
+
+
+def rehearse_section(section: Mapping[str, Any], indent: str, remarks: Sequence[str] = ()) -> str:
+    """A ``rehearse`` section as YAML, each line indented, with remarks before it as comments."""
+    text = yaml.safe_dump(
+        {"rehearse": {**section, "margin": 0.05}},
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=None,
+        width=88,
+    )
+    comments = [f"# {' '.join(remark.split())}" for remark in remarks]
+    return "".join(f"{indent}{line}\n" for line in (*comments, *text.splitlines()))
+
+
+def draft(env: Mapping[str, str], domicile: str, recorded: Mapping[str, str] | None = None) -> str:
+    """A configuration as text: one upstream per key found, or one to fill in; a local engine; the processes.
+
+    ``recorded`` has what is known of the processes on record: name → its ``rehearse`` section, as YAML. Without it one
+    process is drafted.
+    """
     found = [(name, *KNOWN[name]) for name in KNOWN if env.get(name)]
     rows = found or [("OPENAI_API_KEY", *KNOWN["OPENAI_API_KEY"])]
     upstreams = "\n".join(
@@ -29,6 +56,10 @@ def draft(env: Mapping[str, str], domicile: str) -> str:
     )
     baseline = rows[0][1]
     others = ", ".join([name for _, name, *_ in rows[1:]] + ["student", "own"])
+    processes = "".join(
+        _process(name, baseline, others, section)
+        for name, section in (recorded or {"my-process": NO_RECORD[1:]}).items()
+    )
     proxy = next((PROXY.format(name=name) for name in ("HTTPS_PROXY", "https_proxy") if env.get(name)), "")
     return f"""# What Switchover should know. Each setting is explained in docs/reference/settings.md.
 organisation: {{domicile: {domicile}}}
@@ -42,13 +73,15 @@ upstreams:
 
 processes:
   # One entry per business activity. Callers name the process (or one of its routes) as the model.
-  my-process:
+{processes}"""
+
+
+def _process(name: str, baseline: str, others: str, rehearse: str) -> str:
+    return f"""  {name}:
     owner: name-the-role-that-answers-for-it
     criticality: important        # critical | important | ordinary
     data: internal                # public | internal | confidential | secret
     rto: 15m
     baseline: {baseline}
     fallbacks: [{others}]   # tried in order, each only with a proof in date
-    # Say how answers are compared before you rehearse:
-    # rehearse: {{grader: label, margin: 0.05, labels: [yes, no]}}
-"""
+{rehearse}"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
@@ -36,7 +37,9 @@ from .budget import budget_of, budgets_of
 from .document import Document, Place, read
 from .egress import egress_of
 from .grading import terms
+from .judging import check_judge
 from .keeping import archiving_of, process_retention, retention_of
+from .pages import pages_of
 from .prices import prices_of
 from .schema import (
     SECTIONS,
@@ -47,6 +50,7 @@ from .schema import (
 )
 from .secrets import absolute
 from .values import PATTERN_MEANS
+from .watching import sampling_of, watch_of
 
 # What the schema's complaint about a kind of value means to someone who writes YAML.
 KIND_MEANS = {
@@ -64,7 +68,7 @@ KIND_MEANS = {
 # What holds a reference; in its place may stand the secret itself, which no error may show.
 REFERENCES = ("key", "proxy_login", "master", "store_password")
 STORES = ("sqlite", "postgresql+psycopg", "postgresql", "postgres")
-NAMES = frozenset(name for section in SECTIONS for name in section.model_fields)
+NAMES = frozenset(field.alias or name for section in SECTIONS for name, field in section.model_fields.items())
 
 
 def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
@@ -87,10 +91,15 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
     }
     retention = retention_of(document, parsed.retention)
     processes = {
-        name: _process(document, name, section, upstreams, retention) for name, section in parsed.processes.items()
+        name: replace(
+            _process(document, name, section, upstreams, retention, base),
+            watch=sampling_of(section.watch, parsed.watch),
+        )
+        for name, section in parsed.processes.items()
     }
     for process in processes.values():
         _check_policy(document, process, upstreams, providers)
+        check_judge(document, process, upstreams, providers)
     if parsed.evidence.timestamp is not None:
         _check_url(document, ("evidence", "timestamp"), parsed.evidence.timestamp)
     return Settings(
@@ -100,6 +109,7 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
         database=_store(document, parsed) or f"sqlite:///{data_dir / 'store.sqlite'}",
         database_password=absolute(parsed.store_password, base),
         gateway=Listen(host=parsed.gateway.host, port=parsed.gateway.port, workers=parsed.gateway.workers),
+        pages=pages_of(document, parsed.pages),
         providers=providers,
         upstreams=upstreams,
         processes=processes,
@@ -113,6 +123,7 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
         archive=archiving_of(document, parsed.archive, base, _check_url) if parsed.archive else None,
         retention=retention,
         cost_tolerance=parsed.costs.tolerance,
+        watch=watch_of(parsed.watch),
     )
 
 
@@ -269,6 +280,7 @@ def _process(
     section: ProcessSection,
     upstreams: Mapping[str, UpstreamSpec],
     retention: Retention,
+    base: Path,
 ) -> Process:
     at = ("processes", name)
     known = f"one of {', '.join(sorted(upstreams))}"
@@ -316,7 +328,7 @@ def _process(
             subject=section.recording.subject,
         ),
         retention=process_retention(document, (*at, "retention"), section.retention, retention),
-        rehearse=terms(document, (*at, "rehearse"), section.rehearse) if section.rehearse else None,
+        rehearse=terms(document, (*at, "rehearse"), section.rehearse, upstreams, base) if section.rehearse else None,
         detect=section.detect,
         budget=budget_of(document, (*at, "budget"), section.budget) if section.budget else None,
     )

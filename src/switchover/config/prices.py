@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
 from typing import TypedDict
@@ -52,7 +53,9 @@ def _check_order(document: Document, at: Place, rows: tuple[Price, ...]) -> None
 
 def _price(document: Document, at: Place, section: PriceSection) -> Price:
     given = section.model_dump(by_alias=False)
-    price = Price(since=given.pop("from_"), **given)
+    day = given.pop("from_")
+    since = None if day is None else datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()
+    price = Price(since=since, **given)
     own = [name for name in AMOUNTS if getattr(price, name) is not None]
     changed = price.surcharge is not None or price.discount is not None
     complete = price.input_mtok is not None and price.output_mtok is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import sys
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -13,10 +13,10 @@ from pydantic import BeforeValidator, Field
 
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$")
 SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:(2[0-3]|[01]\d):([0-5]\d)|24:00)$")
 MONEY = re.compile(r"([0-9][0-9_,]*(?:\.[0-9]+)?)\s*([A-Za-z]{3}|[$€£])$")
 PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%?$")
 MOST_MICRO_USD = 10**15
-SLICE = re.compile(r"""([A-Za-z_][\w.]*)\s*==\s*(?:"([^"]*)"|'([^']*)')$""")
 COUNTRY = r"^[A-Z]{2}$"
 URL = r"^https?://[^\s?#]+$"
 PUBLISHED = r"^[a-z0-9._-]+/.+$"
@@ -53,20 +53,36 @@ def seconds(text: Any) -> float:
     return found
 
 
-def slice_parts(text: str) -> tuple[str, str]:
-    """``metadata.kind == "complaint"`` as (path, value)."""
-    match = SLICE.fullmatch(text.strip())
+def hours(text: Any) -> str:
+    """``"02:00-06:00"``, as it stands."""
+    hours_of(text)
+    return str(text)
+
+
+def hours_of(text: Any) -> tuple[float, float]:
+    """``"22:00-04:00"`` as the second of the day at which it begins, and how many seconds it lasts."""
+    match = HOURS.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        raise ValueError('a comparison such as metadata.kind == "complaint"')
-    return match[1], match[2] if match[2] is not None else match[3]
+        raise ValueError("hours of the day in quotes, such as 02:00-06:00")
+    begins = int(match[1]) * 3600 + int(match[2]) * 60
+    ends = 86_400 if match[3] is None else int(match[3]) * 3600 + int(match[4]) * 60
+    lasts = (ends - begins) % 86_400 or 86_400
+    return float(begins), float(lasts)
 
 
-def compared(text: Any) -> str:
-    """A comparison, as it stands."""
-    if not isinstance(text, str):
-        raise ValueError('a comparison such as metadata.kind == "complaint"')
-    slice_parts(text)
-    return text
+def day(value: Any) -> str:
+    """``2027-01-31``, which YAML may have taken for a date, as text."""
+    found = None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        found = value
+    elif isinstance(value, str):
+        try:
+            found = date.fromisoformat(value)
+        except ValueError:
+            found = None
+    if found is None:
+        raise ValueError("a date such as 2027-01-31")
+    return found.isoformat()
 
 
 def mtok(text: Any) -> str:
@@ -85,17 +101,6 @@ def percent(text: Any) -> str:
     return match[1]
 
 
-def utc_day(text: Any) -> float:
-    """``2026-11-01``, as YAML has it or in quotes, as that day's first moment (Unix seconds, UTC)."""
-    if isinstance(text, datetime) or not isinstance(text, str | date):
-        raise ValueError("a day such as 2026-11-01")
-    try:
-        day = date.fromisoformat(text.strip()) if isinstance(text, str) else text
-    except ValueError:
-        raise ValueError("a day such as 2026-11-01") from None
-    return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
-
-
 def micro_usd(text: Any) -> int:
     """``500 USD`` as micro-USD."""
     match = MONEY.fullmatch(text.strip()) if isinstance(text, str) else None
@@ -111,7 +116,7 @@ def micro_usd(text: Any) -> int:
 
 Mtok = Annotated[str, BeforeValidator(mtok)]
 Percent = Annotated[str, BeforeValidator(percent)]
-Day = Annotated[float, BeforeValidator(utc_day)]
+Day = Annotated[str, BeforeValidator(day)]
 Money = Annotated[int, BeforeValidator(micro_usd)]
 Duration = Annotated[float, BeforeValidator(seconds), Field(gt=0)]
 Country = Annotated[str, Field(pattern=COUNTRY)]

@@ -22,6 +22,7 @@ CONFIGURATION = """\
 organisation: {{domicile: NL, revenue_usd: 40_000_000}}
 data: ./data
 gateway: {{host: 127.0.0.1, port: 0, workers: 1}}
+pages: {{serve: false}}
 
 providers:
   acme: {{home: US}}

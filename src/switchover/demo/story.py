@@ -16,7 +16,7 @@ from switchover.domain.process import Settings
 from switchover.report.html import render_html
 from switchover.report.text import render_text
 from switchover.testing import inbox
-from switchover.wiring import answer, register, running, trials
+from switchover.wiring import answer, register, rehearsals, running, trials
 
 from .screen import Screen
 from .setting import CLAIMS, MESSAGES, stage
@@ -112,7 +112,7 @@ def _rehearse(
     cast: Cast, screen: Screen, process: str, upstream: str, version: str | None = None, budget: int | None = None
 ) -> Verdict:
     with screen.bar(f"{process} on {upstream}") as show:
-        return trials.rehearse_candidate(
+        return rehearsals.rehearse_candidate(
             cast.settings,
             process,
             upstream,

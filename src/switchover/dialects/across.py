@@ -1,9 +1,10 @@
-"""From one dialect to another, and the text of an answer in any. The chat is the hub: what it can't say is lost."""
+"""From one dialect to another, and an answer in any as one text. The chat is the hub: what it can't say is lost."""
 
 from __future__ import annotations
 
 import msgspec
 
+from ..domain.answer import as_text
 from ..domain.exchange import TOKEN_COUNT
 from ..errors import Malformed
 from . import DIALECTS, across_answers, across_responses_answers, chat_wire, messages_wire, responses_wire
@@ -12,6 +13,7 @@ from .across_responses_to_chat import responses_to_chat
 from .across_streams import StreamTranslator
 from .across_to_chat import to_chat
 from .across_to_messages import DEFAULT_MAX_TOKENS, to_messages
+from .choices import choices_so_far
 from .side import count_answer
 from .sse import events
 
@@ -19,6 +21,8 @@ __all__ = ["DEFAULT_MAX_TOKENS", "StreamTranslator", "text_of_answer", "translat
 
 CHAT = "openai_chat"
 
+# What every stream with a tool call holds, whichever its dialect.
+_CALL_MARKS = (b'"tool_calls"', b'"tool_use"', b'"function_call"', b'"custom_tool_call"')
 _REQUEST_TO_CHAT = {"anthropic_messages": to_chat, "openai_responses": responses_to_chat}
 _REQUEST_OF_CHAT = {"anthropic_messages": to_messages, "openai_responses": chat_to_responses}
 _ANSWER_TO_CHAT = {
@@ -64,14 +68,27 @@ def translate_answer(body: bytes, source: str, target: str, *, model: str) -> by
 
 
 def text_of_answer(dialect: str, stream: bool, body: bytes) -> str | None:
-    """The text of a recorded answer; None when it has none or is no answer. Reasoning and tool calls are no text."""
+    """A recorded answer as one text, with its tool calls; see :mod:`switchover.domain.answer`. Reasoning is left out.
+
+    None when it says and calls nothing, or is no answer.
+    """
     try:
-        if stream:
-            pieces = (_piece(dialect, data) for name, data in events(body) if data[:6] != b"[DONE]")
-            return "".join(pieces) or None
-        return DIALECTS[dialect].read_answer(body).text
+        if not stream:
+            whole = DIALECTS[dialect].read_answer(body)
+            return as_text(whole.text, [(call.name, call.arguments) for call in whole.tool_calls])
+        words = "".join(_piece(dialect, data) for name, data in events(body) if data[:6] != b"[DONE]") or None
+        return as_text(words, _calls(dialect, body))
     except (Malformed, msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
+
+
+def _calls(dialect: str, body: bytes) -> list[tuple[str, str]]:
+    """The tool calls of a stream's first choice. Most streams have none, and are not read twice."""
+    if not any(mark in body for mark in _CALL_MARKS):
+        return []
+    first = next(iter(choices_so_far(dialect, body)), None)
+    calls = first.calls.values() if first is not None else ()
+    return [(call.name, call.free if call.arguments is None else call.arguments) for call in calls if call.name]
 
 
 def _piece(dialect: str, data: bytes) -> str:

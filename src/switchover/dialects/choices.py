@@ -12,15 +12,17 @@ from .shapes import ENDS_WITHOUT_CONTENT
 from .sse import events
 
 CHAT, MESSAGES = "openai_chat", "anthropic_messages"
+NO_END = b"{}"
 
 
 @dataclass(slots=True)
 class Call:
-    """A tool call; ``arguments`` is JSON text, or None for a tool that takes free text."""
+    """A tool call; ``arguments`` is JSON text, or None for a tool that takes ``free`` text."""
 
     id: str = ""
     name: str = ""
     arguments: str | None = ""
+    free: str = ""
 
 
 @dataclass(slots=True)
@@ -51,15 +53,15 @@ def choices(dialect: str, stream: bool, body: bytes) -> list[Choice]:
 
 
 def _chat(body: bytes) -> list[Choice]:
-    return list(_gathered([chat_wire.decode_answer(body)]).values())
+    return _gathered([chat_wire.decode_answer(body)])
 
 
 def _chat_stream(body: bytes) -> list[Choice]:
     chunks = [chat_wire.decode_chunk(data) for _, data in events(body) if data[:6] != b"[DONE]"]
-    return list(_gathered(chunks).values())
+    return _gathered(chunks)
 
 
-def _gathered(chunks: list[chat_wire.WireAnswer]) -> dict[int, Choice]:
+def _gathered(chunks: list[chat_wire.WireAnswer]) -> list[Choice]:
     found: dict[int, Choice] = {}
     for chunk in chunks:
         for given in chunk.choices or ():
@@ -71,7 +73,7 @@ def _gathered(chunks: list[chat_wire.WireAnswer]) -> dict[int, Choice]:
                 one.refused = one.refused or bool(said.refusal)
                 for place, call in enumerate(said.tool_calls or ()):
                     _add(one.calls, place if call.index is None else call.index, call)
-    return found
+    return [found[index] for index in sorted(found)]
 
 
 def _add(calls: dict[int, Call], index: int, piece: chat_wire.WireToolCall) -> None:
@@ -117,10 +119,34 @@ def _open(one: Choice, index: int, block: messages_wire.WireBlock) -> None:
         one.calls[index] = Call(block.id or "", block.name or "", arguments)
 
 
+def choices_so_far(dialect: str, body: bytes) -> list[Choice]:
+    """Every choice of a stream, whether or not it came to its end. Raises ``msgspec.DecodeError``."""
+    if dialect in (CHAT, MESSAGES) or _response_in(body) != NO_END:
+        return choices(dialect, True, body)
+    return [_response(_response_so_far(body))]
+
+
 def _response_in(body: bytes) -> bytes:
     """The whole answer that the last event of a stream holds."""
     last = [data for name, data in events(body) if name in (b"response.completed", b"response.incomplete")][-1:]
-    return bytes(msgspec.json.decode(last[0], type=dict[str, msgspec.Raw])["response"]) if last else b"{}"
+    return bytes(msgspec.json.decode(last[0], type=dict[str, msgspec.Raw])["response"]) if last else NO_END
+
+
+def _response_so_far(body: bytes) -> responses_wire.WireResponse:
+    """What a stream without its last event told of its items."""
+    items: dict[int, responses_wire.WireItem] = {}
+    for _, data in events(body):
+        event = responses_wire.decode_event(data)
+        place = event.output_index
+        if place is None:
+            continue
+        if event.type in ("response.output_item.added", "response.output_item.done") and event.item is not None:
+            items[place] = event.item
+        elif place in items and event.type == "response.function_call_arguments.delta":
+            items[place].arguments = f"{items[place].arguments or ''}{event.piece()}"
+        elif place in items and event.type == "response.custom_tool_call_input.delta":
+            items[place].input = f"{items[place].input or ''}{event.piece()}"
+    return responses_wire.WireResponse(output=[items[place] for place in sorted(items)])
 
 
 def _response(answer: responses_wire.WireResponse) -> Choice:
@@ -131,5 +157,6 @@ def _response(answer: responses_wire.WireResponse) -> Choice:
         if item.type == "function_call":
             one.calls[place] = Call(item.call_id or "", item.name or "", str(item.arguments or ""))
         elif item.type == "custom_tool_call":
-            one.calls[place] = Call(item.call_id or "", item.name or "", None)
+            given = item.input if isinstance(item.input, str) else ""
+            one.calls[place] = Call(item.call_id or "", item.name or "", None, given)
     return one

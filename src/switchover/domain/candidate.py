@@ -6,8 +6,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 
+from .label import People
 from .process import RehearsalTerms, UpstreamSpec
 
 
@@ -28,17 +30,31 @@ def fingerprint(spec: UpstreamSpec) -> str:
     return made if spec.template is None else f"{made}.{spec.template}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """The last changes that opened empty ledgers: the ids of a baseline's and of a replacement's, "" for none.
+
+    What was recorded before ``since`` (Unix seconds; None: all of it counts) the baseline answered as another.
+    """
+
+    baseline: str = ""
+    replacement: str = ""
+    since: float | None = None
+
+
+def epoch_of(baseline: UpstreamSpec, marks: Marks | None = None) -> str:
+    """Names the span in which the baseline, asked as it is, is the same, and the replacement's behaviour with it."""
+    marks = marks or Marks()
+    named = [mark for mark in (marks.baseline, marks.replacement) if mark]
+    return digest([fingerprint(baseline), "as-is", *named])
+
+
 def templates_apart(made_with: str, spec: UpstreamSpec) -> tuple[str, str] | None:
     """Both chat templates ("unknown" for none) where a fingerprint differs from that of ``spec`` in it alone."""
     before, now = made_with.partition("."), fingerprint(spec).partition(".")
     if before[0] != now[0] or before[2] == now[2]:
         return None
     return before[2] or "unknown", now[2] or "unknown"
-
-
-def epoch_of(baseline: UpstreamSpec) -> str:
-    """Names the span in which the baseline is the same: what answers, asked as it is."""
-    return digest([fingerprint(baseline), "as-is"])
 
 
 def grader_id(terms: RehearsalTerms) -> str:
@@ -141,6 +157,23 @@ class SliceEvidence:
     log_e_not_ready: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicEvidence:
+    """One topic's numbers, at the margin of slices.
+
+    ``topic`` is its number and ``of`` how many there are to be tested; ``share`` its part of the last 30 days' traffic.
+    ``examples`` are ids of exchanges that are typical of it: what it is about can be read there, and is kept nowhere
+    else. ``found``: it is worse than the margin allows, at the chance that all topics together have.
+    """
+
+    topic: int
+    of: int
+    share: float
+    examples: tuple[str, ...]
+    evidence: SliceEvidence
+    found: bool
+
+
 class Continuation(StrEnum):
     """How a replacement is asked to go on with an answer that broke off; ``facts/faults.yaml``, midstream.how_in_order.
 
@@ -171,7 +204,11 @@ class Continuing:
 class Evidence:
     """The numbers behind a verdict. ``still_needed`` estimates replays to READY, None where it can't be estimated.
 
-    ``continuing`` is None where the process does not continue answers.
+    ``slices`` are the critical ones, ``told`` those declared for information. ``worst_topic`` has the lowest mean of
+    the topics that were replayed, ``found`` are those that are worse than the margin allows. ``continuing`` is None
+    where the process does not continue answers, ``people`` where nobody is asked for labels. Judging the cases took
+    ``judge_calls`` calls, for ``judge_usd`` (None: at no known price) and whatever judging ``judge_unpriced`` of them
+    cost beside that.
     """
 
     overall: SliceEvidence
@@ -184,11 +221,22 @@ class Evidence:
     still_needed: int | None
     reasons: tuple[str, ...]
     continuing: Continuing | None = None
+    told: tuple[SliceEvidence, ...] = ()
+    worst_topic: TopicEvidence | None = None
+    found: tuple[TopicEvidence, ...] = ()
+    people: People | None = None
+    judge_calls: int = 0
+    judge_usd: Decimal | None = None
+    judge_unpriced: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a rehearsal concluded about a cell, saved at every stop. ``seconds_per_replay`` is candidate time, mean."""
+    """What a rehearsal concluded about a cell, saved at every stop. ``seconds_per_replay`` is candidate time, mean.
+
+    ``calls`` of the candidate and ``spent`` (micro-USD, on both sides; None: no price is known) are those of its run;
+    ``stopped`` says why that ended before all was clear.
+    """
 
     id: str
     cell: Cell
@@ -199,6 +247,8 @@ class Verdict:
     seed: int
     calls: int
     seconds_per_replay: float | None = None
+    spent: int | None = None
+    stopped: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +282,10 @@ class ScoredCase:
 
     ``candidate`` and ``baseline`` are scores in 0–1, None when ungraded for the ``reason`` given. ``baseline`` is the
     second baseline sample graded against the recorded answer; ``anchor`` the plain candidate's score, where it was
-    asked. ``topic`` numbers a kind of request; ``seconds`` is the candidate's time; ``answer`` its text.
+    asked. ``topic`` numbers a kind of request, ``frame`` names what it was asked with (system prompt, tools, schema);
+    ``seconds`` is the candidate's time; ``answer`` its text. ``counts``: in the overall ledger, too; drawn beforehand.
+    A judge was asked ``judge_calls`` times, for ``judge_nusd`` billionths of a dollar; None: at no known price.
+    ``shadow``: it was drawn from live traffic by the watch.
     """
 
     cell_id: str
@@ -246,3 +299,13 @@ class ScoredCase:
     seconds: float = 0.0
     answer: str | None = None
     anchor: float | None = None
+    judge_calls: int = 0
+    judge_nusd: int | None = None
+    counts: bool = True
+    frame: str = ""
+    shadow: bool = False
+
+    @property
+    def graded(self) -> bool:
+        """Whether both answers have a score."""
+        return self.candidate is not None and self.baseline is not None

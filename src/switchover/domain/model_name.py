@@ -105,6 +105,14 @@ def is_same_model(one: str, other: str) -> bool:
     return not read.brands and not beside.brands and bool(read.parts) and read.parts == beside.parts
 
 
+def are_kin(one: str, other: str) -> bool:
+    """True when two names are of one family in the wide sense: one brand, whatever its sizes and versions, or one name.
+
+    A distilled model is kin of both.
+    """
+    return is_same_model(one, other) or bool(_read(one[:LONGEST]).brands & _read(other[:LONGEST]).brands)
+
+
 @lru_cache(maxsize=REMEMBERED)
 def _differ(asked: str, answered: str) -> bool:
     one, other = _read(asked), _read(answered)

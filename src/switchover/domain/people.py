@@ -50,6 +50,18 @@ class PersonKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Somebody signed in to the pages with the ``key`` of that id; ``mac`` is the HMAC-SHA256 of the cookie (hex)."""
+
+    id: str
+    mac: str
+    key: str
+    made_at: float
+    seen_at: float
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
     """Who acts, and the role that lets them."""
 

@@ -103,10 +103,15 @@ class Fault(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """0–1, or ungraded (``value`` None) with a reason."""
+    """0–1, or ungraded (``value`` None) with a reason.
+
+    A judge was asked ``calls`` times, for ``nusd`` billionths of a dollar; None: at a price that is not known.
+    """
 
     value: float | None
     reason: str = ""
+    calls: int = 0
+    nusd: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,8 +106,9 @@ class UpstreamSpec:
     has: "chat", "responses" or "both". ``answers_as``: names beside ``model`` under which its answers may come.
     ``context`` is in tokens per slot, None where nothing was said.
     ``chat_template`` is a reference ("file:PATH") to a template that replaces the one in the weights.
-    ``max_output``: tokens that its model writes at most in one answer, None where nothing was said. ``price`` holds
-    from the beginning, each of ``later_prices`` from its own moment on, in order.
+    ``max_output``: tokens that its model writes at most in one answer, None where nothing was said. ``retires`` is the
+    first day (ISO date) on which the model is gone, as whoever configured it knows. ``price`` holds from the beginning,
+    each of ``later_prices`` from its own moment on, in order.
 
     ``template`` is not configured but seen: the digest of the chat template in force, None where nobody tells it.
     """
@@ -128,6 +129,7 @@ class UpstreamSpec:
     price: Price | None = None
     chat_template: str | None = None
     max_output: int | None = None
+    retires: str | None = None
     template: str | None = None
     later_prices: tuple[Price, ...] = ()
 
@@ -166,16 +168,32 @@ class UpstreamSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlicePredicate:
-    """A part of the traffic that matters on its own: ``path == value`` on the request's JSON ("metadata.kind")."""
+    """A part of the traffic that matters on its own, told by one comparison.
+
+    ``path`` leads into the request's JSON ("metadata.kind") or is "words"; ``how`` is one of ==, !=, in, exists,
+    matches, <, <=, >, >=; ``equals`` what it is compared with, as text, and for "in" any of ``among``. A ``critical``
+    slice has to pass by itself; others are told. ``margin`` None: the process's for slices.
+    """
 
     name: str
     path: str
-    equals: str
+    equals: str = ""
+    how: str = "=="
+    among: tuple[str, ...] = ()
+    critical: bool = True
+    margin: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RehearsalTerms:
-    """How a process judges candidates. ``settings`` go to the grader; ``half_life`` and ``hold`` are in days."""
+    """How a process judges candidates. ``settings`` go to the grader; ``half_life`` and ``hold`` are in days.
+
+    ``budget`` is in micro-USD a run, ``pace`` in calls a second of each upstream, None: none; ``concurrency`` is the
+    most calls at once.
+    ``judge`` names the upstream that judges, ``hook_file`` is the absolute path of the user's function.
+    ``labels_share`` is the chance with which a case is drawn for people (0: none are asked), ``label_budget`` how many
+    cases may wait for them at once.
+    """
 
     grader: str
     settings: Mapping[str, object] = field(default_factory=dict)
@@ -186,7 +204,25 @@ class RehearsalTerms:
     half_life: float = 30.0
     hold: float = 30.0
     budget_calls: int = 1000
+    budget: int | None = None
+    pace: float | None = None
+    concurrency: int = 8
     slices: tuple[SlicePredicate, ...] = ()
+    judge: str | None = None
+    hook_file: str | None = None
+    labels_share: float = 0.0
+    label_budget: int = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How a process's proofs are watched while they hold: calls per day and upstream; 0 is none.
+
+    ``shadow``: live requests replayed on each replacement. ``canaries``: fixed prompts asked of it and of the baseline.
+    """
+
+    shadow: int = 20
+    canaries: int = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +269,7 @@ class Process:
     rehearse: RehearsalTerms | None = None
     detect: bool | None = None
     budget: Budget | None = None
+    watch: Sampling = field(default_factory=Sampling)
 
     @property
     def upstreams(self) -> tuple[str, ...]:
@@ -288,6 +325,16 @@ class Listen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PagesAt:
+    """Where the pages are. ``address`` is what browsers call them by, None where that is host and port themselves."""
+
+    serve: bool = True
+    host: str = "127.0.0.1"
+    port: int = 8081
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Egress:
     """How upstreams elsewhere are reached.
 
@@ -324,6 +371,23 @@ class Tracing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """What the watch may do by itself.
+
+    ``begins`` and ``lasts`` are the window of each day (UTC) in which it works, in seconds. ``calls_per_day`` bounds
+    probes and canaries, ``replays_per_day`` rehearsals; ``spend_per_day`` all of it, in micro-USD (None: no bound).
+    ``rehearses`` is False where due orders are only shown.
+    """
+
+    begins: float = 0.0
+    lasts: float = 86_400.0
+    calls_per_day: int = 200
+    replays_per_day: int = 200
+    spend_per_day: int | None = None
+    rehearses: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The whole configuration, validated. ``data_dir`` is absolute; ``database`` is an SQLAlchemy URL.
 
@@ -349,6 +413,8 @@ class Settings:
     timestamp: str | None = None
     budgets: Mapping[str, Budget] = field(default_factory=dict)
     database_password: str | None = None
+    pages: PagesAt = field(default_factory=PagesAt)
     archive: Archiving | None = None
     retention: Retention = field(default_factory=Retention)
     cost_tolerance: str = "2"
+    watch: Watch = field(default_factory=Watch)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .acceptance import Acceptance
 from .budget import Tariff
 from .candidate import PromptVersion, Proof
 from .cut_off import CutOff
@@ -39,10 +40,14 @@ class CallerKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspension:
-    """An upstream's proofs do not count from ``at`` (Unix seconds) until somebody restores it; ``why`` in words."""
+    """An upstream's proofs do not count from ``at`` (Unix seconds) until somebody restores it; ``why`` in words.
+
+    ``by`` is "probe" where a probe found it: then a later probe may find that it is over.
+    """
 
     at: float
     why: str
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +57,10 @@ class Snapshot:
     ``baseline_lost`` says since when a process's baseline is held to be gone (cut off or denied).
     ``endpoints`` gives the base URL of own engines while they run. ``restored`` says when an operator last restored an
     upstream, so that a breaker held before that moment lets go. ``suspended`` names upstreams whose proofs are.
-    ``privacy`` says how personal data is looked for. ``budgets`` are those over several processes, ``tariffs`` the
-    prices of the upstreams that any budget is about.
+    ``epochs`` says, by process and upstream, in which epoch a proof must have been made (no entry: in any); ``ended``
+    why the newest one that there was has ended.
+    ``acceptances`` are those in force, without their reasons. ``privacy`` says how personal data is looked for.
+    ``budgets`` are those over several processes, ``tariffs`` the prices of the upstreams that any budget is about.
     """
 
     version: int
@@ -63,12 +70,15 @@ class Snapshot:
     processes: Mapping[str, Process]
     keys: Mapping[str, CallerKey] = field(default_factory=dict)
     proofs: tuple[Proof, ...] = ()
+    acceptances: tuple[Acceptance, ...] = ()
     prompt_versions: Mapping[str, PromptVersion] = field(default_factory=dict)
     cut_offs: tuple[CutOff, ...] = ()
     baseline_lost: Mapping[str, float] = field(default_factory=dict)
     endpoints: Mapping[str, str] = field(default_factory=dict)
     restored: Mapping[str, float] = field(default_factory=dict)
     suspended: Mapping[str, Suspension] = field(default_factory=dict)
+    epochs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    ended: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     privacy: Privacy = field(default_factory=Privacy)
     budgets: Mapping[str, Budget] = field(default_factory=dict)
     tariffs: Mapping[str, Tariff] = field(default_factory=dict)

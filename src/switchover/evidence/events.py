@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from switchover.domain.candidate import Proof, State, Verdict
+from switchover.domain.acceptance import Acceptance
+from switchover.domain.candidate import Cell, Proof, State, Verdict
 from switchover.domain.cut_off import Drill
+from switchover.domain.label import People
+from switchover.domain.watching import DueOrder, Probe, Retirement
 from switchover.store.facts import Fact
 
 from .canonical import figure, moment, text
@@ -22,6 +25,7 @@ Note = Callable[[Event], object]
 SAVED = {
     "verdict": "verdict saved",
     "proof": "proof given",
+    "change": "change noticed",
     "drill": "drill",
     "cut-off": "cut-off placed",
     "key": "key created",
@@ -29,11 +33,13 @@ SAVED = {
     "gap": "gap",
     "person": "person added",
     "person-key": "person's key created",
+    "acceptance": "risk accepted",
     "approval": "approval asked",
     "approval-step": "approval",
 }
 ENDED = {
     "proof": "proof revoked",
+    "acceptance": "risk no longer accepted",
     "cut-off": "cut-off lifted",
     "key": "key revoked",
     "person": "person revoked",
@@ -93,6 +99,11 @@ def proof(fact: Fact, proof: Proof) -> Event:
     return saved(fact, prompt_version=proof.prompt_version, expires=moment(proof.expires_at))
 
 
+def accepted(fact: Fact, found: Acceptance) -> Event:
+    """A risk that an owner accepted, and until when."""
+    return saved(fact, prompt_version=found.prompt_version, verdict=found.verdict, expires=moment(found.expires_at))
+
+
 def drill(fact: Fact, drill: Drill, reports: Mapping[str, str]) -> Event:
     """A drill as it stands; ``reports``: the SHA-256 of each file of its report, by name."""
     outcome = drill.outcome
@@ -140,9 +151,45 @@ def held(upstream: str, at: float) -> Event:
     return _event("breaker held", upstream=upstream, since=moment(at))
 
 
+def suspended(upstream: str, process: str, by: str, at: float) -> Event:
+    """An upstream's proofs do not count until somebody restores it; ``by``: what of ``process`` showed it."""
+    return _event("proofs suspended", upstream=upstream, process=process, by=by, since=moment(at))
+
+
 def restored(upstream: str) -> Event:
     """A held breaker that is let go."""
     return _event("breaker restored", upstream=upstream)
+
+
+def probed(seen: Probe, *, suspends: bool, lifts: bool) -> Event:
+    """An upstream answers its probe otherwise than before; what that did to its proofs."""
+    event = "probe failed" if seen.failed else "probe well"
+    told = {"suspends": suspends or None, "lifts": lifts or None}
+    return _event(event, upstream=seen.upstream, failed=seen.failed, fault=seen.fault, since=moment(seen.at), **told)
+
+
+def retirement(found: Retirement) -> Event:
+    """A model's retirement, once it is known, with who says so."""
+    return _event(
+        "retirement known",
+        upstream=found.upstream,
+        model=found.model,
+        day=found.day,
+        source=found.source,
+        since=moment(found.told_at),
+    )
+
+
+def due_order(order: DueOrder, became: str, verdict: str | None = None) -> Event:
+    """A due rehearsal that was "opened", "done" or "given up"."""
+    return _event(
+        f"due order {became}",
+        id=order.id,
+        process=order.process,
+        candidate=order.candidate,
+        why=str(order.why),
+        verdict=verdict,
+    )
 
 
 def refused(act: str, process: str | None, by: str) -> Event:
@@ -150,9 +197,31 @@ def refused(act: str, process: str | None, by: str) -> Event:
     return _event("act refused", act=act, process=process, by=by)
 
 
+def signed_in() -> Event:
+    """A person signed in to the pages."""
+    return _event("signed in")
+
+
 def shown(exchange: str, process: str) -> Event:
     """A person read what an exchange says."""
     return _event("bodies shown", exchange=exchange, process=process)
+
+
+def labelled(cell: Cell, count: int, people: People, source: str) -> Event:
+    """A person looked at so many pairs of a cell: counts and how far people agree, never what was said."""
+    agreed = people.agreement
+    return _event(
+        "labels given",
+        process=cell.process,
+        target=cell.upstream,
+        cell=cell.id,
+        labels=count,
+        labelled=people.labelled,
+        waiting=people.waiting,
+        twice=agreed.pairs if agreed else None,
+        same=figure(agreed.same) if agreed else None,
+        source=source,
+    )
 
 
 def adapted(process: str, versions: Sequence[str]) -> Event:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 
+from switchover.domain.answer import words_of
 from switchover.domain.ports import Question, Score
+
+from .words import normalise
 
 # A label with a few words around it is an answer; a paragraph that mentions one is not.
 LONGEST_SENTENCE = 12
 _NEGATIONS = frozenset({"not", "no", "neither", "nor", "niet", "geen", "nicht", "kein", "keine"})
-
-
-def normalise(text: str) -> str:
-    """Case, accents' encoding, punctuation and spacing aside."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(re.sub(r"[\W_]+", " ", folded).split())
 
 
 class Label:
@@ -46,10 +42,10 @@ class Label:
 
     async def score(self, answer: str | None, question: Question) -> Score:
         """1 or 0; ungraded when the reference gives no label."""
-        wanted = self.read(question.reference or "")
+        wanted = self.read(words_of(question.reference) or "")
         if wanted is None:
             return Score(None, "the recorded answer gives no label of the set")
-        got = self.read(answer) if answer is not None else None
+        got = self.read(words_of(answer) or "")
         if got is None:
             return Score(0.0, "no answer" if answer is None else "gives no single label of the set")
         return Score(1.0) if got == wanted else Score(0.0, "another label")

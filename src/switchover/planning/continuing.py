@@ -66,6 +66,8 @@ def cannot_continue(attempt: Attempt) -> str:
     """Why an upstream may not go on with what another began, in words that follow its name; "" when it may."""
     if attempt.continuation is not None:
         return ""
+    if attempt.accepted is not None:
+        return "it has no proof, so none of continuing answers"
     if attempt.proof is None:
         return "the baseline has no proof of continuing others' answers"
     if attempt.proof.continuation is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from switchover.domain.acceptance import Acceptance
 from switchover.domain.candidate import Continuation, PromptVersion, Proof, State, fingerprint, templates_apart
 from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.process import DataClass, Process, UpstreamSpec
@@ -32,7 +33,8 @@ class Attempt:
     baseline was lost. ``drill_cut`` wraps the upstream in a fault for its share of the traffic. ``doubt``: why its
     proofs would be suspended, for a baseline, which serves all the same. ``continuation`` is how it may be asked to go
     on with an answer that broke off, None where no proof in date shows that it can.
-    ``same_as``: it makes embeddings in that upstream's stead, with the same model.
+    ``accepted``: it has no proof, and serves by the owner's acceptance of that risk. ``same_as``: it makes embeddings
+    in that upstream's stead, with the same model.
     """
 
     upstream: UpstreamSpec
@@ -42,6 +44,7 @@ class Attempt:
     held: bool = False
     doubt: str | None = None
     continuation: Continuation | None = None
+    accepted: Acceptance | None = None
     same_as: str | None = None
 
 
@@ -95,6 +98,8 @@ def plan(
 ) -> Plan:
     """The attempts for one request: the baseline, then the fallbacks in configured order that hold a proof.
 
+    After them come those of which the owner accepted that they have none.
+
     ``breakers`` is by upstream name (absent = closed), ``pauses`` of their credentials too, in Unix seconds;
     ``without`` supposes targets lost; ``needs`` says what the request asks of a model ("tools", "json_schema",
     "vision", "files", "n", "logprobs", "state"), ``data`` the class that was found in it; a side request is planned by
@@ -110,8 +115,12 @@ def plan(
         by_policy = not process.may_see(spec, snapshot.providers, data)
         return Skipped(spec.name, reason or _unproven(snapshot, process, spec, now), by_policy)
 
-    found = [standing(snapshot.upstreams[name]) for name in process.upstreams]
+    found = sorted((standing(snapshot.upstreams[name]) for name in process.upstreams), key=_is_accepted)
     return in_order(process_name, found, now, breakers or {}, pauses or {}, until(snapshot, process, now))
+
+
+def _is_accepted(one: Attempt | Skipped) -> bool:
+    return isinstance(one, Attempt) and one.accepted is not None
 
 
 def in_order(
@@ -201,7 +210,10 @@ def _proven(snapshot: Snapshot, process: Process, spec: UpstreamSpec, now: float
         return None
     fitting = [p for p in _fitting(snapshot, process, spec) if _serves(snapshot, process, p, now)]
     if not fitting:
-        return None
+        accepted = _accepted(snapshot, process, spec, now)
+        if accepted is None:
+            return None
+        return replace(attempt, accepted=accepted, prompt_version=snapshot.prompt_versions[accepted.prompt_version])
     best = max(fitting, key=lambda p: (p.expires_at > now, p.made_at, p.id))
     version = snapshot.prompt_versions[best.prompt_version]
     continues = best.continues_until is not None and now < _held_until(snapshot, process, best.continues_until)
@@ -215,17 +227,34 @@ def _proven(snapshot: Snapshot, process: Process, spec: UpstreamSpec, now: float
 
 
 def _fitting(snapshot: Snapshot, process: Process, spec: UpstreamSpec) -> list[Proof]:
-    """Proofs of this process made with this very model and a prompt version that is still there, in date or not."""
-    made_with = fingerprint(spec)
+    """Proofs of this process made with this very model and a prompt version that is still there, in date or not.
+
+    Against the baseline as it is: in its epoch of today.
+    """
+    made_with, today = fingerprint(spec), snapshot.epochs.get(process.name, {}).get(spec.name)
     found = []
     for proof in snapshot.proofs:
         if proof.process != process.name or proof.upstream != spec.name or proof.fingerprint != made_with:
+            continue
+        if today is not None and proof.epoch != today:
             continue
         version = snapshot.prompt_versions.get(proof.prompt_version)
         if version is None or version.process != process.name or version.upstream != spec.name:
             continue
         found.append(proof)
     return found
+
+
+def _accepted(snapshot: Snapshot, process: Process, spec: UpstreamSpec, now: float) -> Acceptance | None:
+    """The owner's acceptance of this very model, with a prompt version that is still there."""
+    found = [
+        one
+        for one in snapshot.acceptances
+        if (one.process, one.upstream, one.fingerprint) == (process.name, spec.name, fingerprint(spec))
+        and one.in_force(now)
+        and one.prompt_version in snapshot.prompt_versions
+    ]
+    return max(found, key=lambda one: (one.made_at, one.id), default=None)
 
 
 def _serves(snapshot: Snapshot, process: Process, proof: Proof, now: float) -> bool:
@@ -257,10 +286,16 @@ def _unproven(snapshot: Snapshot, process: Process, spec: UpstreamSpec, now: flo
         return "its proof is provisional, which this process does not accept"
     if fitting:
         return "its proof has expired"
+    if (why := snapshot.ended.get(process.name, {}).get(spec.name)) is not None:
+        return f"its proof has ended: {why}"
     made = [p for p in snapshot.proofs if p.process == process.name and p.upstream == spec.name]
     for proof in made:
         if (apart := templates_apart(proof.fingerprint, spec)) is not None:
             return other_template(*apart)
+    if any(
+        proof.fingerprint == fingerprint(spec) and proof.prompt_version in snapshot.prompt_versions for proof in made
+    ):
+        return f"its proof was made against another baseline than {process.baseline} is today"
     if made:
         return "its proof was made with another model or prompt version"
     return "NOT proven: no rehearsal has shown it READY"
@@ -277,6 +312,9 @@ def other_template(before: str, now: str) -> str:
 def until(snapshot: Snapshot, process: Process, now: float) -> float:
     """The first moment at which time alone would change a plan of this process."""
     moments = [c.expires_at for c in snapshot.cut_offs if c.expires_at is not None]
+    for accepted in snapshot.acceptances:
+        if accepted.process == process.name:
+            moments += [accepted.made_at, accepted.ends_at]
     for proof in snapshot.proofs:
         if proof.process == process.name:
             moments += [proof.expires_at, _lapses(snapshot, process, proof)]

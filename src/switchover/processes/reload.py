@@ -47,6 +47,7 @@ class WatchedSettings:
             "store": (found.database, now.database),
             "store_password": (found.database_password, now.database_password),
             "gateway": (found.gateway, now.gateway),
+            "pages": (found.pages, now.pages),
             "egress": (found.egress, now.egress),
             "log": (found.log, now.log),
             "traces": (found.traces, now.traces),

@@ -8,23 +8,30 @@ from switchover.clock import Clock
 from switchover.domain.candidate import Cell, Continuation, Continuing, ScoredCase, State, digest
 from switchover.domain.ports import Grader, Question
 from switchover.domain.process import RehearsalTerms
-from switchover.graders import DETERMINISTIC
+from switchover.graders import TRUSTED
 from switchover.stats.noninferiority import DAY
 from switchover.store import Store
-from switchover.store.trials import save_score, scored_cases
 from switchover.trial.continuing import Continuer, is_drawn, sent_of, without_break
 from switchover.trial.decide import STANDS_DAYS, decide_continuing
+from switchover.trial.gate import Gate
 from switchover.trial.grade import grade
+from switchover.trial.record import Record
 from switchover.trial.replay import Reply, ask_in_time
 from switchover.trial.sample import Planned
+
+from .samples import Samples
+from .track import Played, Track, judge_cost
 
 READY = (State.READY, State.PROVISIONAL)
 NO_WAY = Continuing(
     state=State.UNPROVEN, way=None, evidence=None, reason="its kind of engine can't go on with an answer"
 )
+NOT_SHOWN = Continuing(
+    state=State.UNPROVEN, way=None, evidence=None, reason="people are not asked how broken answers were continued"
+)
 
 
-class CutCases:
+class CutCases(Track):
     """Cases in which the baseline's recorded answer is cut by seed and the candidate goes on with it in one way.
 
     Another way is another ledger: nothing is inherited. ``before`` is the last verdict on this.
@@ -34,6 +41,8 @@ class CutCases:
         self,
         cell: Cell,
         terms: RehearsalTerms,
+        record: Record,
+        *,
         seed: int,
         timeout: float,
         store: Store,
@@ -41,13 +50,13 @@ class CutCases:
         clock: Clock,
         continuer: Continuer,
         way: Continuation,
+        gate: Gate,
+        samples: Samples,
         before: Continuing | None,
     ) -> None:
-        self.id = digest([cell.id, "continuing", way.value])
-        self.calls = 0
-        self.rows = scored_cases(store, self.id)
-        self._terms, self._seed, self._timeout = terms, seed, timeout
-        self._store, self._grader, self._clock = store, grader, clock
+        super().__init__(digest([cell.id, "continuing", way.value]), store, clock, terms.half_life)
+        self._terms, self._record, self._seed, self._timeout = terms, record, seed, timeout
+        self._grader, self._clock, self._gate, self._samples = grader, clock, gate, samples
         self._continuer, self._way = continuer, way
         self._was_ready = before is not None and before.way is way and before.state in (*READY, State.EXPIRED)
         self.judged = self.judge()
@@ -65,41 +74,41 @@ class CutCases:
         """Those of a round that are replayed cut, too."""
         return [planned for planned in batch if is_drawn(planned.case, self._seed)]
 
-    def pending(self, batch: Sequence[Planned]) -> list[Planned]:
-        """Those of them whose copy group was not replayed cut within a half-life."""
-        since = self._clock.now() - self._terms.half_life * DAY
-        done = {row.exchange_id for row in self.rows if row.graded_at > since}
-        return [p for p in self.drawn(batch) if not any(case.exchange.id in done for case in p.group.cases)]
+    async def play(self, planned: Planned) -> Played:
+        """Lets the candidate go on and grades the joined text.
 
-    async def play(self, planned: Planned, second: str | None, topic: int) -> None:
-        """Lets the candidate go on, grades the joined text and saves the case.
-
-        ``second`` is the baseline's second sample, None where there is none.
+        The second sample is asked for even where the plain ledger is clear: which cases have one must not depend on
+        what else was replayed.
         """
-        case, self.calls = planned.case, self.calls + 1
+        case, request = planned.case, planned.case.request
+        second, costs = None, list[int | None]()
+        if not self._grader.by_merit:
+            second, cost = await self._samples.of(case)
+            costs.append(cost)
+        self.calls += 1
         sent, reference = sent_of(case, self._seed), case.reference or ""
 
-        async def go_on(request: dict[str, object]) -> Reply:
-            return await self._continuer.ask(request, sent, self._way)
+        async def go_on(asked: dict[str, object]) -> Reply:
+            return await self._continuer.ask(asked, sent, self._way)
 
-        reply = await ask_in_time(go_on, case.request, self._timeout, self._clock)
-        graded = await grade(
-            self._grader, reply, without_break(sent, reference, second), Question(reference, case.request)
-        )
+        reply = await self._gate.through(lambda: ask_in_time(go_on, request, self._timeout, self._clock))
+        graded = await grade(self._grader, reply, without_break(sent, reference, second), Question(reference, request))
         row = ScoredCase(
             cell_id=self.id,
-            exchange_id=case.exchange.id,
+            exchange_id=case.id,
             graded_at=self._clock.now(),
             candidate=graded.candidate,
             baseline=graded.baseline,
             reason=graded.reason,
             slices=case.slices,
-            topic=topic,
+            topic=self._record.kinds[case.id].topic,
             seconds=reply.seconds,
             answer=reply.text,
+            frame=case.frame,
+            judge_calls=graded.calls,
+            judge_nusd=graded.nusd,
         )
-        save_score(self._store, row)
-        self.rows.append(row)
+        return Played(row, (*costs, reply.cost, *judge_cost(graded)), asked=True)
 
     def judge(self) -> Continuing:
         """The verdict on this as the ledger stands; kept as ``judged``."""
@@ -108,7 +117,7 @@ class CutCases:
             self._terms,
             self._clock.now(),
             way=self._way,
-            calibrated=self._terms.grader in DETERMINISTIC,
+            calibrated=self._terms.grader in TRUSTED,
             was_ready=self._was_ready,
         )
         return self.judged

@@ -1,52 +1,35 @@
-"""One rehearsal under way: its plan, its ledgers and what it writes down."""
+"""One rehearsal under way: its ledgers, what is in flight, and what it writes down."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 
 from switchover.clock import Clock
-from switchover.domain.candidate import (
-    Continuing,
-    Proof,
-    ScoredCase,
-    State,
-    Verdict,
-    digest,
-)
-from switchover.domain.exchange import Exchange
-from switchover.domain.ports import Grader, Question
+from switchover.domain.candidate import Cell, Continuing, Proof, ScoredCase, State, Verdict, digest
+from switchover.domain.ports import Grader
 from switchover.evidence import events
-from switchover.graders import DETERMINISTIC
-from switchover.stats.noninferiority import DAY
 from switchover.store import Store, facts
-from switchover.store.exchanges import iter_exchanges
+from switchover.store.acceptances import end_acceptances
 from switchover.store.proofs import end_continuations, latest_verdict, revoke_proofs, save_proof, save_verdict
-from switchover.store.trials import baseline_samples, save_baseline_sample, save_score, scored_cases
-from switchover.trial.book import Book
-from switchover.trial.cases import Case, cases_of
 from switchover.trial.continuing import Continuer
 from switchover.trial.decide import Decision
-from switchover.trial.grade import grade
-from switchover.trial.replay import Ask, Reply, ask_in_time, replay
-from switchover.trial.sample import Planned, plan_cases
-from switchover.trial.split import Split, split
-from switchover.trial.topics import fit
+from switchover.trial.gate import Gate
+from switchover.trial.grade import NO_SAMPLE
+from switchover.trial.purse import Purse
+from switchover.trial.replay import Ask
+from switchover.trial.sample import Planned
 
-from .continuing import NO_WAY, CutCases
-from .order import Order, cell_of, nothing_to_replay, terms_of
+from .among import Among
+from .continuing import NO_WAY, NOT_SHOWN, CutCases
+from .flights import Flights, Turn
+from .order import Order, cell_of, terms_of
+from .plain import Anchor, Plain, is_settled
+from .track import ROUND, Track
 
-# Cases between two looks. Not the concurrency: how many run at once must not change which cases count.
-ROUND = 8
-
-
-def _is_settled(decision: Decision) -> bool:
-    """True when further replays would not change what is concluded.
-
-    The estimate of replays still needed is shown and not acted on: taken after the first 60 replays it would give up
-    on one equal candidate in seven, and the budget ends the others anyway.
-    """
-    return decision.state is State.NOT_READY or decision.lasts
+SPENT_CALLS, SPENT_MONEY = "its budget of calls is used up", "its budget of money is used up"
+NO_BASELINE = "the baseline gave no second sample in a whole round"
 
 
 class UnderWay:
@@ -55,30 +38,52 @@ class UnderWay:
     def __init__(
         self,
         order: Order,
+        among: Among,
+        *,
         store: Store,
         grader: Grader,
         clock: Clock,
         ask: Ask,
-        baseline_ask: Ask,
-        anchor: Callable[[Exchange], str | None] | None,
+        anchor: Anchor | None,
+        purse: Purse,
+        gate: Gate,
         note: events.Note,
+        cell: Cell | None = None,
     ) -> None:
-        self.order, self.store, self.grader, self.clock = order, store, grader, clock
-        self.ask, self.baseline_ask, self.anchor, self.note = ask, baseline_ask, anchor, note
-        self.terms, self.cell = terms_of(order), cell_of(order)
-        self.samples = baseline_samples(store, order.process.name, self.cell.epoch)
+        self.order, self.store, self.grader, self.clock, self.note = order, store, grader, clock, note
+        self.among, self.purse, self.gate = among, purse, gate
+        self.terms, self.cell = terms_of(order), cell or cell_of(order)
+        self.budget = order.budget_calls or self.terms.budget_calls
         last = latest_verdict(store, self.cell.id)
         self.before = last.state if last is not None else None
-        self.was_ready = self.before in (State.READY, State.PROVISIONAL, State.EXPIRED)
         self.last_continuing = last.evidence.continuing if last is not None else None
-        self.replays = 0
+        self.plain = Plain(
+            self.cell,
+            self.terms,
+            among.record,
+            timeout=order.timeout,
+            store=store,
+            grader=grader,
+            clock=clock,
+            ask=ask,
+            gate=gate,
+            samples=among.samples,
+            anchor=anchor,
+            was_ready=self.before in (State.READY, State.PROVISIONAL, State.EXPIRED),
+        )
         self.cuts: CutCases | None = None
         self.continuing: Continuing | None = None
-        self._plan()
-        self.book = self._book()
+        self.stopped = ""
+        self.flights = Flights(self._play, among.saving.wait)
+        self._begun = 0
+        self._ahead: deque[Turn] = deque()
+        self._filled = 0
 
     async def cut_too(self, continuer: Continuer) -> None:
         """Cut-and-continue cases are replayed from now on, in the first way in which the candidate can go on."""
+        if self.terms.grader == "human":
+            self.continuing = NOT_SHOWN
+            return
         way = await continuer.way()
         if way is None:
             self.continuing = NO_WAY
@@ -86,142 +91,164 @@ class UnderWay:
         self.cuts = CutCases(
             self.cell,
             self.terms,
-            self.order.seed,
-            self.order.timeout,
-            self.store,
-            self.grader,
-            self.clock,
-            continuer,
-            way,
-            self.last_continuing,
+            self.among.record,
+            seed=self.order.seed,
+            timeout=self.order.timeout,
+            store=self.store,
+            grader=self.grader,
+            clock=self.clock,
+            continuer=continuer,
+            way=way,
+            gate=self.gate,
+            samples=self.among.samples,
+            before=self.last_continuing,
         )
 
     @property
     def calls(self) -> int:
         """Calls of the candidate in this run."""
-        return self.replays + (self.cuts.calls if self.cuts is not None else 0)
-
-    def is_settled(self, decision: Decision) -> bool:
-        """True when further replays would change neither verdict."""
-        if decision.state is State.NOT_READY or self.cuts is None:
-            return _is_settled(decision)
-        return _is_settled(decision) and self.cuts.is_settled
-
-    def _plan(self) -> None:
-        """Reads the record: what the baseline answered may be replayed; all of it is the traffic to cover."""
-        everything = cases_of(iter_exchanges(self.store, self.order.process.name), self.terms.slices)
-        if not everything and not self.order.process.recording.keeps_words:
-            raise nothing_to_replay(self.order.process)
-        oldest_first = sorted(everything, key=lambda case: (case.exchange.started_at, case.order))
-        found = fit([case.text for case in oldest_first]).of([case.text for case in oldest_first])
-        self.topics = {case.exchange.id: topic for case, topic in zip(oldest_first, found, strict=True)}
-        self.traffic = [(case.exchange.started_at, self.topics[case.exchange.id]) for case in oldest_first]
-        self.keys = {case.exchange.id: case.key for case in everything}
-        by_baseline = [case for case in everything if case.exchange.upstream == self.order.process.baseline]
-        verdict_half = split(by_baseline, self.order.process.name)[Split.VERDICT]
-        self.planned = plan_cases(verdict_half, self.order.seed)
-        critical = sum(bool(p.case.slices) for p in self.planned)
-        self.slice_share = critical / len(self.planned) if self.planned else 0.0
-
-    def _book(self) -> Book:
-        return Book(
-            self.terms,
-            scored_cases(self.store, self.cell.id),
-            topics=self.topics,
-            traffic=self.traffic,
-            keys=self.keys,
-            slice_share=self.slice_share,
-            seed=self.order.seed,
-            calibrated=self.terms.grader in DETERMINISTIC,
-            was_ready=self.was_ready,
-        )
+        return sum(track.calls for track in self._tracks())
 
     @property
     def rows(self) -> list[ScoredCase]:
         """The cell's cases so far."""
-        return self.book.rows
+        return self.plain.rows
 
-    def rounds(self) -> list[list[Planned]]:
-        """The plan in rounds of fixed places, those that are done left out."""
-        rounds = [self.planned[at : at + ROUND] for at in range(0, len(self.planned), ROUND)]
-        return [batch for batch in rounds if self.pending(batch) or (self.cuts and self.cuts.pending(batch))]
+    def _tracks(self) -> list[Track]:
+        return [self.plain] if self.cuts is None else [self.plain, self.cuts]
 
-    def pending(self, batch: Sequence[Planned]) -> list[Planned]:
-        """Those of a round whose copy group was not replayed within a half-life."""
-        since = self.clock.now() - self.terms.half_life * DAY
-        done = {row.exchange_id for row in self.rows if row.graded_at > since}
-        return [p for p in batch if not any(case.exchange.id in done for case in p.group.cases)]
+    def is_settled(self, decision: Decision) -> bool:
+        """True when further replays would change neither verdict, and as many were made as were asked for."""
+        if decision.state is State.NOT_READY or self.cuts is None:
+            return self._is_plainly_settled(decision)
+        return self._is_plainly_settled(decision) and self.cuts.is_settled
+
+    def _is_plainly_settled(self, decision: Decision) -> bool:
+        """The same of the overall verdict alone."""
+        if decision.state is not State.NOT_READY and self.plain.calls < self.order.fewest:
+            return False
+        return is_settled(decision)
+
+    def rounds(self) -> Iterator[tuple[int, Sequence[Planned]]]:
+        """The plan in rounds of fixed places, with where each begins; those that are done are left out."""
+        for at in range(0, len(self.among.record.planned), ROUND):
+            batch = self.among.record.planned[at : at + ROUND]
+            if any(track.pending(batch) for track in self._tracks()):
+                yield at, batch
 
     def is_between_rounds(self, batch: Sequence[Planned]) -> bool:
-        """False for a round that an interruption left half done: it is finished before anything is concluded."""
-        return not self._is_half_done(batch) and not self._is_half_cut(batch)
+        """False for a round that is half done: it is finished before anything is concluded."""
+        return not any(track.is_half_done(batch) for track in self._tracks())
 
-    def _is_half_done(self, batch: Sequence[Planned]) -> bool:
-        return 0 < len(self.pending(batch)) < len(batch)
+    def turns(self, batch: Sequence[Planned], decision: Decision) -> list[Turn]:
+        """What a round still needs, first the plain cases, then the cut ones."""
+        found: list[Turn] = []
+        if not self._is_plainly_settled(decision) or self.plain.is_half_done(batch):
+            found += [Turn(self.plain.id, planned) for planned in self.plain.pending(batch)]
+        cuts = self.cuts
+        if cuts is not None and (not cuts.is_settled or cuts.is_half_done(batch)):
+            found += [Turn(cuts.id, planned) for planned in cuts.pending(batch)]
+        return found
 
-    def _is_half_cut(self, batch: Sequence[Planned]) -> bool:
-        return self.cuts is not None and 0 < len(self.cuts.pending(batch)) < len(self.cuts.drawn(batch))
+    async def play_round(self, at: int, turns: Sequence[Turn], decision: Decision) -> bool:
+        """Plays a round's turns and counts them; False where nothing more can be played, and ``stopped`` says why.
 
-    async def play_round(self, batch: Sequence[Planned], decision: Decision, budget: int) -> bool:
-        """Plays what a round still needs, first the plain cases, then the cut ones; False when that is nothing."""
-        plain: list[Planned] = []
-        if not _is_settled(decision) or self._is_half_done(batch):
-            plain = self.pending(batch)[: budget - self.calls]
-            await replay(plain, self.play, self.order.concurrency)
-        cut: list[Planned] = []
-        if self.cuts is not None and (not self.cuts.is_settled or self._is_half_cut(batch)):
-            cut = self.cuts.pending(batch)[: budget - self.calls]
-            await replay(cut, self._play_cut, self.order.concurrency)
-        return bool(plain or cut)
+        Of a round that ends early those count that come before the first one missing, where it is the budget that ends
+        it. Where else a run ends is chance: then none of them counts before the next run has finished the round.
+        """
+        self._ahead, self._filled = deque(turns), at + ROUND
+        self._set_aside({turn.ledger for turn in turns})
+        rows: list[ScoredCase] = []
+        for turn in turns:
+            row = await self._row(turn, decision)
+            if row is None:
+                break
+            rows.append(row)
+        is_whole = len(rows) == len(turns)
+        if is_whole or self.stopped in (SPENT_CALLS, SPENT_MONEY):
+            self._count(rows)
+        if is_whole and all(row.reason == NO_SAMPLE for row in rows):
+            self.stopped = NO_BASELINE
+        return not self.stopped
 
-    async def _play_cut(self, planned: Planned) -> None:
-        if self.cuts is not None:
-            name = planned.case.exchange.id
-            await self.cuts.play(planned, self.samples.get(name), self.topics[name])
+    def _set_aside(self, wanted: set[str]) -> None:
+        """Cases of a ledger that is clear by now wait, lest they hold up those of the other one."""
+        for track in self._tracks():
+            if track.id not in wanted:
+                track.waiting |= self.flights.take_landed(track.id)
 
-    async def play(self, planned: Planned) -> None:
-        """Replays, grades and saves one case."""
-        case = planned.case
-        second = await self._second_sample(case)
-        reply = Reply(None)
-        if second is not None and case.reference is not None:
-            self.replays += 1
-            reply = await ask_in_time(self.ask, case.request, self.order.timeout, self.clock)
-        plain = self.anchor(case.exchange) if self.anchor is not None else None
-        graded = await grade(self.grader, reply, second, Question(case.reference, case.request), plain)
-        row = ScoredCase(
-            cell_id=self.cell.id,
-            exchange_id=case.exchange.id,
-            graded_at=self.clock.now(),
-            candidate=graded.candidate,
-            baseline=graded.baseline,
-            reason=graded.reason,
-            slices=case.slices,
-            topic=self.topics[case.exchange.id],
-            seconds=reply.seconds,
-            answer=reply.text,
-            anchor=graded.anchor,
-        )
-        save_score(self.store, row)
-        self.book.add(row)
+    def _count(self, rows: Sequence[ScoredCase]) -> None:
+        for track in self._tracks():
+            track.take([row for row in rows if row.cell_id == track.id])
+        self.among.saving.count(rows)
 
-    async def _second_sample(self, case: Case) -> str | None:
-        """What the baseline answers when asked again: drawn once per exchange, kept for all candidates."""
-        kept = self.samples.get(case.exchange.id)
-        if kept is not None:
-            return kept
-        reply = await ask_in_time(self.baseline_ask, case.request, self.order.timeout, self.clock)
-        if reply.text is not None:
-            self.samples[case.exchange.id] = reply.text
-            process, epoch = self.order.process.name, self.cell.epoch
-            save_baseline_sample(self.store, process, case.exchange.id, epoch, reply.text, self.clock.now())
-        return reply.text
+    async def _row(self, turn: Turn, decision: Decision) -> ScoredCase | None:
+        """A turn's case, once it is scored; None where it can't be in this run."""
+        waiting = self._track(turn).waiting.get(turn.key[1])
+        if waiting is not None:
+            return waiting
+        while turn.key not in self.flights.landed:
+            self._launch(turn, decision)
+            if not self.flights.is_flying(turn) and (self.flights.put_off or not len(self.flights)):
+                self.stopped = self.flights.put_off or self._spent_out() or self.stopped
+                return None
+            await self.flights.news()
+        return self.flights.landed.pop(turn.key)
+
+    def _launch(self, due: Turn, decision: Decision) -> None:
+        """Begins as many cases as may be in flight, in the order of the plan, beginning with the one that is due."""
+        # Twice what the candidate takes at once: so many wait for the baseline, or for the disk. And twice that may be
+        # back before the one that is due: what a verdict leaves behind is paid for in vain.
+        most = 2 * self.gate.pace.limit
+        while len(self.flights) < most and not self.flights.put_off:
+            if len(self.flights.landed) >= 2 * most and self.flights.is_begun(due):
+                return
+            turn = self._next(decision)
+            if turn is None or self._spent_out():
+                return
+            self._ahead.popleft()
+            self._begun += 1
+            self.flights.begin(turn)
+
+    def _next(self, decision: Decision) -> Turn | None:
+        """The first turn that is neither begun nor waiting; None at the end of the plan."""
+        planned = self.among.record.planned
+        while True:
+            while self._ahead:
+                turn = self._ahead[0]
+                if not self.flights.is_begun(turn) and turn.key[1] not in self._track(turn).waiting:
+                    return turn
+                self._ahead.popleft()
+            if self._filled >= len(planned):
+                return None
+            self._ahead.extend(self.turns(planned[self._filled : self._filled + ROUND], decision))
+            self._filled += ROUND
+
+    def _spent_out(self) -> str:
+        if self._begun >= self.budget:
+            return SPENT_CALLS
+        return "" if self.purse.fits(len(self.flights)) else SPENT_MONEY
+
+    def _track(self, turn: Turn) -> Track:
+        return self.plain if self.cuts is None or turn.ledger == self.plain.id else self.cuts
+
+    async def _play(self, turn: Turn) -> ScoredCase:
+        played = await self._track(turn).play(turn.planned)
+        self.purse.pay(played.costs)
+        if not played.asked:
+            self._begun -= 1
+        return played.row
 
     def judge(self) -> Decision:
         """The verdict as the ledger stands, and beside it the one on continuing."""
         if self.cuts is not None:
             self.continuing = self.cuts.judge()
-        return self.book.decide(self.clock.now())
+        return self.plain.book.decide(self.clock.now())
+
+    async def land(self) -> None:
+        """Waits for what is in flight, for a while, and for all of it to be saved. Raises StoreUnavailable."""
+        await self.flights.land()
+        await self.among.saving.done()
 
     def conclude(self, decision: Decision) -> Verdict:
         """Saves the verdict and, when it holds, the proof; NOT READY ends the proofs there were."""
@@ -237,6 +264,8 @@ class UnderWay:
             seed=self.order.seed,
             calls=self.calls,
             seconds_per_replay=sum(timed) / len(timed) if timed else None,
+            spent=self.purse.spent,
+            stopped="" if self.is_settled(decision) else self.stopped,
         )
         self.note(events.verdict(save_verdict(self.store, verdict), verdict, self.before))
         if decision.expires_at is not None:
@@ -244,6 +273,10 @@ class UnderWay:
             self.note(events.proof(save_proof(self.store, proof), proof))
         if decision.state is State.NOT_READY:
             revoke_proofs(self.store, at=now, **asdict(self.cell))
+            made_with = (self.cell.fingerprint, self.cell.prompt_version)
+            process, upstream = self.cell.process, self.cell.upstream
+            for fact in end_acceptances(self.store, process, upstream, at=now, by=verdict.id, unknown_only=made_with):
+                self.note(events.ended(fact))
             for fact in facts.ended(self.store, "proof", now):
                 self.note(events.ended(fact))
         elif self.continuing is not None and self.continuing.state is State.NOT_READY:

@@ -20,9 +20,10 @@ from switchover.domain.process import Process, RehearsalTerms, Settings, Upstrea
 from switchover.errors import NotFound
 from switchover.planning.plan import other_template
 from switchover.store import Store
+from switchover.store.changes import changes, marks_in
 from switchover.store.exchanges import list_exchanges
 from switchover.store.prompt_versions import prompt_versions
-from switchover.store.proofs import proofs, verdicts
+from switchover.store.proofs import newest_verdicts, proofs
 from switchover.store.register import suspensions
 from switchover.store.trials import scored_cases
 
@@ -110,8 +111,8 @@ def compare(
     """
     found = settings.processes[process]
     terms = _terms_of(found)
-    judge = _Judge(store, settings, found, terms, now)
-    best_first = sorted(_one_each(verdicts(store, process), judge), key=judge.rank)
+    judge = Judge(store, settings, found, terms, now)
+    best_first = judge.best_first(newest_verdicts(store, process))
     record = list_exchanges(store, process=process, limit=PRICED, bodies=False) if best_first else []
     return Comparison(
         process=process,
@@ -126,7 +127,7 @@ def compare(
 
 
 def _compared(
-    store: Store, verdict: Verdict, judge: _Judge, record: Sequence[Exchange], worst: int, words: bool
+    store: Store, verdict: Verdict, judge: Judge, record: Sequence[Exchange], worst: int, words: bool
 ) -> Compared:
     rows = scored_cases(store, verdict.cell.id)
     return Compared(
@@ -154,16 +155,21 @@ def _terms_of(process: Process) -> RehearsalTerms:
     return process.rehearse
 
 
-class _Judge:
-    """What today's settings and register make of a verdict."""
+class Judge:
+    """What today's settings and register make of a process's verdicts; ``now`` is in Unix seconds."""
 
     def __init__(self, store: Store, settings: Settings, process: Process, terms: RehearsalTerms, now: float) -> None:
         self.settings, self.now = settings, now
         self._process, self._grader = process, grader_id(terms)
-        self._epoch = epoch_of(settings.upstreams[process.baseline])
+        known, baseline = changes(store, process.name), settings.upstreams[process.baseline]
+        self._epochs = {name: epoch_of(baseline, marks_in(known, process.name, name)) for name in process.fallbacks}
         self._versions = {version.id for version in prompt_versions(store, process.name)}
         self._proven = {proof.id for proof in proofs(store, process.name)}
         self._suspended = suspensions(store)
+
+    def best_first(self, newest: Iterable[Verdict]) -> list[Verdict]:
+        """One verdict for each candidate, out of the newest of each cell, newest first."""
+        return sorted(_one_each(newest, self), key=self.rank)
 
     def state(self, verdict: Verdict) -> State:
         """The state it has by now."""
@@ -187,8 +193,8 @@ class _Judge:
             return "its model, weights or address are others now"
         if cell.grader != self._grader:
             return "answers are graded in another way now"
-        if cell.epoch != self._epoch:
-            return "the baseline is another now"
+        if cell.epoch != self._epochs[cell.upstream]:
+            return "the baseline is another now, or its prompt is, or the candidate has changed"
         if cell.prompt_version not in self._versions:
             return "its prompt version was withdrawn"
         if cell.upstream in self._suspended:
@@ -202,7 +208,7 @@ def _proves(verdict: Verdict) -> bool:
     return verdict.state in (State.READY, State.PROVISIONAL)
 
 
-def _one_each(newest_first: Iterable[Verdict], judge: _Judge) -> list[Verdict]:
+def _one_each(newest_first: Iterable[Verdict], judge: Judge) -> list[Verdict]:
     """A verdict for each candidate: its newest one that still stands, else its newest."""
     found: dict[tuple[str, str], Verdict] = {}
     stands: set[tuple[str, str]] = set()

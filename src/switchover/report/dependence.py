@@ -123,10 +123,11 @@ class Losses:
             return fate(Fate.STOPS, 0.0, _reasons(after))
         first = after.attempts[0]
         name = first.upstream.name
-        if first.proof is None:
+        if first.proof is None and first.accepted is None:
             return fate(Fate.UNTOUCHED, 1.0, f"its baseline {name} is not lost")
         found = shown(process, first, self.proofs, self.drills, self.now, self.carries.get((process.name, name)))
-        return fate(found.fate, found.part, found.why, first.proof.id, found.drill.id if found.drill else None)
+        proof, drill = first.proof.id if first.proof else None, found.drill.id if found.drill else None
+        return fate(found.fate, found.part, found.why, proof, drill)
 
 
 def _reasons(planned: Plan) -> str:

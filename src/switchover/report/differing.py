@@ -29,14 +29,14 @@ class Piece:
     text: str
 
 
-def differences(left: str, right: str) -> tuple[Piece, ...]:
+def differences(left: str, right: str, *, most: int = MOST_WORDS) -> tuple[Piece, ...]:
     """Both texts as one row of pieces: those marked both and left make up ``left``, both and right ``right``.
 
-    Beyond 1,500 words of either, the rest is one piece of each.
+    Beyond ``most`` words of either, the rest is one piece of each.
     """
     ours, theirs = _piece.findall(left), _piece.findall(right)
-    rest = "".join(ours[MOST_WORDS:]), "".join(theirs[MOST_WORDS:])
-    ours, theirs = ours[:MOST_WORDS], theirs[:MOST_WORDS]
+    rest = "".join(ours[most:]), "".join(theirs[most:])
+    ours, theirs = ours[:most], theirs[:most]
     found: list[Piece] = []
     matched = SequenceMatcher(None, [p.strip() for p in ours], [p.strip() for p in theirs], autojunk=False)
     for kind, i, j, k, m in matched.get_opcodes():

@@ -20,7 +20,7 @@ def render_html(report: BoardReport) -> str:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_outside,
+        finalize=wording.outside,
     )
     environment.filters.update(
         anchor=wording.anchor,
@@ -55,13 +55,6 @@ def survival_bar(loss: Loss) -> str:
 def fate_class(fate: ProcessFate) -> str:
     """The colour of a fate: good, open or bad."""
     return "good" if fate.fate.survives else "open" if fate.fate.open else "bad"
-
-
-def _outside(value: object) -> object:
-    """Every string that a template prints passes here: names and reasons come from outside, whoever forgot to say."""
-    if isinstance(value, str) and not hasattr(value, "__html__"):
-        return wording.harmless(value)
-    return value
 
 
 def _capacity_bar(share: float, ready: bool) -> str:

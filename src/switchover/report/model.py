@@ -20,6 +20,7 @@ class Fate(StrEnum):
     UNTESTED = "proven, untested: never drilled"
     TOO_SLOW = "proven, drilled too slow"
     FAILED = "proven, drill failed"
+    ACCEPTED = "accepted without a proof"
     STOPS = "stops"
     STOPPED = "has stopped already"
 

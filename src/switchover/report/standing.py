@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from switchover.domain.candidate import Proof, State, Verdict
 from switchover.domain.cut_off import Drill, Target, TargetKind
@@ -54,12 +55,16 @@ def shown(
     now: float,
     carries: float | None,
 ) -> Shown:
-    """What is shown of the replacement that ``attempt`` names. Raises ValueError for one without a proof.
+    """What is shown of the replacement that ``attempt`` names. Raises ValueError for the baseline.
 
     ``carries`` is the measured share (0–1) of the busiest minute that it can carry, None when never measured: a drill
     on a part of the traffic stands for the whole only where a measurement says that the whole fits.
     """
     proof, name = attempt.proof, attempt.upstream.name
+    if attempt.accepted is not None:
+        until = datetime.fromtimestamp(attempt.accepted.expires_at, UTC).strftime("%Y-%m-%d")
+        why = f"{name} has no proof; its owner accepted that risk until {until}"
+        return Shown(fate=Fate.ACCEPTED, part=0.0, why=why)
     if proof is None:
         raise ValueError(f"{name} is not a replacement")
     rests = f"{name} holds proof {proof.id}" + (", held over since the baseline was lost" if attempt.held else "")
@@ -150,4 +155,5 @@ def _word(name: str, found: Shown, process: Process) -> str:
         Fate.IN_PART: f"{name} is proven, and drilled on {found.part * 100:.0f} % of the calls{took}",
         Fate.TOO_SLOW: f"{name} is proven; the drill took longer than promised{took}",
         Fate.FAILED: f"{name} is proven; the drill failed",
+        Fate.ACCEPTED: found.why,
     }.get(found.fate, f"{name} is proven; untested: the switch was never drilled within a year")

@@ -63,6 +63,13 @@ def anchor(text: str) -> str:
     return "".join(c if c.isascii() and (c.isalnum() or c == "-") else f"_{ord(c):x}_" for c in text)
 
 
+def outside(value: object) -> object:
+    """Every string that a template prints passes here: names and reasons come from outside, whoever forgot to say."""
+    if isinstance(value, str) and not hasattr(value, "__html__"):
+        return harmless(value)
+    return value
+
+
 def harmless(text: object) -> str:
     """Text from outside, on one line: control and direction marks shown as codes, long text cut. Not yet escaped."""
     return harmless_lines(str(text).replace("\n", " ").replace("\t", " "), LONGEST)

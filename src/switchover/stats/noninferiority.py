@@ -119,14 +119,25 @@ class Ledger:
 def weigh(ledger: Ledger, now: float, terms: Terms) -> Weighed:
     """What the ledger says at ``now`` (Unix seconds) under the terms."""
     ready, mirrored = ledger.weights(now, terms.half_life)
-    reach = ledger.reach
+    return weigh_counts(ready, mirrored, ledger.replays, ledger.total, now, terms, ledger.reach)
+
+
+def weigh_counts(
+    ready: bets.Numbers,
+    mirrored: bets.Numbers,
+    n: int,
+    total: float,
+    now: float,
+    terms: Terms,
+    reach: float = 1.0,
+) -> Weighed:
+    """What ``n`` cases say whose differences come to ``total``; ``ready`` and ``mirrored`` are their aged counts."""
     log_ready = bets.log_e(ready, -terms.margin, reach)
     log_not = bets.log_e(mirrored, terms.margin, reach)
-    n = ledger.replays
     return Weighed(
         replays=n,
         margin=terms.margin,
-        mean=ledger.total / n if n else None,
+        mean=total / n if n else None,
         lower=bets.lower_bound(ready, terms.alpha, reach),
         upper=-bets.lower_bound(mirrored, terms.beta, reach),
         log_e_ready=log_ready,

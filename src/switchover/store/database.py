@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolEmpty
+from sqlalchemy.pool import StaticPool
 
 from .engines import WRITES, Password, engine_of, is_postgres, unavailable
 from .migrations import HEAD
@@ -58,6 +59,11 @@ class Store:
     def embedded(self) -> bool:
         """Whether it is a file of this machine's, so that no other machine can have written to it."""
         return self.engine.dialect.name == "sqlite"
+
+    @property
+    def is_shared(self) -> bool:
+        """False for a store in memory, whose one connection no two threads may use at the same time."""
+        return not isinstance(self.engine.pool, StaticPool)
 
     def close(self) -> None:
         """Closes every connection, and the key ring."""

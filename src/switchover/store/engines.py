@@ -6,6 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -13,6 +14,8 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import StaticPool
 
 from switchover.errors import StoreUnavailable
+
+from .files import claim
 
 LOOKS = 100
 WRITES = "switchover_writes"
@@ -182,7 +185,7 @@ def _sqlite(url: URL, busy_seconds: float) -> Engine:
 def _claim(path: str) -> None:
     """Makes the file before SQLite does, so that it is ours alone and a missing folder is named as such."""
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        claim(Path(path))
     except OSError as cause:
         mends = {
             FileNotFoundError: f"make the folder {os.path.dirname(path) or '.'}, or name another file under store:",

@@ -131,6 +131,9 @@ def _take_out(connection: Connection, names: Sequence[str], gone: Gone) -> None:
     connection.execute(update(cases).where(said).values(answer="", key=""))
     said = samples.c.exchange_id.in_(names) & samples.c.answer_text.is_not(None)
     connection.execute(update(samples).where(said).values(answer_text="", key=""))
+    canary = schema.canary
+    said = canary.c.exchange.in_(names) & canary.c.answer.is_not(None)
+    connection.execute(update(canary).where(said).values(answer="", key=""))
     connection.execute(delete(body).where(body.c.exchange.in_(names)))
     kept = TABLE.c.id.in_(names) & TABLE.c.bodies.in_(KEPT_WORDS)
     connection.execute(update(TABLE).where(kept).values(bodies=Bodies.ERASED.value))

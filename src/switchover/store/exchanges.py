@@ -139,6 +139,23 @@ def each_exchange(
         last = (rows[-1].started_at, rows[-1].id)
 
 
+def has_answered(store: Store, upstream: str, *, since: float) -> bool:
+    """Whether an exchange that began at ``since`` or later was answered by this upstream."""
+    wanted = select(TABLE.c.id).where(TABLE.c.started_at >= since, TABLE.c.upstream == upstream).limit(1)
+    with store.read() as connection:
+        return connection.scalar(wanted) is not None
+
+
+def some_exchanges(store: Store, ids: Sequence[str]) -> list[Exchange]:
+    """The exchanges with these ids, as far as they are there, with their bodies."""
+    found = []
+    for at in range(0, len(ids), PAGE):
+        with store.read() as connection:
+            rows = connection.execute(WHOLE.where(TABLE.c.id.in_(list(ids[at : at + PAGE])))).all()
+        found += [exchange_of(store, row) for row in rows]
+    return found
+
+
 def known_exchanges(store: Store, ids: Sequence[str]) -> set[str]:
     """Which of these ids belong to exchanges that ended."""
     ended = TABLE.c.id.in_(list(ids)) & (TABLE.c.outcome != Outcome.UNFINISHED.value)

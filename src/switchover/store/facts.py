@@ -65,7 +65,14 @@ class _Kind:
 
 KINDS = {
     "verdict": _Kind(schema.verdict, "made_at"),
-    "proof": _Kind(schema.proof, "made_at", ("revoked_at",), ("continuation", "continues_until")),
+    "proof": _Kind(
+        schema.proof,
+        "made_at",
+        ("revoked_at", "ended_for"),
+        ("continuation", "continues_until"),
+        later=("ended_for",),
+    ),
+    "change": _Kind(schema.change, "at", told=("kind",)),
     "drill": _Kind(schema.drill, "begun_at"),
     "cut-off": _Kind(schema.cut_off, "placed_at", ("lifted_at", "lifted_by"), ("heartbeat_at",)),
     "key": _Kind(
@@ -91,6 +98,14 @@ KINDS = {
         by="made_by",
         end_by="revoked_by",
         told=("person",),
+    ),
+    "acceptance": _Kind(
+        schema.acceptance,
+        "made_at",
+        ("withdrawn_at", "withdrawn_by"),
+        by="made_by",
+        end_by="withdrawn_by",
+        told=("approved_by",),
     ),
     "approval": _Kind(schema.approval, "proposed_at", by="proposed_by", told=("act",)),
     "approval-step": _Kind(schema.approval_step, "at", by="by", told=("approval",)),

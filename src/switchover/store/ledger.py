@@ -8,7 +8,6 @@ account, so that settled + leased never exceeds the cap.
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from switchover.errors import StoreUnavailable
+
+from .files import claim
 
 BUSY_S = 2.0
 # Two that make the tables at once must not trip over one another; any number will do.
@@ -309,7 +310,7 @@ def _settled(account: Account, row: LeaseRow, settled: int, unknown: int) -> Acc
 def _sqlite(path: Path, busy_s: float) -> Any:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     # Made here first, so that nobody else can ever read it; SQLite gives its companions the same mode.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    claim(path)
     connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("pragma journal_mode = wal")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
-from switchover.domain.candidate import Continuation, Proof, State, Verdict
+from switchover.domain.candidate import Cell, Continuation, Proof, State, Verdict
 
 from . import schema
 from .database import Store, upsert
@@ -44,6 +45,32 @@ def verdicts(store: Store, process: str | None = None) -> list[Verdict]:
         return [_verdict.decode(body) for body in connection.scalars(wanted)]
 
 
+def newest_verdicts(store: Store, process: str | None = None) -> list[Verdict]:
+    """The newest verdict of each cell (of a process), newest first."""
+    table = schema.verdict
+    newest = select(table.c.cell_id, func.max(table.c.made_at).label("made_at")).group_by(table.c.cell_id).subquery()
+    wanted = select(table.c.cell_id, table.c.body).join(
+        newest, (newest.c.cell_id == table.c.cell_id) & (newest.c.made_at == table.c.made_at)
+    )
+    if process is not None:
+        wanted = wanted.where(table.c.process == process)
+    with store.read() as connection:
+        rows = connection.execute(wanted.order_by(table.c.made_at.desc(), table.c.id.desc())).all()
+    found: dict[str, Verdict] = {}
+    for row in rows:
+        if row.cell_id not in found:
+            found[row.cell_id] = _verdict.decode(row.body)
+    return list(found.values())
+
+
+def get_verdict(store: Store, name: str) -> Verdict | None:
+    """The verdict with this id."""
+    table = schema.verdict
+    with store.read() as connection:
+        body = connection.scalar(select(table.c.body).where(table.c.id == name))
+    return _verdict.decode(body) if body is not None else None
+
+
 def latest_verdict(store: Store, cell_id: str) -> Verdict | None:
     """The cell's newest verdict."""
     table = schema.verdict
@@ -74,8 +101,19 @@ def proofs(store: Store, process: str | None = None, *, now: float | None = None
     with store.read() as connection:
         rows = [dict(row._mapping) for row in connection.execute(wanted)]
     for row in rows:
-        del row["revoked_at"]
+        del row["revoked_at"], row["ended_for"]
     return [Proof(**row | {"state": State(row["state"]), "continuation": _way(row["continuation"])}) for row in rows]
+
+
+def first_proof_at(store: Store, cell: Cell) -> float:
+    """When the cell was first proven (Unix seconds); inf where it never was."""
+    table, parts = schema.proof, asdict(cell)
+    wanted = select(func.min(table.c.made_at))
+    for name, value in parts.items():
+        wanted = wanted.where(table.c[name] == value)
+    with store.read() as connection:
+        found = connection.scalar(wanted)
+    return math.inf if found is None else float(found)
 
 
 def _way(value: str | None) -> Continuation | None:
@@ -92,8 +130,12 @@ def revoke_proofs(
     prompt_version: str | None = None,
     grader: str | None = None,
     epoch: str | None = None,
+    why: str | None = None,
 ) -> int:
-    """Revokes the process's proofs that match every part given, as of ``at``; returns how many that were."""
+    """Revokes the process's proofs that match every part given, as of ``at`` and for a reason, if one is to be told.
+
+    Returns how many that were.
+    """
     parts = {
         "process": process,
         "upstream": upstream,
@@ -102,7 +144,18 @@ def revoke_proofs(
         "grader": grader,
         "epoch": epoch,
     }
-    return _change(store, parts, revoked_at=at)
+    return _change(store, parts, revoked_at=at, ended_for=why)
+
+
+def ended_proofs(store: Store) -> dict[str, dict[str, str]]:
+    """Why the proofs that were revoked for a reason were, the newest of each: by process and upstream."""
+    table = schema.proof
+    wanted = select(table.c.process, table.c.upstream, table.c.ended_for).where(table.c.ended_for.is_not(None))
+    found: dict[str, dict[str, str]] = {}
+    with store.read() as connection:
+        for row in connection.execute(wanted.order_by(table.c.revoked_at, table.c.made_at, table.c.id)):
+            found.setdefault(row.process, {})[row.upstream] = row.ended_for
+    return found
 
 
 def end_continuations(

@@ -8,18 +8,20 @@ from dataclasses import asdict, replace
 from sqlalchemy import Connection, delete, func, or_, select, update
 
 from switchover.domain.budget import Tariff
-from switchover.domain.candidate import Proof
+from switchover.domain.candidate import Proof, epoch_of
 from switchover.domain.process import Settings
 from switchover.domain.register import CallerKey, Snapshot, Suspension
 from switchover.errors import NotFound
 
 from . import schema
+from .acceptances import acceptances
+from .changes import changes, marks_in
 from .database import Store, upsert
 from .drills import cut_offs
 from .facts import Fact, fact
 from .held import restored_upstreams
 from .prompt_versions import prompt_versions
-from .proofs import proofs
+from .proofs import ended_proofs, proofs
 from .versions import bump, bump_register, register_version
 
 __all__ = [
@@ -117,18 +119,21 @@ def suspensions(store: Store) -> dict[str, Suspension]:
     """Upstreams whose proofs are suspended, by name."""
     table = schema.suspension
     with store.read() as connection:
-        return {row.upstream: Suspension(at=row.at, why=row.why) for row in connection.execute(select(table))}
+        rows = connection.execute(select(table))
+        return {row.upstream: Suspension(at=row.at, why=row.why, by=row.by) for row in rows}
 
 
-def set_suspension(store: Store, upstream: str, found: Suspension | None) -> bool:
+def set_suspension(store: Store, upstream: str, found: Suspension | None, *, only_by: str | None = None) -> bool:
     """Suspends an upstream's proofs (one that already is stays as it is), or with None lets them count again.
 
-    False when that changes nothing.
+    ``only_by`` takes back no other's suspension. False when that changes nothing.
     """
     table = schema.suspension
     with store.write() as connection:
-        known = connection.scalar(select(table.c.upstream).where(table.c.upstream == upstream)) is not None
-        if known == (found is not None):
+        known = connection.execute(select(table.c.by).where(table.c.upstream == upstream)).one_or_none()
+        if (known is not None) == (found is not None):
+            return False
+        if known is not None and only_by not in (None, known.by):
             return False
         if found is None:
             connection.execute(delete(table).where(table.c.upstream == upstream))
@@ -156,7 +161,16 @@ def build_snapshot(
     for proof in proofs(store):
         if proof.process in settings.processes:
             newest.setdefault((proof.process, proof.upstream, proof.fingerprint, proof.prompt_version), proof)
-    wanted = {proof.prompt_version for proof in newest.values()}
+    known = changes(store)
+    epochs = {
+        name: {
+            other: epoch_of(settings.upstreams[process.baseline], marks_in(known, name, other))
+            for other in process.fallbacks
+        }
+        for name, process in settings.processes.items()
+    }
+    accepted = [one for one in acceptances(store, now=now) if one.process in settings.processes]
+    wanted = {proof.prompt_version for proof in newest.values()} | {one.prompt_version for one in accepted}
     return Snapshot(
         version=version,
         made_at=now,
@@ -170,12 +184,15 @@ def build_snapshot(
             if key.ends_at > now
         },
         proofs=tuple(newest.values()),
+        acceptances=tuple(replace(one, reason="") for one in accepted),
         prompt_versions={v.id: v for v in prompt_versions(store) if v.id in wanted},
         cut_offs=tuple(cut_offs(store, in_force_at=now)),
         baseline_lost={name: at for name, at in baseline_lost(store).items() if name in settings.processes},
         endpoints=dict(endpoints),
         restored=restored_upstreams(settings.data_dir),
         suspended={name: found for name, found in suspensions(store).items() if name in settings.upstreams},
+        epochs=epochs,
+        ended={name: found for name, found in ended_proofs(store).items() if name in settings.processes},
         privacy=settings.privacy,
         budgets=settings.budgets,
         tariffs=tariffs or {},

@@ -8,13 +8,14 @@ needed.
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from switchover.errors import StoreUnavailable
+
+from .files import claim
 
 FILE = "ring.sqlite"
 BUSY_SECONDS = 5.0
@@ -78,7 +79,7 @@ class RingFile:
         self.path = Path(folder, FILE)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            claim(self.path)
         except OSError as cause:
             raise self._unavailable(cause.strerror or str(cause)) from cause
         with self._translated():

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     text,
+    true,
 )
 
 from switchover.domain.charge import KINDS
@@ -95,6 +96,19 @@ body = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
+# Who is signed in to the pages: of the cookie its HMAC alone.
+session = Table(
+    "session",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("mac", String(64), nullable=False),
+    Column("key", String(16), nullable=False),
+    Column("made_at", Double, nullable=False),
+    Column("seen_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Index(None, "expires_at"),
+)
+
 # Requests that were begun and have not been heard of since; a restart of their worker makes them unfinished exchanges.
 open_intent = Table(
     "open_intent",
@@ -143,6 +157,27 @@ scored_case = Table(
     Column("answer", Text),
     Column("anchor", Double),
     Column("key", String(64), nullable=False, server_default=""),
+    Column("counts", Boolean, nullable=False, server_default=true()),
+    Column("frame", String(16), nullable=False, server_default=""),
+    Column("shadow", Boolean, nullable=False, server_default="0"),
+    Column("judge_calls", Integer, nullable=False, server_default="0"),
+    # In billionths of a dollar; NULL where a call's price is not known.
+    Column("judge_nusd", BigInteger),
+)
+
+# What people say of both answers of a case: marks, no words. ``case_at`` is when the answers were graded.
+label = Table(
+    "label",
+    metadata,
+    Column("cell_id", String(64), primary_key=True),
+    Column("exchange_id", String(64), primary_key=True),
+    Column("person", String(128), primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("case_at", Double, nullable=False),
+    Column("candidate", Double),
+    Column("baseline", Double),
+    Column("candidate_left", Boolean, nullable=False),
+    Column("source", String(16), nullable=False),
 )
 
 baseline_sample = Table(
@@ -154,6 +189,43 @@ baseline_sample = Table(
     Column("answer_text", Text),
     Column("taken_at", Double, nullable=False),
     Column("key", String(64), nullable=False, server_default=""),
+)
+
+# Kinds of requests as they were fitted in an epoch. ``centres`` are little-endian floats, row by row; of the texts only
+# the ids of typical exchanges are there.
+topics = Table(
+    "topics",
+    metadata,
+    Column("process", String(128), primary_key=True),
+    Column("epoch", String(64), primary_key=True),
+    Column("made_at", Double, nullable=False),
+    Column("embedding", String(32), nullable=False),
+    Column("first", Integer, nullable=False),
+    Column("least", Double, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("centres", LargeBinary, nullable=False),
+    Column("examples", Text, nullable=False),
+)
+
+# A replacement that a process's owner takes without a proof, until a day. ``state`` is what its verdict was then.
+acceptance = Table(
+    "acceptance",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("process", String(128), nullable=False),
+    Column("upstream", String(128), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("prompt_version", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("verdict", String(64)),
+    Column("reason", Text, nullable=False),
+    Column("made_at", Double, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("approved_by", Text),
+    Column("expires_at", Double, nullable=False),
+    Column("withdrawn_at", Double),
+    Column("withdrawn_by", Text),
+    Index(None, "process", "upstream"),
 )
 
 verdict = Table(
@@ -189,7 +261,52 @@ proof = Table(
     Column("revoked_at", Double),
     Column("continuation", String(16)),
     Column("continues_until", Double),
+    # Why it was revoked, where the watch did.
+    Column("ended_for", Text),
     Index(None, "process", "upstream"),
+)
+
+# What opened empty ledgers: of one upstream, or with NULL all of the process. Exchanges since then are the new kind.
+change = Table(
+    "change",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("process", String(128), nullable=False),
+    Column("upstream", String(128)),
+    Column("kind", String(16), nullable=False),
+    Column("at", Double, nullable=False),
+    Column("since", Double, nullable=False),
+    Column("why", Text, nullable=False),
+    Index(None, "process", "at"),
+)
+
+# Fixed prompts with the answer that an upstream gave; ``name`` names the set, ``about`` whom it tells of: which model,
+# asked how, graded how. ``ended_at``: it is not asked any more.
+canary = Table(
+    "canary",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("exchange", String(64), primary_key=True),
+    Column("process", String(128), nullable=False),
+    Column("upstream", String(128), nullable=False),
+    Column("about", String(64), nullable=False),
+    Column("answer", Text),
+    Column("key", String(64), nullable=False),
+    Column("expected", Double, nullable=False),
+    Column("drawn_at", Double, nullable=False),
+    Column("ended_at", Double),
+    Index(None, "process", "upstream"),
+)
+
+# How far each answer to a canary agreed with the one that is kept (0-1); NULL where the grader could not say.
+canary_call = Table(
+    "canary_call",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("at", Double, primary_key=True),
+    Column("exchange", String(64), primary_key=True),
+    Column("score", Double),
+    Column("reason", Text, nullable=False),
 )
 
 prompt_version = Table(
@@ -361,6 +478,8 @@ suspension = Table(
     Column("upstream", String(128), primary_key=True),
     Column("at", Double, nullable=False),
     Column("why", Text, nullable=False),
+    # "probe" where a probe found it, which may take it back; "" where only a person may.
+    Column("by", String(16), nullable=False, server_default=""),
 )
 
 lease = Table(
@@ -510,4 +629,75 @@ retention_run = Table(
     metadata,
     Column("name", String(16), primary_key=True),
     Column("at", Double, nullable=False),
+)
+
+# What an upstream did when it was asked itself. ``failed`` is what it failed in, NULL where all was well.
+probe = Table(
+    "probe",
+    metadata,
+    Column("upstream", String(128), primary_key=True),
+    Column("at", Double, primary_key=True),
+    Column("failed", String(32)),
+    Column("fault", String(64)),
+    Column("said", Text, nullable=False),
+    Column("first_ms", Double),
+)
+
+# Retirements as they became known, each told once. ``day`` is the first on which the model is gone.
+retirement = Table(
+    "retirement",
+    metadata,
+    Column("upstream", String(128), primary_key=True),
+    Column("model", String(256), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("told_at", Double, nullable=False),
+)
+
+# When each step of the daily round was first wanted, when it last ran, and what kept it from its work then.
+watch_step = Table(
+    "watch_step",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("wanted_at", Double, nullable=False),
+    Column("ran_at", Double),
+    Column("trouble", Text, nullable=False),
+)
+
+# What the watch spent on a day (UTC): calls, replays, micro-USD.
+watch_spent = Table(
+    "watch_spent",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("what", String(192), primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+)
+
+# Rehearsals that are due: a runner takes one for a while, again and again, until it is done.
+due_order = Table(
+    "due_order",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("process", String(128), nullable=False),
+    Column("candidate", String(128), nullable=False),
+    Column("prompt_version", String(64)),
+    Column("why", String(32), nullable=False),
+    Column("said", Text, nullable=False),
+    Column("opened_at", Double, nullable=False),
+    Column("opened_by", String(64), nullable=False),
+    Column("due_at", Double, nullable=False),
+    # Replays to make even where the verdict is clear.
+    Column("replays", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("calls", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("not_before", Double, nullable=False),
+    Column("taken_by", String(128)),
+    Column("taken_at", Double),
+    Column("taken_until", Double),
+    Column("done_at", Double),
+    Column("verdict", String(64)),
+    Column("trouble", Text, nullable=False),
+    Index(None, "state"),
+    Index(None, "process", "opened_at"),
 )

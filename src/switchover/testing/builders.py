@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from switchover.domain.candidate import PromptKind, PromptVersion, Proof, State, fingerprint
+from switchover.domain.candidate import PromptKind, PromptVersion, Proof, State, epoch_of, fingerprint
 from switchover.domain.cut_off import CutOff, Drill, Target, TargetKind
 from switchover.domain.exchange import AttemptRecord, Exchange, Outcome, Usage
 from switchover.domain.process import Criticality, DataClass, Listen, Process, Provider, Settings, UpstreamSpec
@@ -61,8 +61,16 @@ def make_prompt_version(process: str = "customer-messages", upstream: str = "stu
     return PromptVersion.make(process=process, upstream=upstream, **given | changes)
 
 
-def make_proof(spec: UpstreamSpec | None = None, version: PromptVersion | None = None, **changes: Any) -> Proof:
-    """READY, made at NOW and in date for thirty days, for the student of :func:`make_upstreams`."""
+def make_proof(
+    spec: UpstreamSpec | None = None,
+    version: PromptVersion | None = None,
+    baseline: UpstreamSpec | None = None,
+    **changes: Any,
+) -> Proof:
+    """READY, made at NOW and in date for thirty days, for the student of :func:`make_upstreams`.
+
+    Against the vendor there, unless another ``baseline`` is given.
+    """
     spec = spec or make_upstreams()["student"]
     version = version or make_prompt_version(upstream=spec.name)
     given: dict[str, Any] = {
@@ -72,7 +80,7 @@ def make_proof(spec: UpstreamSpec | None = None, version: PromptVersion | None =
         "fingerprint": fingerprint(spec),
         "prompt_version": version.id,
         "grader": "label:0",
-        "epoch": "e1",
+        "epoch": epoch_of(baseline or make_upstreams()["vendor"]),
         "state": State.READY,
         "margin": 0.1,
         "lower": -0.05,

@@ -59,6 +59,8 @@ class VendorApp:
         refuse: Callable[[float], None],
     ) -> None:
         self.oracle, self.control = oracle, Control()
+        # When a model is shut down, by its name: told by the list of models.
+        self.retires: dict[str, str] = {}
         self.served: Counter[str] = Counter()
         self._key, self._models, self._abort, self._refuse = key.encode(), models, abort, refuse
 
@@ -78,7 +80,7 @@ class VendorApp:
         elif self.control.mode in ANSWERED:
             await self._fail(ANSWERED[self.control.mode], dialect, send)
         elif path == "/v1/models" and method == "GET":
-            await _send(send, 200, models_page(self._models, dialect == MESSAGES))
+            await _send(send, 200, models_page(self._models, dialect == MESSAGES, self.retires))
         elif side is not None and method == "POST":
             await self._aside(side, dialect, body, receive, send)
         elif path in PATHS and method == "POST":

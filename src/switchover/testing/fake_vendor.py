@@ -137,6 +137,10 @@ class FakeVendor:
         """How many calls ended how: answered, wrong, cut, left, rejected, or a fault's id."""
         return dict(self._listener.app.served)
 
+    def retire(self, model: str, day: str) -> None:
+        """From now on the list of models gives this day (ISO date) as the model's ``shutdown_date``."""
+        self._listener.app.retires[model] = day
+
     def control(self, mode: str | None = None, **changes: float) -> None:
         """As POST /_control; ``refused`` lasts until the next call of this, or ``seconds``. Raises ValueError."""
         given: dict[str, Any] = {**changes, **({"mode": mode} if mode else {})}

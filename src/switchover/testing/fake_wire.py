@@ -118,13 +118,18 @@ def frames(ask: Ask, said: Said) -> Iterator[bytes]:
     return _chat_frames(ask, said) if ask.dialect == CHAT else _messages_frames(ask, said)
 
 
-def models_page(names: tuple[str, ...], anthropic: bool) -> bytes:
-    """The body of ``GET /v1/models``, in the form of whoever asks."""
+def models_page(names: tuple[str, ...], anthropic: bool, retires: Mapping[str, str] | None = None) -> bytes:
+    """The body of ``GET /v1/models``, in the form of whoever asks; ``retires`` gives a model's ``shutdown_date``."""
     if anthropic:
         made = "2026-01-01T00:00:00Z"
         rows = [{"type": "model", "id": n, "display_name": n, "created_at": made} for n in names]
         return _encode({"data": rows, "has_more": False, "first_id": names[0], "last_id": names[-1]})
-    listed = [{"id": n, "object": "model", "created": 1_767_225_600, "owned_by": "simulated"} for n in names]
+    listed: list[dict[str, Any]] = [
+        {"id": n, "object": "model", "created": 1_767_225_600, "owned_by": "simulated"} for n in names
+    ]
+    for row in listed:
+        if (gone := (retires or {}).get(row["id"])) is not None:
+            row["shutdown_date"] = gone
     return _encode({"object": "list", "data": listed})
 
 

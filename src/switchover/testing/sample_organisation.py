@@ -16,6 +16,7 @@ from switchover.domain.candidate import (
     SliceEvidence,
     State,
     Verdict,
+    epoch_of,
     fingerprint,
 )
 from switchover.domain.cut_off import Drill, DrillOutcome, Target, TargetKind
@@ -179,7 +180,7 @@ def prove(
         fingerprint=fingerprint(settings.upstreams[upstream]),
         prompt_version=version.id,
         grader="label:0",
-        epoch="e1",
+        epoch=epoch_of(settings.upstreams[settings.processes[process].baseline]),
     )
     ready = state is State.READY
     verdict = Verdict(

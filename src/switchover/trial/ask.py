@@ -4,26 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import msgspec
 
 from switchover import prompts
 from switchover.clock import Clock
+from switchover.costs.tariffs import tariff
 from switchover.dialects import DIALECTS
 from switchover.dialects.across import translate_request
+from switchover.domain.answer import as_text
+from switchover.domain.budget import Tariff, is_free
 from switchover.domain.candidate import PromptVersion
+from switchover.domain.exchange import Usage
 from switchover.domain.ports import OutboundRequest, Upstream
 from switchover.domain.process import UpstreamSpec
-from switchover.errors import CallerError, Cut, ModelSwapped, PromptShortened, UpstreamError
+from switchover.errors import (
+    AddressRefused,
+    CallerError,
+    Cut,
+    ModelSwapped,
+    PromptShortened,
+    Unreachable,
+    Untrusted,
+    UpstreamError,
+)
 from switchover.upstreams.classify import classify
 from switchover.upstreams.prompt_size import check_read
 
-from .replay import Ask, Reply
+from .quota import share_left
+from .replay import FREE, Ask, Reply, Sign, sign_of
 
 # Between tries of a call that failed for no fault of the answer's: a trial has time, and is not worth a burst.
 PAUSES_S = (0.2, 1.0, 3.0)
 MOST_BYTES = 32 << 20
+
+Cost = Callable[[Usage | None], int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +52,34 @@ class Finish:
 
 
 AS_IT_IS = Finish(lambda body: body, lambda text: text)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an answer said: its text, what it used, and how much of the provider's quota was left (0-1)."""
+
+    text: str | None
+    usage: Usage | None
+    left: float | None
+
+
+def cost_at(spec: UpstreamSpec | None, at: float) -> Cost:
+    """What a call of ``spec`` costs by its usage, in micro-USD at the prices of the moment ``at``; None: not known."""
+    if spec is None:
+        return lambda usage: None
+    if is_free(spec):
+        return lambda usage: FREE
+
+    @cache
+    def price() -> Tariff | None:
+        # Published prices take 30 MB, which nobody needs before the first answer.
+        return tariff(spec, at)
+
+    def cost(usage: Usage | None) -> int | None:
+        found = price() if usage is not None else None
+        return None if found is None or usage is None else found.cost(usage)
+
+    return cost
 
 
 def asker(
@@ -53,8 +98,10 @@ def asker(
     whole prompt was read, and by the model that was asked; another one's shows nothing of this one.
     """
 
+    cost = cost_at(spec, clock.now())
+
     async def ask(request: dict[str, Any]) -> Reply:
-        return await asked(upstream, version, artefact, clock, request, tries=tries, spec=spec)
+        return await asked(upstream, version, artefact, clock, request, tries=tries, spec=spec, cost=cost)
 
     return ask
 
@@ -69,26 +116,58 @@ async def asked(
     tries: int = 1,
     spec: UpstreamSpec | None = None,
     finish: Finish = AS_IT_IS,
+    cost: Cost = lambda usage: None,
 ) -> Reply:
     """One request put to ``upstream``; see :func:`asker`."""
     try:
         body = finish.body(_rendered(request, version, artefact, upstream))
     except CallerError as error:
-        return Reply(None, 0.0, str(error))
-    reply = Reply(None)
+        return Reply(None, 0.0, str(error), cost=FREE)
+    reply, spent = Reply(None), Spent()
     for pause in (*PAUSES_S[: tries - 1], None):
         begun = clock.monotonic()
         try:
-            text = finish.text(await _answer(upstream, body, spec))
-            return Reply(text, clock.monotonic() - begun, None if text else "empty-answer")
+            told = await _answer(upstream, body, spec)
+            text = finish.text(told.text)
+            empty = None if text else "empty-answer"
+            amount = spent.with_(cost(told.usage))
+            return Reply(text, clock.monotonic() - begun, empty, told.usage, amount, left=told.left)
         except UpstreamError as error:
-            too_long = isinstance(error, PromptShortened)
-            said = f"{error.fault}: {error}" if too_long else error.fault
-            reply = Reply(None, clock.monotonic() - begun, said)
-            if error.stops or too_long or pause is None:
+            reply = _failed(error, clock.monotonic() - begun, spent.with_(_billed(error, cost)))
+            # Whoever puts us off or turns us away does so again at once; how long to wait is not ours to say here.
+            if error.stops or isinstance(error, PromptShortened) or pause is None or reply.sign in NOT_NOW:
                 break
         await clock.sleep(pause)
     return reply
+
+
+NOT_NOW = (Sign.PUT_OFF, Sign.TURNED_AWAY)
+
+
+class Spent:
+    """What the tries of one call cost together: not known as soon as one of them is not."""
+
+    def __init__(self) -> None:
+        self._sum: int | None = 0
+
+    def with_(self, amount: int | None) -> int | None:
+        """One more try; the sum."""
+        self._sum = None if amount is None or self._sum is None else self._sum + amount
+        return self._sum
+
+
+def _billed(error: UpstreamError, cost: Cost) -> int | None:
+    """What a failed try cost: nothing before an answer began, and what its usage says where that was told."""
+    if error.usage is not None:
+        return cost(error.usage)
+    return (
+        FREE if error.seen_status is not None or isinstance(error, (Unreachable, Untrusted, AddressRefused)) else None
+    )
+
+
+def _failed(error: UpstreamError, seconds: float, cost: int | None) -> Reply:
+    said = f"{error.fault}: {error}" if isinstance(error, PromptShortened) else error.fault
+    return Reply(None, seconds, said, error.usage, cost, sign_of(error), error.retry_after)
 
 
 def _rendered(request: Mapping[str, Any], version: PromptVersion, artefact: bytes | None, upstream: Upstream) -> bytes:
@@ -99,7 +178,7 @@ def _rendered(request: Mapping[str, Any], version: PromptVersion, artefact: byte
     return translate_request(body, "openai_chat", upstream.dialect, upstream.model)[0]
 
 
-async def _answer(upstream: Upstream, body: bytes, spec: UpstreamSpec | None) -> str | None:
+async def _answer(upstream: Upstream, body: bytes, spec: UpstreamSpec | None) -> Told:
     answer = await upstream.answer(OutboundRequest(body=body, stream=False))
     try:
         whole = await answer.whole(MOST_BYTES)
@@ -114,4 +193,5 @@ async def _answer(upstream: Upstream, body: bytes, spec: UpstreamSpec | None) ->
         raise ModelSwapped(f"{upstream.name} answered as another model than {upstream.model}")
     if spec is not None:
         check_read(spec, body, read.usage)
-    return read.text
+    text = as_text(read.text, [(call.name, call.arguments) for call in read.tool_calls])
+    return Told(text, read.usage, share_left(answer.headers))

@@ -17,11 +17,12 @@ import msgspec
 from switchover.clock import Clock
 from switchover.dialects.going_on import ask_rest, shown, stops_of
 from switchover.dialects.seam import Join, tokens_in
+from switchover.domain.answer import calls_tools
 from switchover.domain.candidate import Continuation, PromptVersion
 from switchover.domain.ports import Upstream
 from switchover.domain.process import UpstreamSpec
 
-from .ask import Finish, asked
+from .ask import Finish, asked, cost_at
 from .cases import Case
 from .replay import Reply
 from .split import share
@@ -105,13 +106,16 @@ def _asker(
 
         stops = stops_of(msgspec.json.encode(request))
         finish = Finish(more, joined)
-        return await asked(upstream, version, data, clock, request, tries=tries, spec=spec, finish=finish)
+        return await asked(upstream, version, data, clock, request, tries=tries, spec=spec, finish=finish, cost=cost)
 
+    cost = cost_at(spec, clock.now())
     return ask
 
 
 def is_drawn(case: Case, seed: int) -> bool:
-    """Whether a case is replayed cut, too; one whose answer can't be cut never is."""
+    """Whether a case is replayed cut, too; one whose answer can't be cut, or calls tools, never is."""
+    if calls_tools(case.reference):
+        return False
     return len(case.reference or "") > 1 and share("continue", seed, case.order) < SHARE
 
 

@@ -16,12 +16,19 @@ import numpy.typing as npt
 SHINGLE = 5
 BANDS, ROWS = 32, 4
 ALIKE = 0.7  # share of shingles in common from which two texts are copies
+# A band that so many groups share is of what all of them begin with, and tells none apart; so a record of requests
+# that fill in one form is grouped in linear time.
+FULL = 16
+# Of a longer text only so many characters are looked at: enough to tell it from any other.
+LONGEST = 20_000
 
-_PRIME = np.uint64((1 << 31) - 1)
 _RANDOM = np.random.default_rng(20010209)
-_A = _RANDOM.integers(1, int(_PRIME), BANDS * ROWS, dtype=np.uint64)
-_B = _RANDOM.integers(0, int(_PRIME), BANDS * ROWS, dtype=np.uint64)
-_POWERS = np.array([pow(1_000_003, n, int(_PRIME)) for n in range(SHINGLE)], dtype=np.uint64)
+# x → a·x + b over 32 bits with an odd a is one-to-one, so that the least value comes from each shingle alike.
+_A = _RANDOM.integers(0, 1 << 32, BANDS * ROWS, dtype=np.uint32) | np.uint32(1)
+_B = _RANDOM.integers(0, 1 << 32, BANDS * ROWS, dtype=np.uint32)
+_AT_ONCE = 256
+
+Hashes = npt.NDArray[np.uint32]
 
 
 def normalise(text: str) -> str:
@@ -30,12 +37,28 @@ def normalise(text: str) -> str:
     return re.sub(r"\d", "0", re.sub(r"[\W_]+", " ", folded)).strip()
 
 
-def signature(text: str) -> npt.NDArray[np.uint64]:
-    """MinHash of the text's five-character shingles, shape (128,)."""
-    points = np.array([ord(c) for c in normalise(text).ljust(SHINGLE)], dtype=np.uint64)
-    windows = np.lib.stride_tricks.sliding_window_view(points, SHINGLE)
-    shingles = np.unique((windows * _POWERS % _PRIME).sum(axis=1, dtype=np.uint64) % _PRIME)
-    return np.asarray(((np.multiply.outer(shingles, _A) + _B) % _PRIME).min(axis=0))
+def hashes(text: str, size: int) -> Hashes:
+    """A hash of every run of ``size`` characters; a shorter text counts as one run, filled up with spaces."""
+    points = np.frombuffer(text.ljust(size).encode("utf-32-le"), dtype=np.uint32)
+    found = np.zeros(len(points) - size + 1, dtype=np.uint32)
+    for place in range(size):
+        found = found * np.uint32(1_000_003) + points[place : len(points) - size + 1 + place]
+    # Murmur3's finisher: neighbours in, strangers out.
+    found ^= found >> np.uint32(16)
+    found *= np.uint32(0x85EBCA6B)
+    found ^= found >> np.uint32(13)
+    found *= np.uint32(0xC2B2AE35)
+    return np.asarray(found ^ (found >> np.uint32(16)))
+
+
+def signature(normal: str) -> Hashes:
+    """MinHash of the five-character shingles of a normalised text, shape (128,)."""
+    shingles = np.unique(hashes(normal[:LONGEST], SHINGLE))
+    least = np.full(BANDS * ROWS, np.iinfo(np.uint32).max, dtype=np.uint32)
+    for at in range(0, len(shingles), _AT_ONCE):
+        part = shingles[at : at + _AT_ONCE, None]
+        np.minimum(least, (part * _A + _B).min(axis=0), out=least)
+    return least
 
 
 def copy_groups(texts: Sequence[str]) -> list[int]:
@@ -47,15 +70,37 @@ def copy_groups(texts: Sequence[str]) -> list[int]:
     first: dict[str, int] = {}
     same = [first.setdefault(normalise(text), place) for place, text in enumerate(texts)]
     groups: dict[int, int] = {}
-    known: dict[int, npt.NDArray[np.uint64]] = {}
-    buckets: dict[tuple[int, bytes], dict[int, int]] = {}
-    for place in first.values():
-        known[place] = signature(texts[place])
-        bands = [(band, known[place][band * ROWS : (band + 1) * ROWS].tobytes()) for band in range(BANDS)]
-        near = sorted({other for band in bands for other in buckets.get(band, {}).values()})
-        alike = (other for other in near if float((known[other] == known[place]).mean()) >= ALIKE)
-        groups[place] = groups.get(next(alike, place), place)
+    places = list(first.values())
+    signatures = np.zeros((max(len(first), 1), BANDS * ROWS), dtype=np.uint32)
+    for number, normal in enumerate(first):
+        signatures[number] = signature(normal)
+    shared = _shared(signatures)
+    buckets: dict[tuple[int, bytes], list[int]] = {}
+    for number, place in enumerate(places):
+        found = signatures[number]
+        bands = [
+            (int(band), found[band * ROWS : (band + 1) * ROWS].tobytes()) for band in np.flatnonzero(shared[number])
+        ]
+        near = sorted({other for band in bands for other in buckets.get(band, ())})
+        alike = (signatures[near] == found).mean(axis=1) >= ALIKE if near else np.zeros(0, dtype=bool)
+        groups[place] = groups[places[near[int(alike.argmax())]]] if alike.any() else place
         for band in bands:
+            inside = buckets.setdefault(band, [])
             # One text of each group is enough to find the group by.
-            buckets.setdefault(band, {}).setdefault(groups[place], place)
+            if len(inside) < FULL and all(groups[places[other]] != groups[place] for other in inside):
+                inside.append(number)
     return [groups[place] for place in same]
+
+
+def _shared(signatures: Hashes) -> npt.NDArray[np.bool_]:
+    """Which bands of which text another text has, too, shape (texts, 32): by the others nobody is found.
+
+    To keep those as well takes 10 KB a text.
+    """
+    found = np.zeros((len(signatures), BANDS), dtype=np.bool_)
+    for band in range(BANDS):
+        part = np.ascontiguousarray(signatures[:, band * ROWS : (band + 1) * ROWS])
+        values = part.view(np.dtype((np.void, part.itemsize * ROWS))).ravel()
+        _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+        found[:, band] = counts[place] > 1
+    return found

@@ -3,43 +3,96 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
 
-from switchover.domain.candidate import Continuation, Continuing, Evidence, ScoredCase, SliceEvidence, State
+from switchover.domain.candidate import (
+    Continuation,
+    Continuing,
+    Evidence,
+    ScoredCase,
+    SliceEvidence,
+    State,
+    TopicEvidence,
+)
 from switchover.domain.process import RehearsalTerms
 from switchover.stats.noninferiority import DAY, Ledger, Terms, Weighed, weigh
 
-from .sample import coverage, replayed_topics
+from .coverage import COVERED
 
-COVERED = 0.95
-TRAFFIC_DAYS = 30.0
 FRESH_DAYS = 7.0
 MOST_UNGRADED = 0.05
 WORSE = "worse than the margin allows"
 STANDS_DAYS = 7.0  # a rehearsal goes on until its proof would stand so long without another replay
+# Two to one that a topic is worse than the margin allows keep READY back until more is known; chosen by simulation
+# (``docs/design/found-slices.md``): of an equal candidate that delays one rehearsal in fifty.
+SUSPECTED = math.log(2.0)
+
+
+def difference(row: ScoredCase) -> float | None:
+    """d of a case as its grader has it; None where it is ungraded."""
+    return None if row.candidate is None or row.baseline is None else row.candidate - row.baseline
+
+
+# What a case counts with, within the reach of its ledger; None: it is ungraded.
+Value = Callable[[ScoredCase], float | None]
+
+
+@dataclass(slots=True)
+class Scores:
+    """Sums of the scores that count overall: the candidate's, the baseline's, the plain candidate's."""
+
+    sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
+    many: list[int] = field(default_factory=lambda: [0, 0, 0])
+
+    def add(self, row: ScoredCase, times: int = 1) -> None:
+        """One more case, or with -1 one less."""
+        for place, score in enumerate((row.candidate, row.baseline, row.anchor)):
+            if score is not None:
+                self.sums[place] += times * score
+                self.many[place] += times
+
+    def means(self) -> tuple[float | None, float | None, float | None]:
+        """The mean of each, None without any."""
+        one, two, three = (total / n if n else None for total, n in zip(self.sums, self.many, strict=True))
+        return one, two, three
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a verdict is made from.
+    """What a verdict is made from: every ledger as it weighs at the moment of judging.
 
-    ``rows`` is the whole cell and ``mix`` those rows of it that count overall. ``topics`` gives each row's topic by
-    exchange id; ``traffic`` is (moment, topic) of every recorded exchange. ``calibrated`` is False for a judge that
-    no human has rectified; ``was_ready`` is True when the cell had a proof before.
+    ``slices`` are the critical ones, ``told`` those declared for information. ``found`` are topics worse than the
+    margin allows, ``suspected`` those that may be. ``cases`` and ``graded`` count all of the cell's, ``coverage_ends``
+    is when too little of the traffic will be covered. ``calibrated`` is False for a judge that no human has rectified;
+    ``was_ready`` is True when the cell had a proof before. ``lacking``: what else stands between the cell and READY.
     """
 
-    rows: Sequence[ScoredCase]
-    mix: Sequence[ScoredCase]
-    topics: Mapping[str, int]
-    traffic: Sequence[tuple[float, int]]
+    overall: Weighed
+    slices: Mapping[str, Weighed]
+    cases: int
+    graded: int
+    newest: float | None
+    coverage: float
+    coverage_ends: float | None
+    scores: Scores
+    told: Mapping[str, Weighed] = field(default_factory=dict)
+    worst_topic: TopicEvidence | None = None
+    found: Sequence[TopicEvidence] = ()
+    suspected: Sequence[TopicEvidence] = ()
     calibrated: bool = True
     was_ready: bool = False
+    lacking: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A state with its evidence; ``expires_at`` is when a READY or PROVISIONAL would end without new replays."""
+    """A state with its evidence; ``expires_at`` is when a READY or PROVISIONAL would end without new replays.
+
+    ``lasts``: replays beyond these would not change what is concluded.
+    """
 
     state: State
     evidence: Evidence
@@ -47,27 +100,23 @@ class Decision:
     lasts: bool
 
 
+def found_at(beta: float, topics: int) -> float:
+    """ln E from which a topic is found worse: K/β, so that the chance that any of K is found falsely is at most β."""
+    return math.log(topics / beta)
+
+
 def decide(facts: Facts, terms: RehearsalTerms, now: float) -> Decision:
     """Judges a cell at ``now``: NOT READY, READY, PROVISIONAL, EXPIRED or UNPROVEN, the first that fits."""
-    overall = weigh(_ledger(facts.mix), now, _terms(terms, terms.margin))
-    slices = {
-        part.name: weigh(_ledger(_of_slice(facts.rows, part.name)), now, _terms(terms, terms.slice_margin))
-        for part in terms.slices
-    }
-    graded = [row for row in facts.rows if row.candidate is not None and row.baseline is not None]
-    topics = [facts.topics.get(row.exchange_id, row.topic) for row in graded]
-    recent = [topic for at, topic in facts.traffic if at > now - TRAFFIC_DAYS * DAY]
-    covered = coverage(recent, topics)
-    newest = max((row.graded_at for row in graded), default=None)
-    lacking = _lacking(overall, slices, facts, graded, covered, newest, now)
-    failing = [name for name, weighed in {"overall": overall, **slices}.items() if weighed.fails]
+    ledgers = {"overall": facts.overall, **facts.slices}
+    failing = [f"{name}: {WORSE}" for name, weighed in ledgers.items() if weighed.fails]
+    failing += [_worse(topic) for topic in facts.found]
+    lacking = _lacking(ledgers, facts, now)
     state = _state(failing, lacking, facts)
-    evidence = _evidence(facts, graded, overall, slices, covered, _reasons(state, failing, lacking))
     expires = None
-    if state in (State.READY, State.PROVISIONAL) and newest is not None:
-        expires = _expires(facts.traffic, topics, [overall, *slices.values()], newest, now)
-    lasts = expires is not None and newest is not None and expires >= newest + STANDS_DAYS * DAY
-    return Decision(state, evidence, expires, lasts)
+    if state in (State.READY, State.PROVISIONAL) and facts.newest is not None:
+        expires = _expires(ledgers.values(), facts.newest, facts.coverage_ends)
+    lasts = expires is not None and facts.newest is not None and expires >= facts.newest + STANDS_DAYS * DAY
+    return Decision(state, _evidence(facts, _reasons(state, failing, lacking)), expires, lasts)
 
 
 def decide_continuing(
@@ -83,12 +132,12 @@ def decide_continuing(
 
     Coverage is the overall verdict's affair: without that there is no proof anyway.
     """
-    weighed = weigh(_ledger(rows), now, _terms(terms, terms.slice_margin))
+    weighed = weigh(_ledger(rows), now, terms_at(terms, terms.slice_margin))
     newest = max((row.graded_at for row in rows if row.candidate is not None), default=None)
     lacking = [] if weighed.passes else [_shows("continuing", weighed)]
-    lacking += _stale(newest, now) + _ungraded(rows)
+    lacking += _stale(newest, now) + _ungraded(len(rows), sum(row.graded for row in rows))
     if weighed.fails:
-        return Continuing(state=State.NOT_READY, way=way, evidence=_numbers("continuing", weighed), reason=WORSE)
+        return Continuing(state=State.NOT_READY, way=way, evidence=numbers("continuing", weighed), reason=WORSE)
     state = State.EXPIRED if was_ready else State.UNPROVEN
     expires = None
     if not lacking and newest is not None:
@@ -97,7 +146,7 @@ def decide_continuing(
     return Continuing(
         state=state,
         way=way,
-        evidence=_numbers("continuing", weighed),
+        evidence=numbers("continuing", weighed),
         expires_at=expires,
         reason="; ".join(lacking),
     )
@@ -113,27 +162,25 @@ def _state(failing: Sequence[str], lacking: Sequence[str], facts: Facts) -> Stat
 
 def _reasons(state: State, failing: Sequence[str], lacking: Sequence[str]) -> tuple[str, ...]:
     if state is State.NOT_READY:
-        return tuple(f"{name}: {WORSE}" for name in failing)
+        return tuple(failing)
     return tuple(lacking) if lacking else () if state is State.READY else ("its judge is not rectified by humans",)
 
 
-def _lacking(
-    overall: Weighed,
-    slices: Mapping[str, Weighed],
-    facts: Facts,
-    graded: Sequence[ScoredCase],
-    covered: float,
-    newest: float | None,
-    now: float,
-) -> list[str]:
+def _worse(topic: TopicEvidence) -> str:
+    like = f", such as {', '.join(topic.examples)}" if topic.examples else ""
+    return f"topic {topic.topic} ({topic.share:.0%} of the traffic{like}): {WORSE}"
+
+
+def _lacking(ledgers: Mapping[str, Weighed], facts: Facts, now: float) -> list[str]:
     """What stands between the cell and READY, one plain sentence each."""
-    lacking = []
-    for name, weighed in {"overall": overall, **slices}.items():
-        if not weighed.passes:
-            lacking.append(_shows(name, weighed))
-    if covered < COVERED:
-        lacking.append(f"replayed topics cover {covered:.0%} of the last 30 days' traffic; wanted {COVERED:.0%}")
-    return lacking + _stale(newest, now) + _ungraded(facts.rows)
+    lacking = [_shows(name, weighed) for name, weighed in ledgers.items() if not weighed.passes]
+    for topic in facts.suspected:
+        part = topic.evidence
+        lacking.append(f"topic {topic.topic}: {part.replays} replays show at most {part.upper:+.3f}; more have to tell")
+    if facts.coverage < COVERED:
+        covers = f"replayed kinds of request cover {facts.coverage:.0%} of the last 30 days' traffic"
+        lacking.append(f"{covers}; wanted {COVERED:.0%}")
+    return [*lacking, *_stale(facts.newest, now), *_ungraded(facts.cases, facts.graded), *facts.lacking]
 
 
 def _shows(name: str, weighed: Weighed) -> str:
@@ -148,73 +195,64 @@ def _stale(newest: float | None, now: float) -> list[str]:
     return ["the newest replay is older than 7 days"] if now - newest > FRESH_DAYS * DAY else []
 
 
-def _ungraded(rows: Sequence[ScoredCase]) -> list[str]:
-    ungraded = sum(row.candidate is None or row.baseline is None for row in rows)
-    if not rows or ungraded / len(rows) <= MOST_UNGRADED:
+def _ungraded(cases: int, graded: int) -> list[str]:
+    ungraded = cases - graded
+    if not cases or ungraded / cases <= MOST_UNGRADED:
         return []
-    return [f"{ungraded} of {len(rows)} replays could not be graded; at most 5 % may"]
+    return [f"{ungraded} of {cases} replays could not be graded; at most 5 % may"]
 
 
-def _expires(
-    traffic: Sequence[tuple[float, int]],
-    topics: Sequence[int],
-    ledgers: Sequence[Weighed],
-    newest: float,
-    now: float,
-) -> float:
-    """The earliest moment at which a READY condition fails without new replays."""
+def _expires(ledgers: Iterable[Weighed], newest: float, coverage_ends: float | None) -> float:
+    """The earliest moment at which a READY condition fails without new replays.
+
+    No topic gets suspected by time alone: evidence that fades only comes nearer to none.
+    """
     moments = [newest + FRESH_DAYS * DAY]
     moments += [weighed.good_until for weighed in ledgers if weighed.good_until is not None]
-    replayed = replayed_topics(topics)
-    hit = 0
-    # From the newest exchange back: what is left of the traffic's window when all that came before has left it.
-    for inside, (at, topic) in enumerate(sorted(traffic, reverse=True)):
-        leaves = at + TRAFFIC_DAYS * DAY
-        if inside and hit / inside < COVERED and leaves > now:
-            moments.append(leaves)
-        hit += topic in replayed
+    moments += [coverage_ends] if coverage_ends is not None else []
     return min(moments)
 
 
-def _terms(terms: RehearsalTerms, margin: float) -> Terms:
+def terms_at(terms: RehearsalTerms, margin: float) -> Terms:
+    """The terms of a ledger with this margin."""
     return Terms(margin=margin, alpha=terms.alpha, beta=terms.beta, half_life=terms.half_life)
 
 
-def _of_slice(rows: Sequence[ScoredCase], name: str) -> list[ScoredCase]:
-    return [row for row in rows if name in row.slices]
-
-
 def _ledger(rows: Sequence[ScoredCase]) -> Ledger:
-    return Ledger.of(
-        (row.graded_at, row.candidate - row.baseline)
-        for row in rows
-        if row.candidate is not None and row.baseline is not None
-    )
+    return Ledger.of((row.graded_at, d) for row in rows if (d := difference(row)) is not None)
 
 
-def _evidence(
-    facts: Facts,
-    graded: Sequence[ScoredCase],
-    overall: Weighed,
-    slices: Mapping[str, Weighed],
-    covered: float,
-    reasons: tuple[str, ...],
-) -> Evidence:
-    mix = [row for row in facts.mix if row.candidate is not None and row.baseline is not None]
+def _evidence(facts: Facts, reasons: tuple[str, ...]) -> Evidence:
+    candidate, baseline, anchor = facts.scores.means()
     return Evidence(
-        overall=_numbers("overall", overall),
-        slices=tuple(_numbers(name, weighed) for name, weighed in slices.items()),
-        ungraded=len(facts.rows) - len(graded),
-        coverage=covered,
-        candidate_score=_mean([row.candidate for row in mix]),
-        baseline_self_agreement=_mean([row.baseline for row in mix]),
-        anchor_score=_mean([row.anchor for row in mix]),
-        still_needed=_still_needed(overall, slices, len(graded)),
+        overall=numbers("overall", facts.overall),
+        slices=tuple(numbers(name, weighed) for name, weighed in facts.slices.items()),
+        told=tuple(numbers(name, weighed) for name, weighed in facts.told.items()),
+        worst_topic=facts.worst_topic,
+        found=tuple(facts.found),
+        ungraded=facts.cases - facts.graded,
+        coverage=facts.coverage,
+        candidate_score=candidate,
+        baseline_self_agreement=baseline,
+        anchor_score=anchor,
+        still_needed=_still_needed(facts.overall, facts.slices, facts.graded),
         reasons=reasons,
     )
 
 
-def _numbers(name: str, weighed: Weighed) -> SliceEvidence:
+def judging(rows: Iterable[ScoredCase]) -> dict[str, Any]:
+    """What judging the rows took, as fields of the evidence."""
+    judged = [row for row in rows if row.judge_calls]
+    known = [row.judge_nusd for row in judged if row.judge_nusd is not None]
+    return {
+        "judge_calls": sum(row.judge_calls for row in judged),
+        "judge_usd": Decimal(sum(known)) / 1_000_000_000 if known else None,
+        "judge_unpriced": len(judged) - len(known),
+    }
+
+
+def numbers(name: str, weighed: Weighed) -> SliceEvidence:
+    """A ledger's figures under its name."""
     return SliceEvidence(
         name=name,
         replays=weighed.replays,
@@ -235,8 +273,3 @@ def _still_needed(overall: Weighed, slices: Mapping[str, Weighed], replays: int)
             return None
         needed = max(needed, math.ceil(weighed.still_needed * replays / weighed.replays))
     return needed
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return math.fsum(known) / len(known) if known else None

@@ -1,71 +1,78 @@
-"""Which cases are replayed, in which order: one per copy group, by seed, with critical slices oversampled."""
+"""Which cases are replayed, in which order, and which of them count overall: by seed, one per copy group.
+
+Each copy group has its turn, drawn by the seed from its content. A critical slice that is rare is taken in advance of
+its turn: so many times as often as it comes in the traffic. Of these cases only that part counts in the overall ledger
+which restores their natural share; whether one does is drawn by the seed, too, before anybody answers
+(``specs/verdict.md``, Sampling).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-
-from switchover.domain.candidate import ScoredCase
 
 from .cases import Case
 from .split import CopyGroup, share
 
 SLICE_SHARE = 0.30
-FEWEST_PER_TOPIC = 5
+# What an equal candidate may need until its proof stands for a week (95th percentile of replays). A slice is not taken
+# so far in advance that it is used up before so many cases count overall: from then on they would lack it.
+OVERALL = 810
+OTHERS = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A copy group and the case of it that is replayed."""
+    """A copy group, the case of it that is replayed, and whether it counts in the overall ledger."""
 
     group: CopyGroup
     case: Case
+    counts: bool = True
 
 
-def plan_cases(groups: Sequence[CopyGroup], seed: int) -> list[Planned]:
-    """Every copy group once, in the order of the seed: critical slices make up 30 % while they last, or their own share
-    where that is more.
+def plan_cases(groups: Sequence[CopyGroup], seed: int, critical: Collection[str] | None = None) -> list[Planned]:
+    """The copy groups in the order of replay; those of which their slice would be used up are left out.
+
+    ``critical`` names the slices that are taken in advance; None: all.
     """
-    ordered = sorted(groups, key=lambda group: (share("case", seed, group.key), group.key))
-    planned = [Planned(group, _drawn(group, seed)) for group in ordered]
-    critical = [p for p in planned if p.case.slices]
-    others = [p for p in planned if not p.case.slices]
-    wanted = max(SLICE_SHARE, len(critical) / len(planned)) if critical else 0.0
-    mixed: list[Planned] = []
-    taken = 0
-    for place in range(len(planned)):
-        due = taken < len(critical) and (taken < wanted * (place + 1) or place - taken >= len(others))
-        mixed.append(critical[taken] if due else others[place - taken])
-        taken += due
-    return mixed
+    drawn = [(group, _drawn(group, seed)) for group in groups]
+    parts = parts_of([case.slices for _, case in drawn], critical)
+    ahead = factors(Counter(parts))
+    last = 1.0 / max(ahead.values(), default=1.0)
+    due = []
+    for (group, case), part in zip(drawn, parts, strict=True):
+        at = share("case", seed, group.key) / ahead[part]
+        if at < last:
+            counts = ahead[part] == 1.0 or share("counts", seed, group.key) * ahead[part] < 1.0
+            due.append((at, group.key, Planned(group, case, counts)))
+    return [planned for _, _, planned in sorted(due, key=lambda one: one[:2])]
+
+
+def parts_of(slices: Sequence[Collection[str]], critical: Collection[str] | None = None) -> list[str]:
+    """For each case its rarest critical slice, OTHERS without any: parts do not overlap, as slices may."""
+    many = Counter(name for found in slices for name in found if critical is None or name in critical)
+    return [
+        min((name for name in found if name in many), key=lambda n: (many[n], n), default=OTHERS) for found in slices
+    ]
+
+
+def factors(sizes: Mapping[str, int]) -> dict[str, float]:
+    """How many times as often as in the traffic each part is replayed; 1.0 or more.
+
+    Each critical slice is to make up its even share of 30 % of the replays, unless its own is larger or it would be
+    used up too soon.
+    """
+    total = sum(sizes.values())
+    even = SLICE_SHARE / max(len(sizes.keys() - {OTHERS}), 1)
+    rare = [name for name, size in sizes.items() if name != OTHERS and size < even * total]
+    natural = 1.0 - sum(sizes[name] for name in rare) / total if rare else 1.0
+    most = max(total / OVERALL, 1.0)
+    wanted = {name: even * natural * total / ((1.0 - even * len(rare)) * sizes[name]) for name in rare}
+    return {name: min(wanted.get(name, 1.0), most) for name in sizes}
 
 
 def _drawn(group: CopyGroup, seed: int) -> Case:
+    if len(group.cases) == 1:
+        return group.cases[0]
     return min(group.cases, key=lambda case: (share("copy", seed, case.order), case.order))
-
-
-def natural_mix(rows: Sequence[ScoredCase], keys: Mapping[str, str], slice_share: float, seed: int) -> list[ScoredCase]:
-    """The rows that count in the overall ledger: critical ones thinned to their natural share.
-
-    Which ones stay is settled by the seed and the request (``keys``: exchange id → key), never by a score.
-    """
-    critical = sorted((row for row in rows if row.slices), key=lambda r: share("case", seed, keys.get(r.exchange_id)))
-    others = [row for row in rows if not row.slices]
-    if slice_share >= 1.0 or not critical:
-        return [*others, *critical]
-    fitting = int(len(others) * slice_share / (1.0 - slice_share) + 1e-9)
-    return [*others, *critical[:fitting]]
-
-
-def coverage(traffic: Sequence[int], graded: Sequence[int]) -> float:
-    """Share of the traffic (its topics) in topics with at least five graded replays (their topics). Novel: not covered.
-
-    1.0 when there was no traffic.
-    """
-    replayed = replayed_topics(graded)
-    return sum(topic in replayed for topic in traffic) / len(traffic) if traffic else 1.0
-
-
-def replayed_topics(graded: Sequence[int]) -> frozenset[int]:
-    """Topics with enough graded replays."""
-    return frozenset(t for t in set(graded) if t >= 0 and sum(g == t for g in graded) >= FEWEST_PER_TOPIC)

@@ -40,7 +40,7 @@ def share(*parts: object) -> float:
 
 def group_copies(cases: Sequence[Case]) -> list[CopyGroup]:
     """The cases by copy group."""
-    oldest_first = sorted(cases, key=lambda case: (case.exchange.started_at, case.order))
+    oldest_first = sorted(cases, key=lambda case: (case.at, case.order))
     members: dict[int, list[Case]] = {}
     for case, first in zip(oldest_first, copy_groups([case.text for case in oldest_first]), strict=True):
         members.setdefault(first, []).append(case)

@@ -37,6 +37,13 @@ def embed(texts: Sequence[str]) -> Vectors:
     return found
 
 
+def forget() -> None:
+    """Gives back the 100 MB of the vectors; they are loaded again when they are next needed."""
+    global _model
+    with _lock:
+        _model = None
+
+
 def nearest(vector: Vectors, among: Vectors, k: int) -> list[tuple[int, float]]:
     """(row, cosine) of the ``k`` rows of ``among`` nearest to ``vector``, nearest first; ties in order of the rows."""
     cosines = among @ vector

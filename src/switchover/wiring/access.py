@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from switchover.access import approvals, load_pepper
-from switchover.access.keys import check_person_key, make_person_key, new_id
+from switchover.access.keys import make_person_key, new_id
+from switchover.access.known import by_token
 from switchover.access.local import keyless, local
 from switchover.access.roles import NONE, RULES, exceeds, first_role, role_for
 from switchover.domain.people import Actor, Approval, Person, PersonKey, Role
@@ -54,21 +55,7 @@ def admit(settings: Settings, act: str, key: Callable[[], Secret | None]) -> Act
 def _known(settings: Settings, store: Store, given: Secret | None) -> Actor:
     if given is None:
         raise Forbidden("this asks who you are", mend=GIVE_KEY)
-    now = CLOCK.now()
-    found = check_person_key(given.reveal(), lambda name: rows.person_key(store, name), load_pepper(settings.data_dir))
-    ends = () if found is None else (found.revoked_at, found.expires_at)
-    person = rows.person(store, found.person) if found is not None else None
-    if (
-        found is None
-        or person is None
-        or person.revoked_at is not None
-        or any(at is not None and at <= now for at in ends)
-    ):
-        raise Forbidden(
-            "the key is nobody's: it is unknown, expired or revoked",
-            mend="ask an admin for a new one (`switchover access rotate`)",
-        )
-    return Actor.of(person, found)
+    return by_token(store, given, load_pepper(settings.data_dir), CLOCK.now())
 
 
 def check(settings: Settings, actor: Actor | None, act: str, process: str | None) -> None:

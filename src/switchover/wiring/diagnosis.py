@@ -14,13 +14,17 @@ from pathlib import Path
 from switchover.domain.people import PersonKey
 from switchover.domain.process import Settings, UpstreamSpec
 from switchover.domain.register import CallerKey
+from switchover.domain.watching import OrderState
 from switchover.errors import StoreUnavailable, SwitchoverError
 from switchover.privacy import presidio
+from switchover.store.due_orders import due_orders
 from switchover.store.exchanges import newest_keys
 from switchover.store.gaps import missing
+from switchover.store.watching import failing_since, newest_probes
 from switchover.upstreams.local import child_name
 from switchover.upstreams.templates import digest_of, in_force, template_file
 from switchover.upstreams.weights import resolve as resolve_weights
+from switchover.watch import retirements
 
 from . import access, register
 from .budget import named_budgets, standings
@@ -66,6 +70,7 @@ def examine(settings: Settings) -> list[Finding]:
     found.append(_try("key ring", lambda: _ring(settings)))
     found.append(_try("record", lambda: _record(settings)))
     if found[-1].well:
+        found += _watch(settings)
         found += _access(settings)
     if named_budgets(settings):
         found.append(_try("budget ledger", lambda: _ledger(settings)))
@@ -169,6 +174,29 @@ def _access(settings: Settings) -> Iterator[Finding]:
         if key.revoked_at is None and key.expires_at is not None and now < key.expires_at <= now + SOON_S:
             day = datetime.fromtimestamp(key.expires_at, UTC).date()
             yield Finding(what, False, f"expires on {day}; replace it: switchover {mend}")
+
+
+def _watch(settings: Settings) -> Iterator[Finding]:
+    """What the daily round last found of upstreams and retirements, and rehearsals that nobody tries any more."""
+    now = CLOCK.now()
+    with open_store(settings) as store:
+        probes = newest_probes(store)
+        retiring = retirements.ahead(settings, store, now)
+        given_up = [one for one in due_orders(store) if one.state is OrderState.GIVEN_UP and one.tries]
+        since = {name: failing_since(store, name) for name in probes}
+    for name in settings.upstreams:
+        probe = probes.get(name)
+        if probe is not None and probe.failed is not None:
+            day = datetime.fromtimestamp(since[name] or probe.at, UTC).date()
+            said = f"fails since {day} in its {probe.failed}: {probe.said}; mend it, then: switchover watch run"
+            yield Finding(f"probe of {name}", False, said)
+    for one in retiring:
+        mend = "" if one.well else "; rehearse a fallback, or add one"
+        yield Finding(f"retirement, {one.about}", one.well, one.said + mend)
+    for order in given_up:
+        if order.done_at is not None and now - order.done_at < RECENT_S and order.process in settings.processes:
+            said = f"given up after {order.tries} tries: {order.trouble}"
+            yield Finding(f"due rehearsal of {order.candidate} for {order.process}", False, said)
 
 
 def _ledger(settings: Settings) -> str:

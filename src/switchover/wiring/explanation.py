@@ -15,6 +15,7 @@ from switchover.gateway.neighbours import Neighbours
 from switchover.planning import BreakerState, Pause, Plan, asked_for, plan_request
 from switchover.planning.breaker import CLOSED, RANK
 
+from .acceptance import name_of
 from .budget import BudgetStanding, named_budgets, standings
 from .parts import CLOCK, open_store
 from .register import snapshot
@@ -64,6 +65,8 @@ def explain(
     settings = with_templates(settings, idle=True)
     with open_store(settings) as store:
         known = snapshot(settings, store)
+        accepted = [replace(one, made_by=name_of(store, one.made_by)) for one in known.acceptances]
+    known = replace(known, acceptances=tuple(accepted))
     running, now = runs(settings), CLOCK.now()
     if running:
         known = replace(known, endpoints=endpoints(settings))
@@ -84,10 +87,11 @@ def explain(
     ]
     paused = sorted((until, labels["upstream"]) for _, _, page in pages for labels, until in read(page, PAUSED_UNTIL))
     pauses = {upstream: Pause(until) for until, upstream in paused if until > now}
+    planned = plan_request(
+        known, name, now, breakers=states, pauses=pauses, without=tuple(without), needs=needs, data=data
+    )
     return Explanation(
-        plan=plan_request(
-            known, name, now, breakers=states, pauses=pauses, without=tuple(without), needs=needs, data=data
-        ),
+        plan=planned,
         running=running,
         workers=tuple(worker for worker, _, _ in pages),
         told_ago=max((age for _, age, _ in pages), default=0.0),

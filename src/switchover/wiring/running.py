@@ -23,14 +23,16 @@ from switchover.domain.budget import Tariff
 from switchover.domain.process import Settings, UpstreamSpec
 from switchover.domain.register import Snapshot
 from switchover.egress import Client
-from switchover.errors import ConfigError, EngineFailed, OperatorError, PortInUse, StoreUnavailable, WeightsMissing
+from switchover.errors import ConfigError, EngineFailed, OperatorError, StoreUnavailable, WeightsMissing
 from switchover.log import Log, OncePerChange, line_log
 from switchover.processes.canary import Pulse
+from switchover.processes.changing import Changing
 from switchover.processes.housekeeping import Housekeeping
 from switchover.processes.keeper import Keeper
 from switchover.processes.own import engine_command, student_command
 from switchover.processes.reload import WatchedSettings
 from switchover.processes.supervise import ChildSpec, Supervisor
+from switchover.processes.watching import Watching
 from switchover.store.copying import file_of
 from switchover.store.held import forget_all_held
 from switchover.store.register import build_snapshot
@@ -39,10 +41,11 @@ from switchover.upstreams.local import STUDENT_SERVER, child_name, read_place
 
 from .archive import target_of
 from .budget import load_priced
+from .listening import address_of, bind, bind_pages, who_comes_in
 from .parts import CLOCK, database, lives, open_store, read_key, read_login, references, ring_of, unwritable
 from .templates import follow_templates, with_templates
 from .timestamps import follow as follow_stamps
-from .worker import BACKLOG
+from .watching import has_work, let_go_of
 
 # An engine is handed no provider's key.
 ENGINE_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "SWITCHOVER_WEIGHTS")
@@ -66,6 +69,12 @@ def _run(settings: Settings, say: Callable[[str], None]) -> None:
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     children.descriptor = listening.fileno()
     run = Path(settings.data_dir, "run")
+    pages = bind_pages(settings, say)
+    if pages is not None:
+        children.pages = pages.fileno()
+        address = address_of(settings.pages, pages.getsockname()[1])
+        run.joinpath("pages.json").write_text(json.dumps({"url": address, "pid": os.getpid()}), encoding="utf-8")
+        say(f"pages on {address}/, {who_comes_in(settings)}")
     run.joinpath("gateway.json").write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
     say(f"gateway on {url}, {settings.gateway.workers} worker(s); stop with Ctrl-C")
     for line in _unreadable_keys(settings):
@@ -76,6 +85,9 @@ def _run(settings: Settings, say: Callable[[str], None]) -> None:
     finally:
         run.joinpath("gateway.json").unlink(missing_ok=True)
         listening.close()
+        if pages is not None:
+            run.joinpath("pages.json").unlink(missing_ok=True)
+            pages.close()
 
 
 def _unreadable_keys(settings: Settings) -> Iterator[str]:
@@ -186,26 +198,6 @@ def _as_known_last(path: Path, settings: Settings, prices: Mapping[str, Tariff],
     )
 
 
-def bind(settings: Settings) -> socket.socket:
-    """The listening socket that all workers share. Raises PortInUse."""
-    listen = settings.gateway
-    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((listen.host, listen.port))
-        listening.listen(BACKLOG)
-    except OSError as cause:
-        listening.close()
-        raise PortInUse(
-            f"gateway.host {listen.host}, gateway.port {listen.port}: {cause.strerror}",
-            mend="stop the program that listens there, or set another gateway.port (0 takes a free one)",
-        ) from cause
-    listening.setblocking(False)
-    listening.set_inheritable(True)
-    return listening
-
-
 def runs(settings: Settings) -> bool:
     """True while a `switchover up` runs on the data folder; one that was killed leaves its file behind."""
     try:
@@ -232,6 +224,8 @@ class Children:
         self.settings = WatchedSettings(settings, load)
         self.log = log
         self.descriptor = -1
+        # The pages' listening socket; None: they are not served.
+        self.pages: int | None = None
         self._refused: dict[str, str] = {}
         self._client = Client(CLOCK)
         self._pulses: dict[str, Pulse] = {}
@@ -252,6 +246,8 @@ class Children:
             name = f"worker-{number}"
             words = ["worker", "--name", name, "--fd", str(self.descriptor)]
             wanted.append(self._own(name, words, fds=(self.descriptor,)))
+        if self.pages is not None:
+            wanted.append(self._own("pages", ["pages", "--fd", str(self.pages)], fds=(self.pages,)))
         return wanted + self._engines()
 
     def _own(self, name: str, words: list[str], fds: tuple[int, ...] = (), *, last: bool = False) -> ChildSpec:
@@ -340,19 +336,46 @@ def serve_keeper(configuration: str) -> None:
             open_store=database,
         )
         keeping = asyncio.create_task(house.run(stop), name="housekeeping")
+        watching = asyncio.create_task(_watching(keeper, log).run(stop), name="watch")
+        changing = asyncio.create_task(_changing(keeper, log).run(stop), name="prompts")
         asking = asyncio.create_task(
             follow_templates(lambda: keeper.settings.current, Client(CLOCK), CLOCK, log), name="chat templates"
         )
         stamping = asyncio.create_task(follow_stamps(lambda: keeper.settings.current, log), name="time-stamps")
         try:
             await keeper.run(stop)
-            await keeping
+            await asyncio.gather(keeping, watching, changing)
         finally:
             asking.cancel()
             stamping.cancel()
             keeping.cancel()
+            watching.cancel()
+            changing.cancel()
 
     asyncio.run(run())
+
+
+def _changing(keeper: Keeper, log: Log) -> Changing:
+    return Changing(
+        lambda: with_templates(keeper.settings.current),
+        clock=CLOCK,
+        log=log,
+        leads=lambda: keeper.lease.held,
+        open_store=database,
+    )
+
+
+def _watching(keeper: Keeper, log: Log) -> Watching:
+    return Watching(
+        lambda: keeper.settings.current,
+        clock=CLOCK,
+        log=log,
+        leads=lambda: keeper.lease.held,
+        has_work=has_work,
+        gone=let_go_of,
+        command=lambda settings: (sys.executable, "-m", "switchover", "watcher", "--config", settings.source),
+        open_store=database,
+    )
 
 
 @contextmanager

@@ -25,6 +25,8 @@ from .parts import lives, read_key
 # Within the time in which a breaker would be probed again.
 EVERY_S = 10.0
 _told = msgspec.json.Decoder(dict[str, str])
+# The template that each engine was last seen to run.
+_ran: dict[tuple[str, str], str] = {}
 
 
 def with_templates(settings: Settings, *, idle: bool = False) -> Settings:
@@ -42,15 +44,26 @@ def templates(settings: Settings, *, idle: bool = False) -> dict[str, str]:
     found = {}
     if any(map(_tells, settings.upstreams.values())):
         found = {name: one for name, one in _last_told(settings).items() if name in settings.upstreams}
+    baselines = {process.baseline for process in settings.processes.values()}
     for name, spec in settings.upstreams.items():
         if spec.kind != "local":
             continue
         place = read_place(settings.data_dir, child_name(spec))
         if place is not None and place.engine is not None and lives(place.pid):
-            found[name] = place.engine.template
+            found[name] = _ran[settings.data_dir, name] = place.engine.template
         elif idle and (digest := configured(spec, settings.data_dir, os.environ)) is not None:
             found[name] = digest
+        elif name in baselines and (kept := _kept(settings, spec)) is not None:
+            found[name] = kept
     return found
+
+
+def _kept(settings: Settings, spec: UpstreamSpec) -> str | None:
+    """What a baseline's engine ran last, or would run: lost, it stays what proofs were made against."""
+    place = settings.data_dir, spec.name
+    if place not in _ran and (digest := configured(spec, settings.data_dir, os.environ)) is not None:
+        _ran[place] = digest
+    return _ran.get(place)
 
 
 async def follow_templates(current: Callable[[], Settings], client: Client, clock: Clock, log: Log) -> None:

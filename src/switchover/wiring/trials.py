@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from switchover.access.approvals import require_approval
 from switchover.access.local import local
-from switchover.adaptation.demonstrations import anchor
 from switchover.adaptation.run import Adaptation, adapt
 from switchover.adaptation.run import Progress as AdaptationProgress
-from switchover.domain.candidate import PromptKind, PromptVersion, Verdict, epoch_of
+from switchover.domain.candidate import PromptKind, PromptVersion, epoch_of
 from switchover.domain.cut_off import Drill, Target, TargetKind
-from switchover.domain.exchange import Exchange
 from switchover.domain.people import Actor
 from switchover.domain.process import Process, RehearsalTerms, Settings, UpstreamSpec
 from switchover.drill.order import DrillOrder
@@ -25,15 +23,12 @@ from switchover.drill.run import quiet, run_drill
 from switchover.egress import Client
 from switchover.errors import NotFound, OperatorError
 from switchover.evidence import events
-from switchover.graders import grader
 from switchover.privacy.sealing import Sealer
 from switchover.processes.own import OwnChild, engine_child, healthy, student_child
-from switchover.rehearsal import Order, Progress, rehearse
 from switchover.store import Store
-from switchover.store import exchanges as exchange_rows
 from switchover.store import prompt_versions as version_rows
 from switchover.store import trials as trial_rows
-from switchover.store.erasing import count_erased
+from switchover.store.changes import marks
 from switchover.store.files import write_whole
 from switchover.store.people import person
 from switchover.trial.ask import asker
@@ -46,22 +41,29 @@ from .evidence import noting
 from .parts import CLOCK, artefact, open_store, outbound, ring_of, upstream
 from .templates import learn_templates, with_templates
 
-# A baseline sample is drawn once and kept: worth a few tries. A candidate's failure is part of its score: one try.
-BASELINE_TRIES = 4
+Result = TypeVar("Result")
 
 
 @asynccontextmanager
-async def own_engines(settings: Settings, specs: Iterable[UpstreamSpec], client: Client) -> AsyncIterator[None]:
-    """Own engines for these upstreams: those of a running ``switchover up``, or started for as long as this lasts."""
+async def own_engines(
+    settings: Settings, specs: Iterable[UpstreamSpec], client: Client
+) -> AsyncIterator[frozenset[str]]:
+    """Own engines for these upstreams: those of a running ``switchover up``, or started for as long as this lasts.
+
+    Gives the names of the upstreams that ``up`` runs: callers may be asking them, too.
+    """
+    running = set()
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(client.close)
         for spec in {child_name(spec): spec for spec in specs if spec.is_own}.values():
             place = read_place(settings.data_dir, child_name(spec))
             if place is not None and await healthy(place, client):
+                running.add(spec.name)
                 continue
             child = _child(settings, spec, client)
             stack.callback(child.stop)
             await child.start()
-        yield
+        yield frozenset(running)
 
 
 def _child(settings: Settings, spec: UpstreamSpec, client: Client) -> OwnChild:
@@ -80,74 +82,38 @@ def _shown(settings: Settings, version: PromptVersion) -> bytes | None:
         sealer.close()
 
 
-def _ask(settings: Settings, version: PromptVersion, client: Client, *, tries: int = 1) -> Ask:
+def ask_of(settings: Settings, version: PromptVersion, client: Client, *, tries: int = 1) -> Ask:
+    """A function that asks a version's upstream as the version says."""
     spec = settings.upstreams[version.upstream]
     data = _shown(settings, version)
     return asker(upstream(settings, spec, None, client), version, data, CLOCK, tries=tries, spec=spec)
 
 
-def _continuer(settings: Settings, version: PromptVersion, client: Client) -> Continuer:
+def continuer_of(settings: Settings, version: PromptVersion, client: Client) -> Continuer:
+    """A version's upstream, to be asked to go on with answers."""
     spec = settings.upstreams[version.upstream]
     data = _shown(settings, version)
     plain = PromptVersion.make(process=version.process, upstream=spec.name, kind=PromptKind.AS_IS)
     return continuer(spec, upstream(settings, spec, None, client), version, plain, data, CLOCK)
 
 
-def rehearse_candidate(
-    settings: Settings,
-    process: str,
-    candidate: str,
-    *,
-    actor: Actor | None = None,
-    prompt_version: str | None = None,
-    seed: int = 1,
-    budget: int | None = None,
-    progress: Callable[[Progress], None] = lambda _: None,
-) -> Verdict:
-    """Rehearses one candidate of a process; resumes what an earlier run began. Raises NotFound, EngineFailed …"""
-    access.check(settings, actor, "rehearse", process)
-    found, spec = settings.processes[process], _candidate(settings, settings.processes[process], candidate)
-
-    async def run() -> Verdict:
-        client = outbound(settings)
-        with open_store(settings) as store, noting(settings, actor) as note:
-            version = _version(store, found, spec, prompt_version)
-            baseline = settings.upstreams[found.baseline]
-            as_it_is = PromptVersion.make(process=process, upstream=baseline.name, kind=PromptKind.AS_IS)
-            async with own_engines(settings, [spec, baseline], client):
-                seen = await _seen(settings, [spec, baseline], client)
-                order = Order(
-                    process=found,
-                    baseline=seen.upstreams[baseline.name],
-                    candidate=seen.upstreams[spec.name],
-                    prompt_version=version.id,
-                    seed=seed,
-                    concurrency=max(spec.slots, 2),
-                    budget_calls=budget,
-                )
-                return await rehearse(
-                    order,
-                    store=store,
-                    ask=_ask(settings, version, client),
-                    baseline_ask=_ask(settings, as_it_is, client, tries=BASELINE_TRIES),
-                    grader=grader(_terms_of(found)),
-                    clock=CLOCK,
-                    progress=progress,
-                    anchor=_anchor(store, found),
-                    continuer=_continuer(settings, version, client),
-                    note=note,
-                )
-
-    return asyncio.run(run())
+async def with_client(settings: Settings, run: Callable[[Client], Awaitable[Result]]) -> Result:
+    """What ``run`` does with connections of its own, which are closed behind it."""
+    client = outbound(settings)
+    try:
+        return await run(client)
+    finally:
+        await client.close()
 
 
-async def _seen(settings: Settings, specs: Sequence[UpstreamSpec], client: Client) -> Settings:
+async def seen_of(settings: Settings, specs: Sequence[UpstreamSpec], client: Client) -> Settings:
     """The settings with the chat templates that these upstreams run at this moment, or would run."""
     await learn_templates(settings, specs, client)
     return with_templates(settings, idle=True)
 
 
-def _candidate(settings: Settings, process: Process, name: str) -> UpstreamSpec:
+def candidate_of(settings: Settings, process: Process, name: str) -> UpstreamSpec:
+    """A fallback of the process. Raises NotFound."""
     if name not in process.fallbacks:
         raise NotFound(
             f"{name!r} is no fallback of {process.name}",
@@ -156,7 +122,8 @@ def _candidate(settings: Settings, process: Process, name: str) -> UpstreamSpec:
     return settings.upstreams[name]
 
 
-def _terms_of(process: Process) -> RehearsalTerms:
+def terms_of(process: Process) -> RehearsalTerms:
+    """How the process judges candidates. Raises NotFound."""
     if process.rehearse is None:
         raise NotFound(
             f"{process.name} does not say how candidates are judged", mend=f"add processes.{process.name}.rehearse"
@@ -164,7 +131,8 @@ def _terms_of(process: Process) -> RehearsalTerms:
     return process.rehearse
 
 
-def _version(store: Store, process: Process, spec: UpstreamSpec, name: str | None) -> PromptVersion:
+def version_of(store: Store, process: Process, spec: UpstreamSpec, name: str | None) -> PromptVersion:
+    """The prompt version of this name; None: as it is, of a student the newest. Raises NotFound."""
     if name is not None:
         found = version_rows.prompt_version(store, name)
         if found is None or found.process != process.name or found.upstream != spec.name:
@@ -183,18 +151,6 @@ def _version(store: Store, process: Process, spec: UpstreamSpec, name: str | Non
     return max(taught, key=lambda version: (version.made_at, version.id))
 
 
-def erased(settings: Settings, process: str) -> int:
-    """How many exchanges of a process were erased: no trial meets them."""
-    with open_store(settings) as store:
-        return count_erased(store, process)
-
-
-def _anchor(store: Store, process: Process) -> Callable[[Exchange], str | None] | None:
-    if process.rehearse is None or process.rehearse.grader != "label":
-        return None
-    return anchor(process, exchange_rows.iter_exchanges(store, process.name))
-
-
 def adapt_process(
     settings: Settings,
     process: str,
@@ -208,29 +164,29 @@ def adapt_process(
     access.check(settings, actor, "adapt", process)
     found = settings.processes[process]
 
-    async def run() -> Adaptation:
-        client = outbound(settings)
+    async def run(client: Client) -> Adaptation:
         with open_store(settings) as store, noting(settings, actor) as note:
             wanted = [settings.upstreams[name] for name in found.fallbacks]
             async with own_engines(settings, wanted, client):
-                seen = await _seen(settings, [*wanted, settings.upstreams[found.baseline]], client)
-                epoch = epoch_of(seen.upstreams[found.baseline])
+                seen = await seen_of(settings, [*wanted, settings.upstreams[found.baseline]], client)
+                since = replace(marks(store, process, found.baseline), replacement="")
+                span = epoch_of(seen.upstreams[found.baseline], since)
                 result = await adapt(
                     found,
                     ways=ways,
                     upstreams=settings.upstreams,
                     store=store,
                     data_dir=settings.data_dir,
-                    ask_for=lambda version: _ask(settings, version, client),
+                    ask_for=lambda version: ask_of(settings, version, client),
                     clock=CLOCK,
                     seed=seed,
                     progress=progress,
-                    second_samples=trial_rows.baseline_samples(store, process, epoch),
+                    second_samples=trial_rows.baseline_samples(store, process, span),
                 )
                 note(events.adapted(process, [version.id for version in result.versions]))
                 return result
 
-    return asyncio.run(run())
+    return asyncio.run(with_client(settings, run))
 
 
 async def drill(

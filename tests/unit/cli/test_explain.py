@@ -36,7 +36,8 @@ def explained(folder: Path, capsys: pytest.CaptureFixture[str], *, mode: str = "
     Path(settings.data_dir).mkdir(exist_ok=True)
     version = make_prompt_version("claims", "backup")
     now = time.time()
-    proof = make_proof(settings.upstreams["backup"], version, made_at=now, expires_at=now + 3600)
+    known = settings.upstreams
+    proof = make_proof(known["backup"], version, known["vendor"], made_at=now, expires_at=now + 3600)
     with Store.open(settings.database) as store:
         save_prompt_version(store, version)
         save_proof(store, replace(proof, **proven))

@@ -7,7 +7,7 @@ import pytest
 
 from switchover.config import load
 from switchover.config.schema import SECTIONS
-from switchover.config.values import seconds, slice_parts
+from switchover.config.values import seconds
 from switchover.domain.personal import Privacy
 from switchover.domain.process import (
     Bodies,
@@ -126,6 +126,33 @@ def test_durations_become_days_in_the_terms_and_seconds_elsewhere(tmp_path: Path
     assert process.rehearse.half_life == 14.0
 
 
+def test_settings_of_graders_are_those_that_were_set(tmp_path: Path) -> None:
+    (tmp_path / "claim.json").write_text('{"type": "object"}', encoding="utf-8")
+    for section, settings in (
+        ("grader: exact", {}),
+        ("grader: exact, decimal: ','", {"decimal": ","}),
+        ("grader: json_fields, tolerance: {a: 0.01}", {"must_match": [], "tolerance": {"a": 0.01}, "version": 2}),
+        (
+            "grader: json_fields, schema: file:claim.json, tolerance: {d: {days: 2}}, keys: {lines: sku}",
+            {
+                "must_match": [],
+                "tolerance": {"d": {"days": 2.0}},
+                "keys": {"lines": "sku"},
+                "schema": {"type": "object"},
+                "version": 2,
+            },
+        ),
+        ("grader: tool_calls, order: strict", {"tolerance": {}, "order": "strict"}),
+        ("grader: text, checks: {no_refusal: true, length: {most_words: 5}}",
+         {"checks": {"no_refusal": True, "length": {"most_words": 5}}}),
+        ("grader: checks, schema: {type: array}", {"schema": {"type": "array"}}),
+    ):  # fmt: skip
+        text = LEAST.replace("baseline: vendor", f"baseline: vendor, rehearse: {{{section}}}")
+        terms = loaded(tmp_path, text).processes["claims"].rehearse
+        assert terms is not None
+        assert terms.settings == settings
+
+
 def test_relative_folders_are_taken_from_the_files_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "elsewhere").mkdir()
     loaded(tmp_path, "data: ./records\n" + LEAST.replace("model: big-1", "model: big-1, key: file:keys/vendor"))
@@ -165,17 +192,6 @@ def test_a_duration_is_read_as_seconds(text: object, expected: float) -> None:
 def test_what_is_no_duration_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match="a duration such as 4h"):
         seconds(text)
-
-
-@pytest.mark.parametrize("text", ['metadata.kind == "complaint"', "metadata.kind=='complaint'"])
-def test_a_slice_is_a_path_and_a_value(text: str) -> None:
-    assert slice_parts(text) == ("metadata.kind", "complaint")
-
-
-@pytest.mark.parametrize("text", ["metadata.kind", "a == b", 'a == "b" or 1', '__import__("os") == "x"'])
-def test_what_is_no_comparison_is_no_slice(text: str) -> None:
-    with pytest.raises(ValueError, match="a comparison such as"):
-        slice_parts(text)
 
 
 def test_every_setting_describes_itself() -> None:

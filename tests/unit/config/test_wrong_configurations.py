@@ -319,11 +319,91 @@ SLIPS = (
         "27: processes.customer-messages.rehearse.labels: got ['billing']; want the closed set of answers, two or more",
     ),
     Slip(
+        "a setting of another grader",
+        "margin: 0.10",
+        "order: strict",
+        "28: processes.customer-messages.rehearse.order: got a setting of tool_calls; want nothing: the grader is "
+        "label",
+    ),
+    Slip(
+        "a schema that is invalid",
+        "margin: 0.10",
+        "schema: {type: objekt}",
+        '28: processes.customer-messages.rehearse.schema: got type: "objekt" is not valid under any of the schemas '
+        "listed in the 'anyOf' ke...; want a valid JSON schema",
+    ),
+    Slip(
+        "a schema that refers elsewhere",
+        "margin: 0.10",
+        "schema: {$ref: 'https://schemas.test/claim'}",
+        "28: processes.customer-messages.rehearse.schema: got Resource 'https://schemas.test/claim' is not present in "
+        "a registry and retrie...; want a valid JSON schema",
+    ),
+    Slip(
+        "a schema in a file that is not there",
+        "margin: 0.10",
+        "schema: file:claim.json",
+        "28: processes.customer-messages.rehearse.schema: got claim.json: No such file or directory; "
+        "want a readable file",
+    ),
+    Slip(
+        "a schema that is neither",
+        "margin: 0.10",
+        "schema: [1]",
+        "28: processes.customer-messages.rehearse.schema: got a list; want a JSON schema, or file:PATH to one",
+    ),
+    Slip(
+        "a pattern that can be made to hang",
+        "margin: 0.10",
+        "checks: {pattern: '(?=x)'}",
+        "28: processes.customer-messages.rehearse.checks.pattern: got (?=x); want a regular expression without "
+        "look-around and back-references",
+    ),
+    Slip(
+        "a language that can't be told",
+        "margin: 0.10",
+        "checks: {language: xx}",
+        "28: processes.customer-messages.rehearse.checks.language: got xx; want request, or one of ar, da, de, el, en, "
+        "es, fr, he, hi, it, ja, ko, nl, pl, pt, ru, sv, th, uk, zh",
+    ),
+    Slip(
+        "a length that nothing has",
+        "margin: 0.10",
+        "checks: {length: {least_words: 9, most_words: 3}}",
+        "28: processes.customer-messages.rehearse.checks.length.least_words: got 9; want at most 3, its most_words",
+    ),
+    Slip(
+        "checks of nothing",
+        "grader: label\n      labels: [billing, claim]",
+        "grader: checks",
+        "25: processes.customer-messages.rehearse.checks: got nothing; want what to check, such as {no_refusal: true}",
+    ),
+    Slip(
+        "a field that must match and is ignored",
+        "grader: label\n      labels: [billing, claim]",
+        "grader: json_fields\n      must_match: [policy.number]\n      ignore: [policy]",
+        "27: processes.customer-messages.rehearse.must_match.0: got policy.number, which is ignored; "
+        "want a field that counts",
+    ),
+    Slip(
+        "a weight below nothing",
+        "grader: label\n      labels: [billing, claim]",
+        "grader: json_fields\n      weights: {amount: -1}",
+        "27: processes.customer-messages.rehearse.weights.amount: got -1; want greater than or equal to 0",
+    ),
+    Slip(
+        "articles of a language without any",
+        "grader: label\n      labels: [billing, claim]",
+        "grader: text\n      language: pl",
+        "27: processes.customer-messages.rehearse.language: got pl; want one of de, en, es, fr, it, nl, pt",
+    ),
+    Slip(
         "a slice that is no comparison",
         "'metadata.kind == \"complaint\"'",
         "everything",
         "29: processes.customer-messages.rehearse.slices.complaints: got everything; "
-        'want a comparison such as metadata.kind == "complaint"',
+        'want a comparison such as metadata.kind == "complaint", metadata.kind in ["a", "b"], metadata.amount > 1000, '
+        'tools exists or metadata.ticket matches "^VIP-"',
     ),
     Slip(
         "a margin of one",

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from switchover.dialects import DIALECTS
 from switchover.dialects.across import StreamTranslator, text_of_answer, translate_answer, translate_request
 from switchover.dialects.sse import events
+from switchover.domain.answer import as_text
 from switchover.domain.exchange import Usage
 from switchover.domain.ports import Finished
 from switchover.errors import BadRequest, Malformed
@@ -310,10 +311,10 @@ def test_the_usage_chunk_is_sent_only_to_who_asked():
 
 
 def test_the_text_of_an_answer():
-    assert text_of_answer(OPENAI, False, msgspec.json.encode(COMPLETION)) == "Looking."
+    calls = [("f", '{"x": 1}'), ("g", "{}")]
+    assert text_of_answer(OPENAI, False, msgspec.json.encode(COMPLETION)) == as_text("Looking.", calls)
     assert text_of_answer(OPENAI, False, b"<html>") is None
     assert text_of_answer(OPENAI, True, b"data: {\n\n") is None
-    assert text_of_answer(ANTHROPIC, True, (RECORDINGS / "anthropic_tools.sse").read_bytes()) == "Let me look."
 
 
 CLOSED = {

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from switchover.dialects import DIALECTS
 from switchover.dialects.across import StreamTranslator, text_of_answer
 from switchover.dialects.sse import events
+from switchover.domain.answer import as_text
 from switchover.domain.exchange import Usage
 from switchover.domain.ports import Finished
 
@@ -83,7 +84,8 @@ def test_a_stream_and_the_whole_answer_it_makes_say_the_same(name, source, targe
     back = translated(name, target, RESPONSES, [out]) if target != RESPONSES else out
     ended = msgspec.json.decode(list(events(back))[-1][1])["response"]
     built = DIALECTS[RESPONSES].read_answer(msgspec.json.encode(ended))
-    assert built.text == text_of_answer(source, True, recorded(name))
+    calls = [(call.name, call.arguments) for call in built.tool_calls]
+    assert as_text(built.text, calls) == text_of_answer(source, True, recorded(name))
     assert bool(built.tool_calls) is name.endswith("tools")
     done = [msgspec.json.decode(data) for kind, data in events(back) if kind == b"response.output_item.done"]
     assert [event["item"] for event in sorted(done, key=lambda event: event["output_index"])] == ended["output"]
@@ -163,7 +165,7 @@ def test_text_that_comes_only_with_the_end_is_told():
     ):
         sent += b"data: " + msgspec.json.encode(event) + b"\n\n"
     out = translated("", RESPONSES, CHAT, [sent])
-    assert text_of_answer(CHAT, True, out) == "all at once"
+    assert text_of_answer(CHAT, True, out) == as_text("all at once", [("f", '{"x": 1}')])
     assert b'{\\"x\\":1}' in out
 
 

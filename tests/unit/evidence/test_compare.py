@@ -8,13 +8,17 @@ from hashlib import sha256
 import pytest
 from sqlalchemy import delete, insert, select, update
 
+from switchover.domain.acceptance import Acceptance
 from switchover.domain.candidate import Cell, Evidence, SliceEvidence, State, Verdict
 from switchover.domain.people import Approval, ApprovalState, Person, PersonKey, Role
 from switchover.domain.register import CallerKey
+from switchover.domain.watching import Change, ChangeKind
 from switchover.evidence import canonical, events
 from switchover.evidence.compare import GRACE_S, Noted, differences, late, unnoted
 from switchover.store import schema
+from switchover.store.acceptances import save_acceptance
 from switchover.store.approvals import ask, decide, use
+from switchover.store.changes import save_change
 from switchover.store.drills import expire_cut_offs, heartbeat, lift_cut_off, place_cut_off, save_drill
 from switchover.store.erasing import save_erasure
 from switchover.store.facts import KINDS, end_sha256, ended, facts, row_sha256
@@ -40,6 +44,10 @@ CUT = make_cut_off(id="c1")
 FULL = Gap(at=NOW - 3, records=7, reason="No space left on device")
 GAPS = [(Position(2, 60), FULL), (Position(2, 90), Rot(length=40))]
 KEY = CallerKey(id="abcd1234", process="p", mac="mac-of-the-key", made_at=NOW)
+ACCEPTED = Acceptance(
+    id="ac-1", process="p", upstream="own", fingerprint="f", prompt_version="as-is-1", state=State.UNPROVEN,
+    verdict=None, reason="Jane Roe wants it", made_at=NOW, made_by="p-1", expires_at=NOW + 60,
+)  # fmt: skip
 ERASURE = {
     "id": "erasure-1", "at": NOW, "process": "p", "subject": None, "first_month": None, "last_month": None,
     "by": "p-1", "approved_by": "p-2", "reason": "Jane Roe asked", "keys": 1,
@@ -63,6 +71,7 @@ def noted(store, log):
         log.append(events.drill(save_drill(store, replace(drill, state=state)), drill, {"d1.md": "00" * 32}))
     log.append(events.saved(place_cut_off(store, CUT)))
     log.append(events.saved(save_key(store, KEY)))
+    log.append(events.accepted(save_acceptance(store, ACCEPTED), ACCEPTED))
     heartbeat(store, "c1", NOW + 1)
     for person in (PERSON, OTHER):
         key = PersonKey(id=f"k-{person.id}", person=person.id, mac="secret-mac", made_at=NOW, made_by=person.made_by)
@@ -72,6 +81,7 @@ def noted(store, log):
     log.append(events.saved(asked))
     log.append(events.saved(decide(store, "ap-1", ApprovalState.APPROVED, "p-2", NOW)))
     log.append(events.saved(use(store, ASKED, "p-1", NOW)[1]))
+    log.append(events.saved(save_change(store, Change.of("p", ChangeKind.PROMPT, "it changed", at=NOW))))
     log.append(events.erasure(save_erasure(store, ERASURE), ERASURE, []))
     save_spooled(store, "w0", (2, 90), [], [], GAPS, at=NOW)
     log.append(*unnoted(store, taken(log), NOW))

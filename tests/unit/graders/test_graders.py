@@ -7,7 +7,7 @@ import pytest
 from switchover.domain.ports import Question, Score
 from switchover.domain.process import RehearsalTerms
 from switchover.errors import ConfigError
-from switchover.graders import DETERMINISTIC, GRADERS, grader
+from switchover.graders import DETERMINISTIC, GRADERS, TRUSTED, grader
 
 
 def scored(by, answer, reference) -> Score:
@@ -104,7 +104,8 @@ def test_a_day_and_month_that_can_be_swapped_are_not_taken_for_a_date():
     assert scored(plain, '{"d": "03/04/2026"}', '{"d": "2026-04-03"}').value == 0.0
 
 
-def test_every_grader_is_deterministic_and_an_unknown_one_is_refused():
-    assert set(GRADERS) == DETERMINISTIC
+def test_every_grader_is_deterministic_or_asks_somebody_and_an_unknown_one_is_refused():
+    assert set(GRADERS) == DETERMINISTIC | {"human"}
+    assert DETERMINISTIC | {"hook"} == TRUSTED
     with pytest.raises(ConfigError, match="label"):
         grader(RehearsalTerms(grader="vibes"))

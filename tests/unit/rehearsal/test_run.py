@@ -26,7 +26,7 @@ from switchover.store import Store
 from switchover.store.facts import facts
 from switchover.store.indexing import save_exchanges
 from switchover.store.proofs import latest_verdict, proofs
-from switchover.store.trials import baseline_samples, scored_cases
+from switchover.store.trials import baseline_samples, scored_cases, waiting_cases
 from switchover.testing.clock import ManualClock
 from switchover.trial.cases import cases_of
 from switchover.trial.replay import Reply
@@ -118,6 +118,12 @@ class Model:
         return Reply(LABELS[(LABELS.index(truth(text)) + is_wrong) % 4], 0.01)
 
 
+def unnamed(evidence):
+    """Without the ids of exchanges, which differ between two recordings of one traffic."""
+    worst = evidence.worst_topic
+    return replace(evidence, worst_topic=worst and replace(worst, examples=()))
+
+
 @pytest.fixture
 def store():
     with Store.open("sqlite://") as opened:
@@ -186,7 +192,7 @@ def test_the_same_seed_and_answers_give_the_same_verdict_whatever_the_ids_and_th
             save_exchanges(store, record(240, ids))
             model = Model(wrong=0.05)
             verdict = run(store, model, order=replace(ORDER, concurrency=concurrency))
-            seen.append((verdict.state, verdict.calls, verdict.evidence, sorted(model.asked)))
+            seen.append((verdict.state, verdict.calls, unnamed(verdict.evidence), sorted(model.asked)))
     assert seen[0] == seen[1]
 
 
@@ -199,13 +205,15 @@ def test_an_interrupted_rehearsal_loses_nothing_and_ends_as_if_it_had_not_been(t
         first, second, baseline = Model(wrong=0.05, fail_after=37), Model(wrong=0.05), Model()
         with pytest.raises(KeyboardInterrupt):
             run(store, first, baseline=baseline)
-        kept = scored_cases(store, cell_of(ORDER).id)
-        assert len(kept) >= 32
+        cell = cell_of(ORDER).id
+        kept = [*scored_cases(store, cell), *waiting_cases(store, cell).values()]
+        # Whatever was under way is lost: twice as many cases as run at once.
+        assert len(kept) >= 37 - 2 * ORDER.concurrency
         verdict = run(store, second, baseline=baseline)
         graded_first = {row.exchange_id for row in kept}
         texts = {e.id: text_of(n) for n, e in enumerate(record(240))}
         assert not {texts[name] for name in graded_first} & set(second.asked)
-        assert len(baseline.asked) - len(set(baseline.asked)) <= ORDER.concurrency
+        assert len(baseline.asked) - len(set(baseline.asked)) <= 2 * ORDER.concurrency
     assert (verdict.state, verdict.evidence) == (whole.state, whole.evidence)
 
 

@@ -1,0 +1,65 @@
+"""Pages from templates: whatever a template prints is escaped and made harmless, whoever forgot to say so."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import jinja2
+from starlette.responses import HTMLResponse, Response
+
+from switchover.report import wording
+from switchover.report.explaining import points
+
+from . import static, texts
+
+if TYPE_CHECKING:
+    from .visit import Visit
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """Where templates come from: this package, and nowhere else."""
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("switchover.web"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        finalize=wording.outside,
+    )
+    made.filters.update(
+        share=wording.share,
+        usd=wording.usd,
+        moment=wording.moment,
+        day=wording.day,
+        span=wording.span,
+        points=points,
+        shown=texts.shown,
+    )
+    made.globals["static"] = static.address_of
+    return made
+
+
+def page_of(template: str, *, visit: Visit, **values: object) -> str:
+    """A page for somebody who asks."""
+    actor = visit.visitor.actor
+    who = None if actor is None else actor.name if visit.visitor.signed_in else f"{actor.name}, on this machine"
+    return (
+        environment()
+        .get_template(template)
+        .render(
+            who=who,
+            signed_in=visit.visitor.signed_in,
+            form_token=visit.form_token,
+            path=visit.path,
+            now=visit.now,
+            **values,
+        )
+    )
+
+
+def bare_page(status: int, what: str, mend: str) -> Response:
+    """A page that says what is wrong and how to mend it, and rests on nothing else."""
+    return HTMLResponse(environment().get_template("trouble.html").render(what=what, mend=mend, who=None), status)

@@ -1,0 +1,39 @@
+"""What the pages ask of the rest, put together by wiring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from switchover.clock import Clock
+from switchover.domain.candidate import Verdict
+from switchover.domain.people import Actor
+from switchover.domain.process import Process, Settings
+from switchover.evidence.events import Note
+from switchover.store import Store
+
+from .session import Sessions
+from .sittings import Sittings
+
+# The verdict whose cell people label: of a process, a candidate and maybe a prompt version. Raises NotFound.
+Labelled = Callable[[Store, Process, str, str | None], Verdict]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """``settings`` in force now; ``as_seen`` adds what upstreams were seen to be; ``store`` opens it, or raises.
+
+    ``noting(settings, actor)`` gives who takes events to the evidence log. ``local`` is the machine's user, who acts
+    while there are no people. ``sittings`` are those of people who label; ``labelled`` finds what they label.
+    """
+
+    settings: Callable[[], Settings]
+    as_seen: Callable[[Settings], Settings]
+    store: Callable[[], Store]
+    noting: Callable[[Settings, Actor | None], AbstractContextManager[Note]]
+    local: Callable[[], Actor]
+    clock: Clock
+    sessions: Sessions
+    sittings: Sittings
+    labelled: Labelled

@@ -1,0 +1,114 @@
+"""The pages with their parts, served on a listening socket that `switchover up` holds."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable
+
+import uvicorn
+
+from switchover.access import load_pepper
+from switchover.access.local import local
+from switchover.config import load
+from switchover.domain.candidate import Verdict
+from switchover.domain.people import Actor
+from switchover.domain.process import Settings
+from switchover.evidence.events import Note
+from switchover.log import Bridge, line_log
+from switchover.processes.reload import WatchedSettings
+from switchover.rehearsal import Desk
+from switchover.store import Store
+from switchover.web.app import application
+from switchover.web.security import Guard
+from switchover.web.server import Site, site_config
+from switchover.web.session import Sessions
+from switchover.web.sittings import Sittings
+from switchover.web.sources import Sources
+
+from . import labels
+from .evidence import noting
+from .parts import CLOCK, database
+from .templates import with_templates
+
+
+def serve_pages(configuration: str, descriptor: int) -> None:
+    """Serves the pages on an inherited listening socket until SIGTERM."""
+    settings = load(configuration)
+    log = line_log("pages", CLOCK, form=settings.log.format, least=settings.log.level)
+    logging.getLogger().addHandler(Bridge(log))
+    listening = socket.socket(fileno=descriptor)
+    watched = WatchedSettings(settings, load)
+    keeping = Keeping(lambda: watched.current)
+
+    def current() -> Settings:
+        watched.changed()
+        return watched.current
+
+    sittings = Sittings(seat, noting, CLOCK)
+    made = site(settings, current, keeping, listening.getsockname()[1], sittings)
+    try:
+        uvicorn.Server(site_config(made)).run(sockets=[listening])
+    finally:
+        sittings.lapse(watched.current, keeping, after=0.0)
+        keeping.close()
+
+
+def site(
+    settings: Settings,
+    current: Callable[[], Settings],
+    store: Callable[[], Store],
+    port: int,
+    sittings: Sittings,
+) -> Site:
+    """The pages of these settings, reached at ``port``."""
+    at = settings.pages
+    guard = Guard.at(at.address, at.host, port)
+    sources = Sources(
+        settings=current,
+        as_seen=lambda found: with_templates(found, idle=True),
+        store=store,
+        noting=noting,
+        local=local,
+        clock=CLOCK,
+        sessions=Sessions(load_pepper(settings.data_dir), CLOCK),
+        sittings=sittings,
+        labelled=labels.newest,
+    )
+    return Site(application(sources, guard.scheme), guard, lambda: sittings.lapse(current(), store))
+
+
+def seat(settings: Settings, store: Store, last: Verdict, actor: Actor, note: Note) -> Desk:
+    """A desk at which somebody labels. Raises OperatorError."""
+    return Desk(
+        labels.order_of(settings, last),
+        last.cell,
+        store=store,
+        clock=CLOCK,
+        person=labels.person_of(actor, None),
+        source="page",
+        note=note,
+    )
+
+
+class Keeping:
+    """The store, kept open from one page to the next; opened again once it could not be had."""
+
+    def __init__(self, current: Callable[[], Settings]) -> None:
+        self._current, self._lock = current, threading.Lock()
+        self._store: Store | None = None
+
+    def __call__(self) -> Store:
+        """The store. Raises StoreUnavailable."""
+        with self._lock:
+            if self._store is None:
+                self._store = database(self._current())
+            return self._store
+
+    def close(self) -> None:
+        """Closes it."""
+        with self._lock:
+            if self._store is not None:
+                self._store.close()
+                self._store = None

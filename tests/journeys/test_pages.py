@@ -1,0 +1,163 @@
+"""The pages in a browser: sign in, see what a verdict means, compare, label by keyboard; on a desk and a telephone."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+from journeys.browser import Browser, found
+from journeys.served_pages import with_people
+
+from switchover.store.labels import labels_of
+from switchover.testing.sample_candidates import exchange_id
+
+WIDTHS = (1440, 390)
+
+
+@pytest.fixture(scope="module")
+def program():
+    program = found()
+    if program is None:
+        said = "no browser is installed (chromium, google-chrome)"
+        if os.environ.get("STRICT") == "1":
+            pytest.fail(said)
+        pytest.skip(said)
+    return program
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    made = with_people(tmp_path_factory.mktemp("pages"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def browser(program, tmp_path_factory):
+    made = Browser(program, tmp_path_factory.mktemp("browser"))
+    made.size(WIDTHS[0])
+    yield made
+    made.close()
+
+
+def test_a_person_signs_in_and_sees_which_candidates_are_ready(pages, browser):
+    browser.open(f"{pages.origin}/")
+    assert browser.value("location.pathname") == "/sign-in"
+    browser.type(pages.keys["admin"])
+    browser.follow(lambda: browser.press("Enter"))
+    assert browser.value("location.pathname") == "/"
+    assert "1 of 3 candidates that were tried is READY" in browser.text()
+    assert browser.value("document.cookie") == ""
+
+
+def test_from_a_verdict_a_person_comes_to_what_it_means_and_to_the_exchange_behind_it(pages, browser):
+    browser.follow(lambda: browser.click("a[href^='/verdicts/']"))
+    told = browser.text()
+    assert "other is good enough to stand in for vendor" in told
+    assert "What it does not show" in told
+    browser.follow(lambda: browser.click("a[href*='/cases/']"))
+    browser.follow(lambda: browser.click("main a[href^='/exchanges/']"))
+    assert "What was tried" in browser.text()
+
+
+def test_candidates_are_compared_with_their_worst_cases_side_by_side(pages, browser):
+    browser.open(f"{pages.origin}/compare/messages")
+    assert browser.value("document.querySelectorAll('svg.intervals circle').length") == 2
+    browser.follow(lambda: browser.click("tr:nth-child(2) a[href^='?worst=']"))
+    assert "Where third" in browser.text()
+    boxes = "[...document.querySelectorAll('.case .pair')].map((e) => e.getBoundingClientRect().width > 600)"
+    assert browser.value(boxes) == [True] * 4
+    assert browser.value("document.querySelectorAll('.case del').length") > 0
+
+
+def test_ten_pairs_are_labelled_by_keyboard_alone(pages, browser):
+    browser.open(f"{pages.origin}/label/replies/other")
+    case = "document.querySelector('[name=case]').value"
+    seen = []
+    for number in range(10):
+        seen.append(browser.value(case))
+        browser.press("123"[number % 3])
+        assert browser.value("document.querySelector('section.chosen').dataset.side") == "right"
+        browser.follow(lambda: browser.press("1"))
+    assert len(set(seen)) == 10
+    assert "10 of 40 pairs are labelled" in browser.text()
+    cell = pages.verdicts["replies other"].cell
+    given = labels_of(pages.keeping(), cell.id)
+    assert [label.exchange_id for label in given] == seen
+    assert {label.source for label in given} == {"page"}
+    left = [label.candidate if label.candidate_left else label.baseline for label in given]
+    assert left == [(1.0, 0.5, 0.0)[number % 3] for number in range(10)]
+
+
+def test_the_keys_take_one_back_leave_one_for_later_and_show_themselves(pages, browser):
+    case = "document.querySelector('[name=case]').value"
+    before = browser.value(case)
+    browser.press("?")
+    assert browser.value("!document.getElementById('keys').hidden")
+    browser.follow(lambda: browser.press("s"))
+    assert browser.value(case) != before
+    browser.follow(lambda: browser.press("u"))
+    assert "9 of 40 pairs are labelled" in browser.text()
+    browser.press("ArrowRight")
+    browser.press("2")
+    assert browser.value("document.querySelector('section.chosen').dataset.side") == "left"
+    browser.follow(lambda: browser.press("3"))
+    browser.follow(lambda: browser.press("0"))
+    assert "11 of 40 pairs are labelled" in browser.text()
+
+
+def test_without_scripts_the_forms_do_the_same(pages, browser):
+    browser.scripts(False)
+    browser.open(f"{pages.origin}/label/replies/other")
+    assert browser.value("getComputedStyle(document.querySelector('kbd')).display") == "none"
+    browser.click("[name=left][value=good]")
+    browser.click("[name=right][value=half]")
+    browser.follow(lambda: browser.click("button[value=mark]"))
+    assert "12 of 40 pairs are labelled" in browser.text()
+    browser.follow(lambda: browser.click("button[value=finish]"))
+    browser.scripts(True)
+    assert browser.value("location.pathname").startswith("/verdicts/")
+    assert "People marked 12 of the 40 cases" in browser.text()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_page_fits(pages, browser, width):
+    verdict = pages.verdicts["messages other"].id
+    browser.size(width)
+    for path in (
+        "/",
+        "/processes/messages",
+        f"/verdicts/{verdict}",
+        f"/verdicts/{verdict}/cases/{exchange_id('messages', 3)}",
+        "/compare/messages",
+        "/label/replies/other",
+        f"/exchanges/{exchange_id('messages', 7)}",
+        f"/exchanges/{exchange_id('messages', 3)}?part=answer",
+    ):
+        browser.open(f"{pages.origin}{path}")
+        assert browser.value("document.documentElement.scrollWidth") <= width, path
+        assert browser.value("document.querySelectorAll('h1').length") == 1
+        unnamed = "[...document.querySelectorAll('a, button, input:not([type=hidden])')].filter((e) => !(e.innerText"
+        assert browser.value(f"{unnamed} || e.labels?.length)).map((e) => e.outerHTML)") == [], path
+
+
+def test_whoever_signs_out_is_out(pages, browser):
+    browser.size(WIDTHS[0])
+    browser.open(f"{pages.origin}/")
+    browser.follow(lambda: browser.click("form[action='/sign-out'] button"))
+    browser.open(f"{pages.origin}/compare/messages")
+    assert browser.value("location.pathname") == "/sign-in"
+
+
+def test_nothing_was_complained_of_and_nothing_was_asked_of_anybody_else(pages, browser):
+    assert browser.complaints == []
+    assert {re.match(r"https?://[^/]+", one)[0] for one in browser.asked if one != "about:blank"} == {pages.origin}
+
+
+def test_what_breaks_the_policy_is_complained_of(pages, browser):
+    """The two checks above can fail."""
+    browser.open(f"{pages.origin}/sign-in")
+    browser.value("document.body.append(Object.assign(new Image(), {src: 'https://evil.invalid/p.png'}))")
+    browser.value("new Promise((done) => setTimeout(done, 50))")
+    assert any("evil.invalid" in one for one in browser.complaints)
