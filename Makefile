@@ -7,7 +7,7 @@ export SWITCHOVER_WEIGHTS := $(CURDIR)/.cache/weights
 SEED ?= 1
 FOCUS_PYTHON ?= python3.12
 
-.PHONY: demo test check bench replays resumed faults verdicts judged soak cuts clients imported crash budget prices focus million docs picture lock clean help
+.PHONY: demo test check bench replays resumed faults verdicts judged real payback soak cuts clients imported crash budget prices focus million docs picture lock clean help
 
 help:
 	@echo "make demo      the whole loop on an insurer's inbox: record, rehearse, adapt, prove, cut off, answer"
@@ -26,7 +26,9 @@ help:
 	@echo "make crash     the spool on a disk that forgets what was not synced, 300 seeds; kill -9 under load, 100 times"
 	@echo "make verdicts  the verdict's simulations, 4,000 runs each, and other rules beside it (a quarter of an hour)"
 	@echo "make judged    a judge that favours the candidate, gold labels played in: false READY, labels needed"
+	@echo "make real      a real local model on public data: as good is READY, worse is NOT READY (half an hour)"
 	@echo "make million   the first page's queries and the report over 1,000,000 exchanges: time and memory"
+	@echo "make payback   published payback cases of a machine of one's own against the projection, and its time"
 	@echo "make clients   official Python and JavaScript clients against the gateway: a matrix (needs node and npm)"
 	@echo "make docs      the reference pages, generated from the code"
 
@@ -123,12 +125,20 @@ crash: $(VENV)/.dev
 million: $(VENV)/.dev
 	$(BIN)/python benchmarks/million.py
 
+# The projection: eight published cases within 10 %, and 10,000 draws in under 2 s.
+payback: $(VENV)/.dev
+	@$(BIN)/python benchmarks/payback.py; first=$$?; $(BIN)/python benchmarks/projection.py && exit $$first
+
 verdicts: $(VENV)/.dev
 	PYTHONPATH=benchmarks $(BIN)/python -m verdicts
 
 # A judge made to favour the candidate, alone and set right by gold labels, over HTTP and over 20 seeds.
 judged: $(VENV)/.dev
 	$(BIN)/python benchmarks/judged.py
+
+# Answers are kept in .cache/real-data, so that an interrupted run goes on.
+real: $(VENV)/.dev $(STARTER)
+	@$(BIN)/python benchmarks/real_data.py
 
 clients: $(VENV)/.dev
 	@command -v npm >/dev/null || { echo "The JavaScript clients need Node 18 or newer, with npm."; exit 1; }

@@ -60,7 +60,7 @@ DATA = next((p / "data" for p in (ROOT / "shared", ROOT.parent / "shared") if (p
 KEPT = ROOT / ".cache" / "real-data"
 CLOCK = SystemClock()
 SEEDS = (1, 2, 3)
-CASES, TRUTH = 450, 200
+TRUTH = 100
 CANDIDATES = {"equal": State.READY, "worse": State.NOT_READY}
 OWN = UpstreamSpec(
     name="starter", kind="local", model="starter", developer="own", host="own", weights="starter", context=2048, slots=2
@@ -76,6 +76,7 @@ class Task:
     asked: Sequence[Pair]
     examples: Sequence[Pair]
     terms: RehearsalTerms
+    cases: int
     most_tokens: int
     temperature: float
     shown: Mapping[str, int]
@@ -101,9 +102,10 @@ def messages() -> Task:
         asked=[Pair(row["text"], row["group"]) for row in test],
         examples=[Pair(row["text"], row["group"]) for row in train],
         terms=RehearsalTerms(grader="label", settings={"labels": labels}, budget_calls=2_000),
+        cases=200,
         most_tokens=12,
         temperature=0.4,
-        shown={"baseline": 6, "equal": 6, "worse": 4},
+        shown={"baseline": 6, "equal": 6, "worse": 2},
     )
 
 
@@ -116,7 +118,8 @@ def bookings() -> Task:
         "Answer with one JSON object that holds the words of the message for each of these that it gives.",
         asked=[Pair(row["text"], json.dumps(row["gold"])) for row in test if row["gold"]],
         examples=[Pair(row["text"], json.dumps(row["gold"])) for row in train if row["gold"]],
-        terms=RehearsalTerms(grader="json_fields", budget_calls=2_000),
+        terms=RehearsalTerms(grader="json_fields", margin=0.10, budget_calls=2_000),
+        cases=140,
         most_tokens=60,
         temperature=0.2,
         shown={"baseline": 4, "equal": 4, "worse": 1},
@@ -200,7 +203,7 @@ def _in_verdict_half(task: Task) -> list[Pair]:
         (case,) = cases_of([exchange])
         if split_of(case.key, task.name) is Split.VERDICT:
             found.setdefault(pair.ask, pair)
-    return list(found.values())[:CASES]
+    return list(found.values())[: task.cases]
 
 
 def _exchange(task: Task, text: str, answer: str, place: int) -> Exchange:
@@ -270,6 +273,7 @@ async def one_task(task: Task, found: Settings, console: Console, table: Table) 
             right = right and said is wanted
             table.add_row(
                 task.name,
+                f"{task.terms.margin:.2f}",
                 role,
                 f"{(quality[role] - quality['baseline']) * 100:+.1f}",
                 str(seed),
@@ -320,7 +324,16 @@ async def _rehearsed(
 async def run(names: Sequence[str], console: Console) -> int:
     """Both tasks; 1 when a verdict is not what the measured difference calls for."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("task", "candidate", "truly, points", "seed", "verdict", "replays", "difference [bounds]"):
+    for heading in (
+        "task",
+        "margin",
+        "candidate",
+        "truly, points",
+        "seed",
+        "verdict",
+        "replays",
+        "difference [bounds]",
+    ):
         table.add_column(heading)
     right = True
     with tempfile.TemporaryDirectory() as folder:

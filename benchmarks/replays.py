@@ -232,8 +232,8 @@ begun = time.monotonic()
     max_samples=at_once, display="none", log_dir=logs, max_tokens=8, model_args={"responses_api": False},
 )
 took = time.monotonic() - begun
-accuracy = log.results.scores[0].metrics["accuracy"].value
-print(json.dumps({"status": log.status, "samples": log.results.completed_samples, "seconds": took, "right": accuracy}))
+right = log.results.scores[0].metrics["mean"].value
+print(json.dumps({"samples": log.results.completed_samples, "seconds": took, "right": right}))
 """
 
 
@@ -314,11 +314,12 @@ def main(replays: int, peer: bool) -> int:
         finally:
             server.kill()
     if other is None:
-        print("inspect: not installed; `make replays` does it, from requirements/bench-inspect.txt")
+        print("inspect: not run; `make replays` installs it, from requirements/bench-inspect.txt")
         return 2 if ok else 1
     mine = took[1]["seconds"] + took[1]["planning_s"]
     print(
-        f"inspect: {other['samples']:,} samples in {other['seconds']:.1f} s, {other['memory_mb']:.0f} MB; ours, with "
+        f"inspect: {other['samples']:,} samples in {other['seconds']:.1f} s, {other['right']:.1%} of them right, "
+        f"{other['memory_mb']:.0f} MB; ours, with "
         f"one call each and planning included, is {other['seconds'] / mine:.1f} times as fast and takes "
         f"{memory / other['memory_mb']:.2f} of its memory"
     )

@@ -102,12 +102,14 @@ def settings() -> str:
         "A duration is a number with `ms`, `s`, `m`, `h` or `d`, such as `5m`. `switchover check` reads the file and "
         "says what is wrong with it.\n\n",
     ]
-    return "".join((*page, *_section(schema.ConfigurationFile, "", "The whole file")))
+    whole = _section(schema.ConfigurationFile, "", "The whole file")
+    return "".join((*page, *whole, *_section(schema.AssumptionsFile, "", "The file of assumptions")))
 
 
 def setting_names() -> list[str]:
     """Every setting by its full name, as the headings show it."""
-    return [name for name, _ in _walk(schema.ConfigurationFile, "")]
+    files = (schema.ConfigurationFile, schema.AssumptionsFile)
+    return [name for file in files for name, _ in _walk(file, "")]
 
 
 def _walk(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:

@@ -19,7 +19,7 @@ from switchover.domain.exchange import AttemptRecord, Length, Outcome, Usage
 from switchover.store import Store
 from switchover.store.indexing import save_exchanges
 from switchover.testing.builders import make_exchange
-from switchover.wiring import costs
+from switchover.wiring import spent
 
 CONFIGURATION = """\
 organisation: {domicile: NL}
@@ -66,8 +66,8 @@ def write(folder: Path) -> Path:
     with Store.open(settings.database) as store:
         save_exchanges(store, exchanges, lambda exchange: meter(exchange, settings.upstreams))
     to = folder / "november.csv"
-    written = costs.export_focus(settings, costs.month_of("2026-11"), to)
-    checked = costs.check_focus(to)
+    written = spent.export_focus(settings, spent.month_of("2026-11"), to)
+    checked = spent.check_focus(to)
     print(f"{written.rows} rows, {written.total:.9f} USD; our own check: {checked.failures} failures")
     for line in checked.wrong:
         print(line)

@@ -71,6 +71,13 @@ def test_candidates_are_compared_with_their_worst_cases_side_by_side(pages, brow
     assert browser.value("document.querySelectorAll('.case del').length") > 0
 
 
+def labelled(browser) -> int:
+    """Pairs that have a label, of those that the page says are to have one."""
+    done, of = re.search(r"(\d+) of (\d+) pairs are labelled", browser.text()).groups()
+    assert int(of) > 12
+    return int(done)
+
+
 def test_ten_pairs_are_labelled_by_keyboard_alone(pages, browser):
     browser.open(f"{pages.origin}/label/replies/other")
     case = "document.querySelector('[name=case]').value"
@@ -81,7 +88,7 @@ def test_ten_pairs_are_labelled_by_keyboard_alone(pages, browser):
         assert browser.value("document.querySelector('section.chosen').dataset.side") == "right"
         browser.follow(lambda: browser.press("1"))
     assert len(set(seen)) == 10
-    assert "10 of 40 pairs are labelled" in browser.text()
+    assert labelled(browser) == 10
     cell = pages.verdicts["replies other"].cell
     given = labels_of(pages.keeping(), cell.id)
     assert [label.exchange_id for label in given] == seen
@@ -98,13 +105,13 @@ def test_the_keys_take_one_back_leave_one_for_later_and_show_themselves(pages, b
     browser.follow(lambda: browser.press("s"))
     assert browser.value(case) != before
     browser.follow(lambda: browser.press("u"))
-    assert "9 of 40 pairs are labelled" in browser.text()
+    assert labelled(browser) == 9
     browser.press("ArrowRight")
     browser.press("2")
     assert browser.value("document.querySelector('section.chosen').dataset.side") == "left"
     browser.follow(lambda: browser.press("3"))
     browser.follow(lambda: browser.press("0"))
-    assert "11 of 40 pairs are labelled" in browser.text()
+    assert labelled(browser) == 11
 
 
 def test_without_scripts_the_forms_do_the_same(pages, browser):
@@ -114,11 +121,11 @@ def test_without_scripts_the_forms_do_the_same(pages, browser):
     browser.click("[name=left][value=good]")
     browser.click("[name=right][value=half]")
     browser.follow(lambda: browser.click("button[value=mark]"))
-    assert "12 of 40 pairs are labelled" in browser.text()
+    assert labelled(browser) == 12
     browser.follow(lambda: browser.click("button[value=finish]"))
     browser.scripts(True)
     assert browser.value("location.pathname").startswith("/verdicts/")
-    assert "People marked 12 of the 40 cases" in browser.text()
+    assert "People marked 12 of the " in browser.text()
 
 
 @pytest.mark.parametrize("width", WIDTHS)

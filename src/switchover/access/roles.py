@@ -45,6 +45,7 @@ RULES: Mapping[str, Rule] = {
     "costs": READS,
     "costs reconcile": Rule(RUN),
     "costs import-invoice": Rule(RUN),
+    "costs project": READS,
     "evidence log": READS,
     "evidence checkpoint": READS,
     "evidence stamp": READS,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from switchover.report.focus_check import Checked
-from switchover.wiring import costs, evidence
+from switchover.wiring import evidence, spent
 
 from .common import DEFAULT_CONFIG, Config, Json, counted, plain, print_json, settings, visible
 
@@ -56,10 +56,10 @@ def focus(
     if (to is None) == (check is None):
         raise typer.BadParameter("name a file to write with --to, or one to check with --check")
     if check is not None:
-        _check(costs.check_focus(check), check, as_json=as_json)
+        _check(spent.check_focus(check), check, as_json=as_json)
     elif to is not None:
-        asked = costs.month_of(month)
-        written = costs.export_focus(terms, asked, to)
+        asked = spent.month_of(month)
+        written = spent.export_focus(terms, asked, to)
         if as_json:
             print_json({"to": str(to), "month": asked.name, **plain(written)})
             return

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from switchover.domain.process import Budget, Provider
 
 from .document import Document, Place
-from .schema import BudgetSection, BudgetsSection
+from .sections.money import BudgetSection, BudgetsSection
 
 
 def budget_of(document: Document, at: Place, section: BudgetSection) -> Budget:

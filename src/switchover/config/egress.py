@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from switchover.domain.process import Egress, UpstreamSpec
 
 from .document import Document
-from .schema import EgressSection
 from .secrets import absolute
+from .sections.machine import EgressSection
 
 
 def egress_of(document: Document, section: EgressSection, upstreams: Mapping[str, UpstreamSpec], base: Path) -> Egress:

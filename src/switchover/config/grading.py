@@ -18,7 +18,7 @@ from switchover.graders.text import ARTICLES
 from . import judging
 from .comparison import comparison
 from .document import Document, Place
-from .schema import ChecksSection, RehearseSection, SliceSection
+from .sections.rehearse import ChecksSection, RehearseSection, SliceSection
 
 Settings = dict[str, object]
 DAY_S = 86_400.0

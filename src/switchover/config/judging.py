@@ -13,7 +13,7 @@ from switchover.domain.judge import PROMPT_VERSION, RUBRIC, partiality
 from switchover.domain.process import Process, Provider, UpstreamSpec
 
 from .document import Document, Place
-from .schema import RehearseSection
+from .sections.rehearse import RehearseSection
 
 Settings = dict[str, object]
 

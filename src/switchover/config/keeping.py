@@ -8,8 +8,8 @@ from pathlib import Path
 from switchover.domain.keeping import Archiving, Retention
 
 from .document import Document, Place
-from .schema import ArchiveSection, ProcessRetentionSection, RetentionSection
 from .secrets import absolute
+from .sections.record import ArchiveSection, ProcessRetentionSection, RetentionSection
 
 S3 = "s3://"
 

@@ -34,6 +34,7 @@ from switchover.domain.process import (
 from switchover.errors import ConfigError
 
 from .budget import budget_of, budgets_of
+from .costs import costing_of
 from .document import Document, Place, read
 from .egress import egress_of
 from .grading import terms
@@ -41,14 +42,10 @@ from .judging import check_judge
 from .keeping import archiving_of, process_retention, retention_of
 from .pages import pages_of
 from .prices import prices_of
-from .schema import (
-    SECTIONS,
-    ConfigurationFile,
-    ProcessSection,
-    TracesSection,
-    UpstreamSection,
-)
+from .schema import SECTIONS, ConfigurationFile, ProcessSection
 from .secrets import absolute
+from .sections.machine import TracesSection
+from .sections.upstreams import UpstreamSection
 from .values import PATTERN_MEANS
 from .watching import sampling_of, watch_of
 
@@ -123,6 +120,7 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
         archive=archiving_of(document, parsed.archive, base, _check_url) if parsed.archive else None,
         retention=retention,
         cost_tolerance=parsed.costs.tolerance,
+        costing=costing_of(document, parsed.costs, upstreams, processes, providers, base, _located),
         watch=watch_of(parsed.watch),
     )
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from switchover.domain.process import PagesAt
 
 from .document import Document
-from .schema import PagesSection
+from .sections.machine import PagesSection
 
 
 def pages_of(document: Document, section: PagesSection) -> PagesAt:

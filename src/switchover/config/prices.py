@@ -10,7 +10,7 @@ from typing import TypedDict
 from switchover.domain.process import Price
 
 from .document import Document, Place
-from .schema import PriceSection
+from .sections.upstreams import PriceSection
 
 # USD per million tokens. The dearest that was ever published is 600 (o1-pro); beyond this a comma has slipped.
 ABSURD = Decimal(100_000)

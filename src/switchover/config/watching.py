@@ -11,7 +11,7 @@ import yaml
 
 from switchover.domain.process import Sampling, Watch
 
-from .schema import ProcessWatchSection, WatchSection
+from .sections.watch import ProcessWatchSection, WatchSection
 from .values import hours_of
 
 

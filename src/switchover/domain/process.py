@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from .costing import Costing
 from .data_class import DataClass as DataClass
 from .jurisdiction import within
 from .keeping import Archiving, Retention
@@ -417,4 +418,5 @@ class Settings:
     archive: Archiving | None = None
     retention: Retention = field(default_factory=Retention)
     cost_tolerance: str = "2"
+    costing: Costing = field(default_factory=Costing)
     watch: Watch = field(default_factory=Watch)

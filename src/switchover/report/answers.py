@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
 
+from switchover.costs.outlook import Outlook
 from switchover.domain.process import Criticality, DataClass, Process
 
 from .model import Answer, BoardReport, Loss
-from .wording import anchor, change, share, span, usd
+from .wording import anchor, share, span, usd
 
 QUESTIONS = (
     "How dependent are we, and what happens if a vendor raises its price, disconnects a model or is ordered to stop?",
@@ -57,18 +57,32 @@ def _handing_over(report: BoardReport) -> Answer:
 
 
 def _cost(report: BoardReport) -> Answer:
-    priced = [row for row in report.spend if row.scenarios]
-    if not priced:
-        return _unknown(3, "no recorded exchange has a price", "answer-3")
-    total = {by: sum((row.scenarios[by][-1] for row in priced), Decimal(0)) for by in priced[0].scenarios}
-    low, high = min(total), max(total)
+    found = report.ahead
+    if isinstance(found, str) or found.stay.total is None:
+        why = found if isinstance(found, str) else "staying has no price"
+        return _unknown(3, f"no cost can be projected: {why}", "answer-3")
+    low, middle, high = found.stay.total
+    usage = {one.process: one for one in found.usage}
     least = "at least, as some calls have no price; " if any(row.gaps for row in report.spend) else ""
+    seen = span(max(one.last - one.first for one in usage.values()))
     words = (
-        f"over 24 months at the recorded rate and today's prices ({least}{usd(total[low])} at {change(low)}, "
-        f"{usd(total[high])} at {change(high)}). A rate from {span(max(row.window for row in priced))} of record, "
-        "not a forecast"
+        f"over {found.months} months if all stays as it is ({least}one in ten chance each of less than {usd(low)} and "
+        f"of more than {usd(high)}){_rival(found)}. From {seen} of record: a range to plan with, not a forecast"
     )
-    return _answer(3, usd(total[0]), words, "answer-3", _all(row.simulated for row in priced))
+    return _answer(
+        3, usd(middle), words, "answer-3", _all(row.simulated for row in report.spend if row.process in usage)
+    )
+
+
+def _rival(found: Outlook) -> str:
+    """The option to hold against staying; one that is not proven saves nothing."""
+    rival = next((one for one in found.options if one.name == found.rival), None)
+    if rival is None or rival.total is None:
+        return ""
+    if rival.saved is None:
+        return f"; no alternative is proven ({rival.name} would be {usd(rival.total[1])})"
+    chance = next(one.chance for one in found.beats if (one.cheaper, one.dearer) == (rival.name, found.stay.name))
+    return f"; {usd(rival.total[1])} with {rival.name}, cheaper with a chance of {share(chance)}"
 
 
 def _ourselves(report: BoardReport) -> Answer:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from switchover.capacity.size import carried, share_carried
+from switchover.costs.ahead import Terms, ahead
+from switchover.costs.options import Known
 from switchover.domain.candidate import Proof, Verdict, fingerprint
 from switchover.domain.process import Criticality, Process, Settings
 from switchover.domain.register import Snapshot
@@ -32,12 +34,13 @@ def assemble(
     running: bool = True,
     since: float | None = None,
     sealed: Sealed | None = None,
+    terms: Terms | None = None,
 ) -> BoardReport:
     """The four answers as of ``now`` (Unix seconds), from the exchanges recorded ``since`` (None = all).
 
     ``simulated`` names the upstreams that stand in for real ones. With ``running`` False nothing is up at this moment:
     own engines are then taken to start, and the report says so; with it, an engine that is down serves nobody.
-    ``sealed`` is the evidence log's newest checkpoint.
+    ``sealed`` is the evidence log's newest checkpoint. ``terms`` say how costs are projected.
     Raises StoreUnavailable when the store can't be read.
     """
     snapshot = snapshot if running else _with_engines(snapshot)
@@ -63,6 +66,7 @@ def assemble(
         concentration=concentration(snapshot, traffic),
         permissions=tuple(_permissions(settings, traffic)),
         spend=tuple(tally.spend(rests_on[name]) for name, tally in tallies.items() if tally.count),
+        ahead=ahead(store, settings, Known(proofs=in_date, verdicts=newest), now, terms or Terms(), since),
         capacity=capacity,
         drills=tuple(drilled),
         cut_offs=tuple(cut_offs(store)),

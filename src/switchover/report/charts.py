@@ -1,24 +1,19 @@
-"""Small drawings as inline SVG: bars, bounds against a margin, spend lines. Pure; every text is escaped.
+"""Small drawings as inline SVG: bars, bounds against a margin. Pure; every text is escaped.
 
 Places across are in percent and no drawing is scaled, so that letters keep their size on a telephone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from markupsafe import Markup, escape
 
-from .wording import change as percent
-from .wording import harmless, usd
+from .wording import harmless
 
 BAR = 14
 ROW = 46
-LINES_HIGH = 180
-LINES_WIDE = 56
-LABEL_APART = 16.0
 LONGEST_NAME = 34
 
 
@@ -42,7 +37,7 @@ def bar(parts: Sequence[tuple[float, str]], label: str) -> Markup:
         if size > 0:
             drawn.append(_rect(kind, at, size))
         at += size
-    return _svg(BAR, label, _rect("empty", 0.0, 1.0) + "".join(drawn))
+    return drawing(BAR, label, _rect("empty", 0.0, 1.0) + "".join(drawn))
 
 
 def margin_plot(rows: Sequence[Interval]) -> Markup:
@@ -60,7 +55,7 @@ def margin_plot(rows: Sequence[Interval]) -> Markup:
     for i, row in enumerate(rows):
         top = ROW * i
         y, kind, limit = top + 32, "good" if row.good else "bad", x(-row.margin)
-        name = escape(_short(harmless(row.name)))
+        name = escape(short(harmless(row.name)))
         drawn.append(f'<text class="name" x="0" y="{top + 16}">{name}</text>')
         drawn.append(f'<text class="word {kind}" text-anchor="end" x="100%" y="{top + 16}">{escape(row.word)}</text>')
         drawn.append(f'<line class="limit" x1="{limit}" x2="{limit}" y1="{y - 9}" y2="{y + 9}"></line>')
@@ -70,43 +65,12 @@ def margin_plot(rows: Sequence[Interval]) -> Markup:
     drawn.append(f'<text class="tick" x="2%" y="{base + 14}">{low * 100:+.0f} points</text>'.replace("-", "−", 1))
     if low < -0.2 and high < 0.4:
         drawn.append(f'<text class="tick" text-anchor="middle" x="{x(0)}" y="{base + 14}">same</text>')
-    return _svg(base + 20, "Difference in quality with its bounds, against the margin", "".join(drawn))
+    return drawing(base + 20, "Difference in quality with its bounds, against the margin", "".join(drawn))
 
 
-def spend_lines(scenarios: Mapping[int, Sequence[Decimal]]) -> Markup:
-    """Cumulative spend per month for each change of price, labelled at its end."""
-    if not scenarios:
-        return Markup("")
-    top = max(float(line[-1]) for line in scenarios.values()) or 1.0
-    inner = LINES_HIGH - 16
-    curves, labels, lowest = [], [], LINES_HIGH + LABEL_APART
-    for change, line in sorted(scenarios.items()):
-        points = [(0.0, 0.0), *((month, float(amount)) for month, amount in enumerate(line, 1))]
-        path = " ".join(f"{m / len(line) * 100:.2f},{LINES_HIGH - a / top * inner:.2f}" for m, a in points)
-        kind = "line now" if change == 0 else "line"
-        curves.append(f'<polyline class="{kind}" points="{path}"></polyline>')
-        # Labels keep their distance even where lines end close together.
-        lowest = min(LINES_HIGH - float(line[-1]) / top * inner, lowest - LABEL_APART)
-        kind = "end now" if change == 0 else "end"
-        labels.append(
-            f'<text class="{kind}" x="{LINES_WIDE + 2}%" y="{lowest + 4:.1f}">{percent(change)}: {usd(line[-1])}</text>'
-        )
-    plot = (
-        f'<svg width="{LINES_WIDE}%" height="{LINES_HIGH}" viewBox="0 0 100 {LINES_HIGH}" preserveAspectRatio="none">'
-        + "".join(curves)
-        + "</svg>"
-    )
-    axis = (
-        f'<line class="axis" x1="0" x2="{LINES_WIDE}%" y1="{LINES_HIGH}" y2="{LINES_HIGH}"></line>'
-        f'<text class="tick" x="0" y="{LINES_HIGH + 16}">now</text>'
-        f'<text class="tick" text-anchor="end" x="{LINES_WIDE}%" y="{LINES_HIGH + 16}">24 months</text>'
-    )
-    label = "Spend added up over 24 months at the recorded rate, under four changes of price"
-    return _svg(LINES_HIGH + 22, label, axis + plot + "".join(labels))
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+def short(name: str, longest: int = LONGEST_NAME) -> str:
+    """A name cut to so many letters."""
+    return name if len(name) <= longest else name[: longest - 1] + "…"
 
 
 def _rect(kind: str, at: float, size: float) -> str:
@@ -114,7 +78,8 @@ def _rect(kind: str, at: float, size: float) -> str:
     return f'<rect class="{escape(kind)}" {place}></rect>'
 
 
-def _svg(height: float, label: str, inner: str) -> Markup:
-    return Markup(  # noqa: S704  # every text inside is escaped above, every number formatted
+def drawing(height: float, label: str, inner: str) -> Markup:
+    """A drawing of this height; ``inner`` is markup in which every text is escaped, ``label`` is read aloud."""
+    return Markup(  # noqa: S704  # every text inside is escaped by who drew it, every number formatted
         f'<svg width="100%" height="{height:.0f}" role="img" aria-label="{escape(label)}">{inner}</svg>'
     )

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import jinja2
 
+from switchover.costs.outlook import OptionOutlook, Outlook
 from switchover.domain.candidate import State, Verdict
 
-from . import charts, wording
-from .model import BoardReport, Loss, ProcessFate, Spend
-
-MONTHS_24_S = 24 * 2_629_800.0
+from . import charts, cost_charts, projection_text, wording
+from .model import BoardReport, Loss, ProcessFate
 
 
 def render_html(report: BoardReport) -> str:
@@ -30,15 +29,24 @@ def render_html(report: BoardReport) -> str:
         day=wording.day,
         span=wording.span,
         harmless=wording.harmless,
+        change=wording.change,
     )
     return environment.get_template("board.html").render(
         report=report,
         survival_bar=survival_bar,
         margin_plot=_margin_plot,
-        spend_lines=charts.spend_lines,
+        ahead=None if isinstance(report.ahead, str) else report.ahead,
+        fan=_fan,
+        swings=cost_charts.swings,
+        lines_by_volume=_lines_by_volume,
+        row_of=projection_text.row_of,
+        unproven=projection_text.unproven,
+        even_words=projection_text.even_words,
+        machine_words=projection_text.machine_words,
+        usage_line=projection_text.usage_line,
+        assumption_words=projection_text.assumption_words,
         capacity_bar=_capacity_bar,
         fate_class=fate_class,
-        longer=_longer,
         ready=State.READY,
         cuts=[cut for cut in report.cut_offs if cut.fault is None and cut.in_force(report.made_at)],
     )
@@ -62,8 +70,17 @@ def _capacity_bar(share: float, ready: bool) -> str:
     return charts.bar([(share, kind)], f"{wording.share(share)} of the busiest minute carried")
 
 
-def _longer(row: Spend) -> str:
-    return wording.times(MONTHS_24_S, row.window)
+def _fan(option: OptionOutlook, found: Outlook) -> str:
+    if option.cumulative is None or found.stay.cumulative is None:
+        return ""
+    low, middle, high = (wording.usd(amount) for amount in option.cumulative.ends)
+    label = f"{wording.harmless(option.name)}: added up over {found.months} months, P10 {low}, P50 {middle}, P90 {high}"
+    return cost_charts.fan(option.cumulative, found.stay.cumulative.p50, label)
+
+
+def _lines_by_volume(found: Outlook) -> str:
+    pale = {one.name for one in found.options if one.unproven}
+    return cost_charts.lines_by_volume(found.volumes, found.by_volume, pale, found.months)
 
 
 def _margin_plot(verdicts: tuple[Verdict, ...]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from switchover.costs.outlook import Outlook
 from switchover.domain.candidate import Proof, Verdict
 from switchover.domain.cut_off import CutOff, Drill, Target
 from switchover.domain.process import Process
@@ -138,7 +139,7 @@ class Permission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spend:
-    """What a process cost in the window, and the same use over 24 months. ``scenarios`` maps percent → cumulative USD.
+    """What a process cost in the window.
 
     ``priced`` of ``exchanges`` had a price; ``gaps`` name the others, which are left out and never counted as zero.
     ``first`` and ``last`` bound the window of ``window`` seconds; ``monthly`` is None when nothing was priced.
@@ -152,7 +153,6 @@ class Spend:
     last: float
     window: float
     monthly: Decimal | None
-    scenarios: dict[int, tuple[Decimal, ...]]
     sources: tuple[str, ...]
     gaps: tuple[str, ...]
     simulated: tuple[str, ...] = ()
@@ -211,7 +211,7 @@ class BoardReport:
 
     ``sealed`` is None while nothing was signed. ``missing`` is what the record is known to lack.
     ``window`` bounds the recorded exchanges, None when there are none. ``supposed`` says that nothing was running, so
-    that own engines are taken to start.
+    that own engines are taken to start. ``ahead`` is the projection of costs, or why there is none.
     """
 
     made_at: float
@@ -225,6 +225,7 @@ class BoardReport:
     concentration: dict[str, float]
     permissions: tuple[Permission, ...]
     spend: tuple[Spend, ...]
+    ahead: Outlook | str
     capacity: tuple[Capacity, ...]
     drills: tuple[Drill, ...]
     cut_offs: tuple[CutOff, ...]

@@ -9,7 +9,6 @@ from decimal import Decimal
 
 from switchover.capacity.size import Arrivals
 from switchover.costs.metering import price_exchange
-from switchover.costs.project import per_month, project
 from switchover.domain.exchange import EMBEDDINGS, TOKEN_COUNT, Exchange, Outcome
 from switchover.domain.process import Process, Settings
 
@@ -17,6 +16,14 @@ from .model import Spend, Traffic
 
 # A window shorter than a minute says nothing about a month; it is taken as a minute.
 SHORTEST_WINDOW_S = 60.0
+SECONDS_PER_MONTH = Decimal(2_629_800)  # a twelfth of a Julian year
+
+
+def per_month(spent: Decimal, seconds: float) -> Decimal:
+    """Spend observed over a window, at the same rate for a month. Raises ValueError for a window of no length."""
+    if seconds <= 0:
+        raise ValueError("the window has no length")
+    return spent * SECONDS_PER_MONTH / Decimal(str(seconds))
 
 
 class Tally:
@@ -91,7 +98,7 @@ class Tally:
         )
 
     def spend(self, simulated: tuple[str, ...]) -> Spend:
-        """What it cost, and the same use over 24 months. Needs at least one exchange."""
+        """What it cost. Needs at least one exchange."""
         window = max(self.last - self.first, SHORTEST_WINDOW_S)
         monthly = per_month(self.spent, window) if self.priced else None
         return Spend(
@@ -103,7 +110,6 @@ class Tally:
             last=self.last,
             window=window,
             monthly=monthly,
-            scenarios={s.change: s.cumulative for s in project(monthly)} if monthly is not None else {},
             sources=tuple(source for source, _ in self.sources.most_common()),
             gaps=tuple(f"{count} × {gap}" for gap, count in self.gaps.most_common()),
             simulated=simulated,

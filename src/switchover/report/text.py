@@ -9,8 +9,8 @@ from rich.text import Text
 from switchover.domain.process import Bodies
 
 from . import wording
-from .html import MONTHS_24_S
 from .model import Answer, BoardReport, Loss, Permission, ProcessFate, Spend
+from .projection_text import options_table, scenario_words
 
 
 def render_text(report: BoardReport, console: Console) -> None:
@@ -99,23 +99,25 @@ def _permission(row: Permission) -> Text:
 def _spends(console: Console, report: BoardReport) -> None:
     for row in report.spend:
         _line(console, _spend(row))
-        if row.scenarios:
-            parts = (
-                f"{wording.change(change)}: {wording.usd(line[-1])}" for change, line in sorted(row.scenarios.items())
-            )
-            _line(console, Text("   ".join(parts)), 5)
         if row.gaps:
             _line(console, Text(f"not priced: {wording.harmless('; '.join(row.gaps))}", style="dim"), 5)
-    if any(row.scenarios for row in report.spend):
-        shortest = min(row.window for row in report.spend if row.scenarios)
-        _line(
-            console,
-            Text(
-                f"24 months are {wording.times(MONTHS_24_S, shortest)} as long as what was seen: a rate, not a "
-                "forecast. It knows no nights, no seasons and no growth.",
-                style="dim",
-            ),
-        )
+    found = report.ahead
+    if isinstance(found, str):
+        return
+    console.print(Padding(options_table(found), (0, 0, 0, 3), expand=False))
+    said = f"staying after one change of price: {scenario_words(found)}"
+    _line(console, Text(said))
+    for option in found.options:
+        if option.unproven:
+            names = wording.harmless(", ".join(option.unproven))
+            _line(console, Text(f"{wording.harmless(option.name)} is unproven in {names}: no saving", style="dim"), 5)
+    said = "More, with every assumption: switchover costs project."
+    _line(
+        console,
+        Text(
+            f"{found.months} months, {found.draws:,} draws; a range to plan with, not a forecast. {said}", style="dim"
+        ),
+    )
 
 
 def _spend(row: Spend) -> Text:

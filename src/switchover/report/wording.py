@@ -23,6 +23,8 @@ def usd(value: Decimal | None) -> str:
     """Money with as many digits as it deserves."""
     if value is None:
         return "unknown"
+    if value < 0:
+        return f"−{usd(-value)}"
     if value and abs(value) < Decimal("0.0001"):
         return "under $0.0001"
     if value and abs(value) < 1:

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Table, func, select, text
 
-from switchover.domain.exchange import Exchange, Outcome
+from switchover.domain.exchange import SIDE_DIALECTS, Exchange, Outcome
 
 from . import schema
 from .counting import HOUR_S
@@ -66,6 +66,24 @@ class Seen:
     last_at: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hourly:
+    """Answers in words that one process was asked for in one hour (since 1970, UTC), by the upstream that answered.
+
+    Tokens are those of the ``metered`` ones; ``spent`` is in USD, over the ``priced`` ones.
+    """
+
+    hour: int
+    upstream: str
+    exchanges: int
+    metered: int
+    input: int
+    cached_input: int
+    output: int
+    priced: int
+    spent: Decimal
+
+
 @dataclass(slots=True)
 class Minutes:
     """A process's minutes with requests for answers in words: how many of them had how many (``counts``).
@@ -81,6 +99,18 @@ class Minutes:
 def asked(store: Store, since: float, by: Sequence[str] = ("process", "upstream", "outcome")) -> list[Asked]:
     """Counts, tokens and spend since then, ``by`` these columns, most first."""
     return sorted((_asked(row, by) for row in _sums(store, HOURS, since, by, SUMS)), key=lambda row: -row.exchanges)
+
+
+def hourly(store: Store, since: float = 0.0) -> dict[str, list[Hourly]]:
+    """Each process's hours since then, oldest first. Embeddings and counts of tokens are no answers in words."""
+    words = HOURS.c.dialect.not_in(sorted(SIDE_DIALECTS))
+    found: dict[str, list[Hourly]] = {}
+    for row in _sums(store, HOURS, since, ("process", "hour", "upstream"), SUMS, words):
+        figures = {name: int(row[name]) for name in SUMS if name != "spent"}
+        spent = Decimal(int(row["spent"])) / PER_DOLLAR
+        one = Hourly(hour=row["hour"], upstream=row["upstream"], spent=spent, **figures)
+        found.setdefault(row["process"], []).append(one)
+    return {process: sorted(rows, key=lambda one: one.hour) for process, rows in found.items()}
 
 
 def took(store: Store, since: float, by: Sequence[str] = ("process", "upstream")) -> list[Took]:

@@ -55,11 +55,36 @@ HOSTILE = (
     "<script>alert(1)</script><img src=https://evil.invalid/p.png onerror=alert(2)> ![x](https://evil.invalid/q.png) "
     "[here](javascript:alert(3)) \u202egnp.exe\u202c zero\u200bwidth nul\x00 bell\x07"
 )
-ASKED = (
-    "My car was damaged by hail on Tuesday. What do you need from me?",
-    "I want to cancel my policy as of the first of next month.",
-    "When does the payment of my claim arrive? Nobody calls back.",
-    "Please send me the documents of my new contract.",
+# Of these each letter has another three, so that no two are copies of one another.
+OPENINGS = (
+    "I have been a customer of yours for eleven years.",
+    "My neighbour told me to write to this address.",
+    "We moved to another town at the end of May.",
+    "This is the second time that I ask.",
+    "My father is ill and I look after his papers.",
+    "A colleague of yours rang me yesterday evening.",
+    "I could not reach anybody by telephone this week.",
+)
+BODIES = (
+    "A pipe burst in the kitchen and the floor is ruined.",
+    "Somebody scratched the left door in the car park.",
+    "The bicycle was stolen from in front of the library.",
+    "The invoice names a sum that we never agreed upon.",
+    "Our dog bit the postman, and he wants his trousers paid.",
+    "The storm took eleven tiles and half of the gutter.",
+    "I should like to add my daughter as a second driver.",
+    "The form asks for a number that I can't find anywhere.",
+)
+CLOSINGS = (
+    "Could somebody come and look before Friday?",
+    "Which papers do you need for that?",
+    "I shall not pay until this is settled.",
+    "Please answer by letter, not by mail.",
+    "How long does that usually take?",
+    "Is it covered at all, and up to what amount?",
+    "Thank you for your trouble.",
+    "I have added three photographs.",
+    "May I have the repair begun already?",
 )
 RECORDED = (
     "Please send us the garage's estimate and two photographs. We decide within five working days.",
@@ -187,7 +212,8 @@ def _proof_of(verdict: Verdict, expires_at: float) -> Proof:
 
 def _exchange(process: str, number: int, now: float, long: int) -> Exchange:
     hostile = HOSTILE if number == 3 else ""
-    asked = f"{hostile}{ASKED[number % 4]} This is letter {number}."
+    parts = (OPENINGS[number % len(OPENINGS)], BODIES[number % len(BODIES)], CLOSINGS[number % len(CLOSINGS)])
+    asked = hostile + " ".join(parts)
     answered = "x" * long if number == 7 else hostile + RECORDED[number % 4]
     request = {"model": process, "messages": [{"role": "user", "content": asked}]}
     message = {"role": "assistant", "content": answered}

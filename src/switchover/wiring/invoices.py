@@ -23,9 +23,9 @@ from switchover.store.ledger import Account
 from switchover.store.spending import spend_rows
 
 from .budget import ledger
-from .costs import NOT_KNOWN, Month, Share, provider_of, spent_of
 from .evidence import noting
 from .parts import CLOCK, open_store
+from .spent import NOT_KNOWN, Month, Share, provider_of, spent_of
 
 MOST_FILE = 256 << 20
 

@@ -73,14 +73,15 @@ class Engine:
     """Goes on with the truth but for a share of texts; remembers what it was asked to go on with."""
 
     def __init__(self, wrong=0.0, knows=(Continuation.PREFILL,)):
-        self.wrong, self.knows, self.asked, self.fail_after = wrong, knows, [], None
+        self.wrong, self.knows, self.asked, self.stop_after = wrong, knows, [], None
 
     async def go_on(self, request, sent, way):
         await asyncio.sleep(0)
         if sent == PROBE_SENT:
             return Reply(PROBE_GOES_ON if way in self.knows else f"{sent}Sure! One, two, three.")
-        if self.fail_after is not None and len(self.asked) >= self.fail_after:
-            raise KeyboardInterrupt
+        if len(self.asked) == self.stop_after:
+            [task] = [task for task in asyncio.all_tasks() if task.get_name() == "rehearsal"]
+            task.cancel()  # as Ctrl-C does
         text = request["messages"][-1]["content"]
         self.asked.append((text, sent))
         is_wrong = drawn("wrong", text) % 1000 < self.wrong * 1000
@@ -93,11 +94,14 @@ class Engine:
 def run(store, continuer, *, order=ORDER, at=NOW):
     terms = order.process.rehearse
     clock = ManualClock(at)
-    return asyncio.run(
-        rehearse(
+
+    async def main():
+        asyncio.current_task().set_name("rehearsal")
+        return await rehearse(
             order, store=store, ask=answer, baseline_ask=answer, grader=grader(terms), clock=clock, continuer=continuer
         )
-    )
+
+    return asyncio.run(main())
 
 
 def attempt_of(store):
@@ -161,8 +165,8 @@ def test_an_interrupted_rehearsal_ends_as_if_it_had_not_been(store, tmp_path):
     with Store.open(f"sqlite:///{tmp_path / 'parts'}.sqlite") as parts:
         save_exchanges(parts, record())
         engine = Engine(wrong=0.05)
-        engine.fail_after = 13
-        with pytest.raises(KeyboardInterrupt):
+        engine.stop_after = 13
+        with pytest.raises(asyncio.CancelledError):
             run(parts, engine.continuer())
         again = Engine(wrong=0.05)
         verdict = run(parts, again.continuer())

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from switchover.costs.ahead import Terms
 from switchover.report.assemble import assemble
 from switchover.report.model import BoardReport
 from switchover.store import Store
@@ -27,7 +28,8 @@ def answer(store) -> Callable[..., BoardReport]:
 
     def made(settings=None, *, at=NOW, engines=ENGINES, **options) -> BoardReport:
         found = settings or sample_settings()
-        return assemble(store, found, build_snapshot(store, found, engines, at), at, **options)
+        few = {"terms": Terms(draws=200)} | options
+        return assemble(store, found, build_snapshot(store, found, engines, at), at, **few)
 
     return made
 

@@ -8,12 +8,14 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from markupsafe import escape
 from rich.console import Console
 
 from switchover.domain.candidate import State
 from switchover.domain.cut_off import CutOff, Target
 from switchover.report.html import render_html
 from switchover.report.text import render_text
+from switchover.report.wording import change, usd
 from switchover.store.drills import place_cut_off, save_drill
 from switchover.testing.sample_organisation import NOW, fill, prove, sample_drill, sample_settings
 
@@ -59,8 +61,8 @@ def printed(report, width=80):
 
 def test_every_figure_is_a_link_to_evidence_on_the_page(report):
     page = Page(render_html(report))
-    # 4 answers at the top, 4 losses, 3 spends, 1 capacity
-    assert len(page.figures) == 12
+    # 4 answers at the top, 4 losses, 1 projection, 1 capacity
+    assert len(page.figures) == 10
     assert all(tag == "a" and href for tag, href in page.figures)
     assert {link.removeprefix("#") for link in page.links} <= set(page.ids)
 
@@ -132,8 +134,9 @@ def test_the_terminal_shows_the_figures_of_the_page(report):
     flat = " ".join(text.split())
     for answer in report.answers:
         assert f"{answer.figure} {answer.words}" in flat
-    assert "−30 %: $1,977 as today: $2,824 +30 %: $3,671 +50 %: $4,236" in flat
-    assert "a rate, not a forecast" in flat
+    said = (f"{change(by)}: {usd(amount)}" for by, amount in report.ahead.scenarios.items())
+    assert " ".join(said) in flat
+    assert "a range to plan with, not a forecast" in flat
     assert "[simulated vendor]" in flat
 
 
@@ -176,6 +179,22 @@ def test_a_cut_off_in_force_is_the_first_thing_said(store, answer):
 def test_the_page_says_which_window_it_rests_on(report):
     text = " ".join(render_html(report).split())
     assert "recorded from 2026-11-01 00:00:00 to 2026-11-01 00:09:50 UTC (10 minutes)" in text
-    assert "<strong>a rate, not a forecast</strong>" in text
-    # 24 × 2,629,800 s over 590 s
-    assert "106,975 times as long as what was seen" in text
+    assert "<strong>not a forecast</strong>" in text
+
+
+def test_every_assumption_is_one_click_away_with_its_source(report):
+    page = render_html(report)
+    assert '<a href="#assumptions">assumption</a>' in page
+    table = page[page.index('id="assumptions"') :]
+    for row in report.ahead.assumptions:
+        assert f"<th>{escape(row.name)}" in table
+        assert str(escape(row.source)) in table
+
+
+def test_an_option_that_is_not_proven_is_grey_and_saves_nothing(report):
+    rows = render_html(report).split("<tr")
+    for option in report.ahead.options:
+        row = next(found for found in rows if f"<th>{option.name}<br>" in found)
+        assert ('class="unproven"' in row) == bool(option.unproven or option.lacks)
+        assert ("UNPROVEN" in row) == bool(option.unproven)
+        assert (option.saved is None) or not option.unproven

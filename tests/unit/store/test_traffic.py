@@ -219,3 +219,25 @@ def test_a_store_of_thousands_is_asked_as_one_of_a_million_is(tmp_path):
         times = [row.elapsed_p50 for row in traffic.took(store, 0.0) if row.exchanges > 100]
     assert times
     assert all(500 < time < 2000 for time in times), json.dumps(times)
+
+
+def test_hours_of_a_process_are_answers_in_words_summed_over_how_they_ended(store):
+    first, later = NOW // HOUR * HOUR, NOW // HOUR * HOUR + 3 * HOUR
+    save_exchanges(
+        store,
+        [
+            make_exchange(started_at=later, usage=Usage(input=100, cached_input=40, output=10)),
+            make_exchange(started_at=first, usage=Usage(input=10, output=1)),
+            make_exchange(started_at=first + 1, outcome=Outcome.ABANDONED, usage=None),
+            make_exchange(started_at=first, dialect="openai_embeddings", usage=Usage(input=9999, output=0)),
+            make_exchange(started_at=first, process="other"),
+        ],
+        dearer,
+    )
+    found = traffic.hourly(store)
+    assert set(found) == {"customer-messages", "other"}
+    early, late = found["customer-messages"]
+    assert (early.hour, late.hour) == (int(first // HOUR), int(first // HOUR) + 3)
+    assert (early.exchanges, early.metered, early.input, early.output) == (2, 1, 10, 1)
+    assert (late.input, late.cached_input, late.output, late.spent) == (100, 40, 10, Decimal("1.5"))
+    assert [one.hour for one in traffic.hourly(store, later)["customer-messages"]] == [late.hour]

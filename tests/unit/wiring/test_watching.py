@@ -27,7 +27,7 @@ from switchover.testing.builders import make_exchange, make_prompt_version, make
 from switchover.testing.fake_vendor import FakeVendor
 from switchover.testing.inbox import DESKS, messages
 from switchover.watch.allowance import Allowance
-from switchover.wiring import register, trials
+from switchover.wiring import register, rehearsals
 from switchover.wiring.diagnosis import examine
 from switchover.wiring.due import turns
 from switchover.wiring.due_run import MOST_TRIES, run_order, work
@@ -108,7 +108,7 @@ class Office:
         return [json.loads(entry)["event"] for entry in log_of(self.settings).entries()]
 
     def rehearse(self):
-        verdict = trials.rehearse_candidate(self.settings, "messages", "second")
+        verdict = rehearsals.rehearse_candidate(self.settings, "messages", "second")
         assert verdict.state is State.READY
         return verdict
 
