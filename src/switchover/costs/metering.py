@@ -108,6 +108,13 @@ def charge_of(
     )  # fmt: skip
 
 
+def charge_call(spec: UpstreamSpec, usage: Usage | None, at: float, ending: Ending = Ending.ANSWERED) -> Charge:
+    """A call that is no exchange, such as a trial's, at a moment (Unix seconds); ``usage`` None: nobody told it."""
+    asked = AttemptRecord(upstream=spec.name, model=spec.model, fault=None, status=200, elapsed_ms=0.0)
+    untold = Priced(None, "", gap=f"a call of {spec.name}, whose usage was not reported")
+    return charge_of(asked, spec, ending, usage, untold if usage is None else price_call(spec, usage, at))
+
+
 def _billionths(amount: Decimal) -> int:
     return int((amount * BILLIONTH).to_integral_value())
 

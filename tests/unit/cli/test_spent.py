@@ -14,9 +14,7 @@ from switchover import cli
 from switchover.clock import SystemClock
 from switchover.config import load
 from switchover.costs.budget import Ask, grant
-from switchover.costs.metering import charge_of, meter
-from switchover.costs.prices import price_call
-from switchover.domain.charge import Ending
+from switchover.costs.metering import charge_call, meter
 from switchover.domain.exchange import AttemptRecord, Length, Outcome, Usage
 from switchover.evidence import EvidenceLog, canonical
 from switchover.store import Store
@@ -71,7 +69,7 @@ def file(tmp_path: Path) -> str:
     with Store.open(settings.database) as store:
         save_exchanges(store, record(), lambda exchange: meter(exchange, settings.upstreams))
         spec, usage = settings.upstreams["vendor"], Usage(input=50_000, output=1_000)
-        judged = charge_of(tried("vendor", "big-1"), spec, Ending.ANSWERED, usage, price_call(spec, usage, AT))
+        judged = charge_call(spec, usage, AT)
         record_spend(store, "claims", AT, "judge", [judged])
     return str(path)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchover.costs.estimates import Learned, prompt_tokens, text_tokens
-from switchover.costs.metering import meter, price_exchange
+from switchover.costs.metering import charge_call, meter, price_exchange
 from switchover.dialects.said import length_of
 from switchover.domain.charge import BILLIONTH, Basis, Charge, Ending
 from switchover.domain.exchange import AttemptRecord, Exchange, Length, Outcome, Usage
@@ -122,6 +122,13 @@ def test_what_has_no_price_says_why_and_is_in_no_sum():
     for one in (*charges(gone), *charges(other), *charges(dead), ours):
         assert (one.basis, one.total) == (Basis.UNPRICED, 0)
     assert meter(dead, KNOWN).amount is None
+
+
+def test_a_trials_call_is_charged_alike_and_one_without_a_usage_says_so():
+    told = charge_call(VENDOR, Usage(input=1000, output=100), 0.0)
+    assert (told.basis, told.total) == (Basis.SETTLED, 2_800_000)
+    untold = charge_call(VENDOR, None, 0.0, Ending.FAILED)
+    assert (untold.basis, untold.source) == (Basis.UNPRICED, "a call of vendor, whose usage was not reported")
 
 
 def test_an_embedding_that_was_not_told_of_is_estimated_without_an_output():
