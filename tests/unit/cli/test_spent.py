@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -59,19 +60,25 @@ def record() -> list:
     ]  # fmt: skip
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> str:
-    """A configuration with its record."""
-    path = tmp_path / "switchover.yaml"
-    path.write_text(CONFIGURATION, encoding="utf-8")
-    settings = load(str(path))
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a configuration and its record, made once."""
+    folder = tmp_path_factory.mktemp("recorded")
+    (folder / "switchover.yaml").write_text(CONFIGURATION, encoding="utf-8")
+    settings = load(str(folder / "switchover.yaml"))
     Path(settings.data_dir).mkdir()
     with Store.open(settings.database) as store:
         save_exchanges(store, record(), lambda exchange: meter(exchange, settings.upstreams))
-        spec, usage = settings.upstreams["vendor"], Usage(input=50_000, output=1_000)
-        judged = charge_call(spec, usage, AT)
+        judged = charge_call(settings.upstreams["vendor"], Usage(input=50_000, output=1_000), AT)
         record_spend(store, "claims", AT, "judge", [judged])
-    return str(path)
+    return folder
+
+
+@pytest.fixture
+def file(recorded: Path, tmp_path: Path) -> str:
+    """A configuration with its record, to be changed at will."""
+    shutil.copytree(recorded, tmp_path, dirs_exist_ok=True)
+    return str(tmp_path / "switchover.yaml")
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:

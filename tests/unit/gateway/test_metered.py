@@ -84,7 +84,9 @@ def test_the_focus_file_of_what_was_served_sums_to_the_ledger_to_the_cent(tmp_pa
                         _ = [*made] if number % 2 == 0 else None
                     except openai.BadRequestError:
                         continue
-            exchanges = served.spool.exchanges
+        # Once it has stopped, all of it is recorded.
+        exchanges = served.spool.exchanges
+        assert len(exchanges) == CALLS
     found = Ledger.open(tmp_path, "sqlite://", busy_s=2)
     (account,) = [one for one in found.accounts() if one.budget == "process:p" and len(one.period) == 7]
     found.close()
