@@ -73,17 +73,19 @@ def test_the_focus_file_of_what_was_served_sums_to_the_ledger_to_the_cent(tmp_pa
     with ScriptedServer(answer) as vendor:
         snapshot, token, asked = priced(vendor.url)
         holding = lambda: LedgerHolding(ledger, str(tmp_path), "w0")  # noqa: E731  # a factory, as the gateway takes it
-        with ServedGateway(snapshot, budgets=holding) as served:
-            with openai.OpenAI(base_url=f"{served.url}/v1", api_key=token, max_retries=0) as client:
-                for number in range(CALLS):
-                    try:
-                        made = client.chat.completions.create(
-                            model="p", messages=[{"role": "user", "content": "?"}], stream=number % 2 == 0,
-                            max_tokens=4000,
-                        )  # fmt: skip
-                        _ = [*made] if number % 2 == 0 else None
-                    except openai.BadRequestError:
-                        continue
+        with (
+            ServedGateway(snapshot, budgets=holding) as served,
+            openai.OpenAI(base_url=f"{served.url}/v1", api_key=token, max_retries=0) as client,
+        ):
+            for number in range(CALLS):
+                try:
+                    made = client.chat.completions.create(
+                        model="p", messages=[{"role": "user", "content": "?"}], stream=number % 2 == 0,
+                        max_tokens=4000,
+                    )  # fmt: skip
+                    _ = [*made] if number % 2 == 0 else None
+                except openai.BadRequestError:
+                    continue
         # Once it has stopped, all of it is recorded.
         exchanges = served.spool.exchanges
         assert len(exchanges) == CALLS
