@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 STARTER := .cache/weights/b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53.gguf
 export SWITCHOVER_WEIGHTS := $(CURDIR)/.cache/weights
 SEED ?= 1
+FOCUS_PYTHON ?= python3.12
 
-.PHONY: demo test check bench replays resumed faults verdicts judged real payback soak cuts clients imported crash budget million docs picture lock clean help
+.PHONY: demo test check bench replays resumed faults verdicts judged real payback soak cuts clients imported crash budget prices focus million docs picture lock clean help
 
 help:
 	@echo "make demo      the whole loop on an insurer's inbox: record, rehearse, adapt, prove, cut off, answer"
@@ -18,6 +19,8 @@ help:
 	@echo "make soak      10,000 calls through reloads, killed workers and a store that is away"
 	@echo "make imported  a public set of exchanges imported, learned from and rehearsed: no gateway in the path"
 	@echo "make budget    random histories of a budget: four workers killed and paused, at every prefix within the cap"
+	@echo "make prices    every model of the price list, request by request, at its tiers: ours and the list's own package"
+	@echo "make focus     a month as FOCUS 1.2 before the FinOps Foundation's validator (needs Python 3.12: FOCUS_PYTHON)"
 	@echo "make faults    the fault catalogue against the gateway: expected and seen, as a table"
 	@echo "make cuts      recorded streams cut at every byte, in every way to meet a cut"
 	@echo "make crash     the spool on a disk that forgets what was not synced, 300 seeds; kill -9 under load, 100 times"
@@ -98,6 +101,18 @@ imported: $(VENV)/.dev
 budget: $(VENV)/.dev
 	@$(BIN)/python tests/budget $(SEED)
 
+# Every model and tier of the price list; a sample of them is in the tests.
+prices: $(VENV)/.dev
+	@PRICES=1 $(BIN)/python -m pytest -q -s tests/unit/costs/test_published_prices.py
+
+# The validator wants a newer Python and older packages than we do: an environment of its own.
+.cache/focus/.installed: requirements/focus.txt | $(VENV)/.dev
+	@echo "Installing the FOCUS validator (hash-pinned)…"
+	@-$(BIN)/uv venv --quiet --clear --python $(FOCUS_PYTHON) $(@D) && $(BIN)/uv pip install --quiet --python $(@D)/bin/python --require-hashes -r $< && touch $@
+
+focus: $(VENV)/.dev .cache/focus/.installed
+	@STRICT=$(STRICT) $(BIN)/python tests/focus .cache/focus/bin/python
+
 # The fault catalogue, row by row, against the real gateway.
 faults: $(VENV)/.dev $(STARTER)
 	@STRICT=$(STRICT) $(BIN)/python tests/faults
@@ -141,6 +156,7 @@ picture: $(VENV)/.run $(STARTER)
 
 lock: $(BIN)/uv
 	cd requirements && for name in run dev uv bench-smg bench-mlflow bench-inspect; do ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $$name.in -o $$name.txt; done
+	cd requirements && ../$(BIN)/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header focus.in -o focus.txt
 
 clean:
 	rm -rf tests/clients/node_modules $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache site demo-data

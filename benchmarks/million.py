@@ -25,7 +25,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from switchover.costs.prices import in_billionths
+from switchover.costs.metering import meter
 from switchover.domain.exchange import AttemptRecord, Exchange, Outcome, Usage
 from switchover.domain.process import Criticality, DataClass, Listen, Price, Process, Provider, Settings, UpstreamSpec
 from switchover.report.assemble import assemble
@@ -146,7 +146,7 @@ def generate(data: Path, count: int, seed: int) -> dict[str, float]:
     raw.close()
     filled = time.perf_counter()
     with Store.open(known.database) as store, store.write() as connection:
-        recount(connection, lambda exchange: in_billionths(exchange, known.upstreams))
+        recount(connection, lambda exchange: meter(exchange, known.upstreams))
     return {"generated": filled - began, "counted anew": time.perf_counter() - filled}
 
 

@@ -19,7 +19,7 @@ from catalogue import DIFFERS, ELSEWHERE_SHOWN, SAME, rows
 from injectors import INJECTIONS
 from particular import PARTICULAR
 known = [row.id for row in rows()]
-others = {*ELSEWHERE_SHOWN, "budget-short-for-failover", "ledger-unreachable"}
+others = {*ELSEWHERE_SHOWN, "budget-short-for-failover", "ledger-unreachable", "price-changed"}
 ours = {row.id for row in rows() if row.owner == "gateway" or row.id in others}
 run = [*INJECTIONS, *PARTICULAR, *ELSEWHERE_SHOWN]
 assert len(known) == len(set(known)) == 99, len(known)

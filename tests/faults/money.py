@@ -1,4 +1,4 @@
-"""Rows about budgets: a replacement that costs more than is left, and a ledger that can't be reached."""
+"""Rows about money: a replacement dearer than what is left, a ledger that can't be reached, a price that changed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 from injectors import good, says
@@ -15,6 +16,8 @@ from stage import OWN, Stage, staged
 from wires import WIRES
 
 from switchover.costs.holding import LedgerHolding
+from switchover.costs.metering import price_exchange
+from switchover.costs.reconcile import Metered, compare
 from switchover.costs.tariffs import tariff
 from switchover.domain.candidate import fingerprint
 from switchover.domain.process import Budget, Price
@@ -72,6 +75,37 @@ def ledger_unreachable(result: Result) -> None:
             said = stage.ask(streamed=streamed, retries=0, limit=900)
             result.note("our own", "its answer", said, said.answered and OWN in said.text)
             locked.execute("rollback")
+
+
+def price_changed(result: Result) -> None:
+    """The model loses its price, which changes on a day; and an invoice says otherwise than what was metered."""
+    wire, streamed = WIRES[result.dialect], result.streamed
+    with budgeted(result, good(wire, streamed), DOLLAR) as (stage, _):
+        priced(stage, own=CHEAP)
+        said = stage.ask(streamed=streamed, retries=0, limit=50)
+        result.note("with a price", "the answer", said, said.answered and OWN not in said.text)
+        asked, now = len(stage.vendor.seen), stage.served.source.current
+        stage.served.source.current = replace(now, tariffs={"own": now.tariffs["own"]})
+        said = stage.ask(streamed=streamed, retries=0, limit=50)
+        result.note("without one", "the replacement's answer", said, said.answered and OWN in said.text)
+        stage.served.source.current = replace(now, tariffs={"own": now.tariffs["own"]}, proofs=())
+        said = stage.ask(streamed=streamed, retries=0, limit=50)
+        told = (said.status, said.code) == (503, "budget_unavailable") and "no price" in said.why
+        result.note("caller", "503 budget_unavailable, which says why", said, told)
+        result.note("asked without a price", "never", len(stage.vendor.seen) - asked, len(stage.vendor.seen) == asked)
+        stage.faults()
+        upstreams = now.upstreams
+        spec = upstreams["vendor"]
+        exchange = next(one for one in stage.served.spool.exchanges if one.upstream == "vendor")
+        dearer = Price(input_mtok="2", output_mtok="2", source="a test", since=exchange.started_at - 1)
+        amounts = [
+            price_exchange(exchange, {**upstreams, "vendor": replace(spec, price=price, later_prices=later)}).amount
+            for price, later in ((CHEAP, ()), (CHEAP, (dearer,)), (None, ()))
+        ]
+        result.note("the day's price", "twice", f"{amounts[0]}, {amounts[1]}", amounts[1] == 2 * (amounts[0] or 0))
+        result.note("metered without one", "not known", amounts[2], amounts[2] is None)
+    found = compare("acme", "2026-11", Metered(settled=Decimal(1)), Decimal(150), Decimal("0.02"))
+    result.note("an invoice of 150 times as much", "beyond the tolerance", found.difference, found.within is False)
 
 
 @contextlib.contextmanager

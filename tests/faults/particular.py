@@ -10,7 +10,7 @@ from typing import Any
 
 from catalogue import Row
 from injectors import good, says
-from money import budget_short_for_failover, ledger_unreachable
+from money import budget_short_for_failover, ledger_unreachable, price_changed
 from result import Result
 from stage import OWN, Stage, staged
 from wires import WIRES
@@ -256,6 +256,7 @@ PARTICULAR: dict[str, Callable[[Result], None]] = {
     "template-mismatch": template_mismatch,
     "budget-short-for-failover": budget_short_for_failover,
     "ledger-unreachable": ledger_unreachable,
+    "price-changed": price_changed,
 }
 
 

@@ -2,7 +2,7 @@
 
 Exit codes: 0 done; 1 it could not be carried out; 2 the command or the configuration is wrong; 3 carried out, and the
 answer is no (a verdict that is not READY, a drill that failed, a process that would stop, an import with nothing to
-take, a projection without a price, a store that is not sound); 130 interrupted.
+take, a projection without a price, a store that is not sound, an invoice that differs); 130 interrupted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import typer
 from switchover import __version__
 from switchover.errors import ConfigError, SwitchoverError
 
-from .running import Command
+from .running import Command, Group
 
 # Name → (module of this package, one line of help). Only the command that is called gets imported.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -48,7 +48,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "erase": ("erase", "Make what was recorded of a person, a process or a period unreadable for good."),
     "keyring": ("keyring", "Back up, rotate and list the keys of what is recorded."),
     "budget": ("budget", "Show what was spent of each budget, and how long it will last."),
-    "costs": ("costs", "Project what each option will cost."),
+    "costs": ("costs", "Show what was spent, hold invoices against it, and project what options will cost."),
     "evidence": ("evidence", "Show, sign and check the log of what happened."),
     "archive": ("archive", "Write, list, check and open finished days as Parquet files."),
     "retention": ("retention", "Delete what has had its time."),
@@ -87,7 +87,7 @@ def _add(app: typer.Typer, name: str, found: typer.Typer, line: str) -> None:
     if found.registered_commands or found.registered_callback is None:
         for one in found.registered_commands:
             one.cls = Command
-        app.add_typer(found, name=name, help=line)
+        app.add_typer(found, cls=Group, name=name, help=line)
     elif found.registered_callback.callback is not None:
         app.command(name, cls=Command)(found.registered_callback.callback)
 

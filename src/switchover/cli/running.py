@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import Any
 
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from switchover.domain.people import Actor
 
@@ -19,6 +19,18 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Runs it."""
+        token = _running.set(ctx)
+        try:
+            return super().invoke(ctx)
+        finally:
+            _running.reset(token)
+
+
+class Group(TyperGroup):
+    """Commands below one name, which may be a command itself."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs it, or the command below it."""
         token = _running.set(ctx)
         try:
             return super().invoke(ctx)

@@ -1,17 +1,13 @@
-"""Budgets and prices of one's own, as the configuration states them."""
+"""Budgets, as the configuration states them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 
-from switchover.domain.process import Budget, Price, Provider
+from switchover.domain.process import Budget, Provider
 
 from .document import Document, Place
 from .sections.money import BudgetSection, BudgetsSection
-
-# USD per million tokens. The dearest that was ever published is 600 (o1-pro); beyond this a comma has slipped.
-ABSURD = Decimal(100_000)
 
 
 def budget_of(document: Document, at: Place, section: BudgetSection) -> Budget:
@@ -32,11 +28,3 @@ def budgets_of(document: Document, section: BudgetsSection, providers: Mapping[s
             raise document.error(at, got=name, want=f"a provider we know, or its home under providers.{name}")
         found[f"provider:{name}"] = budget_of(document, at, one)
     return found
-
-
-def check_price(document: Document, at: Place, price: Price) -> None:
-    """Raises ConfigError for a price that can't be one."""
-    for name in ("input_mtok", "output_mtok"):
-        amount: str | None = getattr(price, name)
-        if amount is not None and Decimal(amount) > ABSURD:
-            raise document.error((*at, name), got=amount, want=f"USD per million tokens, at most {ABSURD:,}")

@@ -24,7 +24,6 @@ from switchover.domain.process import (
     Listen,
     Logging,
     Midstream,
-    Price,
     Process,
     Provider,
     Recording,
@@ -34,7 +33,7 @@ from switchover.domain.process import (
 )
 from switchover.errors import ConfigError
 
-from .budget import budget_of, budgets_of, check_price
+from .budget import budget_of, budgets_of
 from .costs import costing_of
 from .document import Document, Place, read
 from .egress import egress_of
@@ -42,6 +41,7 @@ from .grading import terms
 from .judging import check_judge
 from .keeping import archiving_of, process_retention, retention_of
 from .pages import pages_of
+from .prices import prices_of
 from .schema import SECTIONS, ConfigurationFile, ProcessSection
 from .secrets import absolute
 from .sections.machine import TracesSection
@@ -119,6 +119,7 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
         timestamp=parsed.evidence.timestamp,
         archive=archiving_of(document, parsed.archive, base, _check_url) if parsed.archive else None,
         retention=retention,
+        cost_tolerance=parsed.costs.tolerance,
         costing=costing_of(document, parsed.costs, upstreams, processes, providers, base, _located),
         watch=watch_of(parsed.watch),
     )
@@ -177,7 +178,7 @@ def _located(document: Document, cause: ValidationError) -> ConfigError:
     """The first error, located; a misspelt name goes before the value it leaves missing."""
     rows = cause.errors(include_url=False)
     first = next((row for row in rows if row["type"] == "extra_forbidden"), rows[0])
-    path: Place = tuple(part for part in first["loc"] if part != "[key]")
+    path: Place = tuple(part for part in first["loc"] if not str(part).startswith("["))
     kind, context = first["type"], first.get("ctx", {})
     got: object = first.get("input", "")
     if kind == "missing":
@@ -249,18 +250,11 @@ def _upstream(
     key = absolute(section.key, base)
     weights = absolute(section.weights, base)
     template = absolute(section.chat_template, base)
-    price = None
-    if section.price is not None:
-        price = Price(**section.price.model_dump(by_alias=False))
-        if (price.priced_as is None) == (price.input_mtok is None or price.output_mtok is None):
-            raise document.error((*at, "price"), got="a price", want="either as, or input_mtok and output_mtok")
-        check_price(document, (*at, "price"), price)
+    prices = prices_of(document, (*at, "price"), section.price)
     at_openai = section.base_url is not None and urlsplit(section.base_url).hostname == OPENAI
     speaks = section.speaks or ("both" if at_openai else "chat")
     fields = section.model_dump(exclude={"key", "weights", "chat_template", "price", "speaks"})
-    return UpstreamSpec(
-        name=name, key=key, weights=weights, chat_template=template, price=price, speaks=speaks, **fields
-    )
+    return UpstreamSpec(name=name, key=key, weights=weights, chat_template=template, speaks=speaks, **prices, **fields)
 
 
 def _check_url(document: Document, at: Place, url: str) -> None:

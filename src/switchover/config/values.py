@@ -15,6 +15,7 @@ DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$")
 SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:(2[0-3]|[01]\d):([0-5]\d)|24:00)$")
 MONEY = re.compile(r"([0-9][0-9_,]*(?:\.[0-9]+)?)\s*([A-Za-z]{3}|[$€£])$")
+PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%?$")
 MOST_MICRO_USD = 10**15
 COUNTRY = r"^[A-Z]{2}$"
 URL = r"^https?://[^\s?#]+$"
@@ -84,6 +85,22 @@ def day(value: Any) -> str:
     return found.isoformat()
 
 
+def mtok(text: Any) -> str:
+    """``"0.60"`` as it stands: USD per million tokens."""
+    if not isinstance(text, str) or re.fullmatch(AMOUNT, text) is None:
+        raise ValueError(f"{PATTERN_MEANS[AMOUNT]}: USD per million tokens, never below zero")
+    return text
+
+
+def percent(text: Any) -> str:
+    """``15 %``, ``"15"`` or ``15`` as "15"."""
+    given = str(text) if isinstance(text, int | float) and not isinstance(text, bool) else text
+    match = PERCENT.fullmatch(given.strip()) if isinstance(given, str) else None
+    if match is None:
+        raise ValueError("a percentage such as 15, never below zero")
+    return match[1]
+
+
 def micro_usd(text: Any) -> int:
     """``500 USD`` as micro-USD."""
     match = MONEY.fullmatch(text.strip()) if isinstance(text, str) else None
@@ -97,6 +114,8 @@ def micro_usd(text: Any) -> int:
     return int(amount)
 
 
+Mtok = Annotated[str, BeforeValidator(mtok)]
+Percent = Annotated[str, BeforeValidator(percent)]
 Day = Annotated[str, BeforeValidator(day)]
 Money = Annotated[int, BeforeValidator(micro_usd)]
 Duration = Annotated[float, BeforeValidator(seconds), Field(gt=0)]

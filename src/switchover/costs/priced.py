@@ -11,9 +11,13 @@ from .tariffs import limited, tariff
 def check_prices(settings: Settings, at: float) -> None:
     """Raises ConfigError for an upstream that a budget is about and that has no price: it is never free."""
     for spec, budgets in limited(settings):
-        if tariff(spec, at) is None:
+        # At the moment, and whenever another price of the configuration begins.
+        moments = [at, *(one.since for one in spec.later_prices if one.since is not None and one.since > at)]
+        missing = next((moment for moment in moments if tariff(spec, moment) is None), None)
+        if missing is not None:
             place = ("upstreams", spec.name, "price")
-            wanted = spec.price.priced_as if spec.price else f"{spec.host}/{spec.model}"
+            price = spec.price_at(missing)
+            wanted = price.priced_as if price and price.priced_as else f"{spec.host}/{spec.model}"
             raise read(settings.source).error(
                 place,
                 got=f"no known price ({wanted})",

@@ -5,8 +5,7 @@ Sums of tokens are never priced: long-context tiers make the same tokens dearer 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -16,108 +15,96 @@ import genai_prices
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
 
-from switchover.domain.exchange import AttemptRecord, Exchange, Usage
-from switchover.domain.process import UpstreamSpec
+from switchover.domain.budget import is_free
+from switchover.domain.exchange import Usage
+from switchover.domain.process import Price, UpstreamSpec
+
+from .rates import ONE, factors
 
 PER_MILLION = Decimal(1_000_000)
+ZERO = Decimal(0)
+# USD by kind of what is billed.
+Parts = tuple[Decimal, Decimal, Decimal, Decimal, Decimal]
 
 
 @dataclass(frozen=True, slots=True)
 class Priced:
     """The amount in USD, or None with the ``gap`` that says why there is none. ``source`` says whose price it is.
 
-    A ``gap`` beside an amount says what that amount leaves out.
+    A ``gap`` beside an amount says what that amount leaves out or estimates. ``parts`` are what it is made of, by
+    :data:`~switchover.domain.charge.KINDS`; ``listed`` is what it was before a discount.
     """
 
     amount: Decimal | None
     source: str
     gap: str | None = None
     estimated: bool = False
-
-
-def price_exchange(exchange: Exchange, upstreams: Mapping[str, UpstreamSpec]) -> Priced:
-    """What the upstreams charge for this exchange, with ``upstreams`` as they are configured now.
-
-    A try that broke after its upstream had accepted the call may be billed, and nobody told us for how much: a gap,
-    never zero. A call that no upstream accepted costs nothing. Where several upstreams told one answer, each part is
-    priced by itself.
-    """
-    parts = [one for one in exchange.attempts if one.usage is not None]
-    if parts:
-        return _priced_together(parts, upstreams, exchange.started_at)
-    # The last try of an answered exchange is the answer itself; its usage is the exchange's.
-    tries = exchange.attempts if exchange.upstream is None else exchange.attempts[:-1]
-    broken = [a.upstream for a in tries if a.fault is not None and a.status is not None and a.status < 400]
-    unknown = f"a broken answer of {broken[0]}, whose usage was not reported" if broken else None
-    if exchange.upstream is None:
-        if unknown is not None:
-            return Priced(None, "", gap=unknown)
-        return Priced(Decimal(0), "nothing was billed: no upstream accepted the call")
-    spec = upstreams.get(exchange.upstream)
-    if spec is None:
-        return Priced(None, "", gap=f"{exchange.upstream} is not configured any more")
-    asked = next((a.model for a in reversed(exchange.attempts) if a.upstream == spec.name), spec.model)
-    if asked != spec.model:
-        return Priced(None, "", gap=_other_model(spec, asked))
-    if exchange.by_other is not None:
-        return Priced(None, "", gap=f"{spec.name} answered with another model than {asked}, whose price is not known")
-    if spec.is_own:
-        return Priced(None, "", gap=_own(spec))
-    if exchange.usage is None:
-        return Priced(None, "", gap=f"{spec.name} reported no usage")
-    priced = price_call(spec, exchange.usage, exchange.started_at)
-    return priced if priced.amount is None or unknown is None else replace(priced, gap=unknown)
-
-
-def _priced_together(parts: list[AttemptRecord], upstreams: Mapping[str, UpstreamSpec], at: float) -> Priced:
-    """What the parts of one answer cost; those that have no price are the gap beside it."""
-    priced = [_priced_part(part, upstreams, at) for part in parts]
-    amounts = [one.amount for one in priced if one.amount is not None]
-    gaps = tuple(dict.fromkeys(one.gap for one in priced if one.gap is not None))
-    return Priced(
-        sum(amounts, Decimal(0)) if amounts else None,
-        " and ".join(dict.fromkeys(one.source for one in priced if one.amount is not None)),
-        gap=" and ".join(gaps) or None,
-        estimated=any(one.estimated for one in priced),
-    )
-
-
-def _priced_part(part: AttemptRecord, upstreams: Mapping[str, UpstreamSpec], at: float) -> Priced:
-    spec = upstreams.get(part.upstream)
-    if spec is None or part.usage is None:
-        return Priced(None, "", gap=f"{part.upstream} is not configured any more")
-    if part.model != spec.model:
-        return Priced(None, "", gap=_other_model(spec, part.model))
-    return Priced(None, "", gap=_own(spec)) if spec.is_own else price_call(spec, part.usage, at)
-
-
-def _other_model(spec: UpstreamSpec, model: str) -> str:
-    return f"{spec.name} answered with {model} then, and is configured with another model now"
+    parts: Parts = (ZERO, ZERO, ZERO, ZERO, ZERO)
+    listed: Decimal = ZERO
 
 
 def price_call(spec: UpstreamSpec, usage: Usage, at: float) -> Priced:
-    """What ``spec`` charges for ``usage`` at the moment ``at`` (Unix seconds).
-
-    A price of one's own has no rate for cached input: cached tokens count as input, which is never too little.
-    """
-    if spec.is_own:
-        return Priced(None, "", gap=_own(spec))
-    price = spec.price
+    """What ``spec`` charges for ``usage`` at the moment ``at`` (Unix seconds), by the price that holds then."""
+    price = spec.price_at(at)
+    if is_free(spec):
+        return Priced(None, "", gap=f"{spec.name} runs on our own machine, whose hourly cost is not stated")
+    used = Billed(usage.input, usage.cached_input, usage.written_input, usage.output)
     if price is not None and price.input_mtok is not None and price.output_mtok is not None:
-        amount = (usage.input * Decimal(price.input_mtok) + usage.output * Decimal(price.output_mtok)) / PER_MILLION
-        checked = f", checked {price.checked}" if price.checked else ""
-        return Priced(amount, f"{price.source or 'own price in the configuration'}{checked}", estimated=usage.estimated)
-    provider, _, model = (price.priced_as if price and price.priced_as else f"{spec.host}/{spec.model}").partition("/")
-    moment = datetime.fromtimestamp(at, UTC)
-    counted = Billed(usage.input, usage.cached_input, usage.written_input, usage.output)
-    try:
-        found, prices = _published(provider, model, moment)
-        amount = _amount(prices, counted)
-    except LookupError:
-        return Priced(None, "", gap=f"no published price for {provider}/{model}; state one under upstreams.{spec.name}")
-    except ValueError:
+        parts, source = _own(price, used), _checked(price)
+    else:
+        priced_as = price.priced_as if price else None
+        provider, _, model = (priced_as or f"{spec.host}/{spec.model}").partition("/")
+        try:
+            found, prices = _published(provider, model, datetime.fromtimestamp(at, UTC))
+            parts = _parts(prices, used)
+        except LookupError:
+            gap = f"no published price for {provider}/{model}; state one under upstreams.{spec.name}"
+            return Priced(None, "", gap=gap)
+        except ValueError:
+            parts = None
+        else:
+            source = f"genai-prices {genai_prices.__version__}, {found}"
+    if parts is None:
         return Priced(None, "", gap=f"{spec.name} reported usage that adds up to nothing that can be priced")
-    return Priced(amount, f"genai-prices {genai_prices.__version__}, {found}", estimated=usage.estimated)
+    surcharge, discount = factors(price)
+    listed = _times(parts, surcharge)
+    spent = _times(listed, discount)
+    return Priced(
+        sum(spent, Decimal(0)), source + _terms(price), estimated=usage.estimated, parts=spent,
+        listed=sum(listed, Decimal(0)),
+    )  # fmt: skip
+
+
+def _times(parts: Parts, factor: Decimal) -> Parts:
+    if factor == ONE:
+        return parts
+    plain, cached, written, output, call = parts
+    return plain * factor, cached * factor, written * factor, output * factor, call * factor
+
+
+def _checked(price: Price) -> str:
+    return f"{price.source or 'own price in the configuration'}{f', checked {price.checked}' if price.checked else ''}"
+
+
+def _terms(price: Price | None) -> str:
+    """A surcharge and a discount in words, with their source where that is not the price's own."""
+    if price is None or (price.surcharge is None and price.discount is None):
+        return ""
+    told = (("surcharge", price.surcharge), ("discount", price.discount))
+    words = ", ".join(f"{name} {percent} %" for name, percent in told if percent is not None)
+    return f"; {words}" if price.input_mtok is not None else f"; {words} ({_checked(price)})"
+
+
+def _own(price: Price, used: Billed) -> Parts | None:
+    """A price of one's own. Cached tokens without a rate count as input, which is never too little."""
+    read, wrote = Decimal(price.input_mtok or 0), Decimal(price.output_mtok or 0)
+    rates = Rates(
+        read / PER_MILLION,
+        (read if price.cached_mtok is None else Decimal(price.cached_mtok)) / PER_MILLION,
+        (read if price.written_mtok is None else Decimal(price.written_mtok)) / PER_MILLION,
+        wrote / PER_MILLION,
+    )
+    return rates.parts(used)
 
 
 class Billed(NamedTuple):
@@ -138,21 +125,42 @@ class Rates:
     written: Decimal
     output: Decimal
 
-    def amount(self, used: Billed) -> Decimal | None:
-        """The price; None for counts that do not add up, which the package is to judge."""
+    def parts(self, used: Billed) -> Parts | None:
+        """The price by kind; None for counts that do not add up, which the package is to judge."""
         plain = used.input - used.cached - used.written
         if plain < 0 or min(used) < 0:
             return None
-        amount = plain * self.input + used.output * self.output
-        if used.cached or used.written:
-            amount += used.cached * self.cached + used.written * self.written
-        return amount
+        return (
+            plain * self.input, used.cached * self.cached, used.written * self.written, used.output * self.output, ZERO,
+        )  # fmt: skip
 
 
-def _amount(prices: ModelPrice, used: Billed) -> Decimal:
+def _parts(prices: ModelPrice, used: Billed) -> Parts:
+    """What the package says that a call costs, by kind. Raises ValueError for counts that do not add up."""
     rates = _rates(prices)
-    amount = None if rates is None else rates.amount(used)
-    return prices.calc_price(_units(used))["total_price"] if amount is None else amount
+    parts = None if rates is None else rates.parts(used)
+    if parts is not None:
+        return parts
+    total: Decimal = prices.calc_price(_units(used))["total_price"]
+    parts = _tier(prices, used.input).parts(used)
+    if parts is None:
+        return total, ZERO, ZERO, ZERO, ZERO
+    # Whatever is no token's: some charge for the call itself.
+    return *parts[:4], total - sum(parts)
+
+
+def _tier(prices: ModelPrice, read: int) -> Rates:
+    """The rates of a call that reads so many tokens; what has none of its own is priced as input."""
+
+    def rate(name: str) -> Decimal | None:
+        price = getattr(prices, name)
+        if isinstance(price, TieredPrices):
+            price = next((tier.price for tier in reversed(price.tiers) if read > tier.start), price.base)
+        return None if price is None else price / PER_MILLION
+
+    plain, out = rate("input_mtok") or ZERO, rate("output_mtok") or ZERO
+    cached, written = rate("cache_read_mtok"), rate("cache_write_mtok")
+    return Rates(plain, plain if cached is None else cached, plain if written is None else written, out)
 
 
 def _published(provider: str, model: str, moment: datetime) -> tuple[str, ModelPrice]:
@@ -203,13 +211,3 @@ def _units(used: Billed) -> genai_prices.Usage:
         cache_write_tokens=used.written,
         output_tokens=used.output,
     )
-
-
-def in_billionths(exchange: Exchange, upstreams: Mapping[str, UpstreamSpec]) -> int | None:
-    """The price in billionths of a dollar, rounded; None where there is none."""
-    amount = price_exchange(exchange, upstreams).amount
-    return None if amount is None else int((amount * 1_000_000_000).to_integral_value())
-
-
-def _own(spec: UpstreamSpec) -> str:
-    return f"{spec.name} runs on our own machine, whose hourly cost is not stated"

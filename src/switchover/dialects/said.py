@@ -1,16 +1,26 @@
-"""How much a stream says: the bytes of what the model wrote, without the frames around it."""
+"""How much is said: the bytes of what a model wrote, without the frames around it, and of what it was asked."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from zlib import crc32
 
 import msgspec
+
+from switchover.domain.exchange import Exchange, Length, Outcome
 
 from . import chat_wire, messages_wire, responses_wire
 from .sse import events
 
 # Some servers send pictures as text, a thousand tokens in a megabyte.
 PICTURE = ";base64,"
+# So much of a picture or a file, in the characters of base64, is no text.
+ENCODED = re.compile(rb"[A-Za-z0-9+/_=-]{1000,}")
+# A picture of a million pixels takes some 1,400 tokens (docs.claude.com/en/docs/build-with-claude/vision).
+PICTURE_BYTES = 5_600
+# Of streams that came whole and told their usage, one in so many is measured: enough to learn from.
+ONE_IN = 16
 # Deltas of what the model writes token by token. Audio is no text, and summaries are another model's.
 _WRITTEN = frozenset(
     {
@@ -33,6 +43,24 @@ def said(dialect: str, frames: bytes) -> int:
         except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
             continue
     return total
+
+
+def length_of(exchange: Exchange) -> Length | None:
+    """What was measured of an exchange, or is now, where its words are at hand; None: they are not.
+
+    A stream's text is measured where its usage was not told or it broke off, and else of one in sixteen.
+    """
+    if exchange.length is not None or not exchange.request:
+        return exchange.length
+    text, pictures = exchange.request, 0
+    if len(text) > PICTURE_BYTES:
+        text, pictures = ENCODED.subn(b"", text)
+    told = exchange.usage is not None and exchange.outcome is Outcome.COMPLETE
+    wanted = exchange.stream and not (told and crc32(exchange.id.encode()) % ONE_IN)
+    return Length(
+        asked=len(text) + pictures * PICTURE_BYTES,
+        said=said(exchange.dialect, exchange.answer) if wanted else None,
+    )
 
 
 def _chat(data: bytes) -> Iterator[str | None]:

@@ -69,7 +69,7 @@ def limits_on(process: Process, spec: UpstreamSpec, budgets: Mapping[str, object
 
 def is_free(spec: UpstreamSpec) -> bool:
     """Whether a call costs nothing more: our own hardware, unless a price is stated for it."""
-    return (spec.is_own or spec.host == "own") and spec.price is None
+    return (spec.is_own or spec.host == "own") and spec.price is None and not spec.later_prices
 
 
 def dollars(micro: int) -> str:

@@ -46,6 +46,17 @@ class Usage:
     estimated: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Length:
+    """Bytes of a request and of the text of its answer, by which a usage is estimated that nobody told.
+
+    A picture in the request counts as text of as many tokens. ``said`` is None where the text was not measured.
+    """
+
+    asked: int
+    said: int | None = None
+
+
 # Begins the id of an exchange that was recorded elsewhere; the source's name and a digest follow.
 IMPORTED = "import-"
 # Among such an exchange's metadata: its moment is not its own, as its source told none.
@@ -61,8 +72,8 @@ class AttemptRecord:
     """One try at one upstream. ``fault`` is the id of ``facts/faults.yaml``, or None when nothing was amiss.
 
     Of an answered exchange's last try it says what was wrong with the answer: slow, too long, by another model (the
-    exchange's ``model``). ``usage`` is
-    only there where several upstreams told one answer: what each of them billed for its part.
+    exchange's ``model``). ``usage`` is there of a try that failed and told it, and where several upstreams told one
+    answer: what each of them billed for its part.
     """
 
     upstream: str
@@ -102,7 +113,8 @@ class Exchange:
     the caller's ``dialect``. ``upstream`` is the one that answered, None when none did. ``bodies`` says how much of
     both is kept, ``subject`` whom they are about (a keyed hash, hex), ``data`` the class they were found to be in where
     that is above the process's own. ``dropped`` names what a translation left out, and with ``recorded.`` before it
-    what is missing here. Where the words are ``sealed``, request, answer and metadata are empty.
+    what is missing here. Where the words are ``sealed``, request, answer and metadata are empty. ``length`` is kept
+    beside them, None where it was not measured.
     """
 
     id: str
@@ -128,6 +140,7 @@ class Exchange:
     subject: str | None = None
     data: DataClass | None = None
     sealed: Sealed | None = None
+    length: Length | None = None
 
     def bare(self, sealed: Sealed) -> Exchange:
         """The same exchange with its words sealed."""
@@ -154,6 +167,7 @@ class Exchange:
             subject=self.subject,
             data=self.data,
             sealed=sealed,
+            length=self.length,
         )
 
     @property

@@ -76,10 +76,12 @@ class Provider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """How an upstream's calls are priced.
+    """How an upstream's calls are priced from the moment ``since`` (Unix seconds) on; None: from the beginning.
 
     Either ``priced_as`` names a published model ("openai/gpt-4.1"), or the per-million-token amounts (decimal strings,
-    USD) are given with their ``source`` and the day they were ``checked``.
+    USD) are given with their ``source`` and the day they were ``checked``; without either, the upstream's own model is
+    priced as published. ``cached_mtok`` and ``written_mtok`` are what reading and writing a prompt cache costs; None:
+    as input. ``surcharge`` and ``discount`` are percent (decimal strings) of all that, one after the other.
     """
 
     priced_as: str | None = None
@@ -87,6 +89,11 @@ class Price:
     output_mtok: str | None = None
     source: str | None = None
     checked: str | None = None
+    cached_mtok: str | None = None
+    written_mtok: str | None = None
+    surcharge: str | None = None
+    discount: str | None = None
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +108,8 @@ class UpstreamSpec:
     ``context`` is in tokens per slot, None where nothing was said.
     ``chat_template`` is a reference ("file:PATH") to a template that replaces the one in the weights.
     ``max_output``: tokens that its model writes at most in one answer, None where nothing was said. ``retires`` is the
-    first day (ISO date) on which the model is gone, as whoever configured it knows.
+    first day (ISO date) on which the model is gone, as whoever configured it knows. ``price`` holds from the beginning,
+    each of ``later_prices`` from its own moment on, in order.
 
     Two are not configured but seen: ``template`` is the digest of the chat template in force, None where nobody tells
     it; ``weights_hash`` the SHA-256 (hex) of what an own engine's file of weights holds, None until that is known.
@@ -126,6 +134,7 @@ class UpstreamSpec:
     retires: str | None = None
     template: str | None = None
     weights_hash: str | None = None
+    later_prices: tuple[Price, ...] = ()
 
     @property
     def weights_file(self) -> str | None:
@@ -137,6 +146,14 @@ class UpstreamSpec:
     def is_known(self) -> bool:
         """False for an own engine as long as nobody can say what its weights hold: no proof can be vouched for."""
         return self.weights_file is None or self.weights_hash is not None
+
+    def price_at(self, at: float) -> Price | None:
+        """The price that the configuration states for a moment (Unix seconds); None: none, as published."""
+        found = self.price
+        for one in self.later_prices:
+            if one.since is not None and one.since <= at:
+                found = one
+        return found
 
     @property
     def is_own(self) -> bool:
@@ -391,6 +408,7 @@ class Settings:
     ``master`` is a reference to the master key of the key ring, None for a file of our own beside it. ``timestamp`` is
     the address of a time-stamp authority, if any. ``budgets`` are those over several processes: ``organisation``,
     ``provider:NAME``. ``database_password`` is the reference to the password of the URL's user.
+    ``cost_tolerance`` is in percent of an invoice.
     """
 
     source: str
@@ -412,5 +430,6 @@ class Settings:
     pages: PagesAt = field(default_factory=PagesAt)
     archive: Archiving | None = None
     retention: Retention = field(default_factory=Retention)
+    cost_tolerance: str = "2"
     costing: Costing = field(default_factory=Costing)
     watch: Watch = field(default_factory=Watch)

@@ -245,6 +245,30 @@ def budget(
     )  # fmt: skip
 
 
+def invoice(provider: str, month: str, sha256: str, currency: str, amount: str, lines: int, replaced: int) -> Event:
+    """A provider's bill that was imported; ``amount`` in USD, ``currency`` that of the file."""
+    return _event(
+        "invoice imported", provider=provider, month=month, sha256=sha256, currency=currency, amount_usd=amount,
+        lines=lines, replaced=replaced or None,
+    )  # fmt: skip
+
+
+def reconciled(provider: str, month: str, invoiced: str, settled: str, estimated: str, within: bool) -> Event:
+    """What was metered beside what was billed, in USD, and whether the difference is within the tolerance."""
+    return _event(
+        "reconciled", provider=provider, month=month, invoiced_usd=invoiced, settled_usd=settled,
+        estimated_usd=estimated, within=within,
+    )  # fmt: skip
+
+
+def budget_corrected(name: str, period: str, unknown: int, before: int, after: int) -> Event:
+    """What was unknown of a budget, in micro-USD, and what is settled in all before and after an invoice told it."""
+    return _event(
+        "budget corrected", budget=name, period=period, unknown_musd=unknown, settled_before_musd=before,
+        settled_musd=after,
+    )  # fmt: skip
+
+
 def configuration(sha256: str, changed: Sequence[str] | None) -> Event:
     """Settings that came into force: the file's hash, and which fields changed, by path; None: not known."""
     more = None if changed is None or len(changed) <= PATHS else len(changed) - PATHS

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from switchover.clock import Clock
 from switchover.domain.cut_off import CutOff
-from switchover.domain.exchange import AttemptRecord
+from switchover.domain.exchange import AttemptRecord, Usage
 from switchover.domain.ports import Upstream
 from switchover.domain.process import UpstreamSpec
 from switchover.errors import BadRequest, BudgetExceeded, BudgetUnavailable, RateLimited, TooSlow, UpstreamError
@@ -210,6 +210,8 @@ class Failover:
         except asyncio.CancelledError:
             expired = guard.take(OUT_OF_TIME)
             if not expired and not guard.take(TOO_SLOW):
+                # The caller left: no fault of the upstream's, and it may bill what it was asked.
+                records.append(_record(attempt, cut, None, None, clock.monotonic() - begun))
                 raise
             failure = TooSlow(f"{spec.name} was too slow")
         finally:
@@ -218,7 +220,7 @@ class Failover:
                 self._probing.discard(spec.name)
         now = clock.monotonic()
         fault = failure.fault if failure else opened.fault if opened else None
-        records.append(_record(attempt, cut, fault, status, now - begun))
+        records.append(_record(attempt, cut, fault, status, now - begun, failure.usage if failure else None))
         # What the caller's haste ended says something about the upstream only where its own time was up too.
         fair = not expired or now - begun >= self._limit(call, spec)
         if cut is None and fair and (failure is None or isinstance(failure, TooSlow)):
@@ -301,7 +303,12 @@ class Failover:
 
 
 def _record(
-    attempt: Attempt, cut: CutOff | None, fault: str | None, status: int | None, elapsed: float
+    attempt: Attempt,
+    cut: CutOff | None,
+    fault: str | None,
+    status: int | None,
+    elapsed: float,
+    usage: Usage | None = None,
 ) -> AttemptRecord:
     return AttemptRecord(
         upstream=attempt.upstream.name,
@@ -311,6 +318,7 @@ def _record(
         elapsed_ms=elapsed * 1000,
         prompt_version=attempt.prompt_version.id if attempt.prompt_version else None,
         cut_off=cut.id if cut else None,
+        usage=usage,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from switchover.dialects.said import length_of
 from switchover.domain.exchange import MISSING, Exchange
 from switchover.domain.process import Bodies, Process
 from switchover.errors import Unreadable
@@ -107,7 +108,10 @@ def bare(exchange: Exchange, process: Process) -> Exchange:
     # A route that is none is the caller's own words.
     route = exchange.route if exchange.route in (process.routes or (process.name,)) else ""
     metadata = {name: value for name, value in exchange.metadata.items() if name in told}
-    return replace(exchange, request=b"", answer=b"", route=route, metadata=metadata, bodies=Bodies.METADATA)
+    return replace(
+        exchange, request=b"", answer=b"", route=route, metadata=metadata, bodies=Bodies.METADATA,
+        length=length_of(exchange),
+    )  # fmt: skip
 
 
 def permitted(exchange: Exchange, process: Process, detector: Detector) -> Exchange | None:

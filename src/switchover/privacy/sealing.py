@@ -16,6 +16,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from switchover.dialects.said import length_of
 from switchover.domain.exchange import Exchange, Sealed
 from switchover.domain.model_name import name_of
 from switchover.errors import StoreUnavailable
@@ -118,6 +119,7 @@ def _sealed(exchange: Exchange, key: Wrapping) -> Exchange | None:
     bare = exchange.bare(Sealed(key=key.id, content=_seal(key.id, key.cipher, exchange.id, plain)))
     # What is no name are an upstream's words; they stand in the answer.
     bare.model = _named(exchange.model)
+    bare.length = length_of(exchange)
     return bare
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from switchover.clock import Clock
 from switchover.costs.budget import amount, ends_at, marks_reached, span
 from switchover.costs.holding import settle_the_dead
-from switchover.costs.tariffs import tariffs
+from switchover.costs.tariffs import next_price, tariffs
 from switchover.domain.budget import PERIODS, USD, Tariff
 from switchover.domain.process import Budget, Settings
 from switchover.errors import StoreUnavailable
@@ -38,11 +38,12 @@ class Budgeting:
         self._told: set[tuple[str, str, int]] = set()
 
     def prices(self, settings: Settings) -> Mapping[str, Tariff]:
-        """The tariffs that workers go by; found anew every quarter of an hour."""
+        """The tariffs that workers go by; found anew every quarter of an hour, and when a dated price begins."""
         now = self.clock.monotonic()
         if self._priced is None or self._priced[0] is not settings or now >= self._price_at:
-            self._price_at = now + PRICES_S
-            self._priced = settings, tariffs(settings, self.clock.now())
+            at = self.clock.now()
+            self._price_at = now + min(PRICES_S, next_price(settings, at) - at)
+            self._priced = settings, tariffs(settings, at)
         return self._priced[1]
 
     def look(self, settings: Settings) -> list[Event]:

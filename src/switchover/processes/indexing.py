@@ -12,7 +12,7 @@ from pathlib import Path
 
 from switchover.domain.exchange import Exchange, Intent
 from switchover.store import Store
-from switchover.store.counting import Price, unpriced
+from switchover.store.counting import Meter, unmetered
 from switchover.store.indexing import give_up_intents, save_spooled, spool_mark
 from switchover.store.machine import spool_of
 from switchover.store.spool_frames import Began, Gap, Position, Rot
@@ -66,7 +66,7 @@ def index_all(
     now: float,
     seen: Seen = lambda exchanges: None,
     machine: str = "",
-    price: Price = unpriced,
+    meter: Meter = unmetered,
 ) -> tuple[int, list[str]]:
     """Indexes what is new in every worker's folder: how many exchanges, and what was missing ("w0: 3 lost: …").
 
@@ -74,7 +74,7 @@ def index_all(
     """
     new, missing = 0, list[str]()
     for worker in workers(spools):
-        count, found = index_worker(store, spools, worker, now, seen, machine, price)
+        count, found = index_worker(store, spools, worker, now, seen, machine, meter)
         new += count
         missing += found
     give_up_intents(store, now - GIVE_UP_SECONDS)
@@ -88,7 +88,7 @@ def index_worker(
     now: float,
     seen: Seen = lambda exchanges: None,
     machine: str = "",
-    price: Price = unpriced,
+    meter: Meter = unmetered,
 ) -> tuple[int, list[str]]:
     """Indexes what is new in one worker's folder."""
     new, missing, batch = 0, list[str](), _Batch()
@@ -97,7 +97,7 @@ def index_worker(
 
     def save() -> int:
         args = (store, name, position, batch.exchanges, batch.intents, batch.gaps)
-        saved = save_spooled(*args, restarted=batch.restarted, at=now, price=price)
+        saved = save_spooled(*args, restarted=batch.restarted, at=now, meter=meter)
         seen(batch.exchanges)
         return saved
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 
 from switchover.clock import Clock
-from switchover.costs.prices import in_billionths
+from switchover.costs.estimates import Ratios, ratios_of
+from switchover.costs.metering import meter
 from switchover.domain.budget import Tariff
 from switchover.domain.cut_off import CutOff
 from switchover.domain.process import Process, Settings, UpstreamSpec
@@ -32,6 +33,7 @@ from switchover.store.register import (
     suspensions,
 )
 from switchover.store.snapshot import write_snapshot
+from switchover.store.spending import learned
 
 from .budgeting import Budgeting
 from .indexing import index_all
@@ -41,6 +43,7 @@ from .reload import WatchedSettings
 
 POLL_SECONDS = 0.1
 RENEW_SECONDS = 5.0
+LEARN_SECONDS = 60.0
 
 
 class Keeper:
@@ -77,7 +80,8 @@ class Keeper:
         self._written: tuple[int, Mapping[str, str], Mapping[str, UpstreamSpec], Mapping[str, Tariff]] | None = None
         self._cuts: dict[str, CutOff] = {}
         self._stale = True
-        self._renew_at = 0.0
+        self._renew_at = self._learn_at = 0.0
+        self._ratios: Ratios = {}
         # Upstreams with new settings, whose suspensions are to be lifted once the store can be had.
         self._changed: set[str] = set()
         self._told = b""
@@ -159,14 +163,14 @@ class Keeper:
             self.log("proofs suspended", level="warning", upstream=name, why=why)
         # The snapshot goes first: a cut must not wait for a long batch of records.
         self._refresh(store, now)
-        upstreams = self.settings.current.upstreams
+        upstreams, ratios = self.settings.current.upstreams, self._learned(store)
         new, missing = index_all(
             store,
             self.data / "spool",
             now,
             self.noting.answered,
             self._machine,
-            lambda exchange: in_billionths(exchange, upstreams),
+            lambda exchange: meter(exchange, upstreams, ratios),
         )
         self.indexed += new
         self.lost += len(missing)
@@ -175,6 +179,13 @@ class Keeper:
         if missing:
             self.noting.missing()
         self.noting.round(store)
+
+    def _learned(self, store: Store) -> Ratios:
+        """What the record has taught of each model's tokens, looked at once a minute."""
+        now = self.clock.monotonic()
+        if now >= self._learn_at:
+            self._learn_at, self._ratios = now + LEARN_SECONDS, ratios_of(learned(store))
+        return self._ratios
 
     def _refresh(self, store: Store, now: float) -> None:
         settings = self.as_seen(self.settings.current)

@@ -10,6 +10,7 @@ from pathlib import Path
 from switchover.domain.exchange import Exchange
 from switchover.store import Store
 from switchover.store.copying import address_of, as_one_file, carry_over
+from switchover.store.counting import Meter, unmetered
 from switchover.store.words import Sealer
 
 from .indexing import index_all
@@ -40,10 +41,12 @@ def fill_draft(
     now: float,
     told: Callable[[int], None],
     sealer: Sealer | None = None,
+    meter: Meter = unmetered,
 ) -> Filled:
     """Fills the store in the file ``draft``. One that was interrupted goes on where it was.
 
-    ``told`` gets the number of exchanges read so far. ``sealer`` seals what lies in the spool in clear.
+    ``told`` gets the number of exchanges read so far. ``sealer`` seals what lies in the spool in clear. ``meter``
+    prices anew what no old store has the price of.
     """
     if draft.exists() and now - draft.stat().st_mtime > DRAFT_SECONDS:
         drop(draft)
@@ -55,7 +58,7 @@ def fill_draft(
         told(read)
 
     with Store.open(address_of(draft), sealer=sealer) as made:
-        _, missing = index_all(made, spools, now, seen, machine)
+        _, missing = index_all(made, spools, now, seen, machine, meter)
         kept, lost = carry_over(old, made, machine) if old is not None else ({}, {})
     as_one_file(draft)
     return Filled(exchanges=read, kept=kept, lost=lost, missing=missing)

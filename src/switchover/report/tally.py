@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from switchover.capacity.size import Arrivals
-from switchover.costs.prices import price_exchange
+from switchover.costs.metering import price_exchange
 from switchover.domain.exchange import EMBEDDINGS, TOKEN_COUNT, Exchange, Outcome
 from switchover.domain.process import Process, Settings
 

@@ -9,29 +9,31 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Insert, Row, Select, Table, case, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, Select, delete, func, null, select
 
-from switchover.domain.exchange import SIDE_DIALECTS, AttemptRecord, Exchange, Outcome, Usage
+from switchover.domain.charge import Metered
+from switchover.domain.exchange import SIDE_DIALECTS, AttemptRecord, Exchange, Length, Outcome, Usage
 from switchover.errors import RecordingFailed
 
 from . import schema
+from .adding import added_columns, adding
 from .schema import BOUNDS_MS, BUCKETS, MINUTES
+from .spending import Spent, uncount
 
 HOUR_S = 3600
 PAGE = 5000
 # So many exchanges are counted in memory before they are added to the tables.
 FLUSH = 50_000
 
-# The price of an exchange in billionths of a dollar; None: it has none.
-Price = Callable[[Exchange], int | None]
+# What an exchange is billed.
+Meter = Callable[[Exchange], Metered]
 
 EXCHANGE = schema.exchange
 TABLES = (schema.traffic_hour, schema.traffic_tried, schema.traffic_load)
+NOT_METERED = Metered()
 COUNTED = select(
     EXCHANGE.c.id,
     EXCHANGE.c.process,
@@ -45,19 +47,24 @@ COUNTED = select(
     EXCHANGE.c.usage,
     EXCHANGE.c.first_content_ms,
     EXCHANGE.c.elapsed_ms,
+    EXCHANGE.c.stream,
+    EXCHANGE.c.length,
 )
+# As the schema was before there was spend.
+EARLY = select(*(column for column in COUNTED.selected_columns if column.name != "length"), null())
 
 _attempts = msgspec.json.Decoder(tuple[AttemptRecord, ...])
 _usage = msgspec.json.Decoder(Usage)
+_length = msgspec.json.Decoder(Length)
 
 
-def unpriced(exchange: Exchange) -> int | None:
-    """No price, where nobody knows one."""
-    return None
+def unmetered(exchange: Exchange) -> Metered:
+    """No charges, where nobody knows the prices."""
+    return NOT_METERED
 
 
 def count_new(
-    connection: Connection, exchanges: Iterable[Exchange], price: Price = unpriced, *, replace: bool = True
+    connection: Connection, exchanges: Iterable[Exchange], meter: Meter = unmetered, *, replace: bool = True
 ) -> None:
     """Counts exchanges that are about to be saved, in the same transaction.
 
@@ -68,7 +75,7 @@ def count_new(
     if not coming:
         return
     there = {row.id: row for row in connection.execute(COUNTED.where(EXCHANGE.c.id.in_(list(coming))))}
-    figures = Figures(price)
+    figures = Figures(meter)
     for name, exchange in coming.items():
         was = there.get(name)
         if was is None:
@@ -79,22 +86,25 @@ def count_new(
     figures.add_to(connection)
 
 
-def recount(connection: Connection, price: Price = unpriced) -> int:
+def recount(connection: Connection, meter: Meter = unmetered, *, spend: bool = True) -> int:
     """Counts anew from the exchanges that are there; returns how many.
 
-    Hours before a process's oldest exchange keep their figures: those exchanges went by retention.
+    Hours before a process's oldest exchange keep their figures: those exchanges went by retention. Without ``spend``
+    the store has no table for it yet.
     """
+    if spend:
+        uncount(connection)
     oldest = select(EXCHANGE.c.process, func.min(EXCHANGE.c.started_at)).group_by(EXCHANGE.c.process)
     for process, began in connection.execute(oldest).all():
         for table in TABLES:
             again = (table.c.process == process) & (table.c.hour >= int(began // HOUR_S))
             connection.execute(delete(table).where(again))
-    figures, count = Figures(price), 0
-    for count, row in enumerate(each_row(connection, COUNTED), 1):
+    figures, count = Figures(meter), 0
+    for count, row in enumerate(each_row(connection, COUNTED if spend else EARLY), 1):
         figures.take(counted(row))
         if not count % FLUSH:
             figures.add_to(connection)
-            figures = Figures(price)
+            figures = Figures(meter)
     figures.add_to(connection)
     return count
 
@@ -116,13 +126,13 @@ def each_row(connection: Connection, wanted: Select[Any]) -> Iterator[Row[Any]]:
 
 def counted(row: Sequence[Any]) -> Exchange:
     """A row of :data:`COUNTED` as an exchange that lacks what is not counted."""
-    name, process, route, dialect, at, outcome, upstream, model, attempts, usage, first, elapsed = row
+    name, process, route, dialect, at, outcome, upstream, model, attempts, usage, first, elapsed, stream, length = row
     return Exchange(
         id=name,
         process=process,
         route=route,
         dialect=dialect,
-        stream=False,
+        stream=stream,
         started_at=at,
         outcome=Outcome(outcome),
         status=0,
@@ -134,14 +144,15 @@ def counted(row: Sequence[Any]) -> Exchange:
         usage=_usage.decode(usage) if usage else None,
         first_content_ms=first,
         elapsed_ms=elapsed,
+        length=_length.decode(length) if length else None,
     )
 
 
 class Figures:
     """Sums in memory, by key; :meth:`add_to` adds them to what the tables hold."""
 
-    def __init__(self, price: Price = unpriced) -> None:
-        self._price = price
+    def __init__(self, meter: Meter = unmetered) -> None:
+        self._meter, self._spent = meter, Spent()
         self._hours: dict[tuple[object, ...], dict[str, Any]] = {}
         self._tried: dict[tuple[object, ...], dict[str, Any]] = {}
         self._load: dict[tuple[object, ...], dict[str, Any]] = {}
@@ -185,8 +196,10 @@ class Figures:
             row["output"] += sign * usage.output
             row["cached_input"] += sign * usage.cached_input
             row["metered"] += sign
+        metered = self._meter(exchange)
+        self._spent.take(exchange, metered, sign)
         # What it cost is not known before it has ended.
-        price = None if exchange.outcome is Outcome.UNFINISHED else self._price(exchange)
+        price = None if exchange.outcome is Outcome.UNFINISHED or metered is NOT_METERED else metered.amount
         if price is not None:
             row["priced"] += sign
             row["spent"] += sign * price
@@ -197,7 +210,8 @@ class Figures:
             names = [column.name for column in table.primary_key]
             rows = [dict(zip(names, key, strict=True)) | sums[key] for key in sorted(sums, key=repr)]
             if rows:
-                connection.execute(_adding(table, connection.dialect.name), rows)
+                connection.execute(adding(table, connection.dialect.name), rows)
+        self._spent.add_to(connection)
 
 
 def _tries(exchange: Exchange) -> dict[str, bool]:
@@ -214,16 +228,4 @@ def _bucket(letter: str, value: float) -> str:
     return BUCKETS[letter][bisect_left(BOUNDS_MS, value)]
 
 
-ADDED = {table.name: [c.name for c in table.columns if not c.primary_key and c.name != "last_at"] for table in TABLES}
-
-
-@cache
-def _adding(table: Table, dialect: str) -> Insert:
-    insert: Any = (postgresql if dialect == "postgresql" else sqlite).insert(table)
-    new = insert.excluded
-    change: dict[str, Any] = {name: table.c[name] + new[name] for name in ADDED[table.name]}
-    if "last_at" in table.c:
-        change["last_at"] = case((new.last_at > table.c.last_at, new.last_at), else_=table.c.last_at)
-    keys = [column.name for column in table.primary_key]
-    added: Insert = insert.on_conflict_do_update(index_elements=keys, set_=change)
-    return added
+ADDED = {table.name: added_columns(table) for table in TABLES}

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row, Select, func, select
 
-from switchover.domain.exchange import SIDE_DIALECTS, AttemptRecord, Exchange, Outcome, Usage
+from switchover.domain.exchange import SIDE_DIALECTS, AttemptRecord, Exchange, Length, Outcome, Usage
 from switchover.domain.process import Bodies, DataClass
 from switchover.errors import NotFound
 
@@ -22,6 +22,7 @@ PAGE = 500
 
 _attempts = msgspec.json.Decoder(tuple[AttemptRecord, ...])
 _usage = msgspec.json.Decoder(Usage)
+_length = msgspec.json.Decoder(Length)
 _words = msgspec.json.Decoder(tuple[str, ...])
 _metadata = msgspec.json.Decoder(dict[str, str])
 
@@ -210,6 +211,7 @@ def exchange_of(store: Store, row: Row[Any]) -> Exchange:
             "metadata": _metadata.decode(found["metadata"]),
             "bodies": Bodies(row.bodies),
             "data": DataClass(row.data) if row.data else None,
+            "length": _length.decode(row.length) if row.length else None,
         }
         | opened(store, row.id, key, content)
     )

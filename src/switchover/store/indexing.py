@@ -12,7 +12,7 @@ from switchover.domain.exchange import Exchange, Intent, Outcome
 from switchover.errors import RecordingFailed
 
 from . import schema
-from .counting import Price, count_new, unpriced
+from .counting import Meter, count_new, unmetered
 from .database import Store, upsert
 from .gaps import save_gaps
 from .spool_frames import Gap, Position, Rot
@@ -24,11 +24,11 @@ _to_json = msgspec.json.Encoder()
 _to_msgpack = msgspec.msgpack.Encoder()
 
 
-def save_exchanges(store: Store, batch: Sequence[Exchange], price: Price = unpriced) -> int:
+def save_exchanges(store: Store, batch: Sequence[Exchange], meter: Meter = unmetered) -> int:
     """Saves exchanges; one that is there stays as it is, an unfinished one is replaced. Returns how many are new."""
     batch = sealed(store, batch)
     with store.write() as connection:
-        return _save_exchanges(connection, batch, price)
+        return _save_exchanges(connection, batch, meter)
 
 
 def save_intents(store: Store, batch: Sequence[Intent]) -> None:
@@ -72,7 +72,7 @@ def save_spooled(
     *,
     restarted: bool = False,
     at: float = 0.0,
-    price: Price = unpriced,
+    meter: Meter = unmetered,
 ) -> int:
     """One batch of a spool and the mark after it, in one transaction. Returns the number of new exchanges.
 
@@ -84,7 +84,7 @@ def save_spooled(
     with store.write() as connection:
         if restarted:
             _give_up(connection, schema.open_intent.c.worker == worker)
-        new = _save_exchanges(connection, exchanges, price)
+        new = _save_exchanges(connection, exchanges, meter)
         _save_open(connection, worker, intents, {exchange.id for exchange in exchanges})
         save_gaps(connection, worker, gaps, at)
         mark = {"worker": worker, "segment": position[0], "offset": position[1]}
@@ -102,7 +102,7 @@ def give_up_intents(store: Store, before: float) -> int:
         return _give_up(connection, old)
 
 
-def _save_exchanges(connection: Connection, batch: Sequence[Exchange], price: Price) -> int:
+def _save_exchanges(connection: Connection, batch: Sequence[Exchange], meter: Meter) -> int:
     ends = {exchange.id: exchange for exchange in batch}
     if not ends:
         return 0
@@ -114,7 +114,7 @@ def _save_exchanges(connection: Connection, batch: Sequence[Exchange], price: Pr
     late = [exchange for exchange in ends.values() if exchange.error_code == RecordingFailed.code]
     told = [exchange for exchange in late if exchange.id in known]
     fresh = [exchange for name, exchange in ends.items() if name not in known]
-    count_new(connection, (*fresh, *told), price)
+    count_new(connection, (*fresh, *told), meter)
     upsert(connection, TABLE, [_row(one) for one in fresh], only_where=TABLE.c.outcome == Outcome.UNFINISHED.value)
     upsert(connection, TABLE, [_row(one) for one in told])
     kept = [one for one in (*fresh, *told) if one.sealed or one.request or one.answer]
@@ -201,6 +201,7 @@ def _row(exchange: Exchange) -> dict[str, object]:
         "data": exchange.data.value if exchange.data else None,
         # One that replaces an unfinished exchange lies in no part yet, whichever holds the unfinished one.
         "archived": None,
+        "length": _to_json.encode(exchange.length).decode() if exchange.length else None,
     }
 
 

@@ -31,12 +31,22 @@ TABLES = (
     "create index if not exists budget_lease_open on budget_lease (closed, holder)",
     "create table if not exists budget_mark (budget text not null, period text not null, mark integer not null, "
     "primary key (budget, period, mark))",
+    # What an invoice said of calls that nobody had told the cost of: ``unknown`` is what stood for them before.
+    "create table if not exists budget_correction (budget text not null, period text not null, "
+    "unknown bigint not null, actual bigint not null, primary key (budget, period))",
 )
+# Made last: where it is, all are.
+NEWEST = "budget_correction"
 ACCOUNTS = "select budget, period, settled, unknown, leased from budget_account order by period desc, budget"
 ACCOUNT = "select settled, unknown, leased from budget_account where budget = ? and period = ?"
 LEASE = (
     "select granted, returned, settled, unknown, closed from budget_lease "
     "where holder = ? and budget = ? and period = ?"
+)
+CORRECTION = "select unknown, actual from budget_correction where budget = ? and period = ?"
+SET_CORRECTION = (
+    "insert into budget_correction values (?, ?, ?, ?) on conflict (budget, period) do update set "
+    "unknown = excluded.unknown, actual = excluded.actual"
 )
 NEW_ACCOUNT = "insert into budget_account values (?, ?, 0, 0, 0) on conflict do nothing"
 NEW_LEASE = "insert into budget_lease values (?, ?, ?, 0, 0, 0, 0, 0) on conflict do nothing"
@@ -193,6 +203,28 @@ class Ledger:
             for budget, period, settled, unknown, leased in rows
         ]
 
+    def correct(self, budget: str, period: str, actual: int) -> tuple[Account, Account] | None:
+        """Puts what an invoice says in the place of what is unknown; said again, in the place of what it said before.
+
+        Gives the account before and after; None where there is none, or calls are under way that it does not cover.
+        """
+        with self._write() as run:
+            lock = " for update" if self._postgres else ""
+            found = run(ACCOUNT + lock, (budget, period)).fetchone()
+            if found is None or found[2]:
+                return None
+            before = Account(budget=budget, period=period, settled=found[0], unknown=found[1])
+            was, said = run(CORRECTION, (budget, period)).fetchone() or (0, 0)
+            after = Account(budget=budget, period=period, settled=before.settled - before.unknown - said + actual)
+            run(SET_CORRECTION, (budget, period, was + before.unknown, actual))
+            run(SET_ACCOUNT, (after.settled, 0, 0, budget, period))
+        return before, after
+
+    def corrected(self) -> set[tuple[str, str]]:
+        """The budgets and periods that an invoice has corrected."""
+        with self._read() as run:
+            return {(row[0], row[1]) for row in run("select budget, period from budget_correction", ()).fetchall()}
+
     def mark(self, budget: str, period: str, mark: int) -> bool:
         """Notes that a mark was told; False when it was told before, by anybody."""
         with self._write() as run:
@@ -284,7 +316,7 @@ def _sqlite(path: Path, busy_s: float) -> Any:
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = full")
         tables = {row[0] for row in connection.execute("select name from sqlite_master where type = 'table'")}
-        if "budget_mark" not in tables:
+        if NEWEST not in tables:
             connection.execute("begin immediate")
             for text in TABLES:
                 connection.execute(text)
@@ -305,7 +337,7 @@ def _postgres(url: str, busy_s: float) -> Any:
     options = f"-c lock_timeout={int(busy_s * 1000)} -c statement_timeout={int(busy_s * 2000)}"
     connection = psycopg.connect(url, autocommit=True, connect_timeout=max(int(busy_s), 2), options=options)
     try:
-        found = connection.execute("select to_regclass('budget_mark')").fetchone()
+        found = connection.execute("select to_regclass(%s)", (NEWEST,)).fetchone()
         if found is None or found[0] is None:
             with connection.transaction():
                 connection.execute("select pg_advisory_xact_lock(%s)", (ADVISORY,))

@@ -24,6 +24,8 @@ from sqlalchemy import (
     true,
 )
 
+from switchover.domain.charge import KINDS
+
 metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"}
 )
@@ -34,6 +36,9 @@ NOT_ARCHIVED = "archived IS NULL"
 BOUNDS_MS = (25, 50, 100, 150, 250, 400, 600, 1000, 1500, 2500, 4000, 6000, 10_000, 20_000, 60_000)
 BUCKETS = {letter: tuple(f"{letter}{n:02d}" for n in range(len(BOUNDS_MS) + 1)) for letter in ("e", "c")}
 MINUTES = tuple(f"m{n:02d}" for n in range(60))
+RATIOS = ("answers", "read", "asked", "wrote", "told", "said")
+# Of a longer sentence so much is enough to tell it from others.
+SOURCE = 255
 # An upstream may name its model as it likes; of a longer name so much is enough to count by.
 MODEL_NAME = 128
 
@@ -62,6 +67,7 @@ exchange = Table(
     Column("data", String(16)),
     # The archive's part that holds it.
     Column("archived", Integer),
+    Column("length", Text),
     Index(None, "process", "started_at"),
     Index(None, "started_at"),
     Index(None, "subject"),
@@ -511,6 +517,58 @@ traffic_hour = Table(
     _count("priced"),
     _count("spent", BigInteger),
     *(_count(name) for letter in BUCKETS for name in BUCKETS[letter]),
+)
+
+# What was spent, by hour and by what was billed: live traffic as its figures are counted, and what trials report.
+# Kept as those are. Money is in billionths of a dollar, by what is billed apart; ``source`` says whose price it is, and
+# of what is unpriced, why. ``provider`` and ``developer`` are "" where the upstream was not configured any more.
+spend = Table(
+    "spend",
+    metadata,
+    Column("hour", Integer, primary_key=True, autoincrement=False),
+    Column("process", String(128), primary_key=True),
+    Column("upstream", String(128), primary_key=True),
+    Column("model", String(MODEL_NAME), primary_key=True),
+    Column("provider", String(64), primary_key=True),
+    Column("developer", String(64), primary_key=True),
+    Column("purpose", String(32), primary_key=True),
+    Column("ending", String(16), primary_key=True),
+    Column("basis", String(16), primary_key=True),
+    Column("source", String(SOURCE), primary_key=True),
+    _count("calls", BigInteger),
+    *(_count(f"{kind}_tokens", BigInteger) for kind in KINDS[:-1]),
+    *(_count(f"{kind}_spent", BigInteger) for kind in KINDS),
+    _count("listed", BigInteger),
+)
+
+# How long a model's tokens are, from settled answers: sums of tokens and of bytes.
+token_ratio = Table(
+    "token_ratio",
+    metadata,
+    Column("model", String(MODEL_NAME), primary_key=True),
+    *(_count(name, BigInteger) for name in RATIOS),
+)
+
+# What providers billed for a month. ``amount`` is in billionths of a dollar, ``rate`` what made it dollars where it was
+# billed in another currency. ``by_model`` is JSON: model → amount.
+invoice = Table(
+    "invoice",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("provider", String(64), nullable=False),
+    Column("month", String(7), nullable=False),
+    Column("at", Double, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("billed", Text, nullable=False),
+    Column("rate", Text),
+    Column("rate_source", Text),
+    Column("lines", Integer, nullable=False),
+    Column("by_model", Text, nullable=False),
+    Index(None, "provider", "month"),
 )
 
 # Exchanges that were sent to each upstream, and in how many of them it failed.

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from switchover.costs.metering import meter
+from switchover.domain.charge import Metered
+from switchover.domain.exchange import Exchange
 from switchover.domain.process import Settings
 from switchover.errors import OperatorError, StoreUnavailable
 from switchover.evidence import events
@@ -79,13 +82,17 @@ def rebuild(settings: Settings, told: Callable[[int], None]) -> Rebuilt:
 
 def _drafted(settings: Settings, data: Path, draft: Path, told: Callable[[int], None]) -> Filled:
     name, now = machine_of(data), CLOCK.now()
+
+    def priced(exchange: Exchange) -> Metered:
+        return meter(exchange, settings.upstreams)
+
     sealer = Sealer(ring_of(settings))
     try:
         old = _opened(settings)
     except StoreUnavailable as error:
         if not is_damaged(error):
             raise
-        filled = fill_draft(draft, None, data / "spool", name, now, told, sealer)
+        filled = fill_draft(draft, None, data / "spool", name, now, told, sealer, priced)
         return Filled(
             exchanges=filled.exchanges,
             kept={},
@@ -94,7 +101,7 @@ def _drafted(settings: Settings, data: Path, draft: Path, told: Callable[[int], 
         )
     with old:
         _unused(old)
-        return fill_draft(draft, old, data / "spool", name, now, told, sealer)
+        return fill_draft(draft, old, data / "spool", name, now, told, sealer, priced)
 
 
 def _opened(settings: Settings) -> Store:

@@ -26,6 +26,8 @@ MAY = {
     "restore":        ("yes", "yes",    "no",  "no"),
     "erase":          ("yes", "yes",    "no",  "no"),
     "import":         ("yes", "yes",    "no",  "no"),
+    "costs reconcile": ("yes", "yes",   "no",  "no"),
+    "costs import-invoice": ("yes", "yes", "no", "no"),
     "archive run":    ("yes", "yes",    "no",  "no"),
     "archive adopt":  ("yes", "yes",    "no",  "no"),
     "archive open":   ("yes", "yes",    "no",  "no"),

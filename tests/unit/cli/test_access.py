@@ -49,7 +49,7 @@ def commands() -> Iterator[str]:
         subcommands = getattr(command, "commands", {})
         for name, one in subcommands.items():
             yield from below(one, f"{words} {name}")
-        if not subcommands:
+        if not subcommands or command.invoke_without_command:
             yield words
 
     for name in cli.COMMANDS:
@@ -122,6 +122,8 @@ WORDS = {
     "restore": ("all",),
     "import": ("log.jsonl", "--process", "sales"),
     "erase": ("--process", "sales", "--reason", "x"),
+    "costs reconcile": (),
+    "costs import-invoice": ("bill.csv", "--provider", "acme", "--month", "2026-11"),
     "archive run": (),
     "archive adopt": (),
     "archive open": ("sales", "2026-01-01", "--to", "elsewhere"),

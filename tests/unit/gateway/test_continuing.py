@@ -11,7 +11,7 @@ import anthropic
 import openai
 import pytest
 
-from switchover.costs.prices import price_exchange
+from switchover.costs.metering import price_exchange
 from switchover.domain.candidate import Continuation
 from switchover.domain.cut_off import CutOff, Target, TargetKind
 from switchover.domain.exchange import Outcome, Usage

@@ -84,7 +84,11 @@ def test_spend_is_a_rate_over_the_recorded_window(report):
     # 0.0264 × 2,629,800 / 590 = 117.67 a month
     assert claims.monthly == pytest.approx(Decimal("117.672"), abs=Decimal("0.001"))
     # Five letters came back without usage: named, and not counted as free.
-    assert (letters.exchanges, letters.priced, letters.gaps) == (30, 25, ("5 × vendor reported no usage",))
+    assert (letters.exchanges, letters.priced, letters.gaps) == (
+        30,
+        25,
+        ("5 × an answer of vendor, whose usage was not reported and can't be estimated",),
+    )
     assert letters.spent == 25 * Decimal("0.00044")
     assert notes.priced == 10
     assert notes.gaps == ("10 × no published price for beta/mid-1; state one under upstreams.other",)

@@ -15,6 +15,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, event, select
 
+from switchover.domain.charge import Basis, Charge, Ending, Metered
 from switchover.domain.exchange import AttemptRecord, Intent, Outcome, Usage
 from switchover.store import Store, schema, traffic
 from switchover.store.counting import TABLES, recount
@@ -54,7 +55,11 @@ def figures(store: Opened) -> dict[str, list[tuple[object, ...]]]:
 
 
 def dearer(exchange):
-    return 1_500_000_000 if exchange.usage else None
+    """One and a half dollars, of which a dollar is for what was read; nothing is known without a usage."""
+    basis, spent = (Basis.SETTLED, (10**9, 0, 0, 5 * 10**8, 0)) if exchange.usage else (Basis.UNPRICED, (0,) * 5)
+    charge = Charge(upstream=exchange.upstream or "", model="m", provider="p", developer="d", ending=Ending.ANSWERED,
+                    basis=basis, source="the test", spent=spent, listed=sum(spent))  # fmt: skip
+    return Metered(charges=(charge,))
 
 
 def intent(name, at=NOW):

@@ -1,4 +1,4 @@
-"""What may be spent, and what two years may cost."""
+"""What may be spent, what was billed, and what two years may cost."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import Field
 from ..values import (
     NAME,
     Money,
+    Percent,
 )
 from .base import Section
 
@@ -63,8 +64,13 @@ class CostOptionSection(Section):
 
 
 class CostsSection(Section):
-    """What `switchover costs project` and the report's third answer reckon with."""
+    """What costs to come are reckoned with, and how what was metered is held against what providers bill."""
 
+    tolerance: Percent = Field(
+        default="2",
+        description="Percent of an invoice that it may differ by from what was metered; beyond it "
+        "`switchover costs reconcile` ends with 3.",
+    )
     assumptions: str | None = Field(
         default=None,
         min_length=1,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from ..values import (
-    AMOUNT,
     FILE,
     PUBLISHED,
     URL,
     Country,
     Day,
     KeyReference,
+    Mtok,
+    Percent,
 )
 from .base import Section
 
@@ -27,22 +28,46 @@ class ProviderSection(Section):
 
 
 class PriceSection(Section):
-    """What a call costs."""
+    """What a call costs, where it is not the published price of the upstream's own model: of another one, by your own
+    contract, or with a surcharge or a discount on it.
 
+    Where it changes, `price` is a list of such rows, each with the day `from` which it holds; the first may have none.
+    Each request is priced by the row of its moment.
+    """
+
+    from_: Day | None = Field(
+        default=None,
+        alias="from",
+        description="The day (UTC) from which it holds; before the first, as published.",
+    )
     priced_as: str | None = Field(
         default=None,
         alias="as",
         pattern=PUBLISHED,
         description="A published model, provider/model, as `genai-prices` names it.",
     )
-    input_mtok: str | None = Field(
-        default=None, pattern=AMOUNT, description="USD per million input tokens, as a decimal in quotes."
+    input_mtok: Mtok | None = Field(
+        default=None, description='USD per million input tokens, as a decimal in quotes, such as `"0.60"`.'
     )
-    output_mtok: str | None = Field(
-        default=None, pattern=AMOUNT, description="USD per million output tokens, as a decimal in quotes."
+    output_mtok: Mtok | None = Field(default=None, description="USD per million output tokens, in quotes.")
+    cached_mtok: Mtok | None = Field(
+        default=None, description="USD per million tokens read from a prompt cache, in quotes; default: as input."
     )
-    source: str | None = Field(default=None, description="Where a price of your own comes from.")
+    written_mtok: Mtok | None = Field(
+        default=None, description="USD per million tokens written to a prompt cache, in quotes; default: as input."
+    )
+    surcharge: Percent | None = Field(
+        default=None, description="Percent on top, such as `10` where data stays in a region. Needs a `source`."
+    )
+    discount: Percent | None = Field(
+        default=None, description="Negotiated percent off, after the surcharge. Needs a `source`."
+    )
+    source: str | None = Field(default=None, min_length=1, description="Where it comes from, such as a contract.")
     checked: str | None = Field(default=None, description="The day it was checked, in quotes.")
+
+
+def _price_shape(section: Any) -> str:
+    return "[rows]" if isinstance(section, list | tuple) else "[row]"
 
 
 class UpstreamSection(Section):
@@ -85,7 +110,13 @@ class UpstreamSection(Section):
         description="Tokens that its model writes at most in one answer, as its provider documents it: what a budget "
         "reserves for a call without a limit of its own.",
     )
-    price: PriceSection | None = Field(default=None, description="What a call costs.")
+    price: (
+        Annotated[
+            Annotated[PriceSection, Tag("[row]")] | Annotated[tuple[PriceSection, ...], Tag("[rows]")],
+            Discriminator(_price_shape),
+        ]
+        | None
+    ) = Field(default=None, description="What a call costs; a list where that changes.")
     retires: Day | None = Field(
         default=None, description="The first day on which its model is gone, as a date such as `2027-01-31`."
     )

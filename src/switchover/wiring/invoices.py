@@ -1,0 +1,176 @@
+"""Invoices taken in, held against what was metered, and what they say of spend that budgets hold as unknown."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from switchover.costs.invoices import in_usd, read_bill
+from switchover.costs.reconcile import Difference, Metered, compare, really_unknown
+from switchover.domain.budget import USD
+from switchover.domain.charge import BILLIONTH, Basis
+from switchover.domain.people import Actor
+from switchover.domain.process import Settings
+from switchover.errors import NotFound, OperatorError
+from switchover.evidence import events
+from switchover.store import Store
+from switchover.store.invoices import Invoice, invoices, new_id, save_invoice
+from switchover.store.ledger import Account
+from switchover.store.spending import spend_rows
+
+from .budget import ledger
+from .evidence import noting
+from .parts import CLOCK, open_store
+from .spent import NOT_KNOWN, Month, Share, provider_of, spent_of
+
+MOST_FILE = 256 << 20
+
+
+def import_invoice(
+    settings: Settings, actor: Actor, path: Path, provider: str, month: Month, *, columns: Mapping[str, str],
+    rate: Decimal | None, rate_source: str | None, replace: bool,
+) -> tuple[Invoice, int]:  # fmt: skip
+    """Takes a provider's bill for a month; the invoice, and how many it replaced. Raises OperatorError."""
+    if provider not in settings.providers:
+        hosts = sorted({spec.host for spec in settings.upstreams.values()})
+        raise NotFound(f"there is no provider {provider!r}", mend=f"use one of {', '.join(hosts)}")
+    try:
+        if path.stat().st_size > MOST_FILE:
+            raise OperatorError(f"{path} is larger than 256 MiB", mend="export the month by day and model")
+        data = path.read_bytes()
+    except OSError as cause:
+        raise OperatorError(f"{path}: {cause.strerror}", mend="name a file that can be read") from cause
+    bill = read_bill(data, month.name, columns, path.name)
+    amount = in_usd(bill, rate)
+    invoice = Invoice(
+        id=new_id(), provider=provider, month=month.name, at=CLOCK.now(), by=actor.id, file=path.name[:200],
+        sha256=hashlib.sha256(data).hexdigest(), currency=bill.currency,
+        amount=int((amount * BILLIONTH).to_integral_value()), billed=str(bill.amount),
+        rate=None if rate is None else str(rate), rate_source=rate_source, lines=bill.lines,
+        by_model={model: str(one) for model, one in bill.by_model.items()},
+    )  # fmt: skip
+    with open_store(settings) as store, noting(settings, actor) as note:
+        replaced = save_invoice(store, invoice, replace=replace)
+        note(
+            events.invoice(
+                provider, month.name, invoice.sha256, bill.currency, f"{amount:f}", bill.lines, replaced
+            )
+        )  # fmt: skip
+    return invoice, replaced
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corrected:
+    """A budget's month: what is settled and unknown, in micro-USD, before and after an invoice told it.
+
+    ``why``: the reason where it stays unknown.
+    """
+
+    budget: str
+    month: str
+    unknown: int
+    before: int
+    after: int
+    why: str | None = None
+
+
+def reconcile(
+    settings: Settings, actor: Actor, month: Month, *, correct: bool
+) -> tuple[list[Difference], list[Corrected]]:
+    """Each provider's month, metered beside billed; with ``correct`` what is unknown of budgets is put right by it."""
+    tolerance = Decimal(settings.cost_tolerance) / 100
+    with open_store(settings) as store:
+        metered, estimates = _by_provider(settings, store, month)
+        billed: defaultdict[str, Decimal] = defaultdict(Decimal)
+        for bill in invoices(store, month.name):
+            billed[bill.provider] += Decimal(bill.amount) / BILLIONTH
+    found = [
+        compare(name, month.name, metered.get(name, Metered()), billed.get(name), tolerance)
+        for name in sorted({*metered, *billed})
+    ]
+    with noting(settings, actor) as note:
+        for one in found:
+            if one.invoiced is not None:
+                note(
+                    events.reconciled(
+                        one.provider, month.name, f"{one.invoiced:f}", f"{one.metered.settled:f}",
+                        f"{one.metered.estimated:f}", bool(one.within),
+                    )
+                )  # fmt: skip
+        made = list(_correct(settings, month, metered, billed, estimates)) if correct else []
+        for each in made:
+            if each.why is None:
+                note(events.budget_corrected(each.budget, each.month, each.unknown, each.before, each.after))
+    return found, made
+
+
+def _by_provider(
+    settings: Settings, store: Store, month: Month
+) -> tuple[dict[str, Metered], dict[str, dict[str, Decimal]]]:
+    """What each provider was metered for, and the estimates among it by process. Our own machines bill nobody."""
+    shares: defaultdict[str, Share] = defaultdict(Share)
+    estimates: defaultdict[str, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for row in spend_rows(store, month.begin, month.end, ("process", "upstream", "provider", "basis", "ending")):
+        name = provider_of(settings, row)
+        if name in ("own", NOT_KNOWN) and not spent_of(row):
+            continue
+        shares[name].take(row, int(row["calls"]), spent_of(row))
+        if row["basis"] == Basis.ESTIMATED:
+            estimates[name][row["process"]] += spent_of(row)
+    metered = {
+        name: Metered(settled=one.settled, estimated=one.estimated, unpriced=one.unpriced)
+        for name, one in shares.items()
+    }
+    return metered, {name: dict(one) for name, one in estimates.items()}
+
+
+def _correct(
+    settings: Settings, month: Month, metered: Mapping[str, Metered], billed: Mapping[str, Decimal],
+    estimates: Mapping[str, Mapping[str, Decimal]],
+) -> Iterator[Corrected]:  # fmt: skip
+    """Corrects the month's accounts in the ledger whose providers have all billed."""
+    shares = {
+        name: really_unknown(invoiced, metered.get(name, Metered()), estimates.get(name, {}))
+        for name, invoiced in billed.items()
+    }
+    found = ledger(settings)
+    try:
+        again = found.corrected()
+        for account in [one for one in found.accounts() if one.period == month.name]:
+            if not account.unknown and (account.budget, account.period) not in again:
+                continue
+            actual, why = _actual(account, shares, estimates)
+            told = None if actual is None else found.correct(account.budget, account.period, actual)
+            if actual is not None and told is None:
+                why = "its workers hold leases on it yet: try again once the month is over"
+            after = account.settled if told is None else told[1].settled
+            if told is None or (account.unknown or after != account.settled):
+                yield Corrected(
+                    budget=account.budget, month=month.name, unknown=account.unknown, before=account.settled,
+                    after=after, why=None if told is not None else why,
+                )  # fmt: skip
+    finally:
+        found.close()
+
+
+def _actual(
+    account: Account, shares: Mapping[str, Mapping[str, Decimal]], estimates: Mapping[str, Mapping[str, Decimal]]
+) -> tuple[int | None, str | None]:
+    """What an account's unknown calls did cost, in micro-USD; None with the reason where the bills do not tell."""
+    kind, _, name = account.budget.partition(":")
+    if kind == "provider":
+        concerned = {name}
+    else:
+        concerned = {host for host, by in estimates.items() if kind == "organisation" or name in by}
+    if not concerned:
+        return None, "nothing in the record says whom its unknown calls were sent to"
+    if waiting := sorted(concerned - shares.keys()):
+        return None, f"no invoice of {', '.join(waiting)} was imported for the month"
+    parts = [
+        part for host in concerned for process, part in shares[host].items() if kind != "process" or process == name
+    ]
+    return int((sum(parts, Decimal(0)) * USD).to_integral_value()), None
