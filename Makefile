@@ -7,7 +7,7 @@ export SWITCHOVER_WEIGHTS := $(CURDIR)/.cache/weights
 SEED ?= 1
 FOCUS_PYTHON ?= python3.12
 
-.PHONY: demo test check bench replays resumed faults verdicts judged real payback soak cuts clients imported crash budget prices focus million docs picture lock clean help
+.PHONY: demo test check bench replays resumed faults verdicts judged real watched payback soak cuts clients imported crash budget prices focus million docs picture lock clean help
 
 help:
 	@echo "make demo      the whole loop on an insurer's inbox: record, rehearse, adapt, prove, cut off, answer"
@@ -27,6 +27,7 @@ help:
 	@echo "make verdicts  the verdict's simulations, 4,000 runs each, and other rules beside it (a quarter of an hour)"
 	@echo "make judged    a judge that favours the candidate, gold labels played in: false READY, labels needed"
 	@echo "make real      a real local model on public data: as good is READY, worse is NOT READY (half an hour)"
+	@echo "make watched   the keeper's rehearsals of what is due: killed, stopped and gone on with"
 	@echo "make million   the first page's queries and the report over 1,000,000 exchanges: time and memory"
 	@echo "make payback   published payback cases of a machine of one's own against the projection, and its time"
 	@echo "make clients   official Python and JavaScript clients against the gateway: a matrix (needs node and npm)"
@@ -135,6 +136,9 @@ verdicts: $(VENV)/.dev
 # A judge made to favour the candidate, alone and set right by gold labels, over HTTP and over 20 seeds.
 judged: $(VENV)/.dev
 	$(BIN)/python benchmarks/judged.py
+
+watched: $(VENV)/.dev
+	@WATCHED=1 STRICT=$(STRICT) $(BIN)/python -m pytest -q tests/journeys/test_watch.py
 
 # Answers are kept in .cache/real-data, so that an interrupted run goes on.
 real: $(VENV)/.dev $(STARTER)
