@@ -164,8 +164,8 @@ def _free(answers: _Answers, seen: list[str], unsure: list[str]) -> dict[str, An
     words = sorted(len(one.split()) for one in answers.words)
     seen.append(f"free text, {words[len(words) // 2]} words in the middle")
     unsure.append(
-        "checks say nothing of whether an answer is right: that takes a judge (`grader: rubric` with `judge: UPSTREAM` of "
-        "a third family, set right by labels), a hook of yours, or people (`grader: human`)"
+        "checks say nothing of whether an answer is right: that takes a judge (`grader: rubric`, with "
+        "`judge: UPSTREAM` of a third family, set right by labels), a hook of yours, or people (`grader: human`)"
     )
     return {"grader": "checks", "checks": {"no_refusal": True, "language": "request"}}
 
