@@ -239,11 +239,14 @@ def _next_step(verdict: Verdict, process: Process, state: State, void: str | Non
     if void is not None or state is State.EXPIRED:
         return "rehearse it anew", f"switchover rehearse {candidate}"
     if state is State.READY:
-        return "try the switch before it is needed", f"switchover drill {process.name}"
+        return "try the switch before it is needed", f"switchover drill {process.name} --fault vanished --approver ROLE"
     if state is State.PROVISIONAL:
         return "let people mark a share of its answers", f"switchover label {candidate}"
     if state is State.NOT_READY:
-        return "look where it fails, then adapt it or take another", f"switchover adapt {candidate}"
+        return "look where it fails, then adapt it or take another", f"switchover adapt {process.name}"
+    people = verdict.evidence.people
+    if people is not None and people.waiting:
+        return "let people mark the answers that wait for them", f"switchover label {candidate}"
     needed = verdict.evidence.still_needed
     more = f"; about {needed:,} more replays are needed" if needed else ""
     return f"go on with the rehearsal{more}", f"switchover rehearse {candidate}"

@@ -84,7 +84,7 @@ def test_not_ready_says_where_and_blames_no_ledger_that_did_not_fail():
         (State.PROVISIONAL, "only a model has judged", "switchover label claims --candidate other"),
         (State.EXPIRED, "out of date", "switchover rehearse claims --candidate other"),
         (State.UNPROVEN, "Nobody can say yet", "switchover rehearse claims --candidate other"),
-        (State.NOT_READY, "must not stand in", "switchover adapt claims --candidate other"),
+        (State.NOT_READY, "must not stand in", "switchover adapt claims"),
     ],
 )
 def test_each_state_has_its_sentence_and_its_next_step(state, words, command):
