@@ -64,7 +64,7 @@ def test_ready_says_how_much_worse_it_is_at_most_and_how_much_is_accepted():
         "100 worse than vendor's, and 5 points are accepted."
     )
     assert all(ground.holds is not False for ground in told.rests_on)
-    assert told.command == "switchover drill claims"
+    assert told.command == "switchover drill claims --fault vanished --approver ROLE"
 
 
 def test_not_ready_says_where_and_blames_no_ledger_that_did_not_fail():
