@@ -6,7 +6,10 @@ this machine, asked at a temperature, so that no two answers are copies by const
 
 - the baseline shows it the most similar answered examples and answers everything on record;
 - the *equal* candidate is asked the same way, and answers afresh;
-- the *worse* candidate sees fewer of them. How much worse it truly is, is measured against the data's own truth.
+- the *worse* candidate sees fewer of them.
+
+What a verdict estimates from some of the cases, the mean difference in agreement with the record, is measured over all
+of them and printed beside it; and so is what the data's own truth says of both, which no verdict sees.
 
 Each candidate is rehearsed under three seeds. Answers are kept in ``.cache/real-data``, so that a run that was
 interrupted goes on and another seed asks only for what no seed before it has asked.
@@ -263,6 +266,18 @@ async def truth(task: Task, ask: Callable[[dict[str, Any]], Any]) -> float:
     return sum(values) / len(values)
 
 
+async def whole(task: Task, asks: Mapping[str, Answers], role: str, exchanges: Sequence[Exchange]) -> float:
+    """The mean difference of a candidate over every case on record: what its verdicts estimate from some."""
+    judge, values = grader(task.terms), []
+    for case in cases_of(exchanges):
+        question = Question(case.reference)
+        candidate, second = [await asks[name](case.request) for name in (role, "second")]
+        scores = [(await judge.score(reply.text, question)).value for reply in (candidate, second)]
+        if scores[0] is not None and scores[1] is not None:
+            values.append(scores[0] - scores[1])
+    return sum(values) / len(values)
+
+
 async def one_task(task: Task, found: Settings, console: Console, table: Table) -> bool:
     """Rehearses both candidates under each seed; True when every verdict is right."""
     asks = askers(task, found)
@@ -270,6 +285,7 @@ async def one_task(task: Task, found: Settings, console: Console, table: Table) 
     right = True
     quality = {role: await truth(task, asks[role]) for role in task.shown}
     for role, wanted in CANDIDATES.items():
+        truly = await whole(task, asks, role, exchanges)
         for seed in SEEDS:
             verdict = await _rehearsed(task, role, seed, asks, exchanges, console)
             evidence, said = verdict.evidence.overall, verdict.state
@@ -278,7 +294,8 @@ async def one_task(task: Task, found: Settings, console: Console, table: Table) 
                 task.name,
                 f"{task.terms.margin:.2f}",
                 role,
-                f"{(quality[role] - quality['baseline']) * 100:+.1f}",
+                f"{truly:+.3f}",
+                f"{quality[role] - quality['baseline']:+.3f}",
                 str(seed),
                 str(said) + ("" if said is wanted else "  WRONG"),
                 str(evidence.replays),
@@ -331,7 +348,8 @@ async def run(names: Sequence[str], console: Console) -> int:
         "task",
         "margin",
         "candidate",
-        "truly, points",
+        "all cases",
+        "by truth",
         "seed",
         "verdict",
         "replays",
@@ -346,7 +364,8 @@ async def run(names: Sequence[str], console: Console) -> int:
                 if task.name in names:
                     right = await one_task(task, found, console, table) and right
     console.print(table)
-    console.print(f"truly: share right by the data's own truth, candidate less baseline, over {TRUTH} cases")
+    console.print("all cases: the mean difference over the whole record, of which a verdict has seen the replays")
+    console.print(f"by truth: share right by the data's own truth, candidate less baseline, over {TRUTH} cases")
     return 0 if right else 1
 
 
