@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import socket
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -37,6 +38,8 @@ from .parts import CLOCK, artefact, outbound, read_key, ring_of, upstream
 DRAIN_SECONDS = 25
 # As many callers as the kernel may keep waiting while a worker restarts.
 BACKLOG = 2048
+# How long a thread may compute while another waits.
+SWITCH_S = 0.000_2
 TRACES_PATH = "/v1/traces"
 
 
@@ -63,6 +66,8 @@ def serve_worker(configuration: str, name: str, descriptor: int) -> None:
     # What was imported lives as long as the worker: no reason to look through it at every collection.
     gc.collect()
     gc.freeze()
+    # The thread that seals records computes; at the default of 5 ms each of its turns is a caller's wait.
+    sys.setswitchinterval(SWITCH_S)
     try:
         uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
     finally:
