@@ -24,7 +24,7 @@ help:
 	@echo "make faults    the fault catalogue against the gateway: expected and seen, as a table"
 	@echo "make cuts      recorded streams cut at every byte, in every way to meet a cut"
 	@echo "make crash     the spool on a disk that forgets what was not synced, 300 seeds; kill -9 under load, 100 times"
-	@echo "make verdicts  the verdict's simulations, 4,000 runs each, and other rules beside it (a quarter of an hour)"
+	@echo "make verdicts  the verdict's simulations, 4,000 runs each, and other rules beside it (a minute)"
 	@echo "make judged    a judge that favours the candidate, gold labels played in: false READY, labels needed"
 	@echo "make real      a real local model on public data: as good is READY, worse is NOT READY (half an hour)"
 	@echo "make watched   the keeper's rehearsals of what is due: killed, stopped and gone on with"

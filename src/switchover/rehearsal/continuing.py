@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from switchover.clock import Clock
-from switchover.domain.candidate import Cell, Continuation, Continuing, ScoredCase, State, digest
+from switchover.domain.candidate import Cell, Continuation, Continuing, State, digest
 from switchover.domain.ports import Grader, Question
 from switchover.domain.process import RehearsalTerms
 from switchover.graders import TRUSTED
@@ -94,21 +94,7 @@ class CutCases(Track):
         reply = await self._gate.through(lambda: ask_in_time(go_on, request, self._timeout, self._clock))
         graded = await grade(self._grader, reply, without_break(sent, reference, second), Question(reference, request))
         kind = self._record.kinds[case.id]
-        row = ScoredCase(
-            cell_id=self.id,
-            exchange_id=case.id,
-            graded_at=self._clock.now(),
-            candidate=graded.candidate,
-            baseline=graded.baseline,
-            reason=graded.reason,
-            slices=case.slices,
-            topic=kind.topic,
-            seconds=reply.seconds,
-            answer=reply.text,
-            frame=kind.frame,
-            judge_calls=graded.calls,
-            judge_nusd=graded.nusd,
-        )
+        row = self._scored(case, kind, graded, reply, self._clock.now(), counts=True)
         return Played(row, (*costs, reply.cost, *judge_cost(graded)), asked=True)
 
     def judge(self) -> Continuing:

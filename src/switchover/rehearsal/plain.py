@@ -93,23 +93,7 @@ class Plain(Track):
         plain = self._anchor(case.exchange) if self._anchor is not None else None
         graded = await grade(self._grader, reply, second, Question(case.reference, request), plain)
         kind = self._record.kinds[case.id]
-        row = ScoredCase(
-            cell_id=self.id,
-            exchange_id=case.id,
-            graded_at=self._clock.now(),
-            candidate=graded.candidate,
-            baseline=graded.baseline,
-            reason=graded.reason,
-            slices=case.slices,
-            topic=kind.topic,
-            seconds=reply.seconds,
-            answer=reply.text,
-            anchor=graded.anchor,
-            counts=planned.counts,
-            frame=kind.frame,
-            judge_calls=graded.calls,
-            judge_nusd=graded.nusd,
-        )
+        row = self._scored(case, kind, graded, reply, self._clock.now(), counts=planned.counts)
         return Played(row, (*costs, *([reply.cost] if asked else []), *judge_cost(graded)), asked)
 
     def take(self, rows: Sequence[ScoredCase]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,14 +11,17 @@ from switchover.domain.candidate import ScoredCase
 from switchover.stats.noninferiority import DAY
 from switchover.store import Store
 from switchover.store.trials import scored_cases, waiting_cases
+from switchover.trial.cases import Case
+from switchover.trial.coverage import Kind
 from switchover.trial.grade import Graded
+from switchover.trial.replay import Reply
 from switchover.trial.sample import Planned
 
 # Cases between two looks. Not the concurrency: how many run at once must not change which cases count.
 ROUND = 8
 
 
-class Track:
+class Track(ABC):
     """``id`` is the ledger's; ``rows`` are its cases so far, ``waiting`` those scored ahead of their turn.
 
     ``calls`` are those of the candidate in this run. A case is pending while none of its copy group was replayed within
@@ -56,9 +60,29 @@ class Track:
         for name in names:
             self.waiting.pop(name, None)
 
+    @abstractmethod
     async def play(self, planned: Planned) -> Played:
         """Replays and grades one case. Raises PutOff."""
-        raise NotImplementedError
+
+    def _scored(self, case: Case, kind: Kind, graded: Graded, reply: Reply, at: float, *, counts: bool) -> ScoredCase:
+        """What is saved of a case that was graded ``at`` (Unix seconds)."""
+        return ScoredCase(
+            cell_id=self.id,
+            exchange_id=case.id,
+            graded_at=at,
+            candidate=graded.candidate,
+            baseline=graded.baseline,
+            reason=graded.reason,
+            slices=case.slices,
+            topic=kind.topic,
+            seconds=reply.seconds,
+            answer=reply.text,
+            anchor=graded.anchor,
+            counts=counts,
+            frame=kind.frame,
+            judge_calls=graded.calls,
+            judge_nusd=graded.nusd,
+        )
 
 
 @dataclass(frozen=True, slots=True)
