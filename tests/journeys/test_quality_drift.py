@@ -71,11 +71,11 @@ def test_canaries_are_asked_on_schedule_and_one_corrupt_answer_does_nothing(prov
             (kept,) = {one.name for one in canaries(store, "messages", name)}
             assert len(canary_calls(store, kept)) == 20
         assert suspensions(store) == {}
-    other.control(wrong=0.05)
+    other.control(wrong=0.1)
     proven.edit("canaries: 20", "canaries: 40")
     (corrupt,) = [line for line in round_of(proven) if "canaries other" in line]
-    assert "40 answers to 20 canaries" in corrupt
-    assert "100%" not in corrupt
+    right = 1 - other.served.get("wrong", 0) / 40
+    assert f"40 answers to 20 canaries, {right:.0%} as before" in corrupt
     with proven.store() as store:
         assert suspensions(store) == {}
 

@@ -45,6 +45,7 @@ class Page:
 
 PAGES: tuple[Page, ...] = (
     Page("/", "GET", "verdicts", portfolio.show),
+    Page("/processes", "GET", "verdicts", portfolio.show),
     Page("/processes/{process}", "GET", "verdicts", process.show),
     Page("/verdicts/{verdict}", "GET", "verdicts", verdict.show),
     Page("/verdicts/{verdict}/cases/{exchange}", "GET", "exchanges show", verdict.show_case),

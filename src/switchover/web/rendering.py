@@ -12,6 +12,7 @@ from switchover.report import wording
 from switchover.report.explaining import points
 
 from . import static, texts
+from .menu import MENU
 
 if TYPE_CHECKING:
     from .visit import Visit
@@ -54,6 +55,7 @@ def page_of(template: str, *, visit: Visit, **values: object) -> str:
             signed_in=visit.visitor.signed_in,
             form_token=visit.form_token,
             path=visit.path,
+            menu=MENU,
             now=visit.now,
             **values,
         )

@@ -224,10 +224,10 @@ def test_no_key_is_on_any_page(served):
 
 def test_the_portfolio_says_how_many_are_sure_among_all_that_were_tried(served):
     visitor = served.known("auditor")
-    text = visitor.get("/?rate=5").text
+    text = visitor.get("/processes?rate=5").text
     assert "1 of 3 candidates that were tried is READY" in text
     assert "Of the 1 marked ✓ , at most 5 % are expected to be wrong" in text
-    assert "None is sure enough" not in visitor.get("/?rate=1&x=").text
+    assert "None is sure enough" not in visitor.get("/processes?rate=1&x=").text
 
 
 def test_a_page_that_is_not_there_says_so(served):
