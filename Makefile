@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STARTER := .cache/weights/b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53.gguf
 export SWITCHOVER_WEIGHTS := $(CURDIR)/.cache/weights
+# Images of machines often turn it off; then every command that a test or the demo starts compiles all it imports anew.
+export PYTHONDONTWRITEBYTECODE :=
 SEED ?= 1
 FOCUS_PYTHON ?= python3.12
 
