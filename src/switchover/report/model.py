@@ -211,7 +211,8 @@ class BoardReport:
 
     ``sealed`` is None while nothing was signed. ``missing`` is what the record is known to lack.
     ``window`` bounds the recorded exchanges, None when there are none. ``supposed`` says that nothing was running, so
-    that own engines are taken to start. ``ahead`` is the projection of costs, or why there is none.
+    that own engines are taken to start. ``ahead`` is the projection of costs, or why there is none. ``note`` is what the
+    configuration has said on top.
     """
 
     made_at: float
@@ -231,3 +232,4 @@ class BoardReport:
     cut_offs: tuple[CutOff, ...]
     sealed: Sealed | None = None
     missing: tuple[str, ...] = ()
+    note: str = ""

@@ -18,6 +18,8 @@ def render_text(report: BoardReport, console: Console) -> None:
     if report.simulated:
         names = wording.harmless(", ".join(report.simulated))
         _line(console, Text(f"Simulated vendor: {names}. All else is measured on real parts.", style="yellow"), 0)
+    if report.note:
+        _line(console, Text(wording.harmless(report.note), style="yellow"), 0)
     _window(console, report)
     for answer, details in zip(report.answers, (_losses, _permissions, _spends, _capacity), strict=True):
         _answer(console, answer)

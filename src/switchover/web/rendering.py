@@ -56,6 +56,7 @@ def page_of(template: str, *, visit: Visit, **values: object) -> str:
             form_token=visit.form_token,
             path=visit.path,
             menu=MENU,
+            note=visit.settings.pages.note,
             now=visit.now,
             **values,
         )
@@ -64,4 +65,4 @@ def page_of(template: str, *, visit: Visit, **values: object) -> str:
 
 def bare_page(status: int, what: str, mend: str) -> Response:
     """A page that says what is wrong and how to mend it, and rests on nothing else."""
-    return HTMLResponse(environment().get_template("trouble.html").render(what=what, mend=mend, who=None), status)
+    return HTMLResponse(environment().get_template("trouble.html").render(what=what, mend=mend, who=None, note=""), status)
