@@ -113,6 +113,11 @@ class Browser:
         assert "exceptionDetails" not in result, result["exceptionDetails"]
         return result["result"].get("value")
 
+    def forget(self) -> None:
+        """What was complained of and asked for so far."""
+        self.complaints.clear()
+        self.asked.clear()
+
     def text(self) -> str:
         return self.value("document.querySelector('main').innerText")
 
@@ -156,6 +161,12 @@ class Browser:
     def _hear(self, method: str, said: dict) -> None:
         if method == "Page.loadEventFired":
             self._loaded += 1
+        elif method == "Page.javascriptDialogOpening":
+            self.complaints.append(f"a dialog: {said['message']}")
+            # Nobody waits for the answer: this is heard amid another call.
+            self._numbers += 1
+            asked = {"id": self._numbers, "method": "Page.handleJavaScriptDialog", "params": {"accept": False}}
+            os.write(self._to, json.dumps(asked | {"sessionId": self._session}).encode() + b"\0")
         elif method == "Network.requestWillBeSent":
             self.asked.append(said["request"]["url"])
         elif method == "Runtime.exceptionThrown":

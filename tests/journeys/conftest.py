@@ -13,6 +13,7 @@ from pathlib import Path
 
 import openai
 import pytest
+from journeys.browser import Browser, found
 from journeys.commands import Commands
 
 from switchover.config import load
@@ -205,6 +206,27 @@ def weights() -> Path:
         if os.environ.get("STRICT") == "1":
             pytest.fail(f"STRICT=1 wants the starter weights: {missing}")
         pytest.skip(f"no starter weights on this machine: {missing}")
+
+
+@pytest.fixture(scope="session")
+def program():
+    """The browser of this machine; without one a test is left out, or fails when nothing may be."""
+    program = found()
+    if program is None:
+        said = "no browser is installed (chromium, google-chrome)"
+        if os.environ.get("STRICT") == "1":
+            pytest.fail(said)
+        pytest.skip(said)
+    return program
+
+
+@pytest.fixture(scope="module")
+def browser(program, tmp_path_factory):
+    """A browser of a file's own, as wide as a desk's."""
+    made = Browser(program, tmp_path_factory.mktemp("browser"))
+    made.size(1440)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")

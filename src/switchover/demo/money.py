@@ -1,4 +1,4 @@
-"""The demo's bills: what was spent before today stands in the ledger, caps lie a little above, and a vendor has billed."""
+"""The demo's money: what was spent before today is in the ledger, caps lie a little above, and a vendor has billed."""
 
 from __future__ import annotations
 

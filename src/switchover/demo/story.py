@@ -259,9 +259,9 @@ def _past(set_up: Stage, cast: Cast, screen: Screen) -> Settings:
         money.settle(cast.settings, whole.less(today), now)
         tested.weeks_ago(store, cast.settings, now, seed=cast.seed)
         bill = money.billed(store, cast.settings, now, set_up.folder / "bills")
-    screen.say(f"{count:,} exchanges before today, a replacement whose proof has expired, two that were never tested,")
     screen.say(
-        f"medical claims that went where they may not go, budgets{', a bill' if bill else ''}: made up for the demo"
+        f"{count:,} exchanges before today, a replacement whose proof has expired, others never tested, medical claims "
+        f"that went where they may not go, budgets{', a bill' if bill else ''}: [bold]made up for the demo[/]"
     )
     return set_up.write(money.caps(whole))
 

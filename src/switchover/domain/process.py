@@ -109,8 +109,8 @@ class UpstreamSpec:
     ``chat_template`` is a reference ("file:PATH") to a template that replaces the one in the weights.
     ``max_output``: tokens that its model writes at most in one answer, None where nothing was said. ``retires`` is the
     first day (ISO date) on which the model is gone, as whoever configured it knows. ``price`` holds from the beginning,
-    each of ``later_prices`` from its own moment on, in order. ``simulated``: it stands in for a real one, and what rests
-    on it says so.
+    each of ``later_prices`` from its own moment on, in order. ``simulated``: it stands in for a real one; whatever
+    rests on it says so.
 
     Two are not configured but seen: ``template`` is the digest of the chat template in force, None where nobody tells
     it; ``weights_hash`` the SHA-256 (hex) of what an own engine's file of weights holds, None until that is known.

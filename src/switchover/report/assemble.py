@@ -38,7 +38,8 @@ def assemble(
 ) -> BoardReport:
     """The four answers as of ``now`` (Unix seconds), from the exchanges recorded ``since`` (None = all).
 
-    ``simulated`` names upstreams that stand in for real ones, beside those that the configuration says so of. With ``running`` False nothing is up at this moment:
+    ``simulated`` names upstreams that stand in for real ones, beside those that the configuration says so of. With
+    ``running`` False nothing is up at this moment:
     own engines are then taken to start, and the report says so; with it, an engine that is down serves nobody.
     ``sealed`` is the evidence log's newest checkpoint. ``terms`` say how costs are projected.
     Raises StoreUnavailable when the store can't be read.

@@ -211,8 +211,8 @@ class BoardReport:
 
     ``sealed`` is None while nothing was signed. ``missing`` is what the record is known to lack.
     ``window`` bounds the recorded exchanges, None when there are none. ``supposed`` says that nothing was running, so
-    that own engines are taken to start. ``ahead`` is the projection of costs, or why there is none. ``note`` is what the
-    configuration has said on top.
+    that own engines are taken to start. ``ahead`` is the projection of costs, or why there is none.
+    ``note`` is what the configuration has said on top.
     """
 
     made_at: float

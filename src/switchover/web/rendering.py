@@ -65,4 +65,5 @@ def page_of(template: str, *, visit: Visit, **values: object) -> str:
 
 def bare_page(status: int, what: str, mend: str) -> Response:
     """A page that says what is wrong and how to mend it, and rests on nothing else."""
-    return HTMLResponse(environment().get_template("trouble.html").render(what=what, mend=mend, who=None, note=""), status)
+    page = environment().get_template("trouble.html").render(what=what, mend=mend, who=None, note="")
+    return HTMLResponse(page, status)

@@ -1,0 +1,59 @@
+"""The pages on what the demo makes up, and a sample of every page of the table."""
+
+from __future__ import annotations
+
+import re
+
+from journeys.served_pages import Served
+
+from switchover.demo import money, past, setting, tested
+from switchover.store.proofs import newest_verdicts
+from switchover.store.trials import scored_cases
+from switchover.wiring.parts import CLOCK, open_store
+from switchover.wiring.running import prepare
+
+PROCESS = "customer-messages"
+VENDORS = {"vendor": "http://127.0.0.1:9101", "second": "http://127.0.0.1:9102"}
+# Not shown to whoever plays the demo: nobody is asked for labels, and nobody has a key.
+ELSEWHERE = {"/label/{process}/{candidate}": "/label/replies/other", "/sign-in": "/sign-in"}
+
+
+def with_the_demos_past(folder, now: float | None = None, seed: int = 1) -> Served:
+    """The pages on the weeks that the demo makes up, and on what it tries itself, as of ``now`` (Unix seconds)."""
+    now = CLOCK.now() if now is None else now
+    stage = setting.at(folder, VENDORS)
+    folder.joinpath(setting.KEY).write_text("none")
+    settings = stage.write()
+    prepare(settings)
+    with open_store(settings) as store:
+        past.fill(store, settings, now, seed=seed)
+        whole = money.spent(store, settings, now)
+        money.settle(settings, whole, now)
+        tested.weeks_ago(store, settings, now, seed=seed)
+        tested.lately(store, settings, now, seed=seed)
+        money.billed(store, settings, now, folder / "bills")
+        settings = stage.write(money.caps(whole))
+        found = newest_verdicts(store)
+        verdicts = {f"{one.cell.process} {one.cell.upstream}": one for one in found}
+        served = Served(settings, verdicts)
+        served.case = scored_cases(store, verdicts[f"{PROCESS} student"].cell.id)[0].exchange_id
+    return served
+
+
+def samples(served: Served, paths) -> dict[str, str]:
+    """An address for each path of the table that the demo shows."""
+    parts = {
+        "process": PROCESS,
+        "candidate": "student",
+        "verdict": served.verdicts[f"{PROCESS} student"].id,
+        "exchange": served.case,
+        "drill": f"made-up-{PROCESS}",
+        "provider": "acme",
+        "upstream": "vendor",
+    }
+    return {path: filled(path, parts) for path in paths if path not in ELSEWHERE}
+
+
+def filled(path: str, parts) -> str:
+    """An address of the table with its parts; one that nobody gave a sample for is a KeyError."""
+    return re.sub(r"\{(\w+)(:\w+)?\}", lambda found: parts[found[1]], path)
