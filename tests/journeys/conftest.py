@@ -270,8 +270,14 @@ def helpers():
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A journey is told in order: its tests share one running stage, which the last of them takes down."""
+    """A journey is told in order: its tests share one running stage, which the last of them takes down.
+
+    Journeys are the longest files and come first, so that none of them is left to one worker at the end.
+    """
     told = [item for item in items if Path(__file__).parent in item.path.parents]
+    for item in told:
+        if "program" in item.fixturenames:
+            item.add_marker("browser")
     if told:
         others = [item for item in items if item not in set(told)]
-        items[:] = others + sorted(told, key=lambda item: (str(item.path), item.reportinfo()[1] or 0))
+        items[:] = sorted(told, key=lambda item: (str(item.path), item.reportinfo()[1] or 0)) + others

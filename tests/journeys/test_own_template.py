@@ -24,7 +24,7 @@ from switchover.wiring.templates import with_templates
 
 OWN = (
     "  own: {{kind: local, weights: 'file:{weights}', chat_template: 'file:{template}', model: small, developer: hf,"
-    " host: own, context: 512, slots: 2}}"
+    " host: own, context: 512, slots: 2, threads: 1}}"
 )
 JUDGED = "    fallbacks: [own]\n    rehearse: {grader: label, labels: [a, b]}\n"
 CHANGED = "its chat template has changed since its proof"
