@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -17,7 +18,8 @@ from switchover.dialects.across import translate_request
 from switchover.domain.answer import as_text
 from switchover.domain.budget import Tariff, is_free
 from switchover.domain.candidate import PromptVersion
-from switchover.domain.exchange import Usage
+from switchover.domain.charge import Bill, Ending, unbilled
+from switchover.domain.exchange import Length, Usage
 from switchover.domain.ports import OutboundRequest, Upstream
 from switchover.domain.process import UpstreamSpec
 from switchover.errors import (
@@ -90,8 +92,9 @@ def asker(
     *,
     tries: int = 1,
     spec: UpstreamSpec | None = None,
+    bill: Bill = unbilled,
 ) -> Ask:
-    """A function that puts an OpenAI chat request to ``upstream`` as ``version`` says.
+    """A function that puts an OpenAI chat request to ``upstream`` as ``version`` says; each try goes to ``bill``.
 
     Its reply has a text, or None with the fault's id; a call that the upstream failed is tried ``tries`` times in all
     (4 at most). ``seconds`` is the last try's. ``spec``, where given, has the answer checked as a live one is: that the
@@ -101,7 +104,7 @@ def asker(
     cost = cost_at(spec, clock.now())
 
     async def ask(request: dict[str, Any]) -> Reply:
-        return await asked(upstream, version, artefact, clock, request, tries=tries, spec=spec, cost=cost)
+        return await asked(upstream, version, artefact, clock, request, tries=tries, spec=spec, cost=cost, bill=bill)
 
     return ask
 
@@ -117,6 +120,7 @@ async def asked(
     spec: UpstreamSpec | None = None,
     finish: Finish = AS_IT_IS,
     cost: Cost = lambda usage: None,
+    bill: Bill = unbilled,
 ) -> Reply:
     """One request put to ``upstream``; see :func:`asker`."""
     try:
@@ -128,11 +132,18 @@ async def asked(
         begun = clock.monotonic()
         try:
             told = await _answer(upstream, body, spec)
+            bill(told.usage, Length(asked=len(body), said=len((told.text or "").encode())), Ending.ANSWERED)
             text = finish.text(told.text)
             empty = None if text else "empty-answer"
             amount = spent.with_(cost(told.usage))
             return Reply(text, clock.monotonic() - begun, empty, told.usage, amount, left=told.left)
+        except asyncio.CancelledError:
+            # Out of time, or given up: whoever was asked goes on, and bills it.
+            bill(None, Length(asked=len(body)), Ending.ABANDONED)
+            raise
         except UpstreamError as error:
+            if _may_be_billed(error):
+                bill(error.usage, Length(asked=len(body)), Ending.FAILED)
             reply = _failed(error, clock.monotonic() - begun, spent.with_(_billed(error, cost)))
             # Whoever puts us off or turns us away does so again at once; how long to wait is not ours to say here.
             if error.stops or isinstance(error, PromptShortened) or pause is None or reply.sign in NOT_NOW:
@@ -160,9 +171,14 @@ def _billed(error: UpstreamError, cost: Cost) -> int | None:
     """What a failed try cost: nothing before an answer began, and what its usage says where that was told."""
     if error.usage is not None:
         return cost(error.usage)
-    return (
-        FREE if error.seen_status is not None or isinstance(error, (Unreachable, Untrusted, AddressRefused)) else None
-    )
+    return None if _may_be_billed(error) else FREE
+
+
+def _may_be_billed(error: UpstreamError) -> bool:
+    """Whether a failed try may cost something: an answer had begun, or nobody knows."""
+    if error.usage is not None:
+        return True
+    return error.seen_status is None and not isinstance(error, (Unreachable, Untrusted, AddressRefused))
 
 
 def _failed(error: UpstreamError, seconds: float, cost: int | None) -> Reply:

@@ -19,6 +19,7 @@ from switchover.dialects.going_on import ask_rest, shown, stops_of
 from switchover.dialects.seam import Join, tokens_in
 from switchover.domain.answer import calls_tools
 from switchover.domain.candidate import Continuation, PromptVersion
+from switchover.domain.charge import Bill, unbilled
 from switchover.domain.ports import Upstream
 from switchover.domain.process import UpstreamSpec
 
@@ -84,17 +85,25 @@ def continuer(
     plain: PromptVersion,
     data: bytes | None,
     clock: Clock,
+    bill: Bill = unbilled,
 ) -> Continuer:
     """A continuer that asks ``upstream`` as ``version`` says; ``plain`` asks it as it is."""
     return Continuer(
-        ask=_asker(spec, upstream, version, data, clock, tries=1),
-        probe=_asker(spec, upstream, plain, None, clock, tries=4),
+        ask=_asker(spec, upstream, version, data, clock, bill, tries=1),
+        probe=_asker(spec, upstream, plain, None, clock, bill, tries=4),
         ways=ways_of(spec),
     )
 
 
 def _asker(
-    spec: UpstreamSpec, upstream: Upstream, version: PromptVersion, data: bytes | None, clock: Clock, *, tries: int
+    spec: UpstreamSpec,
+    upstream: Upstream,
+    version: PromptVersion,
+    data: bytes | None,
+    clock: Clock,
+    bill: Bill,
+    *,
+    tries: int,
 ) -> AskRest:
     async def ask(request: dict[str, Any], sent: str, way: Continuation) -> Reply:
         def joined(rest: str | None) -> str:
@@ -106,7 +115,9 @@ def _asker(
 
         stops = stops_of(msgspec.json.encode(request))
         finish = Finish(more, joined)
-        return await asked(upstream, version, data, clock, request, tries=tries, spec=spec, finish=finish, cost=cost)
+        return await asked(
+            upstream, version, data, clock, request, tries=tries, spec=spec, finish=finish, cost=cost, bill=bill
+        )
 
     cost = cost_at(spec, clock.now())
     return ask

@@ -74,7 +74,10 @@ async def _probed(round_: Round, spec: UpstreamSpec, *, tools: bool) -> Probe:
         upstream = round_.upstream(spec)
     except ConfigError as error:
         return without_key(spec, error, round_.clock.now())
-    seen = await probe_upstream(upstream, spec, round_.clock, tools=tools)
+    # A probe serves whoever may use its upstream; the first of them has it on its account.
+    process = next(one for one in round_.processes if spec.name in one.upstreams)
+    bill = round_.bill(process.name, spec)
+    seen = await probe_upstream(upstream, spec, round_.clock, tools=tools, bill=bill)
     if seen.failed is None and spec.is_self_hosted and spec.kind != "local" and spec.window is not None:
         return await _with_context(round_, spec, seen)
     return seen

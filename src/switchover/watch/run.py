@@ -12,6 +12,7 @@ from random import Random
 
 from switchover.clock import Clock
 from switchover.domain.candidate import PromptVersion
+from switchover.domain.charge import Bill
 from switchover.domain.cut_off import CutOff
 from switchover.domain.ports import Upstream
 from switchover.domain.process import Process, Settings, UpstreamSpec
@@ -32,8 +33,9 @@ class Round:
 
     ``settings`` have each upstream as it is seen to be (its chat template); own engines run. ``upstream`` makes one
     with its key read now and raises ConfigError when that can't be; ``ask`` puts a request as a prompt version says;
-    ``listed`` is what an endpoint lists of its model, and raises UpstreamError. ``rng`` is seeded. ``cuts`` are the
-    real cut-offs in force. ``only``: the round is about this process.
+    ``bill`` is told what a call for a process took that is made otherwise. ``listed`` is what an endpoint lists of its
+    model, and raises UpstreamError. ``rng`` is seeded. ``cuts`` are the real cut-offs in force. ``only``: the round is
+    about this process.
 
     Who calls an upstream asks :meth:`barred` whether it may, and has the call taken from the ``allowance`` first.
     """
@@ -46,6 +48,7 @@ class Round:
     allowance: Allowance
     upstream: Callable[[UpstreamSpec], Upstream]
     ask: Callable[[PromptVersion], Ask]
+    bill: Callable[[str, UpstreamSpec], Bill]
     listed: Callable[[UpstreamSpec], Awaitable[Listed | None]]
     cuts: Sequence[CutOff] = ()
     only: str | None = None

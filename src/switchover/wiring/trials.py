@@ -15,6 +15,7 @@ from switchover.access.local import local
 from switchover.adaptation.run import Adaptation, adapt
 from switchover.adaptation.run import Progress as AdaptationProgress
 from switchover.domain.candidate import PromptKind, PromptVersion, epoch_of
+from switchover.domain.charge import ADAPTATION, Bill
 from switchover.domain.cut_off import Drill, Target, TargetKind
 from switchover.domain.people import Actor
 from switchover.domain.process import Process, RehearsalTerms, Settings, UpstreamSpec
@@ -34,6 +35,7 @@ from switchover.store.files import write_whole
 from switchover.store.people import person
 from switchover.trial.ask import asker
 from switchover.trial.continuing import Continuer, continuer
+from switchover.trial.metering import Meter
 from switchover.trial.replay import Ask
 from switchover.upstreams.local import child_name, read_place
 
@@ -84,19 +86,28 @@ def _shown(settings: Settings, version: PromptVersion) -> bytes | None:
         sealer.close()
 
 
-def ask_of(settings: Settings, version: PromptVersion, client: Client, *, tries: int = 1) -> Ask:
-    """A function that asks a version's upstream as the version says."""
+def ask_of(settings: Settings, version: PromptVersion, client: Client, bill: Bill, *, tries: int = 1) -> Ask:
+    """A function that asks a version's upstream as the version says, and tells ``bill`` of each try."""
     spec = settings.upstreams[version.upstream]
     data = _shown(settings, version)
-    return asker(upstream(settings, spec, None, client), version, data, CLOCK, tries=tries, spec=spec)
+    return asker(upstream(settings, spec, None, client), version, data, CLOCK, tries=tries, spec=spec, bill=bill)
 
 
-def continuer_of(settings: Settings, version: PromptVersion, client: Client) -> Continuer:
+@asynccontextmanager
+async def saving(meter: Meter) -> AsyncIterator[Meter]:
+    """What is spent while this lasts is saved, however it ends."""
+    try:
+        yield meter
+    finally:
+        meter.save()
+
+
+def continuer_of(settings: Settings, version: PromptVersion, client: Client, bill: Bill) -> Continuer:
     """A version's upstream, to be asked to go on with answers."""
     spec = settings.upstreams[version.upstream]
     data = _shown(settings, version)
     plain = PromptVersion.make(process=version.process, upstream=spec.name, kind=PromptKind.AS_IS)
-    return continuer(spec, upstream(settings, spec, None, client), version, plain, data, CLOCK)
+    return continuer(spec, upstream(settings, spec, None, client), version, plain, data, CLOCK, bill)
 
 
 async def with_client(settings: Settings, run: Callable[[Client], Awaitable[Result]]) -> Result:
@@ -176,7 +187,13 @@ def adapt_process(
     async def run(client: Client) -> Adaptation:
         with open_store(settings) as store, noting(settings, actor) as note:
             wanted = [settings.upstreams[name] for name in found.fallbacks]
-            async with own_engines(settings, wanted, client):
+            meter = Meter(store, CLOCK)
+
+            def ask_for(version: PromptVersion) -> Ask:
+                spec = settings.upstreams[version.upstream]
+                return ask_of(settings, version, client, meter.bill(process, spec, ADAPTATION))
+
+            async with own_engines(settings, wanted, client), saving(meter):
                 seen = await seen_of(settings, [*wanted, settings.upstreams[found.baseline]], client)
                 since = replace(marks(store, process, found.baseline), replacement="")
                 span = epoch_of(seen.upstreams[found.baseline], since)
@@ -186,7 +203,7 @@ def adapt_process(
                     upstreams=settings.upstreams,
                     store=store,
                     data_dir=settings.data_dir,
-                    ask_for=lambda version: ask_of(settings, version, client),
+                    ask_for=ask_for,
                     clock=CLOCK,
                     seed=seed,
                     progress=progress,

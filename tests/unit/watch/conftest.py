@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from switchover.domain.candidate import PromptKind, PromptVersion, State
+from switchover.domain.charge import unbilled
 from switchover.domain.process import RehearsalTerms, Sampling, Watch
 from switchover.domain.watching import Why
 from switchover.graders import grader
@@ -100,6 +101,7 @@ class Desk:
             "settings": self.settings, "store": self.store, "clock": self.clock, "rng": self.rng,
             "note": self.noted.append, "allowance": Allowance(self.settings.watch, self.store, self.clock),
             "upstream": None, "ask": self.ask, "listed": None,
+            "bill": lambda process, spec: unbilled,
         }  # fmt: skip
         return Round(**given | changes)
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from switchover.domain.candidate import ScoredCase
+from switchover.domain.charge import unbilled
 from switchover.domain.data_class import DataClass
 from switchover.domain.ports import Question
 from switchover.domain.process import Price, RehearsalTerms
@@ -52,7 +53,7 @@ def judged(judge, answer="Tomorrow."):
     async def run(found):
         client = outbound(found)
         try:
-            async with grading(found, PROCESS, found.upstreams["judge"], client) as grader:
+            async with grading(found, PROCESS, found.upstreams["judge"], client, lambda judge: unbilled) as grader:
                 question = Question("Soon.", {"messages": [{"role": "user", "content": "When?"}]})
                 return await grade(grader, Reply(answer), None, question)
         finally:
@@ -93,7 +94,9 @@ def test_answers_that_are_the_same_are_not_judged():
 
 def test_a_process_that_does_not_say_how_candidates_are_judged_is_refused():
     async def run():
-        async with grading(settings(), replace(PROCESS, rehearse=None), None, outbound(settings())):
+        async with grading(
+            settings(), replace(PROCESS, rehearse=None), None, outbound(settings()), lambda judge: unbilled
+        ):
             pass
 
     with pytest.raises(NotFound, match="does not say how candidates are judged"):
