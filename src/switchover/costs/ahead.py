@@ -35,7 +35,7 @@ def ahead(
 
     It rests on what was recorded ``since`` (None = all). Raises StoreUnavailable when the store can't be read.
     """
-    usage, gaps = _usage(store, settings, terms.processes, since)
+    usage, gaps = usages(store, settings, terms.processes, since)
     if not usage:
         return "; ".join(gaps) or "nothing has been recorded"
     try:
@@ -45,7 +45,7 @@ def ahead(
     return weigh(found, (*gaps, *left_out), draws=terms.draws, seed=terms.seed)
 
 
-def _usage(
+def usages(
     store: Store, settings: Settings, wanted: Collection[str] | None, since: float | None
 ) -> tuple[dict[str, UsageModel], list[str]]:
     """Each process's usage; the record's known gaps, and the processes that nothing can be said of."""
