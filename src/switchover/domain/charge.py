@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-
-from .exchange import Length, Usage
 
 BILLIONTH = 1_000_000_000
 # What is billed apart: input that is neither read from a cache nor written to one, those two, output, and the call.
@@ -85,11 +82,3 @@ class Metered:
         if self.charges and all(one.basis is Basis.UNPRICED for one in self.charges):
             return None
         return sum(one.total for one in self.charges)
-
-
-# One try: the usage that was told of it, if any, how much was asked and heard, and how it ended.
-Bill = Callable[[Usage | None, Length, Ending], None]
-
-
-def unbilled(usage: Usage | None, length: Length, ending: Ending) -> None:
-    """For calls that nobody charges for, such as those of a test."""

@@ -6,6 +6,7 @@ One tiny streamed request, and a second one with a tool where live requests use 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import msgspec
 
@@ -13,8 +14,8 @@ from switchover.clock import Clock
 from switchover.costs.estimates import BYTES_PER_TOKEN
 from switchover.dialects import DIALECTS
 from switchover.dialects.across import translate_request
-from switchover.domain.charge import Bill, Ending, unbilled
-from switchover.domain.exchange import Length
+from switchover.domain.charge import Ending
+from switchover.domain.exchange import Length, Usage
 from switchover.domain.model_name import told
 from switchover.domain.ports import Answer, OutboundRequest, Truncated, Upstream
 from switchover.domain.process import UpstreamSpec
@@ -37,6 +38,8 @@ from switchover.upstreams.classify import classify, classify_failure
 LIMIT_S = 60.0
 MOST_BYTES = 1 << 20
 CHAT = "openai_chat"
+# Told of each answer: the usage, if its upstream said it, what was asked and heard, and how it ended.
+Bill = Callable[[Usage | None, Length, Ending], None]
 # What such a call can cost, in tokens: a model that thinks first may write a while before it says a word.
 READS, WRITES = 200, 1000
 ASKED_BYTES = READS * BYTES_PER_TOKEN
@@ -62,9 +65,7 @@ FAILED: tuple[tuple[type[UpstreamError], str], ...] = (
 )
 
 
-async def probe_upstream(
-    upstream: Upstream, spec: UpstreamSpec, clock: Clock, *, tools: bool, bill: Bill = unbilled
-) -> Probe:
+async def probe_upstream(upstream: Upstream, spec: UpstreamSpec, clock: Clock, *, tools: bool, bill: Bill) -> Probe:
     """One probe, whose answers are told to ``bill``; ``tools``: live requests use tools, so that it is offered one."""
     try:
         first_ms = await _first_word(upstream, spec, clock, bill)

@@ -19,12 +19,12 @@ from switchover.dialects.going_on import ask_rest, shown, stops_of
 from switchover.dialects.seam import Join, tokens_in
 from switchover.domain.answer import calls_tools
 from switchover.domain.candidate import Continuation, PromptVersion
-from switchover.domain.charge import Bill, unbilled
 from switchover.domain.ports import Upstream
 from switchover.domain.process import UpstreamSpec
 
-from .ask import Finish, asked, cost_at
+from .ask import UNBILLED, Finish, asked, cost_at
 from .cases import Case
+from .metering import Account
 from .replay import Reply
 from .split import share
 
@@ -85,12 +85,12 @@ def continuer(
     plain: PromptVersion,
     data: bytes | None,
     clock: Clock,
-    bill: Bill = unbilled,
+    account: Account = UNBILLED,
 ) -> Continuer:
     """A continuer that asks ``upstream`` as ``version`` says; ``plain`` asks it as it is."""
     return Continuer(
-        ask=_asker(spec, upstream, version, data, clock, bill, tries=1),
-        probe=_asker(spec, upstream, plain, None, clock, bill, tries=4),
+        ask=_asker(spec, upstream, version, data, clock, account, tries=1),
+        probe=_asker(spec, upstream, plain, None, clock, account, tries=4),
         ways=ways_of(spec),
     )
 
@@ -101,7 +101,7 @@ def _asker(
     version: PromptVersion,
     data: bytes | None,
     clock: Clock,
-    bill: Bill,
+    account: Account,
     *,
     tries: int,
 ) -> AskRest:
@@ -116,7 +116,7 @@ def _asker(
         stops = stops_of(msgspec.json.encode(request))
         finish = Finish(more, joined)
         return await asked(
-            upstream, version, data, clock, request, tries=tries, spec=spec, finish=finish, cost=cost, bill=bill
+            upstream, version, data, clock, request, tries=tries, spec=spec, finish=finish, cost=cost, account=account
         )
 
     cost = cost_at(spec, clock.now())

@@ -12,7 +12,6 @@ from random import Random
 
 from switchover.clock import Clock
 from switchover.domain.candidate import PromptVersion
-from switchover.domain.charge import Bill
 from switchover.domain.cut_off import CutOff
 from switchover.domain.ports import Upstream
 from switchover.domain.process import Process, Settings, UpstreamSpec
@@ -22,6 +21,7 @@ from switchover.evidence.events import Note
 from switchover.probes.models_list import Listed
 from switchover.store import Store
 from switchover.store.watching import save_step_run
+from switchover.trial.metering import Account
 from switchover.trial.replay import Ask
 
 from .allowance import Allowance
@@ -33,7 +33,7 @@ class Round:
 
     ``settings`` have each upstream as it is seen to be (its chat template); own engines run. ``upstream`` makes one
     with its key read now and raises ConfigError when that can't be; ``ask`` puts a request as a prompt version says;
-    ``bill`` is told what a call for a process took that is made otherwise. ``listed`` is what an endpoint lists of its
+    ``account`` is what other calls for a process are charged to. ``listed`` is what an endpoint lists of its
     model, and raises UpstreamError. ``rng`` is seeded. ``cuts`` are the real cut-offs in force. ``only``: the round is
     about this process.
 
@@ -48,7 +48,7 @@ class Round:
     allowance: Allowance
     upstream: Callable[[UpstreamSpec], Upstream]
     ask: Callable[[PromptVersion], Ask]
-    bill: Callable[[str, UpstreamSpec], Bill]
+    account: Callable[[Process, UpstreamSpec], Account]
     listed: Callable[[UpstreamSpec], Awaitable[Listed | None]]
     cuts: Sequence[CutOff] = ()
     only: str | None = None

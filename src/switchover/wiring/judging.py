@@ -9,7 +9,6 @@ from typing import Any
 from switchover.costs.prices import price_call
 from switchover.domain.budget import is_free
 from switchover.domain.candidate import PromptKind, PromptVersion
-from switchover.domain.charge import Bill
 from switchover.domain.judge import partiality
 from switchover.domain.ports import Grader
 from switchover.domain.process import Process, Settings, UpstreamSpec
@@ -18,6 +17,7 @@ from switchover.errors import NotFound, OperatorError
 from switchover.graders import gated, grader, hook
 from switchover.graders.rubric import AskJudge, Opinion
 from switchover.trial.ask import asker
+from switchover.trial.metering import Account
 from switchover.trial.replay import Reply, ask_in_time
 
 from .parts import CLOCK, upstream
@@ -52,9 +52,9 @@ async def grading(
     process: Process,
     judge: UpstreamSpec | None,
     client: Client,
-    bill: Callable[[UpstreamSpec], Bill],
+    account: Callable[[UpstreamSpec], Account],
 ) -> AsyncIterator[Grader]:
-    """The grader of a process, for as long as this lasts; ``bill`` is told what a judge takes.
+    """The grader of a process, for as long as this lasts; ``account`` is what a judge is charged to.
 
     Raises NotFound, OperatorError.
     """
@@ -64,7 +64,7 @@ async def grading(
         )
     if process.rehearse.grader != "hook":
         yield grader(
-            process.rehearse, _ask(settings, process, judge, client, bill(judge)) if judge is not None else None
+            process.rehearse, _ask(settings, process, judge, client, account(judge)) if judge is not None else None
         )
         return
     own = hook(process.rehearse)
@@ -75,10 +75,10 @@ async def grading(
         await own.close()
 
 
-def _ask(settings: Settings, process: Process, judge: UpstreamSpec, client: Client, bill: Bill) -> AskJudge:
+def _ask(settings: Settings, process: Process, judge: UpstreamSpec, client: Client, account: Account) -> AskJudge:
     version = PromptVersion.make(process=process.name, upstream=judge.name, kind=PromptKind.AS_IS)
     endpoint = upstream(settings, judge, None, client)
-    ask = asker(endpoint, version, None, CLOCK, tries=TRIES, spec=judge, bill=bill)
+    ask = asker(endpoint, version, None, CLOCK, tries=TRIES, spec=judge, account=account)
 
     async def opinion(request: dict[str, Any]) -> Opinion:
         reply = await ask_in_time(ask, request, SECONDS, CLOCK)

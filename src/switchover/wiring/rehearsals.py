@@ -10,7 +10,7 @@ from switchover.adaptation.demonstrations import anchor
 from switchover.costs.tariffs import tariff
 from switchover.domain.budget import is_free
 from switchover.domain.candidate import PromptKind, PromptVersion, Verdict
-from switchover.domain.charge import JUDGE, REHEARSAL, Bill
+from switchover.domain.charge import JUDGE, REHEARSAL
 from switchover.domain.exchange import Exchange
 from switchover.domain.people import Actor
 from switchover.domain.process import Process, Settings, UpstreamSpec
@@ -21,14 +21,24 @@ from switchover.rehearsal import Among, Order, Progress, as_marked, credential, 
 from switchover.store import Store
 from switchover.store.erasing import count_erased
 from switchover.store.exchanges import has_answered, iter_exchanges, list_exchanges
-from switchover.trial.metering import Meter
+from switchover.trial.metering import Account, Meter
 from switchover.trial.record import words_of
 
 from . import access
 from .evidence import noting
 from .judging import grading, judge_of
 from .parts import CLOCK, open_store
-from .trials import ask_of, candidate_of, continuer_of, own_engines, saving, seen_of, terms_of, version_of, with_client
+from .trials import (
+    ask_of,
+    candidate_of,
+    continuer_of,
+    metering,
+    own_engines,
+    seen_of,
+    terms_of,
+    version_of,
+    with_client,
+)
 
 # A baseline sample is drawn once and kept: worth a few tries. A candidate's failure is part of its score: one try.
 BASELINE_TRIES = 4
@@ -108,7 +118,7 @@ def rehearse_candidates(
         with open_store(settings) as store, noting(settings, actor) as note:
             async with own_engines(settings, [baseline], client):
                 seen = await seen_of(settings, [*specs, baseline], client)
-                async with saving(Meter(store, CLOCK)) as meter:
+                async with metering(settings, store) as meter:
                     bench = Bench(settings, found, seen.upstreams[baseline.name], store, client, note, given, meter)
                     return await bench.rehearse_all([seen.upstreams[spec.name] for spec in specs])
 
@@ -154,7 +164,7 @@ class Bench:
         self._settings, self._process, self._baseline = settings, process, baseline
         self._store, self._client, self._note, self._given, self._meter = store, client, note, given, meter
         as_it_is = PromptVersion.make(process=process.name, upstream=baseline.name, kind=PromptKind.AS_IS)
-        self._baseline_ask = ask_of(settings, as_it_is, client, self._bill(baseline), tries=BASELINE_TRIES)
+        self._baseline_ask = ask_of(settings, as_it_is, client, self._account(baseline), tries=BASELINE_TRIES)
         self._anchor = _anchor(store, process)
         self._among: Among | None = None
 
@@ -195,23 +205,23 @@ class Bench:
             return await rehearse(
                 order,
                 store=self._store,
-                ask=ask_of(self._settings, version, self._client, self._bill(spec)),
+                ask=ask_of(self._settings, version, self._client, self._account(spec)),
                 baseline_ask=self._baseline_ask,
                 grader=scores,
                 clock=CLOCK,
                 progress=self._given.progress,
                 anchor=self._anchor,
-                continuer=continuer_of(self._settings, version, self._client, self._bill(spec)),
+                continuer=continuer_of(self._settings, version, self._client, self._account(spec)),
                 note=self._note,
                 among=self._among,
                 busy=_busy(self._store, spec) if shared and spec.slots == 1 else None,
             )
 
-    def _bill(self, spec: UpstreamSpec) -> Bill:
-        return self._meter.bill(self._process.name, spec, REHEARSAL)
+    def _account(self, spec: UpstreamSpec) -> Account:
+        return self._meter.account(self._process, spec, REHEARSAL)
 
-    def _judged(self, judge: UpstreamSpec) -> Bill:
-        return self._meter.bill(self._process.name, judge, JUDGE)
+    def _judged(self, judge: UpstreamSpec) -> Account:
+        return self._meter.account(self._process, judge, JUDGE)
 
     def _order(self, spec: UpstreamSpec, version: PromptVersion) -> Order:
         served = {process.baseline for process in self._settings.processes.values()}

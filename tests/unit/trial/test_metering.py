@@ -16,7 +16,7 @@ from switchover.egress import Client
 from switchover.errors import StoreUnavailable
 from switchover.store import Store
 from switchover.store.spending import spend_rows
-from switchover.testing.builders import make_upstream
+from switchover.testing.builders import make_process, make_upstream
 from switchover.testing.clock import FastClock, ManualClock
 from switchover.testing.scripted import ScriptedServer, reply
 from switchover.testing.served import spec
@@ -24,6 +24,7 @@ from switchover.trial.ask import asker
 from switchover.trial.metering import Meter
 from switchover.upstreams import UPSTREAMS
 
+PROCESS = make_process("messages")
 PRICE = Price(input_mtok="2", output_mtok="10")
 SPEC = make_upstream(price=PRICE)
 REQUEST = {"model": "p", "messages": [{"role": "user", "content": "When is my parcel here?"}]}
@@ -41,9 +42,11 @@ def rows(store, *by):
 
 def test_each_try_is_entered_with_its_purpose_and_at_its_price(store):
     meter = Meter(store, ManualClock(1_793_491_200.0))
-    enter = meter.bill("messages", SPEC, REHEARSAL)
-    enter(Usage(input=1_000_000, output=100_000), Length(asked=9), Ending.ANSWERED)
-    meter.bill("messages", SPEC, JUDGE)(Usage(input=500_000, output=0), Length(asked=9), Ending.FAILED)
+    account = meter.account(PROCESS, SPEC, REHEARSAL)
+    account.begin(1, 1).ended(Usage(input=1_000_000, output=100_000), Length(asked=9), Ending.ANSWERED)
+    meter.account(PROCESS, SPEC, JUDGE).begin(1, 1).ended(
+        Usage(input=500_000, output=0), Length(asked=9), Ending.FAILED
+    )
     assert rows(store, "purpose") == []
     meter.save()
     found = {(row["purpose"], row["ending"]): row["listed"] for row in rows(store, "purpose", "ending")}
@@ -54,7 +57,7 @@ def test_each_try_is_entered_with_its_purpose_and_at_its_price(store):
 
 def test_what_nobody_told_is_estimated_and_marked_never_nothing(store):
     meter = Meter(store, ManualClock(1_793_491_200.0))
-    meter.bill("messages", SPEC, REHEARSAL)(None, Length(asked=4_000, said=400), Ending.ABANDONED)
+    meter.account(PROCESS, SPEC, REHEARSAL).begin(1, 1).ended(None, Length(asked=4_000, said=400), Ending.ABANDONED)
     meter.save()
     (row,) = rows(store, "basis", "ending")
     assert (row["basis"], row["ending"]) == ("estimated", "abandoned")
@@ -65,20 +68,20 @@ def test_what_nobody_told_is_estimated_and_marked_never_nothing(store):
 def test_it_is_saved_a_second_later_and_kept_while_the_store_is_away(store, monkeypatch):
     clock = ManualClock(1_793_491_200.0)
     meter = Meter(store, clock)
-    enter = meter.bill("messages", SPEC, REHEARSAL)
+    account = meter.account(PROCESS, SPEC, REHEARSAL)
 
     def away():
         raise StoreUnavailable("away", mend="wait")
 
-    enter(Usage(input=10, output=1), Length(asked=9), Ending.ANSWERED)
+    account.begin(1, 1).ended(Usage(input=10, output=1), Length(asked=9), Ending.ANSWERED)
     clock.advance(2)
     with monkeypatch.context() as patched:
         patched.setattr(type(store), "write", lambda self: away())
-        enter(Usage(input=10, output=1), Length(asked=9), Ending.ANSWERED)
+        account.begin(1, 1).ended(Usage(input=10, output=1), Length(asked=9), Ending.ANSWERED)
         with pytest.raises(StoreUnavailable):
             meter.save()
     clock.advance(2)
-    enter(Usage(input=10, output=1), Length(asked=9), Ending.ANSWERED)
+    account.begin(1, 1).ended(Usage(input=10, output=1), Length(asked=9), Ending.ANSWERED)
     assert [row["calls"] for row in rows(store, "purpose")] == [3]
 
 
@@ -104,8 +107,8 @@ def test_what_was_begun_is_billed_and_what_was_turned_down_is_not(store, scripts
         vendor = spec("vendor", server.url, "openai", price=PRICE)
         version = PromptVersion.make(process="messages", upstream="vendor", kind=PromptKind.AS_IS)
         upstream = UPSTREAMS["openai"](vendor, vendor.base_url, Secret("k"), client)
-        bill = meter.bill("messages", vendor, REHEARSAL)
-        ask = asker(upstream, version, None, clock, tries=2, spec=vendor, bill=bill)
+        account = meter.account(PROCESS, vendor, REHEARSAL)
+        ask = asker(upstream, version, None, clock, tries=2, spec=vendor, account=account)
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(0.5 if scripts == [["hang"]] else 20):

@@ -9,7 +9,6 @@ from decimal import Decimal
 import pytest
 
 from switchover.domain.candidate import ScoredCase
-from switchover.domain.charge import unbilled
 from switchover.domain.data_class import DataClass
 from switchover.domain.ports import Question
 from switchover.domain.process import Price, RehearsalTerms
@@ -18,6 +17,7 @@ from switchover.testing.builders import make_process, make_settings, make_upstre
 from switchover.testing.chat_server import chat_server, judging
 from switchover.trial.decide import Judging
 from switchover.trial.grade import grade
+from switchover.trial.metering import Unbilled
 from switchover.trial.replay import Reply
 from switchover.wiring.judging import grading, judge_of
 from switchover.wiring.parts import outbound
@@ -53,7 +53,7 @@ def judged(judge, answer="Tomorrow."):
     async def run(found):
         client = outbound(found)
         try:
-            async with grading(found, PROCESS, found.upstreams["judge"], client, lambda judge: unbilled) as grader:
+            async with grading(found, PROCESS, found.upstreams["judge"], client, lambda judge: Unbilled()) as grader:
                 question = Question("Soon.", {"messages": [{"role": "user", "content": "When?"}]})
                 return await grade(grader, Reply(answer), None, question)
         finally:
@@ -95,7 +95,7 @@ def test_answers_that_are_the_same_are_not_judged():
 def test_a_process_that_does_not_say_how_candidates_are_judged_is_refused():
     async def run():
         async with grading(
-            settings(), replace(PROCESS, rehearse=None), None, outbound(settings()), lambda judge: unbilled
+            settings(), replace(PROCESS, rehearse=None), None, outbound(settings()), lambda judge: Unbilled()
         ):
             pass
 
