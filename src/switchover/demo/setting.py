@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -152,9 +154,19 @@ def at(folder: Path, vendors: Mapping[str, str]) -> Stage:
 
 
 def command_again(folder: Path) -> str:
-    """The command that opens the pages on what the demo left in a folder."""
+    """The command that opens the pages on what the demo left in a folder, as it can be typed here."""
+    program = "switchover" if shutil.which("switchover") else os.path.relpath(sys.argv[0])
     given = "" if folder == Path("demo-data") else f" --folder {folder}"
-    return f"switchover demo --again{given}"
+    return f"{program} demo --again{given}"
+
+
+def _keep_weights(folder: Path) -> None:
+    """Links to the weights that the environment names, so that what is left runs without it, too."""
+    named = os.environ.get("SWITCHOVER_WEIGHTS")
+    if named and Path(named).is_dir():
+        data = folder / "data"
+        data.mkdir(mode=0o700)
+        (data / "weights").symlink_to(Path(named).resolve(), target_is_directory=True)
 
 
 @contextmanager
@@ -173,6 +185,7 @@ def stage(folder: Path, seed: int) -> Iterator[Stage]:
         secret = folder / KEY
         secret.touch(mode=0o600)
         secret.write_text(key, encoding="utf-8")
+        _keep_weights(folder)
     except OSError as cause:
         raise OperatorError(
             f"{folder}: {cause.strerror}", mend="name a folder you may write to, with --folder"

@@ -54,7 +54,11 @@ async def _traffic(settings: Settings, url: str, seed: int) -> None:
     over = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, over.set)
-    await asyncio.gather(*(_mail(settings, desk, url, seed, over) for desk in DESKS.values()))
+    senders = [asyncio.create_task(_mail(settings, desk, url, seed, over)) for desk in DESKS.values()]
+    await over.wait()
+    for sender in senders:
+        sender.cancel()
+    await asyncio.gather(*senders, return_exceptions=True)
 
 
 async def _mail(settings: Settings, desk: Desk, url: str, seed: int, over: asyncio.Event) -> None:

@@ -53,7 +53,8 @@ def test_every_process_of_the_configuration_has_mail_and_who_answers_it(settings
     for desk in DESKS.values():
         process = settings.processes[desk.process]
         assert (process.baseline, process.routes) == (desk.upstream, (desk.route,))
-    homes = {settings.providers[settings.upstreams[process.baseline].host].home for process in settings.processes.values()}
+    hosts = {settings.upstreams[process.baseline].host for process in settings.processes.values()}
+    homes = {settings.providers[host].home for host in hosts}
     assert {"US", "FI"} <= homes
 
 
