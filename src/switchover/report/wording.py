@@ -6,7 +6,7 @@ import unicodedata
 from datetime import UTC, datetime
 from decimal import Decimal
 
-LONGEST = 400
+LONGEST, LONGEST_NAME = 400, 34
 HIDDEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 
 
@@ -30,6 +30,17 @@ def usd(value: Decimal | None) -> str:
     if value and abs(value) < 1:
         return f"${value:.4f}"
     return f"${value:,.2f}" if abs(value) < 100 else f"${value:,.0f}"
+
+
+def usd_about(value: float) -> str:
+    """Money as one says it: "$1.2 million", "$34,000", "$7,500", "$5.60"."""
+    if value >= 999_500:
+        return f"${value / 1e6:,.1f} million"
+    if value >= 9_950:
+        return f"${value / 1e3:,.0f},000"
+    if value >= 999.5:
+        return f"${int(value / 100 + 0.5) * 100:,}"
+    return usd(Decimal(f"{value:.4f}"))
 
 
 def change(percent: int) -> str:
@@ -58,6 +69,11 @@ def span(seconds: float) -> str:
 def times(seconds: float, part: float) -> str:
     """How many times longer ``seconds`` is than ``part``: "26,298 times"."""
     return f"{seconds / part:,.0f} times"
+
+
+def short(name: str, longest: int = LONGEST_NAME) -> str:
+    """A name cut to so many letters."""
+    return name if len(name) <= longest else name[: longest - 1] + "…"
 
 
 def anchor(text: str) -> str:
