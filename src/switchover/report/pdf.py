@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from switchover.errors import OperatorError
 
@@ -179,7 +179,10 @@ def _linked(block: Block, there: set[str]) -> Block:
 @cache
 def _compiler() -> typst.Compiler:
     made = library()
-    return made.Compiler(_template(), font_paths=made.Fonts(include_system_fonts=False), ignore_system_fonts=True)
+    compiler: typst.Compiler = made.Compiler(
+        _template(), font_paths=made.Fonts(include_system_fonts=False), ignore_system_fonts=True
+    )
+    return compiler
 
 
 @cache
@@ -187,7 +190,7 @@ def _template() -> bytes:
     return resources.files("switchover.report").joinpath("templates", "board.typ").read_bytes()
 
 
-def _typeset(data: dict[str, Any], at: float, form: str, **more: Any) -> Any:
+def _typeset(data: dict[str, Any], at: float, form: Literal["pdf", "png"], **more: Any) -> Any:
     try:
         return _compiler().compile(
             _template(), format=form, timestamp=int(at), sys_inputs={"data": json.dumps(data)}, **more

@@ -11,11 +11,14 @@ from .print_costs import costs
 from .print_record import process_link, record
 from .wording import anchor, share
 
+TONES = {True: "good", False: "bad", None: ""}
+
 
 def evidence(report: BoardReport) -> list[Block]:
     """All of it, in the order in which the answers lead there."""
     return [
         *_standings(report),
+        *_changes(report),
         *_losses(report),
         *_policy(report),
         *costs(report),
@@ -40,6 +43,16 @@ def _standings(report: BoardReport) -> Iterator[Block]:
             for s in report.standings
         ],
     )
+
+
+def _changes(report: BoardReport) -> Iterator[Block]:
+    if report.since is not None and report.since.processes:
+        yield heading(2, f"Which processes stand otherwise than in report {report.since.id}", "changes")
+        rows = [
+            (cell(one.process, link=process_link(one.process), tone="strong"), cell(one.words, tone=TONES[one.better]))
+            for one in report.since.processes
+        ]
+        yield table(("Process", "What changed"), (3, 9), rows)
 
 
 def _losses(report: BoardReport) -> Iterator[Block]:

@@ -44,14 +44,15 @@ def _one_process(standing: Standing, now: float) -> Iterator[Block]:
         answered = ", ".join(f"{name} ({count:,})" for name, count in seen.by_upstream.items()) or "nobody"
         yield paragraph(
             f"{seen.exchanges:,} exchanges from {moment(seen.first)} to {moment(seen.last)} UTC, {seen.failed:,} "
-            f"without a whole answer; {seen.peak_minute:,} answers in the busiest minute. Answered by {answered}. Look at "
-            f"{', '.join(seen.examples)} with `switchover exchanges show`."
+            f"without a whole answer; {seen.peak_minute:,} answers in the busiest minute. Answered by {answered}. "
+            f"Look at {', '.join(seen.examples)} with `switchover exchanges show`."
         )
     for proof in standing.proofs:
         until = "in date until" if proof.expires_at > now else "expired on"
         yield paragraph(
             f"{proof.upstream} with {proof.prompt_version} is at most {points(max(0.0, -proof.lower))} worse, at a "
-            f"margin of {points(proof.margin)}, after {proof.replays:,} replays; {until} {moment(proof.expires_at)} UTC.",
+            f"margin of {points(proof.margin)}, after {proof.replays:,} replays; "
+            f"{until} {moment(proof.expires_at)} UTC.",
             f"proof-{anchor(proof.id)}",
             lead=f"Proof {proof.id} ({proof.state}):",
         )
@@ -140,7 +141,8 @@ def _cut_off(cut: CutOff) -> str:
         until = f"to {moment(cut.lifted_at)} UTC"
     else:
         until = f"until {moment(cut.expires_at)} UTC" if cut.expires_at is not None else "until someone restores it"
-    return f"{cut.fault or 'real'}, from {moment(cut.placed_at)} UTC {until}, by {harmless(cut.by)}. {harmless(cut.reason)}"
+    begun = f"{cut.fault or 'real'}, from {moment(cut.placed_at)} UTC"
+    return f"{begun} {until}, by {harmless(cut.by)}. {harmless(cut.reason)}"
 
 
 def _prices(report: BoardReport) -> Iterator[Block]:

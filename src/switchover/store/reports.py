@@ -8,7 +8,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 
 from switchover.errors import NotFound
 
@@ -131,7 +131,7 @@ def pdf_of(store: Store, name: str) -> bytes:
     return bytes(row.pdf)
 
 
-def _report(row: Row[Any]) -> IssuedReport:
+def _report(row: Any) -> IssuedReport:  # a row of LISTED
     return IssuedReport(**row._mapping)
 
 
