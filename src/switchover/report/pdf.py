@@ -14,24 +14,21 @@ from switchover.errors import OperatorError
 from .blocks import Block, names, said
 from .headline_charts import headline_chart
 from .headlines import Headlines, headlines
-from .model import Answer, BoardReport, Sealed, Since
+from .html import KEYS
+from .model import Answer, BoardReport, Since
 from .print_evidence import evidence
 from .printing import print_drawing, printable
-from .wording import day, moment, short, span
+from .wording import TITLE, TOPICS, checkpoint_words, day, moment, short, span
 
 if TYPE_CHECKING:
     import typst
 
 STANDARD = "ua-1"
-TITLE = "Can we switch AI models before we have to?"
 SIGNS = {True: ("+", "good"), False: ("−", "bad"), None: ("·", "soft")}
-GOOD, OPEN, BAD = "#1d7a5f", "#c08319", "#b3402e"
-KEYS = (
-    ((GOOD, "shown to go on"), (OPEN, "proven, untested"), (BAD, "stops, or untested")),
-    ((GOOD, "proven on our own machine"), (OPEN, "proven elsewhere"), (BAD, "nothing proven")),
-    (("#7b9cbf", "staying: P10 to P90, the mark is P50"), ("#7f9f93", "proven option"), ("#bfc4c8", "unproven")),
-    ((GOOD, "carried whole"), (OPEN, "carried in part"), (BAD, "not proven")),
-)
+# The colours of the classes in KEYS, as printing.py has them.
+INKS = {
+    "good": "#1d7a5f", "open": "#c08319", "bad": "#b3402e", "now": "#7b9cbf", "range": "#7f9f93", "pale": "#bfc4c8",
+}  # fmt: skip
 LONGEST_WORDS, LONGEST_NAME = 420, 60
 
 
@@ -89,13 +86,6 @@ def printed(report: BoardReport) -> dict[str, Any]:
     }
 
 
-def checkpoint_words(sealed: Sealed | None) -> str:
-    """The evidence checkpoint in a line: its size, its root cut to what a person compares, the log's name."""
-    if sealed is None:
-        return "No evidence checkpoint yet"
-    return f"Evidence checkpoint: {sealed.size:,} entries, root {sealed.root[:12]}…, {sealed.origin}"
-
-
 def _answer(found: Headlines, answer: Answer, there: set[str]) -> dict[str, Any]:
     drawing = headline_chart(found, answer.number)
     return {
@@ -107,7 +97,7 @@ def _answer(found: Headlines, answer: Answer, there: set[str]) -> dict[str, Any]
         "link": answer.link if answer.link in there else "",
         "drawing": print_drawing(drawing) if drawing else "",
         "alt": printable(f"{answer.question} {answer.figure} {answer.words}"),
-        "key": [list(pair) for pair in KEYS[answer.number - 1]] if drawing else [],
+        "key": [[INKS[tone], name] for tone, name in KEYS[answer.number - 1]] if drawing else [],
     }
 
 
@@ -152,10 +142,9 @@ def _since(since: Since | None) -> dict[str, Any]:
     title = "What changed since last time"
     if since is None:
         return {"title": title, "lead": "No report was issued before this one.", "items": [], "beyond": ""}
-    topics = ("What goes on", "In our own hands", "Two years", "What we can run")
     items = [
         _item(f"{topic}:", words, better)
-        for topic, words, better in zip(topics, since.answers, since.better, strict=True)
+        for topic, words, better in zip(TOPICS, since.answers, since.better, strict=True)
     ]
     items += [_item(f"{short(one.process, LONGEST_NAME)}:", one.words, one.better) for one in since.processes]
     same = "" if since.processes else " No process stands otherwise."

@@ -5,7 +5,14 @@ from __future__ import annotations
 import unicodedata
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from .model import Sealed
+
+TITLE = "Can we switch AI models before we have to?"
+# The four answers, in a word or two each.
+TOPICS = ("What goes on", "In our own hands", "What it will cost", "What we can run")
 LONGEST, LONGEST_NAME = 400, 34
 HIDDEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 
@@ -100,3 +107,10 @@ def harmless_lines(text: str, longest: int) -> str:
         for c in text[: longest + 1]
     )
     return shown if len(shown) <= longest else shown[:longest] + " [cut]"
+
+
+def checkpoint_words(sealed: Sealed | None) -> str:
+    """The evidence checkpoint in a line: its size, its root cut to what a person compares, the log's name."""
+    if sealed is None:
+        return "No evidence checkpoint yet"
+    return f"Evidence checkpoint: {sealed.size:,} entries, root {sealed.root[:12]}…, {sealed.origin}"
