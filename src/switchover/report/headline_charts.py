@@ -14,8 +14,9 @@ from .headlines import ELSEWHERE, OWN, HandRow, Headlines, LoadRow, LossRow, Opt
 from .wording import harmless, share, short, usd_about
 
 MOST_ROWS, MOST_HANDS = 5, 10
-ROW, BAR, HAND = 42, 13, 38
-LONGEST_HAND, LONGEST_SAID = 22, 30
+ROW, TWO_LINES, BAR, HAND, BREACH = 42, 58, 13, 38, 15
+# So that no name meets the figure beside it on a telephone.
+LONGEST_HAND, LONGEST_SAID = 22, 24
 
 
 def headline_chart(found: Headlines, number: int) -> Markup:
@@ -35,9 +36,9 @@ def losses_chart(rows: Sequence[LossRow]) -> Markup:
     for i, row in enumerate(rows[:MOST_ROWS]):
         shown, proven = row.shown or 0.0, max(row.proven or 0.0, row.shown or 0.0)
         lost = 0.0 if row.shown is None else 1 - proven
-        name = f"{row.kind} {short(harmless(row.name), LONGEST_SAID)}{', lost now' if row.happened else ''}"
+        name = f"without {row.kind} {short(harmless(row.name), LONGEST_SAID)}"
         parts = [(shown, "good"), (proven - shown, "open"), (lost, "bad")]
-        drawn.append(_bar(ROW * i, f"without {name}", share(row.shown), parts))
+        drawn.append(_bar(ROW * i, name, f"{share(row.shown)}{', lost now' if row.happened else ''}", parts))
     label = "; ".join(f"without {row.kind} {harmless(row.name)} {share(row.shown)} goes on" for row in rows[:MOST_ROWS])
     return _chart(drawn, len(rows) - MOST_ROWS, ROW, label)
 
@@ -45,10 +46,10 @@ def losses_chart(rows: Sequence[LossRow]) -> Markup:
 def hands_chart(rows: Sequence[HandRow]) -> Markup:
     """Per process that is to be kept in hand a tile: filled where its replacement runs on an own machine."""
     drawn = []
+    each = HAND + (BREACH if any(row.breaches for row in rows[:MOST_HANDS]) else 0)
     for i, row in enumerate(rows[:MOST_HANDS]):
-        x, top = 50 * (i % 2), HAND * (i // 2)
+        x, top = 50 * (i % 2), each * (i // 2)
         kind = "good" if row.way == OWN else "open" if row.way == ELSEWHERE else "bad"
-        said = f"{row.way}{f'; {row.breaches:,} calls broke the policy' if row.breaches else ''}"
         drawn.append(f'<rect class="{kind}" x="{x}%" y="{top + 3}" width="14" height="14"></rect>')
         if kind != "good":
             # Half a tile is left open, a whole one for what nothing stands in for: told without its colour, too.
@@ -56,10 +57,13 @@ def hands_chart(rows: Sequence[HandRow]) -> Markup:
             drawn.append(f'<rect class="hole" x="{x}%" y="{top + 5}" {hole} transform="translate(2)"></rect>')
         name = escape(short(harmless(row.process), LONGEST_HAND))
         drawn.append(f'<text class="name" x="{x}%" dx="22" y="{top + 14}">{name}</text>')
-        drawn.append(f'<text class="{kind if kind != "open" else ""}" x="{x}%" dx="22" y="{top + 29}">{said}</text>')
+        drawn.append(f'<text class="{kind if kind != "open" else ""}" x="{x}%" dx="22" y="{top + 29}">{row.way}</text>')
+        if row.breaches:
+            broken = f"{row.breaches:,} broke the policy"
+            drawn.append(f'<text class="bad" x="{x}%" dx="22" y="{top + 29 + BREACH}">{broken}</text>')
     label = "; ".join(f"{harmless(row.process)}: {row.way}" for row in rows[:MOST_HANDS])
     lines = ["".join(drawn)] if drawn else []
-    height = HAND * ((min(len(rows), MOST_HANDS) + 1) // 2)
+    height = each * ((min(len(rows), MOST_HANDS) + 1) // 2)
     return _chart(lines, len(rows) - MOST_HANDS, height, label)
 
 
@@ -69,19 +73,22 @@ def options_chart(rows: Sequence[OptionRow], months: int) -> Markup:
     most = max((row.high for row in ordered[:MOST_ROWS]), default=0.0) or 1.0
     drawn = []
     for i, row in enumerate(ordered[:MOST_ROWS]):
-        top, kind = ROW * i, "range now" if row.stays else "range" if row.saves else "range pale"
-        name = f"{short(harmless(row.name), LONGEST_SAID)}{'' if row.stays or row.saves else ', unproven'}"
-        said = f"{usd_about(row.middle)} ({usd_about(row.low)} to {usd_about(row.high)})"
+        top, kind = TWO_LINES * i, "range now" if row.stays else "range" if row.saves else "range pale"
+        name = short(harmless(row.name), LONGEST_SAID)
+        state = "as it is" if row.stays else "proven" if row.saves else "unproven"
+        ends = f"{usd_about(row.low)} to {usd_about(row.high)}"
         low, middle, high = (f"{value / most * 99:.2f}" for value in (row.low, row.middle, row.high))
         drawn.append(
             f'<text class="name" x="0" y="{top + 14}">{escape(name)}</text>'
-            f'<text class="figures" text-anchor="end" x="100%" y="{top + 14}">{said}</text>'
-            f'<rect class="empty" x="0" y="{top + 20}" width="100%" height="{BAR}"></rect>'
-            f'<rect class="{kind}" x="{low}%" y="{top + 20}" width="{float(high) - float(low):.2f}%" height="{BAR}">'
-            f'</rect><line class="middle" x1="{middle}%" x2="{middle}%" y1="{top + 18}" y2="{top + 35}"></line>'
+            f'<text class="figures" text-anchor="end" x="100%" y="{top + 14}">{usd_about(row.middle)}</text>'
+            f'<text x="0" y="{top + 30}">{state}</text>'
+            f'<text text-anchor="end" x="100%" y="{top + 30}">{ends}</text>'
+            f'<rect class="empty" x="0" y="{top + 36}" width="100%" height="{BAR}"></rect>'
+            f'<rect class="{kind}" x="{low}%" y="{top + 36}" width="{float(high) - float(low):.2f}%" height="{BAR}">'
+            f'</rect><line class="middle" x1="{middle}%" x2="{middle}%" y1="{top + 34}" y2="{top + 51}"></line>'
         )
     label = "; ".join(f"{harmless(row.name)}: {usd_about(row.middle)}" for row in ordered[:MOST_ROWS])
-    return _chart(drawn, len(rows) - MOST_ROWS, ROW, f"Costs over {months} months. {label}")
+    return _chart(drawn, len(rows) - MOST_ROWS, TWO_LINES, f"Costs over {months} months. {label}")
 
 
 def loads_chart(rows: Sequence[LoadRow]) -> Markup:
@@ -91,7 +98,7 @@ def loads_chart(rows: Sequence[LoadRow]) -> Markup:
         part = min(row.share or 0.0, 1.0)
         kind = "good" if row.ready and part >= 1 else "open" if row.ready else "bad"
         if row.share is None:
-            said = "nothing of ours was measured"
+            said = "not measured"
         else:
             said = share(row.share) if row.ready else f"{share(row.share)}, not proven"
         drawn.append(_bar(ROW * i, short(harmless(row.process), LONGEST_SAID), said, [(part, kind)]))

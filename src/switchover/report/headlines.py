@@ -9,9 +9,10 @@ import msgspec
 
 from switchover.domain.candidate import State, Verdict
 from switchover.domain.process import Criticality
+from switchover.errors import StoreUnavailable
 
 from .answers import SENSITIVE
-from .model import Answer, BoardReport, Sealed, Standing
+from .model import Answer, BoardReport, Sealed, Since, Standing
 from .wording import anchor, harmless, moment
 
 OWN, ELSEWHERE, NOT_PROVEN, UNTESTED = "own machine", "proven elsewhere", "not proven", "untested"
@@ -79,7 +80,7 @@ class ProcessRow:
 class Headlines:
     """The two pages. ``months`` is how far the third answer looks; ``alarms`` are the cut-offs in force, in words.
 
-    ``sealed`` is the evidence checkpoint that the report carries on each page.
+    ``sealed`` is the evidence checkpoint that the report carries on each page, ``since`` what changed.
     """
 
     made_at: float
@@ -96,6 +97,7 @@ class Headlines:
     processes: tuple[ProcessRow, ...]
     alarms: tuple[str, ...]
     sealed: Sealed | None
+    since: Since | None = None
 
 
 _decoder = msgspec.json.Decoder(Headlines)
@@ -106,9 +108,14 @@ def kept(found: Headlines) -> str:
     return msgspec.json.encode(found).decode()
 
 
-def read(text: str) -> Headlines:
-    """What :func:`kept` wrote, of this version or an earlier one."""
-    return _decoder.decode(text)
+def read(name: str, text: str) -> Headlines:
+    """What :func:`kept` wrote of the report ``name``, in this version or an earlier one. Raises StoreUnavailable."""
+    try:
+        return _decoder.decode(text)
+    except msgspec.MsgspecError as cause:
+        raise StoreUnavailable(
+            f"what the store kept of {name} can't be read", mend="restore the store from a backup"
+        ) from cause
 
 
 def headlines(report: BoardReport) -> Headlines:
@@ -129,6 +136,7 @@ def headlines(report: BoardReport) -> Headlines:
         processes=tuple(_row(standing, report.made_at) for standing in report.standings),
         alarms=tuple(_alarms(report)),
         sealed=report.sealed,
+        since=report.since,
     )
 
 

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import msgspec
-
 from switchover.domain.people import Actor
 from switchover.domain.process import Settings
-from switchover.errors import NotFound, StoreUnavailable
+from switchover.errors import NotFound
 from switchover.evidence import events
 from switchover.report.assemble import assemble
 from switchover.report.changes import changes
-from switchover.report.headlines import Headlines, headlines, kept, read
+from switchover.report.headlines import headlines, kept, read
 from switchover.report.html import render_html
 from switchover.report.model import BoardReport
 from switchover.report.pdf import has_library, render_pdf
 from switchover.store import Store
 from switchover.store import reports as rows
-from switchover.store.people import person
+from switchover.store.people import name_of
 
 from .evidence import noting, sealed, sign
 from .parts import CLOCK, open_store
@@ -89,25 +87,9 @@ def files_of(settings: Settings, name: str, *, html: bool, pdf: bool) -> tuple[b
         return rows.html_of(store, name) if html else None, rows.pdf_of(store, name) if pdf else None
 
 
-def headlines_of(store: Store, name: str) -> Headlines:
-    """What was kept of a report. Raises NotFound, and StoreUnavailable for what can't be read."""
-    try:
-        return read(rows.headlines_of(store, name))
-    except msgspec.MsgspecError as cause:
-        raise StoreUnavailable(
-            f"what the store kept of {name} can't be read", mend="restore the store from a backup"
-        ) from cause
-
-
-def name_of(store: Store, recorded: str) -> str:
-    """Who issued it: a person by name, the machine's user as the row has it."""
-    found = person(store, recorded)
-    return found.name if found is not None else recorded
-
-
 def _report(settings: Settings, store: Store, simulated: Sequence[str], since: str | None) -> BoardReport:
     before = since or next((one.id for one in rows.issued_reports(store, 1)), None)
-    was = headlines_of(store, before) if before is not None else None
+    was = read(before, rows.headlines_of(store, before)) if before is not None else None
     known = snapshot(settings, store)
     found = assemble(store, settings, known, CLOCK.now(), simulated=simulated, sealed=sealed(settings))
     found = replace(found, address=settings.pages.address)
