@@ -67,13 +67,13 @@ def has_library() -> bool:
 def printed(report: BoardReport) -> dict[str, Any]:
     """What the template is given: nothing but text to show, drawings, and names that are there."""
     found, blocks = headlines(report), evidence(report)
-    there = names(blocks)
+    there, name = names(blocks), found.organisation or "Switchover"
     at = datetime.fromtimestamp(report.made_at, UTC)
     return {
         "title": TITLE,
-        "organisation": said(found.organisation or "Switchover"),
-        "day": [at.year, at.month, at.day],
-        "head": [printable(short(found.organisation or "Switchover", 90)), f"{_name(report)} · {day(report.made_at)}"],
+        "organisation": said(name),
+        "at": {name: getattr(at, name) for name in ("year", "month", "day", "hour", "minute", "second")},
+        "head": [printable(short(name, LONGEST_NAME)), f"{_name(report)} · {day(report.made_at)}"],
         "foot": printable(checkpoint_words(report.sealed)),
         "lead": f"The answers as of {moment(report.made_at)} UTC. What was never tested counts as failing.",
         "notes": said(" ".join(_notes(found)), 700),
