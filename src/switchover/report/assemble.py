@@ -55,7 +55,7 @@ def assemble(
     # Whom all rests on is told by the figures, as on the page: they stay when their exchanges go.
     counted = recorded(store, now, since)
     carries = shares_carried(capacities(settings, loads(store, since), newest, in_date))
-    rests = graph(counted.flows, snapshot, counted.unpriced)
+    rests = graph(counted.flows, snapshot)
     report = BoardReport(
         made_at=now,
         organisation=dict(settings.organisation),

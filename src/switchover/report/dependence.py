@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from switchover.domain.candidate import Proof
 from switchover.domain.cut_off import Drill, Target, TargetKind
-from switchover.domain.jurisdiction import EU
 from switchover.domain.process import Criticality, Process, UpstreamSpec
 from switchover.domain.register import Snapshot
 from switchover.planning.plan import Plan, plan
 
-from .graph import controller
+from .graph import controller, jurisdictions, used
 from .model import Fate, Loss, ProcessFate
 from .standing import shown
 
@@ -22,21 +21,9 @@ def targets(snapshot: Snapshot) -> list[Target]:
     A provider is the organisation in control: two with one parent are lost together, and count once, under its name.
     A jurisdiction is the home of a host or of its parent; the EU is one where two of its members are.
     """
-    processes = snapshot.processes.values()
-    used = {name for process in processes for name in (*process.upstreams, *process.embeddings)}
-    hosts = {snapshot.upstreams[name].host for name in used if not snapshot.upstreams[name].is_own}
-    homes = {
-        home
-        for host in hosts
-        if host in snapshot.providers
-        for home in (snapshot.providers[host].home, snapshot.providers[host].parent_home)
-        if home
-    }
-    if len(homes & EU) > 1:
-        homes.add("EU")
-    in_control = {controller(host, snapshot) for host in hosts}
+    in_control = {controller(spec.host, snapshot) for spec in used(snapshot) if not spec.is_own}
     return [Target(TargetKind.PROVIDER, name) for name in sorted(in_control)] + [
-        Target(TargetKind.JURISDICTION, home) for home in sorted(homes)
+        Target(TargetKind.JURISDICTION, home) for home in sorted(jurisdictions(snapshot))
     ]
 
 
@@ -85,11 +72,20 @@ class Losses:
 
     def fates(self, without: Sequence[Target]) -> tuple[ProcessFate, ...]:
         """What becomes of every process when all of these are lost at once."""
-        return tuple(self._fate(process, tuple(without)) for process in self.snapshot.processes.values())
+        return tuple(self.fate(process, without) for process in self.snapshot.processes.values())
+
+    def fate(self, process: Process, without: Sequence[Target]) -> ProcessFate:
+        """What becomes of one process when all of these are lost at once."""
+        if self.touches(without, process):
+            return self._planned(process, tuple(without))
+        # Of many losses few touch a process: the others are one plan.
+        if process.name not in self._untouched:
+            self._untouched[process.name] = self._planned(process, ())
+        return self._untouched[process.name]
 
     def today(self, process: Process) -> ProcessFate:
         """What becomes of it with nothing lost."""
-        return self._fate(process, ())
+        return self.fate(process, ())
 
     def touches(self, without: Iterable[Target], process: Process) -> bool:
         """Whether an upstream that may serve the process is lost with them."""
@@ -104,14 +100,6 @@ class Losses:
             and cut.target.covers(spec, self.snapshot.providers)
             for cut in self.snapshot.cut_offs
         )
-
-    def _fate(self, process: Process, without: tuple[Target, ...]) -> ProcessFate:
-        if self.touches(without, process):
-            return self._planned(process, without)
-        # Of many losses few touch a process: the others are one plan.
-        if process.name not in self._untouched:
-            self._untouched[process.name] = self._planned(process, ())
-        return self._untouched[process.name]
 
     def _planned(self, process: Process, without: tuple[Target, ...]) -> ProcessFate:
         after = plan(self.snapshot, process.name, self.now, without=without)

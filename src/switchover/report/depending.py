@@ -1,4 +1,4 @@
-"""Store → whom all rests on, and for each node of the graph what falls with it, what survives, in how long, at what cost."""
+"""Store → whom all rests on; for each node what falls with it, what survives, in how long, and at what cost."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .moving import Moving
 from .recorded import loads, recorded
 
 # Exchanges to look at behind one line.
-EXAMPLES = 2
+EXAMPLES = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class Depending:
     def __init__(self, store: Store, settings: Settings, snapshot: Snapshot, now: float) -> None:
         self.store, self.settings, self.snapshot, self.now = store, settings, snapshot, now
         counted = recorded(store, now)
-        self.graph: Graph = graph(counted.flows, snapshot, counted.unpriced)
+        self.graph: Graph = graph(counted.flows, snapshot)
         self.volumes: Mapping[str, int] = counted.volumes
         self.proofs, self.drills = proofs(store), drills(store)
         self.verdicts = newest_verdicts(store)
@@ -98,8 +98,7 @@ class Depending:
         """Every process that has an upstream among what is lost with the node: those worst off first."""
         without = self._without(node)
         touched = [one for one in self.snapshot.processes.values() if self.losses.touches(without, one)]
-        fates = {fate.process: fate for fate in self.losses.fates(without)}
-        return self._ordered((node, process, fates[process.name]) for process in touched)
+        return self._ordered((node, process, self.losses.fate(process, without)) for process in touched)
 
     def leans_on(self, process: Process) -> list[Falling]:
         """Every node that takes an upstream of the process with it: those that hurt most first."""
@@ -108,8 +107,7 @@ class Depending:
             for node in self.graph.at(level):
                 without = self._without(node)
                 if self.losses.touches(without, process):
-                    fate = next(one for one in self.losses.fates(without) if one.process == process.name)
-                    found.append((node, process, fate))
+                    found.append((node, process, self.losses.fate(process, without)))
         return self._ordered(found)
 
     def _without(self, node: Node) -> tuple[Target, ...]:

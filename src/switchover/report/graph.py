@@ -14,6 +14,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from switchover.domain.cut_off import Target, TargetKind
+from switchover.domain.jurisdiction import EU
 from switchover.domain.process import Criticality, UpstreamSpec
 from switchover.domain.register import Snapshot
 
@@ -48,28 +49,34 @@ class Weight(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """``answers`` of an upstream to a process by one of its routes, and the ``spent`` on them, in USD."""
+    """``answers`` of an upstream to a process by one of its routes, and the ``spent`` on them, in USD.
+
+    ``unpriced`` of them have no price: no spend is known of these.
+    """
 
     process: str
     route: str
     upstream: str
     answers: int
     spent: Decimal = Decimal(0)
+    unpriced: int = 0
 
 
 @dataclass(slots=True)
 class Amounts:
-    """How much rests on something; ``spend`` is in USD, the others count answers."""
+    """How much rests on something; ``spend`` is in USD, without that of the ``unpriced``; the others count answers."""
 
     volume: int = 0
     spend: Decimal = field(default_factory=Decimal)
     criticality: int = 0
+    unpriced: int = 0
 
     def add(self, other: Amounts) -> None:
         """Adds another's."""
         self.volume += other.volume
         self.spend += other.spend
         self.criticality += other.criticality
+        self.unpriced += other.unpriced
 
     def of(self, weight: Weight) -> Decimal:
         """By this weight."""
@@ -105,7 +112,7 @@ class Graph:
     """The nodes by level, largest first, with the links between columns.
 
     ``concentration`` is the Herfindahl index by level and weight. ``left_out`` counts answers, by name, of upstreams
-    that are configured no more. ``unpriced`` counts calls without a price: no spend is known of them.
+    that are configured no more.
     """
 
     nodes: tuple[Node, ...]
@@ -113,7 +120,6 @@ class Graph:
     totals: Amounts
     concentration: Mapping[Level, Mapping[Weight, float | None]]
     left_out: Mapping[str, int]
-    unpriced: int = 0
 
     def at(self, level: Level) -> list[Node]:
         """A level's nodes, largest first."""
@@ -128,7 +134,7 @@ COLUMNS = (
 HELD = (Level.UPSTREAM, Level.DEVELOPER, Level.PROVENANCE, Level.PROVIDER, Level.PARENT, Level.JURISDICTION)
 
 
-def graph(flows: Iterable[Flow], snapshot: Snapshot, unpriced: int = 0) -> Graph:
+def graph(flows: Iterable[Flow], snapshot: Snapshot) -> Graph:
     """Who rests on whom, of what is recorded; what is configured and was never used has a node without weight."""
     found: defaultdict[tuple[Level, str], Amounts] = defaultdict(Amounts)
     links: defaultdict[tuple[tuple[Level, str], tuple[Level, str]], Amounts] = defaultdict(Amounts)
@@ -143,7 +149,7 @@ def graph(flows: Iterable[Flow], snapshot: Snapshot, unpriced: int = 0) -> Graph
             left_out[flow.upstream if spec is None else flow.process] += flow.answers
             continue
         critical = process.criticality is Criticality.CRITICAL
-        amounts = Amounts(flow.answers, flow.spent, flow.answers if critical else 0)
+        amounts = Amounts(flow.answers, flow.spent, flow.answers if critical else 0, flow.unpriced)
         places = {Level.PROCESS: flow.process, Level.ROUTE: flow.route, **places_of(spec, snapshot)}
         totals.add(amounts)
         by_upstream[flow.upstream].add(amounts)
@@ -160,7 +166,6 @@ def graph(flows: Iterable[Flow], snapshot: Snapshot, unpriced: int = 0) -> Graph
         totals=totals,
         concentration={level: _concentration(level, nodes) for level in Level},
         left_out=dict(left_out),
-        unpriced=unpriced,
     )
 
 
@@ -177,6 +182,20 @@ def places_of(spec: UpstreamSpec, snapshot: Snapshot) -> dict[Level, str]:
         Level.PARENT: controller(spec.host, snapshot),
         Level.JURISDICTION: OURSELVES if spec.is_own else home,
     }
+
+
+def used(snapshot: Snapshot) -> list[UpstreamSpec]:
+    """Every upstream that some process may use."""
+    processes = snapshot.processes.values()
+    names = dict.fromkeys(name for process in processes for name in (*process.upstreams, *process.embeddings))
+    return [snapshot.upstreams[name] for name in names]
+
+
+def jurisdictions(snapshot: Snapshot) -> set[str]:
+    """Homes of hosts that some process may use, and of their parents; the EU is one where two of its members are."""
+    hosts = [snapshot.providers.get(spec.host) for spec in used(snapshot) if not spec.is_own]
+    homes = {home for host in hosts if host is not None for home in (host.home, host.parent_home) if home}
+    return homes | {"EU"} if len(homes & EU) > 1 else homes
 
 
 def controller(host: str, snapshot: Snapshot) -> str:
@@ -224,12 +243,10 @@ def _configured(snapshot: Snapshot) -> Iterable[tuple[Level, str]]:
         yield Level.PROCESS, process.name
         for route in process.routes or (process.name,):
             yield Level.ROUTE, route
-        for name in (*process.upstreams, *process.embeddings):
-            spec = snapshot.upstreams[name]
-            yield from places_of(spec, snapshot).items()
-            provider = snapshot.providers.get(spec.host)
-            if provider is not None and not spec.is_own:
-                yield Level.JURISDICTION, provider.home
+    for spec in used(snapshot):
+        yield from places_of(spec, snapshot).items()
+    for home in jurisdictions(snapshot):
+        yield Level.JURISDICTION, home
 
 
 def _node(

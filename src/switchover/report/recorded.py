@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from switchover.capacity.size import Load, load_of_minutes
-from switchover.domain.charge import BILLIONTH, IMPORTED, KINDS, LIVE, Basis
+from switchover.domain.charge import BILLIONTH, IMPORTED, KINDS, LIVE
 from switchover.domain.exchange import SIDE_DIALECTS, TOKEN_COUNT
 from switchover.store import Store
 from switchover.store.spending import spend_rows
@@ -22,14 +22,10 @@ PURPOSES = (LIVE, IMPORTED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """``volumes`` counts each process's requests for answers in words, answered or not; ``flows`` all answers.
-
-    ``unpriced`` counts calls of which no spend is known.
-    """
+    """``volumes`` counts each process's requests for answers in words, answered or not; ``flows`` all answers."""
 
     flows: tuple[Flow, ...]
     volumes: Mapping[str, int]
-    unpriced: int
 
 
 def recorded(store: Store, now: float, since: float | None = None) -> Recorded:
@@ -43,8 +39,7 @@ def recorded(store: Store, now: float, since: float | None = None) -> Recorded:
     for row in rows:
         if row.of["dialect"] not in SIDE_DIALECTS:
             volumes[row.of["process"]] += row.exchanges
-    billed, unpriced = _billed(store, since or 0.0, now)
-    return Recorded(flows=tuple(_flows(rows, billed)), volumes=dict(volumes), unpriced=unpriced)
+    return Recorded(flows=tuple(_flows(rows, _billed(store, since or 0.0, now))), volumes=dict(volumes))
 
 
 def loads(store: Store, since: float | None = None) -> dict[str, Load]:
@@ -53,28 +48,27 @@ def loads(store: Store, since: float | None = None) -> dict[str, Load]:
     return {process: load_of_minutes(one.counts, one.last - one.first + 1) for process, one in found}
 
 
-def _billed(store: Store, since: float, now: float) -> tuple[dict[tuple[str, str], Decimal], int]:
-    """USD by process and upstream, and how many calls have no price."""
+def _billed(store: Store, since: float, now: float) -> dict[tuple[str, str], Decimal]:
+    """USD by process and upstream."""
     found: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    unpriced = 0
     # What came in this hour counts, and so does a clock that runs a little ahead.
-    for row in spend_rows(store, since, now + 86_400.0, ("process", "upstream", "purpose", "basis")):
-        if row["purpose"] not in PURPOSES:
-            continue
-        if row["basis"] == Basis.UNPRICED:
-            unpriced += int(row["calls"])
-        found[row["process"], row["upstream"]] += Decimal(sum(int(row[f"{kind}_spent"]) for kind in KINDS)) / BILLIONTH
-    return dict(found), unpriced
+    for row in spend_rows(store, since, now + 86_400.0, ("process", "upstream", "purpose")):
+        if row["purpose"] in PURPOSES:
+            spent = Decimal(sum(int(row[f"{kind}_spent"]) for kind in KINDS)) / BILLIONTH
+            found[row["process"], row["upstream"]] += spent
+    return dict(found)
 
 
 def _flows(rows: Sequence[Asked], billed: Mapping[tuple[str, str], Decimal]) -> list[Flow]:
     """Bills know no routes: a process's bill at an upstream is shared among its routes as their exchanges cost."""
     answers: Counter[tuple[str, str, str]] = Counter()
+    unpriced: Counter[tuple[str, str, str]] = Counter()
     priced: defaultdict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
     for row in rows:
         if row.of["upstream"]:
             key = (row.of["process"], row.of["upstream"], row.of["route"])
             answers[key] += row.exchanges
+            unpriced[key] += row.exchanges - row.priced
             priced[key] += row.spent
     by_pair: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for process, upstream, route in answers:
@@ -85,9 +79,18 @@ def _flows(rows: Sequence[Asked], billed: Mapping[tuple[str, str], Decimal]) -> 
         parts = costs if sum(costs) else [Decimal(answers[process, upstream, route]) for route in routes]
         whole = sum(parts, Decimal(0))
         for route, part in zip(routes, parts, strict=True):
+            key = (process, upstream, route)
             spent = billed.get((process, upstream), Decimal(0)) * part / whole
-            count = answers[process, upstream, route]
-            flows.append(Flow(process=process, route=route, upstream=upstream, answers=count, spent=spent))
+            flows.append(
+                Flow(
+                    process=process,
+                    route=route,
+                    upstream=upstream,
+                    answers=answers[key],
+                    spent=spent,
+                    unpriced=unpriced[key],
+                )
+            )
     # Billed, and never the one that answered: its tries failed.
     flows += [
         Flow(process=process, route=process, upstream=upstream, answers=0, spent=spent)

@@ -10,6 +10,7 @@ from switchover.clock import Clock
 from switchover.domain.candidate import Verdict
 from switchover.domain.people import Actor
 from switchover.domain.process import Process, Settings
+from switchover.domain.register import Snapshot
 from switchover.evidence.events import Note
 from switchover.store import Store
 
@@ -24,6 +25,8 @@ Labelled = Callable[[Store, Process, str, str | None], Verdict]
 class Sources:
     """``settings`` in force now; ``as_seen`` adds what upstreams were seen to be; ``store`` opens it, or raises.
 
+    ``snapshot`` is the register now, with own engines as if they ran.
+
     ``noting(settings, actor)`` gives who takes events to the evidence log. ``local`` is the machine's user, who acts
     while there are no people. ``sittings`` are those of people who label; ``labelled`` finds what they label.
     """
@@ -31,6 +34,7 @@ class Sources:
     settings: Callable[[], Settings]
     as_seen: Callable[[Settings], Settings]
     store: Callable[[], Store]
+    snapshot: Callable[[Settings, Store], Snapshot]
     noting: Callable[[Settings, Actor | None], AbstractContextManager[Note]]
     local: Callable[[], Actor]
     clock: Clock
