@@ -134,6 +134,9 @@ def test_every_page_fits(pages, browser, width):
     browser.size(width)
     for path in (
         "/",
+        "/dependence",
+        "/dependence/parent/acme",
+        "/dependence/process/messages",
         "/processes/messages",
         f"/verdicts/{verdict}",
         f"/verdicts/{verdict}/cases/{exchange_id('messages', 3)}",

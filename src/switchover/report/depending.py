@@ -44,7 +44,7 @@ class Falling:
     """A process under a loss: its ``fate``, how long a drill took, and what the replacement costs more in a month.
 
     ``node`` is what is lost. ``dearer`` is in USD, or says why nobody knows; None: nothing else answers.
-    ``verdict`` (id) gave the proof; ``exchanges`` are ids of the drill's, or else of the newest.
+    ``verdict`` (id) gave the proof; ``exchanges`` are ids, ``of_drill`` those of the drill, or else the newest.
     """
 
     node: Node
@@ -54,6 +54,7 @@ class Falling:
     dearer: Decimal | str | None
     verdict: str | None
     exchanges: tuple[str, ...]
+    of_drill: bool
 
     @property
     def moves(self) -> bool:
@@ -126,6 +127,7 @@ class Depending:
         moved = fate.served_by is not None and today is not None and fate.served_by != today
         drill = next((one for one in self.drills if one.id == fate.drill), None)
         proof = next((one for one in self.proofs if one.id == fate.proof), None)
+        exchanges, of_drill = self._examples(process, drill)
         return Falling(
             node=node,
             process=process,
@@ -133,11 +135,19 @@ class Depending:
             drill=drill,
             dearer=moving.dearer(process.name, today or "", fate.served_by or "") if moved else None,
             verdict=_verdict(proof, self.verdicts),
-            exchanges=self._examples(process, drill),
+            exchanges=exchanges,
+            of_drill=of_drill,
         )
 
-    def _examples(self, process: Process, drill: Drill | None) -> tuple[str, ...]:
-        since, until = (drill.outcome.placed_at, drill.outcome.lifted_at) if drill and drill.outcome else (None, None)
+    def _examples(self, process: Process, drill: Drill | None) -> tuple[tuple[str, ...], bool]:
+        """Ids of exchanges in the drill, or else of the newest ones; and whether they are the drill's."""
+        if drill is not None and drill.outcome is not None:
+            found = self._newest(process, drill.outcome.placed_at, drill.outcome.lifted_at)
+            if found:
+                return found, True
+        return self._newest(process, None, None), False
+
+    def _newest(self, process: Process, since: float | None, until: float | None) -> tuple[str, ...]:
         found = list_exchanges(self.store, process=process.name, since=since, until=until, limit=EXAMPLES, bodies=False)
         return tuple(one.id for one in found)
 

@@ -11,6 +11,8 @@ from .wording import share, span, usd
 
 # US DOJ and FTC, Merger Guidelines 2023, 2.1: above 1,800 of 10,000 a market is highly concentrated.
 HIGH = 0.18
+# Shares are sums of floats.
+EXACT = 1e-9
 OF = {
     Weight.VOLUME: "all answers",
     Weight.SPEND: "all spend",
@@ -27,15 +29,12 @@ def order_words(node: Node, found: Survival) -> str:
     )
     if found.stops is None or found.surviving is None or found.proven is None:
         return f"What one order {who} would stop can't be said: nothing critical has been recorded."
-    if not found.stops:
+    if found.stops < EXACT:
         return f"One order {who} would stop nothing critical: all of it is shown to go on."
-    open_part = found.proven - found.surviving
-    rest = ""
-    if open_part > 0:
-        untested = "all of that" if found.stops - open_part < 1e-9 else f"{share(open_part)} of it"
-        rest = f" For {untested} a replacement is proven and untested, which counts as stopping."
-        if untested != "all of that":
-            rest = f" Among them {share(open_part)} whose replacement is proven and untested, which counts as stopping."
+    waiting, rest = found.proven - found.surviving, ""
+    if waiting > 0:
+        part = "All of that has" if found.stops - waiting < EXACT else f"Of it {share(waiting)} has"
+        rest = f" {part} a proven replacement that no drill has tried whole: untested counts as stopping."
     return f"One order {who} would stop {share(found.stops)} of critical volume.{rest}"
 
 
@@ -60,7 +59,7 @@ def kind_of(found: Survival | None) -> str:
     """How bad a loss is: good, open (proven, untested), bad; "" where that can't be said."""
     if found is None or found.surviving is None or found.proven is None:
         return ""
-    return "good" if found.surviving > 1 - 1e-9 else "open" if found.proven > 1 - 1e-9 else "bad"
+    return "good" if found.surviving > 1 - EXACT else "open" if found.proven > 1 - EXACT else "bad"
 
 
 def concentration_words(index: float | None) -> str:

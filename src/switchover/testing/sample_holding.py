@@ -27,7 +27,7 @@ from switchover.store import Store
 from switchover.store.drills import save_drill
 from switchover.store.indexing import save_exchanges
 
-from .sample_organisation import BEGAN, DAY, NOW, prove, sample_drill, sample_exchange
+from .sample_organisation import BEGAN, DAY, prove, sample_drill, sample_exchange
 
 USED = Usage(input=1000, output=100)
 MODELS = {"us": "big-1", "eu": "big-1", "open": "open-1", "student": "student"}
@@ -93,24 +93,28 @@ def _processes() -> list[Process]:
     ]
 
 
-def fill_holding(store: Store, settings: Settings) -> None:
-    """Records the traffic as it is billed, four proofs of which one has expired, and three drills."""
-    billed = partial(meter, upstreams=settings.upstreams)
+def fill_holding(store: Store, settings: Settings, began: float = BEGAN) -> None:
+    """Records the traffic as it is billed, four proofs of which one has expired, and three drills.
+
+    ``began`` is a whole hour in Unix seconds; an hour later all is as it is to be.
+    """
+    now, billed = began + 3600.0, partial(meter, upstreams=settings.upstreams)
     for process, upstream, answers, apart in TRAFFIC:
-        save_exchanges(store, [_answer(process, upstream, n, n * apart) for n in range(answers)], billed)
-    eu = prove(store, settings, "claims", "eu", seconds=1.0)
-    prove(store, settings, "letters", "open", made_at=NOW - 40 * DAY, expires_at=NOW - 10 * DAY, seconds=1.0)
-    slow = prove(store, settings, "intake", "open", seconds=1.0)
-    own = prove(store, settings, "search", "student", seconds=60.0)
-    drills = [
-        sample_drill(eu, name="drill-claims", share=1.0, rto=2.5),
-        sample_drill(slow, name="drill-intake", share=1.0, rto=600.0),
-        sample_drill(own, name="drill-search", share=0.25, rto=1.5),
-    ]
-    for drill in drills:
+        save_exchanges(store, [_answer(process, upstream, n, began + n * apart) for n in range(answers)], billed)
+    proved = partial(prove, store, settings, made_at=now - 1800, expires_at=now + 20 * DAY)
+    eu = proved("claims", "eu", seconds=1.0)
+    proved("letters", "open", made_at=now - 40 * DAY, expires_at=now - 10 * DAY, seconds=1.0)
+    slow = proved("intake", "open", seconds=1.0)
+    own = proved("search", "student", seconds=60.0)
+    drilled = partial(sample_drill, begun_at=now - 900)
+    for drill in (
+        drilled(eu, name="drill-claims", share=1.0, rto=2.5),
+        drilled(slow, name="drill-intake", share=1.0, rto=600.0),
+        drilled(own, name="drill-search", share=0.25, rto=1.5),
+    ):
         save_drill(store, drill)
 
 
-def _answer(process: str, upstream: str, number: int, after: int) -> Exchange:
-    made = sample_exchange(process, number, BEGAN + after, upstream, USED, model=MODELS[upstream])
+def _answer(process: str, upstream: str, number: int, at: float) -> Exchange:
+    made = sample_exchange(process, number, at, upstream, USED, model=MODELS[upstream])
     return replace(made, id=f"x-{process}-{upstream}-{number:04d}")
