@@ -9,6 +9,7 @@ from rich.text import Text
 from switchover.domain.process import Bodies
 
 from . import wording
+from .graph import HELD, Weight
 from .model import Answer, BoardReport, Loss, Permission, ProcessFate, Spend
 from .projection_text import options_table, scenario_words
 
@@ -55,6 +56,21 @@ def _losses(console: Console, report: BoardReport) -> None:
         _line(console, _loss(loss))
         for fate in loss.fates:
             _line(console, _fate(fate), 5)
+    if report.concentration:
+        _line(console, Text(_concentrated(report), style="dim"))
+
+
+def _concentrated(report: BoardReport) -> str:
+    found = report.graph.concentration
+    rows = (
+        f"{level} " + " / ".join(wording.index(found[level][weight]) for weight in Weight)
+        for level in HELD
+        if level in report.concentration
+    )
+    return (
+        f"concentration by {' / '.join(Weight)} (Herfindahl index, 1 = one holds all; an organisation and its parent "
+        f"are one at parent): {'; '.join(rows)}"
+    )
 
 
 def _loss(loss: Loss) -> Text:

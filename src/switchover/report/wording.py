@@ -19,6 +19,11 @@ def share(value: float | None) -> str:
     return "99 %" if 0.99 < value < 1 else f"{value * 100:.0f} %"
 
 
+def index(value: float | None) -> str:
+    """An index between 0 and 1, to two digits."""
+    return "unknown" if value is None else f"{value:.2f}"
+
+
 def usd(value: Decimal | None) -> str:
     """Money with as many digits as it deserves."""
     if value is None:
