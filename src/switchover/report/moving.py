@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from decimal import Decimal
 
-from switchover.costs.ahead import recorded_usage
+from switchover.costs.ahead import usages
 from switchover.costs.project import Priced
 from switchover.costs.serving import Serving
 from switchover.costs.usage import UsageModel
@@ -26,7 +26,7 @@ class Moving:
         self, store: Store, settings: Settings, newest: Sequence[Verdict], now: float, processes: Collection[str]
     ) -> None:
         self.settings = settings
-        self.usage, gaps = recorded_usage(store, settings, processes)
+        self.usage, gaps = usages(store, settings, processes, None)
         self._gaps = {name: gap for gap in gaps for name in processes if gap.startswith(f"{name} is left out")}
         self._serving = Serving(settings, self.usage, newest, now, 1)
 
