@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 from switchover.costs.ahead import usages
-from switchover.costs.project import Priced
+from switchover.costs.assumptions import shipped
+from switchover.costs.hosting import Hosting
+from switchover.costs.own_price import MOST_BUSY, busy_share, own_price
 from switchover.costs.serving import Serving
 from switchover.costs.usage import UsageModel
 from switchover.domain.candidate import Verdict
@@ -44,8 +47,17 @@ class Moving:
         found = self._serving.upstream(self.settings.upstreams[upstream])
         if isinstance(found, str):
             return found
-        if not isinstance(found, Priced):
-            return f"{upstream} runs on our own machine, whose price is one of the projection's options"
+        if isinstance(found, Hosting):
+            return self._machines(usage, found)
         read, cached, written = found.rates[0]
         tokens = (usage.input - usage.cached) * read + usage.cached * cached + usage.output * written
         return Decimal(str(tokens / PER_MILLION + usage.calls * found.per_call))
+
+    def _machines(self, usage: UsageModel, hosting: Hosting) -> Decimal | str:
+        """A month of as many machines as this usage keeps busy, one at least: they cost the same when they stand by."""
+        rows = shipped() | dict(self.settings.costing.assumptions)
+        try:
+            month = own_price(hosting, rows, MOST_BUSY).month
+        except ValueError as cause:
+            return str(cause)
+        return month * max(1, math.ceil(busy_share(hosting, rows, usage.input, usage.output) / MOST_BUSY))

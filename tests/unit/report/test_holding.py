@@ -15,6 +15,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from decimal import Decimal
 from html import unescape
 
@@ -23,6 +24,10 @@ from rich.console import Console
 
 from switchover.cli.common import plain
 from switchover.costs.ahead import Terms
+from switchover.costs.assumptions import shipped
+from switchover.costs.own_price import own_price
+from switchover.costs.serving import Serving
+from switchover.domain.costing import Costing, OptionSpec
 from switchover.report.assemble import assemble
 from switchover.report.depending import Depending
 from switchover.report.graph import Level, Weight
@@ -184,6 +189,18 @@ def test_the_page_behind_a_node_says_in_how_long_and_at_what_cost(depending):
     assert claims.verdict.startswith("claims-eu-")
     assert lines["intake"].dearer == "no price for beta/open-1; state one under upstreams.open.price"
     assert (lines["letters"].fate.fate, lines["letters"].dearer, lines["letters"].drill) == (Fate.STOPS, None, None)
+
+
+def test_a_machine_that_is_named_costs_its_month_whatever_little_it_does(store):
+    settings = holding_settings()
+    box = OptionSpec(name="box", upstream="student", machine="dgx-spark", tokens_per_second=30.0, measured="a test")
+    settings = replace(settings, costing=Costing(options=(box,)))
+    found = Depending(store, settings, build_snapshot(store, settings, ENGINES, NOW), NOW)
+    (search,) = (one for one in found.falls(found.node(Level.PROVIDER, "acme-eu")) if one.process.name == "search")
+    hosting = Serving(settings, {}, (), NOW, 1).hosting(box)
+    month = own_price(hosting, shipped(), 0.5).month
+    # 20 calls of $0.0035 in ten minutes are 0.070 × 2,629,800 / 600 = $306.81 a month with eu.
+    assert float(search.dearer) == pytest.approx(float(month) - 306.81, abs=0.01)
 
 
 def test_report_and_page_rest_on_the_same_figures(report, depending):
