@@ -149,7 +149,7 @@ def test_every_page_fits(pages, browser, width):
         assert browser.value("document.documentElement.scrollWidth") <= width, path
         assert browser.value("document.querySelectorAll('h1').length") == 1
         unnamed = "[...document.querySelectorAll('a, button, input:not([type=hidden])')].filter((e) => !(e.innerText"
-        assert browser.value(f"{unnamed} || e.labels?.length)).map((e) => e.outerHTML)") == [], path
+        assert browser.value(f"{unnamed} || e.ariaLabel || e.labels?.length)).map((e) => e.outerHTML)") == [], path
 
 
 def test_whoever_signs_out_is_out(pages, browser):

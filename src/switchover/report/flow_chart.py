@@ -189,7 +189,7 @@ def _drawn(box: Box, address: Address | None) -> str:
         f'<svg x="{at + BAR + 0.35:.2f}%" y="{box.y - 2:.1f}" width="{WIDE - BAR - 0.5:.2f}%" height="34">{lines}</svg>'
     )
     there = address(box.level, None if box.others else box.name) if address else None
-    return drawn if there is None else f'<a href="{escape(there)}">{drawn}</a>'
+    return drawn if there is None else f'<a href="{escape(there)}" aria-label="{name}{home}: {part}">{drawn}</a>'
 
 
 def _x(column: int) -> float:
