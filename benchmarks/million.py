@@ -33,6 +33,7 @@ from switchover.report.assemble import assemble
 from switchover.report.depending import Depending
 from switchover.report.flow_chart import flow_chart
 from switchover.report.graph import Level, Weight
+from switchover.report.moving import Moving
 from switchover.store import Store, traffic
 from switchover.store.counting import recount
 from switchover.store.drills import cut_offs
@@ -210,7 +211,14 @@ def dependence(store: Store, known: Settings, snapshot: Snapshot) -> dict[str, C
         found = Depending(store, known, snapshot, NOW)
         return [found.falls(one) for one in found.graph.at(Level.JURISDICTION) if one.name == "US"]
 
-    return {"dependence: the graph, what falls with each node": whole, "dependence: one node, its costs": node}
+    def costs() -> object:
+        return Moving(store, known, (), NOW, PROCESSES[:2]).dearer(PROCESSES[0], "vendor", "other")
+
+    return {
+        "dependence: the graph, what falls with each node": whole,
+        "dependence: one node": node,
+        "dependence: what two of six processes cost elsewhere": costs,
+    }
 
 
 def ask(data: Path) -> dict[str, dict[str, float]]:

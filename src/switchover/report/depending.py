@@ -117,23 +117,31 @@ class Depending:
     def _ordered(self, found: Iterable[tuple[Node, Process, ProcessFate]]) -> list[Falling]:
         order, levels = list(Fate), list(Level)
         lines = list(found)
-        moving = Moving(self.store, self.settings, self.verdicts, self.now, {process.name for _, process, _ in lines})
+        moved = {process.name for _, process, fate in lines if self._moves(process, fate)}
+        # What a month uses is read hour by hour, so of those alone that something else would answer.
+        moving = Moving(self.store, self.settings, self.verdicts, self.now, moved) if moved else None
         made = [self._falling(node, process, fate, moving) for node, process, fate in lines]
         made.sort(key=lambda one: (-order.index(one.fate.fate), levels.index(one.node.level), -one.fate.exchanges))
         return made
 
-    def _falling(self, node: Node, process: Process, fate: ProcessFate, moving: Moving) -> Falling:
+    def _moves(self, process: Process, fate: ProcessFate) -> bool:
         today = self.losses.today(process).served_by
-        moved = fate.served_by is not None and today is not None and fate.served_by != today
+        return fate.served_by is not None and today is not None and fate.served_by != today
+
+    def _falling(self, node: Node, process: Process, fate: ProcessFate, moving: Moving | None) -> Falling:
+        today = self.losses.today(process).served_by
         drill = next((one for one in self.drills if one.id == fate.drill), None)
         proof = next((one for one in self.proofs if one.id == fate.proof), None)
         exchanges, of_drill = self._examples(process, drill)
+        dearer = None
+        if moving is not None and self._moves(process, fate):
+            dearer = moving.dearer(process.name, today or "", fate.served_by or "")
         return Falling(
             node=node,
             process=process,
             fate=fate,
             drill=drill,
-            dearer=moving.dearer(process.name, today or "", fate.served_by or "") if moved else None,
+            dearer=dearer,
             verdict=_verdict(proof, self.verdicts),
             exchanges=exchanges,
             of_drill=of_drill,
