@@ -88,6 +88,7 @@ class Node:
     """One of a level's. ``shares`` (0–1, by weight) add up to 1 over a level; None: nothing is recorded by that weight.
 
     ``home`` is a country. ``reach`` is what is lost with it: more than its share where it can stop what others control.
+    ``ours``: all of it runs on our own machines, so that nobody can order it to stop.
     """
 
     level: Level
@@ -96,6 +97,7 @@ class Node:
     shares: Mapping[Weight, float | None]
     reach: Mapping[Weight, float | None]
     home: str | None = None
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +159,10 @@ def graph(flows: Iterable[Flow], snapshot: Snapshot) -> Graph:
             found[place].add(amounts)
         for left, right in pairwise(COLUMNS):
             links[(left, places[left]), (right, places[right])].add(amounts)
-    nodes = [_node(place, amounts, totals, by_upstream, snapshot) for place, amounts in found.items()]
+    theirs = {place for spec in used(snapshot) if not _is_ours(spec) for place in places_of(spec, snapshot).items()}
+    nodes = [
+        _node(place, amounts, totals, by_upstream, snapshot, theirs=place in theirs) for place, amounts in found.items()
+    ]
     order = list(Level)
     nodes.sort(key=lambda one: (order.index(one.level), -one.amounts.volume, one.name))
     return Graph(
@@ -255,6 +260,8 @@ def _node(
     totals: Amounts,
     by_upstream: Mapping[str, Amounts],
     snapshot: Snapshot,
+    *,
+    theirs: bool,
 ) -> Node:
     level, name = place
     reach, targets = Amounts(), lost_with(level, name, snapshot)
@@ -268,7 +275,12 @@ def _node(
         shares={weight: _share(amounts, totals, weight) for weight in Weight},
         reach={weight: _share(reach if targets else amounts, totals, weight) for weight in Weight},
         home=_home(level, name, snapshot),
+        ours=not theirs and level in (Level.UPSTREAM, Level.PROVIDER, Level.PARENT),
     )
+
+
+def _is_ours(spec: UpstreamSpec) -> bool:
+    return spec.is_own or spec.host == "own"
 
 
 def _home(level: Level, name: str, snapshot: Snapshot) -> str | None:

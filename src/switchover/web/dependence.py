@@ -74,7 +74,7 @@ def show_node(visit: Visit) -> Response:
     process = _process(visit, node) if leans else None
     lines = found.falls(node) if process is None else found.leans_on(process)
     survival = found.survival(node)
-    ordered = survival is not None and node.level in (*ORDERED, Level.PROVIDER)
+    ordered = node.level in (*ORDERED, Level.PROVIDER) and not node.ours
     return visit.page(
         "dependence_node.html",
         node=node,
@@ -105,17 +105,13 @@ def _process(visit: Visit, node: Node) -> Process | None:
     return next((one for one in processes.values() if node.name in (one.routes or (one.name,))), None)
 
 
-def _groups(lines: list[Falling]) -> list[list[Falling]]:
-    """Losses that do the same to a process, together."""
+def _groups(lines: list[Falling]) -> list[tuple[list[Falling], str]]:
+    """Losses that do the same to a process, together; with why, without the names of what is supposed lost."""
     found: dict[tuple[str, str | None, str], list[Falling]] = {}
     for line in lines:
-        found.setdefault((line.fate.fate, line.fate.served_by, _bare(line)), []).append(line)
-    return list(found.values())
-
-
-def _bare(line: Falling) -> str:
-    """Why, without the name of what is supposed lost."""
-    return re.sub(r"supposed lost with \S+?(?=;|$)", "supposed lost", line.fate.why)
+        why = re.sub(r"supposed lost with [^;]+", "supposed lost", line.fate.why)
+        found.setdefault((line.fate.fate, line.fate.served_by, why), []).append(line)
+    return [(alike, why) for (_, _, why), alike in found.items()]
 
 
 def _depending(visit: Visit) -> Depending:
@@ -153,7 +149,8 @@ def _orders(graph: Graph, survivals: dict[tuple[Level, str], Survival | None]) -
     """The worst order at each level: the node, how bad it is, and a sentence."""
     told = []
     for level in ORDERED:
-        nodes = [(one, found) for one in graph.at(level) if (found := survivals[one.level, one.name]) is not None]
+        named = [(one, survivals[one.level, one.name]) for one in graph.at(level) if not one.ours]
+        nodes = [(one, found) for one, found in named if found is not None]
         bad = worst(nodes)
         if bad is not None:
             told.append((bad[0], kind_of(bad[1]), order_words(*bad)))

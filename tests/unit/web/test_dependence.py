@@ -105,6 +105,8 @@ def test_a_node_says_what_falls_what_survives_in_how_long_at_what_cost_and_why(v
         ("developer/gamma", "An order to a developer does not end weights that others run"),
         ("provenance/CN", "Where a model comes from is not who can be ordered to stop"),
         ("upstream/eu", "85 % of critical volume is shown to go on without it"),
+        # Nobody can order us to stop our own machine.
+        ("parent/own", "100 % of critical volume is shown to go on without it"),
         ("process/search", "proven, drilled on a part 25 % counts"),
         ("route/archive", "A route of archive"),
         ("upstream/student", "its baseline eu is not lost"),
