@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from switchover.domain.candidate import Cell, Proof, Verdict
 from switchover.domain.cut_off import Drill, Target
-from switchover.domain.process import Process, Settings
+from switchover.domain.process import Criticality, Process, Settings
 from switchover.domain.register import Snapshot
 from switchover.store import Store
 from switchover.store.drills import drills
@@ -72,6 +72,7 @@ class Depending:
         self.volumes: Mapping[str, int] = counted.volumes
         self.proofs, self.drills = proofs(store), drills(store)
         self.verdicts = newest_verdicts(store)
+        self._lost: dict[tuple[Level, str], tuple[ProcessFate, ...]] = {}
         self.losses = Losses(snapshot, counted.volumes, self.proofs, self.drills, now, self._carries())
 
     def _carries(self) -> dict[tuple[str, str], float | None]:
@@ -89,10 +90,9 @@ class Depending:
 
     def survival(self, node: Node) -> Survival | None:
         """What goes on without it; None for a process, a route and ourselves."""
-        without = self._without(node)
-        if not without:
+        if not self._without(node):
             return None
-        surviving, proven = surviving_of(self.losses.fates(without))
+        surviving, proven = surviving_of(self._fates(node))
         return Survival(surviving=surviving, proven=proven)
 
     def falls(self, node: Node) -> list[Falling]:
@@ -100,6 +100,17 @@ class Depending:
         without = self._without(node)
         touched = [one for one in self.snapshot.processes.values() if self.losses.touches(without, one)]
         return self._ordered((node, process, self.losses.fate(process, without)) for process in touched)
+
+    def single_points(self) -> list[tuple[Process, list[Node]]]:
+        """Each process with the nodes without any one of which nobody answers it any more; critical processes first."""
+        found: dict[str, list[Node]] = {}
+        for node in (one for level in HELD for one in self.graph.at(level)):
+            for fate in self._fates(node):
+                if fate.fate is Fate.STOPS:
+                    found.setdefault(fate.process, []).append(node)
+        order = list(Criticality)
+        processes = sorted(self.snapshot.processes.values(), key=lambda one: order.index(one.criticality))
+        return [(one, found[one.name]) for one in processes if one.name in found]
 
     def leans_on(self, process: Process) -> list[Falling]:
         """Every node that takes an upstream of the process with it: those that hurt most first."""
@@ -113,6 +124,12 @@ class Depending:
 
     def _without(self, node: Node) -> tuple[Target, ...]:
         return lost_with(node.level, node.name, self.snapshot)
+
+    def _fates(self, node: Node) -> tuple[ProcessFate, ...]:
+        place = (node.level, node.name)
+        if place not in self._lost:
+            self._lost[place] = self.losses.fates(self._without(node))
+        return self._lost[place]
 
     def _ordered(self, found: Iterable[tuple[Node, Process, ProcessFate]]) -> list[Falling]:
         order, levels = list(Fate), list(Level)

@@ -44,6 +44,7 @@ def show(visit: Visit) -> Response:
         weight=weight,
         weights=list(Weight),
         of=OF,
+        points=found.single_points(),
         orders=list(_orders(graph, survivals)),
         chart=flow_chart(
             graph,

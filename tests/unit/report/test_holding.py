@@ -178,6 +178,20 @@ def test_two_contracts_with_one_parent_count_apart_by_contract_and_as_one_by_par
     assert depending.survival(acme).surviving == pytest.approx(0.05)
 
 
+def test_single_points_are_what_nobody_answers_without(depending):
+    found = {process.name: {f"{one.level}:{one.name}" for one in nodes} for process, nodes in depending.single_points()}
+    acme = {"developer:acme", "provenance:US", "parent:acme", "jurisdiction:US"}
+    us, beta = {"upstream:us", "provider:acme-us"}, {"provider:beta", "parent:beta", "jurisdiction:DE"}
+    # claims has eu beside us; letters and archive have us alone. Something answers intake and search, if too slowly.
+    assert found == {
+        "claims": acme,
+        "letters": acme | us,
+        "archive": acme | us,
+        "notes": {"upstream:open", "developer:gamma", "provenance:CN", "jurisdiction:EU"} | beta,
+    }
+    assert [process.name for process, _ in depending.single_points()] == ["claims", "letters", "archive", "notes"]
+
+
 def test_the_page_behind_a_node_says_in_how_long_and_at_what_cost(depending):
     lines = {one.process.name: one for one in depending.falls(depending.node(Level.PROVIDER, "acme-us"))}
     # notes may fall back on eu alone, and archive on nothing but us.

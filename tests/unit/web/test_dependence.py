@@ -70,6 +70,13 @@ def test_the_table_says_what_the_drawing_says(visitor):
     assert ["Parent", "0.78, as if 1.3 held equal parts", "1.00, one holds all", "1.00, one holds all"] in rows(page)
 
 
+def test_single_points_are_named_for_each_process(visitor):
+    found = {row[0]: row[1] for row in rows(visitor.get("/dependence").page) if len(row) == 2}
+    assert found["claims"] == "Developer acme US , Provenance US , Parent acme US , Jurisdiction US"
+    assert found["notes"].startswith("Upstream open")
+    assert "search" not in found
+
+
 def test_a_link_changes_the_weight_and_nothing_else_is_taken_for_one(visitor):
     assert "shares of answers to critical processes, 100 in all" in visitor.get("/dependence?weight=criticality").text
     # 85 × 0.0028 + 20 × 0.0035
