@@ -27,6 +27,7 @@ def parts_of(served, process="messages"):
         "candidate": "other",
         "kind": "parent",
         "name": "acme",
+        "report": served.report,
     }
 
 
