@@ -148,8 +148,10 @@ def test_every_page_fits(pages, browser, width):
         browser.open(f"{pages.origin}{path}")
         assert browser.value("document.documentElement.scrollWidth") <= width, path
         assert browser.value("document.querySelectorAll('h1').length") == 1
-        unnamed = "[...document.querySelectorAll('a, button, input:not([type=hidden])')].filter((e) => !(e.innerText"
-        assert browser.value(f"{unnamed} || e.ariaLabel || e.labels?.length)).map((e) => e.outerHTML)") == [], path
+        unnamed = (
+            "[...document.querySelectorAll('a, button, input:not([type=hidden])')].filter((e) => !(e.textContent.trim()"
+        )
+        assert browser.value(f"{unnamed} || e.labels?.length)).map((e) => e.outerHTML)") == [], path
 
 
 def test_whoever_signs_out_is_out(pages, browser):
