@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from switchover.capacity.size import carried, share_carried
 from switchover.costs.ahead import Terms, ahead
 from switchover.costs.options import Known
-from switchover.domain.candidate import Proof, Verdict, fingerprint
-from switchover.domain.process import Criticality, Process, Settings
+from switchover.domain.candidate import Verdict
+from switchover.domain.process import Process, Settings
 from switchover.domain.register import Snapshot
 from switchover.store import Store
 from switchover.store.drills import cut_offs, drills
@@ -18,8 +17,9 @@ from switchover.store.gaps import missing
 from switchover.store.proofs import proofs, verdicts
 
 from .answers import answers
+from .carrying import capacity_of
 from .dependence import Losses, concentration
-from .model import BoardReport, Capacity, Permission, Sealed, Traffic
+from .model import BoardReport, Permission, Sealed, Traffic
 from .standing import standing
 from .tally import Tally
 
@@ -49,7 +49,7 @@ def assemble(
     traffic = {name: tally.traffic() for name, tally in tallies.items() if tally.count}
     newest, held, drilled = _newest_per_cell(verdicts(store)), proofs(store), drills(store)
     in_date = [proof for proof in held if proof.expires_at > now and proof.upstream not in snapshot.suspended]
-    capacity = tuple(_capacity(settings, traffic, newest, in_date, rests_on))
+    capacity = tuple(capacity_of(settings, traffic, newest, in_date, rests_on))
     carries = {(row.process, row.upstream): row.share for row in capacity}
     report = BoardReport(
         made_at=now,
@@ -125,52 +125,3 @@ def _permissions(settings: Settings, traffic: Mapping[str, Traffic]) -> Iterable
 def _named(process: Process, name: str) -> bool:
     permitted = process.allow.get(process.data)
     return permitted is None or name in permitted
-
-
-def _capacity(
-    settings: Settings,
-    traffic: Mapping[str, Traffic],
-    newest: Sequence[Verdict],
-    in_date: Sequence[Proof],
-    rests_on: Mapping[str, tuple[str, ...]],
-) -> Iterable[Capacity]:
-    for process in settings.processes.values():
-        load = traffic.get(process.name)
-        for name in process.upstreams:
-            spec = settings.upstreams[name]
-            if not spec.is_own:
-                continue
-            proof = next((p for p in in_date if p.process == process.name and p.upstream == name), None)
-            # The prompt version that is proven is the one that would serve, so its time is the one that counts.
-            verdict = next(iter(_timed(newest, process.name, name, fingerprint(spec), proof)), None)
-            per_minute = carried(verdict.seconds_per_replay, spec.slots) if verdict else None
-            peak = load.peak_minute if load else 0
-            yield Capacity(
-                process=process.name,
-                upstream=name,
-                verdict=verdict.id if verdict else None,
-                state=str(verdict.state) if verdict else "untested",
-                ready=proof is not None,
-                seconds_per_answer=verdict.seconds_per_replay if verdict else None,
-                slots=spec.slots,
-                per_minute=per_minute,
-                peak_minute=peak,
-                p95_minute=load.p95_minute if load else 0,
-                share=share_carried(per_minute, peak),
-                critical=process.criticality is Criticality.CRITICAL,
-                simulated=rests_on[process.name],
-            )
-
-
-def _timed(
-    newest: Sequence[Verdict], process: str, upstream: str, made_with: str, proof: Proof | None
-) -> list[Verdict]:
-    """Verdicts of this very candidate that timed its replies: the proven prompt version first, then the newest."""
-    found = [
-        verdict
-        for verdict in newest
-        if (verdict.cell.process, verdict.cell.upstream, verdict.cell.fingerprint) == (process, upstream, made_with)
-        and verdict.seconds_per_replay is not None
-    ]
-    proven = proof.prompt_version if proof else None
-    return sorted(found, key=lambda v: (v.cell.prompt_version != proven, -v.made_at))

@@ -9,7 +9,8 @@ from switchover.domain.cut_off import Drill, Target, TargetKind
 from switchover.domain.jurisdiction import EU
 from switchover.domain.process import Criticality, Process, UpstreamSpec
 from switchover.domain.register import Snapshot
-from switchover.planning.plan import Plan, plan
+from switchover.planning import BreakerState, Pause, Plan
+from switchover.planning.plan import plan
 
 from .model import Fate, Loss, ProcessFate, Traffic
 from .standing import shown
@@ -49,7 +50,8 @@ class Losses:
     """Works out what each loss does; built once with what all losses share.
 
     ``proofs`` are all that were not revoked; ``carries`` maps (process, upstream) to the measured share of the busiest
-    minute; ``rests_on`` maps a process to the simulated upstreams that its figures rest on.
+    minute; ``rests_on`` maps a process to the simulated upstreams that its figures rest on. ``breakers`` and ``pauses``
+    (in Unix seconds) are those of this moment, by upstream; absent: all are closed, none waits.
     """
 
     def __init__(
@@ -61,14 +63,21 @@ class Losses:
         now: float,
         carries: Mapping[tuple[str, str], float | None],
         rests_on: Mapping[str, tuple[str, ...]],
+        breakers: Mapping[str, BreakerState] | None = None,
+        pauses: Mapping[str, Pause] | None = None,
     ) -> None:
         self.snapshot, self.traffic, self.now = snapshot, traffic, now
+        self.breakers, self.pauses = breakers, pauses
         self.proofs, self.drills = proofs, drills
         self.carries, self.rests_on = carries, rests_on
 
     def all(self) -> tuple[Loss, ...]:
         """What becomes of every process under each loss, and the share of critical volume that goes on."""
         return tuple(self.of(target) for target in targets(self.snapshot))
+
+    def plan(self, process: str, *lost: Target) -> Plan:
+        """The plan of a process, supposing targets lost."""
+        return plan(self.snapshot, process, self.now, breakers=self.breakers, pauses=self.pauses, without=lost)
 
     def of(self, target: Target) -> Loss:
         """One loss."""
@@ -99,7 +108,7 @@ class Losses:
         )
 
     def _fate(self, process: Process, target: Target) -> ProcessFate:
-        after = plan(self.snapshot, process.name, self.now, without=(target,))
+        after = self.plan(process.name, target)
         recorded = self.traffic.get(process.name)
 
         def fate(what: Fate, part: float, why: str, proof: str | None = None, drill: str | None = None) -> ProcessFate:
@@ -117,7 +126,7 @@ class Losses:
             )
 
         if not after.attempts:
-            today = plan(self.snapshot, process.name, self.now)
+            today = self.plan(process.name)
             if not today.attempts:
                 return fate(Fate.STOPPED, 0.0, _reasons(today))
             return fate(Fate.STOPS, 0.0, _reasons(after))

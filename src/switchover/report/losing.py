@@ -1,0 +1,88 @@
+"""What would happen at this moment if something fell: from the figures that are counted, and the breakers of now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from switchover.domain.candidate import Proof, Verdict
+from switchover.domain.exchange import EMBEDDINGS, TOKEN_COUNT, Outcome
+from switchover.domain.process import Settings
+from switchover.domain.register import Snapshot
+from switchover.planning import BreakerState, Pause
+from switchover.store import Store
+from switchover.store.drills import drills
+from switchover.store.lately import peaks
+from switchover.store.proofs import newest_verdicts, proofs
+from switchover.store.traffic import Asked, asked
+
+from .carrying import capacity_of
+from .dependence import Losses
+from .model import Capacity, Traffic
+
+# What volume is told by.
+WINDOW_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What a loss is worked out from. ``capacity`` is that of own upstreams, ``proofs`` are in date and count."""
+
+    losses: Losses
+    capacity: Mapping[tuple[str, str], Capacity]
+    verdicts: tuple[Verdict, ...]
+    proofs: tuple[Proof, ...]
+
+
+def basis_now(
+    store: Store,
+    settings: Settings,
+    snapshot: Snapshot,
+    now: float,
+    breakers: Mapping[str, BreakerState],
+    pauses: Mapping[str, Pause],
+) -> Basis:
+    """As of ``now`` (Unix seconds). ``breakers`` and ``pauses`` are by upstream, ``pauses`` in Unix seconds.
+
+    Raises StoreUnavailable.
+    """
+    newest, held = newest_verdicts(store), proofs(store)
+    in_date = [proof for proof in held if proof.expires_at > now and proof.upstream not in snapshot.suspended]
+    traffic = _traffic(store, settings, now)
+    rests_on: dict[str, tuple[str, ...]] = dict.fromkeys(settings.processes, ())
+    capacity = {(row.process, row.upstream): row for row in capacity_of(settings, traffic, newest, in_date, rests_on)}
+    carries = {of: row.share for of, row in capacity.items()}
+    losses = Losses(snapshot, traffic, held, drills(store), now, carries, rests_on, breakers, pauses)
+    return Basis(losses=losses, capacity=capacity, verdicts=tuple(newest), proofs=tuple(in_date))
+
+
+def _traffic(store: Store, settings: Settings, now: float) -> dict[str, Traffic]:
+    """Each process's volume of the last day, with its busiest minute of all."""
+    busiest = peaks(store)
+    rows: dict[str, list[Asked]] = {}
+    for row in asked(store, now - WINDOW_S, ("process", "upstream", "dialect", "outcome")):
+        if row.of["dialect"] != TOKEN_COUNT:
+            rows.setdefault(row.of["process"], []).append(row)
+    found = {}
+    for name in settings.processes:
+        own = rows.get(name, [])
+        if not own and name not in busiest:
+            continue
+        by_upstream: dict[str, int] = {}
+        for row in own:
+            if row.of["upstream"]:
+                by_upstream[row.of["upstream"]] = by_upstream.get(row.of["upstream"], 0) + row.exchanges
+        found[name] = Traffic(
+            process=name,
+            exchanges=sum(row.exchanges for row in own),
+            failed=sum(row.exchanges for row in own if row.of["outcome"] != Outcome.COMPLETE),
+            first=now - WINDOW_S,
+            last=now,
+            peak_minute=busiest.get(name, 0),
+            p95_minute=0,
+            by_upstream=by_upstream,
+            asked=by_upstream,
+            examples=(),
+            embeddings=sum(row.exchanges for row in own if row.of["dialect"] == EMBEDDINGS),
+        )
+    return found
