@@ -111,7 +111,7 @@ def _move(basis: Basis, fate: ProcessFate, target: Target, months: Months) -> Mo
     before, after = losses.plan(name), losses.plan(name, target)
     was, will = _names(before), _names(after)
     first, then = (was[0] if was else None), (will[0] if will else None)
-    effect = _effect(first, then)
+    effect = effect_of(first, then)
     moves = effect is Effect.MOVES
     return Move(
         process=losses.snapshot.processes[name],
@@ -132,7 +132,8 @@ def _names(found: Plan) -> tuple[str, ...]:
     return tuple(attempt.upstream.name for attempt in found.attempts)
 
 
-def _effect(before: str | None, after: str | None) -> Effect:
+def effect_of(before: str | None, after: str | None) -> Effect:
+    """What becomes of a process that these upstreams answer first, before and after; None: nobody does."""
     if after is None:
         return Effect.STOPPED if before is None else Effect.STOPS
     return Effect.STAYS if after == before else Effect.MOVES

@@ -33,6 +33,14 @@ class Basis:
     verdicts: tuple[Verdict, ...]
     proofs: tuple[Proof, ...]
 
+    def verdict_of(self, proof: str | None) -> str | None:
+        """The verdict that a proof in date rests on, by id; None where it is not the newest of its cell."""
+        found = next((one for one in self.proofs if one.id == proof), None)
+        if found is None:
+            return None
+        made_of = (found.process, found.upstream, found.fingerprint, found.prompt_version, found.grader, found.epoch)
+        return next((one.id for one in self.verdicts if _cell(one) == made_of), None)
+
 
 def basis_now(
     store: Store,
@@ -54,6 +62,11 @@ def basis_now(
     carries = {of: row.share for of, row in capacity.items()}
     losses = Losses(snapshot, traffic, held, drills(store), now, carries, rests_on, breakers, pauses)
     return Basis(losses=losses, capacity=capacity, verdicts=tuple(newest), proofs=tuple(in_date))
+
+
+def _cell(verdict: Verdict) -> tuple[str, ...]:
+    cell = verdict.cell
+    return cell.process, cell.upstream, cell.fingerprint, cell.prompt_version, cell.grader, cell.epoch
 
 
 def _traffic(store: Store, settings: Settings, now: float) -> dict[str, Traffic]:

@@ -68,7 +68,7 @@ class Running:
         if not self.serving:
             yield "No worker runs: no request is answered here until one is back."
         if self.keeper is None or not self.keeper.lives:
-            yield "The keeper does not run: workers go by what they knew last, and no change reaches them until it is back."
+            yield "The keeper does not run: workers go by what they knew last, and no change reaches them meanwhile."
         elif self.keeper.store != OK:
             yield "The keeper can't use the store: workers go by what they knew last, and no change reaches them."
         elif self.keeper.age > LATE_S:

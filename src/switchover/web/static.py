@@ -12,6 +12,9 @@ from starlette.responses import PlainTextResponse, Response
 KINDS = {
     "pages.css": "text/css; charset=utf-8",
     "label.js": "text/javascript; charset=utf-8",
+    "notices.css": "text/css; charset=utf-8",
+    "now.css": "text/css; charset=utf-8",
+    "now.js": "text/javascript; charset=utf-8",
     "mark.svg": "image/svg+xml",
 }
 

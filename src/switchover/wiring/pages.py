@@ -13,6 +13,7 @@ from switchover.access import load_pepper
 from switchover.access.local import local
 from switchover.config import load
 from switchover.domain.candidate import Verdict
+from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.people import Actor
 from switchover.domain.process import Settings
 from switchover.evidence.events import Note
@@ -27,7 +28,7 @@ from switchover.web.session import Sessions
 from switchover.web.sittings import Sittings
 from switchover.web.sources import Sources
 
-from . import labels
+from . import alive, labels, register
 from .evidence import noting
 from .parts import CLOCK, database
 from .templates import with_templates
@@ -75,8 +76,20 @@ def site(
         sessions=Sessions(load_pepper(settings.data_dir), CLOCK),
         sittings=sittings,
         labelled=labels.newest,
+        running=alive.running,
+        told=alive.told,
+        cut=_cut,
+        lift=_lift,
     )
     return Site(application(sources, guard.scheme), guard, lambda: sittings.lapse(current(), store))
+
+
+def _cut(settings: Settings, target: Target, reason: str, lasting: float | None, actor: Actor) -> tuple[CutOff, bool]:
+    return register.place_cut(settings, target, reason=reason, by=actor.name, actor=actor, lasting=lasting)
+
+
+def _lift(settings: Settings, name: str, actor: Actor) -> tuple[CutOff, str]:
+    return register.lift_one(settings, name, by=actor.name, actor=actor)
 
 
 def seat(settings: Settings, store: Store, last: Verdict, actor: Actor, note: Note) -> Desk:
