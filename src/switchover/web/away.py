@@ -17,9 +17,7 @@ from .sources import Sources
 def show(sources: Sources, settings: Settings, error: StoreUnavailable) -> Response:
     """In the place of a page. Whoever asks is not known without the store, so no name of anything is on it."""
     what, _, _ = str(error).partition("\n")
-    return bare_page(
-        503, f"{what[:1].upper()}{what[1:]}.", getattr(error, "mend", ""), tuple(_known(sources, settings))
-    )
+    return bare_page(503, f"{what[:1].upper()}{what[1:]}.", error.mend, tuple(_known(sources, settings)))
 
 
 def _known(sources: Sources, settings: Settings) -> Iterator[str]:

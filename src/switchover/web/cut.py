@@ -30,7 +30,6 @@ UNTIL: Mapping[str, tuple[str, float | None]] = {
     "1h": ("for an hour", 3600.0),
     "4h": ("for 4 hours", 14_400.0),
 }
-ONE_ONLY = 1
 
 
 @dataclass(frozen=True, slots=True)

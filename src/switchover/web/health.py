@@ -29,9 +29,10 @@ KINDS = tuple(dict.fromkeys((ANSWERS, *(asked_for(frozenset([need])) for need in
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
-    """How an upstream goes. ``breakers`` are those of answers that are not closed; ``asked`` and ``failed`` are of the
+    """How an upstream goes.
 
-    last minutes, ``fault`` the last failure in them; ``probe`` None: it was never asked itself.
+    ``breakers`` are those of answers that are not closed; ``asked`` and ``failed`` count the last minutes, ``fault`` is
+    the last failure in them; ``probe`` None: it was never asked itself.
     """
 
     spec: UpstreamSpec
@@ -82,7 +83,7 @@ def troubles(
     """All that is degraded, the worst first; ``version`` is the register's. Raises StoreUnavailable."""
     return [
         *_processes(basis),
-        *_upstreams(basis.losses.snapshot, told, found, now),
+        *_upstreams(basis.losses.snapshot, told, found),
         *_machine(running, told, version),
         *_record(store, told, now),
     ]
@@ -111,7 +112,7 @@ def _processes(basis: Basis) -> Iterator[Trouble]:
             yield Trouble(f"{name}: its baseline {process.baseline} is held to be lost since {since}.", link)
 
 
-def _upstreams(snapshot: Snapshot, told: Told, found: list[Upstream], now: float) -> Iterator[Trouble]:
+def _upstreams(snapshot: Snapshot, told: Told, found: list[Upstream]) -> Iterator[Trouble]:
     for one in found:
         name = one.spec.name
         for breaker in one.breakers:

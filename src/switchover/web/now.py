@@ -153,7 +153,7 @@ def _falls(basis: Basis, target: Target) -> Falls:
                 why=fate.why,
                 verdict=basis.verdict_of(fate.proof),
                 drill=fate.drill,
-            )  # fmt: skip
+            )
         )
     found.sort(key=lambda one: list(Effect).index(one.effect))
     return Falls(target=target, falls=tuple(found), untouched=len(loss.fates) - len(found))

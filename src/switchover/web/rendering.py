@@ -66,6 +66,6 @@ def page_of(template: str, *, visit: Visit, **values: object) -> str:
 
 
 def bare_page(status: int, what: str, mend: str, known: Sequence[str] = ()) -> Response:
-    """A page that says what is wrong and how to mend it, and what is ``known`` all the same; it rests on nothing else."""
+    """A page that says what is wrong, how to mend it, and what is ``known`` all the same; it rests on nothing else."""
     told = {"what": what, "mend": mend, "known": known, "who": None}
     return HTMLResponse(environment().get_template("trouble.html").render(told), status)

@@ -20,8 +20,8 @@ from .sittings import Sittings
 
 # The verdict whose cell people label: of a process, a candidate and maybe a prompt version. Raises NotFound.
 Labelled = Callable[[Store, Process, str, str | None], Verdict]
-# Cuts a target off for a reason and so many seconds (None: until it is lifted): what is in force, and whether it is new.
-# Raises NotFound, StoreUnavailable.
+# Cuts a target off for a reason and so many seconds (None: until it is lifted): what is in force, and whether that is
+# new. Raises NotFound, StoreUnavailable.
 Cut = Callable[[Settings, Target, str, float | None, Actor], tuple[CutOff, bool]]
 # Lifts a cut-off by its id: as it is now, and who lifted it. Raises NotFound, StoreUnavailable.
 Lift = Callable[[Settings, str, Actor], tuple[CutOff, str]]
