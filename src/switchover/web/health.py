@@ -99,34 +99,29 @@ def _processes(basis: Basis) -> Iterator[Trouble]:
         first = found.attempts[0]
         if first.upstream.name != process.baseline:
             why = next((one.reason for one in found.skipped if one.upstream == process.baseline), "it is passed over")
-            yield Trouble(
-                f"{name} is answered by {first.upstream.name}, as {process.baseline} is not to be had: {why}.", link
-            )
+            lost = snapshot.baseline_lost.get(name)
+            since = "" if lost is None else f" since {_clock(lost)}"
+            alone = "" if len(found.attempts) > 1 else f" Nothing is left behind {first.upstream.name}."
+            said = f"{name} is answered by {first.upstream.name}, and not by {process.baseline}{since}: {why}.{alone}"
+            yield Trouble(said, link)
         elif first.drill_cut is not None:
             share = f"{first.drill_cut.share * 100:.0f} %"
             yield Trouble(f"{name} is in a drill: {share} of its calls meet “{first.drill_cut.fault}”.", link)
-        if len(found.attempts) == 1:
-            yield Trouble(f"{name} has nothing left but {first.upstream.name}: should that fail, it stops.", link)
-        if name in snapshot.baseline_lost:
-            since = _clock(snapshot.baseline_lost[name])
-            yield Trouble(f"{name}: its baseline {process.baseline} is held to be lost since {since}.", link)
 
 
 def _upstreams(snapshot: Snapshot, told: Told, found: list[Upstream]) -> Iterator[Trouble]:
     for one in found:
         name = one.spec.name
         for breaker in one.breakers:
-            yield Trouble(
-                f"{name}: its breaker is {breaker.state} ({breaker.scope}: {breaker.fault or 'no reason told'})."
-            )
+            why = f"{breaker.scope}: {breaker.fault}" if breaker.fault else breaker.scope
+            yield Trouble(f"{name}: its breaker is {breaker.state} ({why}).")
         if one.pause is not None:
             yield Trouble(f"{name}: {one.pause}.")
         if not one.runs and any(name in process.upstreams for process in snapshot.processes.values()):
             yield Trouble(f"{name}: its engine is not running; `switchover doctor` says why.")
         if one.probe is not None and one.probe.failed is not None:
-            yield Trouble(
-                f"{name}: its last probe failed in its {one.probe.failed}, {_clock(one.probe.at)}: {one.probe.said}"
-            )
+            at = _clock(one.probe.at)
+            yield Trouble(f"{name}: its last probe failed in its {one.probe.failed}, {at}: {one.probe.said}")
     for kind in KINDS[1:]:
         for breaker in health.breakers(told.pages, kind):
             if breaker.state is not CLOSED:
@@ -141,17 +136,14 @@ def _machine(running: Running, told: Told, version: int) -> Iterator[Trouble]:
     for child in running.children:
         if not child.lives:
             yield Trouble(f"{child.name} is down; `switchover up` starts it again.")
-    keeper = running.keeper
-    for what, said in (
-        (
-            "The configuration in the file is refused, and the one before is in force",
-            keeper.configuration if keeper else OK,
-        ),
-        ("The evidence log can't be written", keeper.evidence if keeper else OK),
-        ("The ledger of budgets can't be reached", keeper.budgets if keeper else OK),
-    ):
-        if said != OK:
-            yield Trouble(f"{what}: {said}")
+    if running.keeper is not None:
+        for what, said in (
+            ("The configuration is refused, and the one before is in force", running.keeper.configuration),
+            ("The evidence log can't be written", running.keeper.evidence),
+            ("The ledger of budgets can't be reached", running.keeper.budgets),
+        ):
+            if said != OK:
+                yield Trouble(f"{what}: {said}")
     for worker, age, page in told.pages:
         behind = [int(value) for _, value in read(page, "switchover_snapshot_version") if value < version]
         if behind and age > 1.0:
@@ -171,9 +163,8 @@ def _record(store: Store, told: Told, now: float) -> Iterator[Trouble]:
     if missing:
         count = sum(records for _, _, records, _ in missing)
         known = f"{count} records" if count else "an unknown number of records"
-        yield Trouble(
-            f"The record lacks {known} of the last 24 hours, last noticed {_clock(missing[0][1])}: {missing[0][3]}."
-        )
+        _, last, _, why = missing[0]
+        yield Trouble(f"The record lacks {known} of the last 24 hours, last noticed {_clock(last)}: {why}.")
 
 
 def _clock(at: float) -> str:

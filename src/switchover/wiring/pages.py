@@ -11,6 +11,7 @@ import uvicorn
 
 from switchover.access import load_pepper
 from switchover.access.local import local
+from switchover.clock import Clock
 from switchover.config import load
 from switchover.domain.candidate import Verdict
 from switchover.domain.cut_off import CutOff, Target
@@ -62,8 +63,9 @@ def site(
     store: Callable[[], Store],
     port: int,
     sittings: Sittings,
+    clock: Clock = CLOCK,
 ) -> Site:
-    """The pages of these settings, reached at ``port``."""
+    """The pages of these settings, reached at ``port``; ``clock`` says what is now to them."""
     at = settings.pages
     guard = Guard.at(at.address, at.host, port)
     sources = Sources(
@@ -72,8 +74,8 @@ def site(
         store=store,
         noting=noting,
         local=local,
-        clock=CLOCK,
-        sessions=Sessions(load_pepper(settings.data_dir), CLOCK),
+        clock=clock,
+        sessions=Sessions(load_pepper(settings.data_dir), clock),
         sittings=sittings,
         labelled=labels.newest,
         running=alive.running,
