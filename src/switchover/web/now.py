@@ -54,9 +54,13 @@ class Fall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Falls:
-    """One provider or jurisdiction, should it fall now; ``untouched`` processes are not listed."""
+    """One provider or jurisdiction, should it fall now; it ``happened`` where all of it is cut off.
+
+    ``untouched`` processes are not listed.
+    """
 
     target: Target
+    happened: bool
     falls: tuple[Fall, ...]
     untouched: int
 
@@ -64,6 +68,11 @@ class Falls:
     def stops(self) -> int:
         """How many processes stop."""
         return sum(one.effect is Effect.STOPS for one in self.falls)
+
+    @property
+    def moves(self) -> int:
+        """How many processes another upstream answers."""
+        return sum(one.effect is Effect.MOVES for one in self.falls)
 
 
 def show(visit: Visit) -> Response:
@@ -156,4 +165,5 @@ def _falls(basis: Basis, target: Target) -> Falls:
             )
         )
     found.sort(key=lambda one: list(Effect).index(one.effect))
-    return Falls(target=target, falls=tuple(found), untouched=len(loss.fates) - len(found))
+    untouched = len(loss.fates) - len(found)
+    return Falls(target=target, happened=loss.happened, falls=tuple(found), untouched=untouched)

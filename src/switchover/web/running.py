@@ -61,8 +61,8 @@ class Running:
         """What keeps requests from being answered, or changes from coming into force, in sentences."""
         if not self.is_up:
             yield (
-                "Nothing runs on this machine: no request is answered here, and a cut-off comes into force when "
-                "`switchover up` is started."
+                "Nothing runs on this machine: no request is answered here, and a cut-off comes into force once "
+                "something does."
             )
             return
         if not self.serving:
