@@ -20,8 +20,8 @@ from .carrying import capacity_of
 from .dependence import Losses
 from .model import Capacity, Traffic
 
-# What volume is told by.
-WINDOW_S = 86_400.0
+# What volume is told by, and how far back a busiest minute is looked for.
+WINDOW_S, BUSIEST_S = 86_400.0, 90 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +70,8 @@ def _cell(verdict: Verdict) -> tuple[str, ...]:
 
 
 def _traffic(store: Store, settings: Settings, now: float) -> dict[str, Traffic]:
-    """Each process's volume of the last day, with its busiest minute of all."""
-    busiest = peaks(store)
+    """Each process's volume of the last day, with its busiest minute of ninety."""
+    busiest = peaks(store, now - BUSIEST_S)
     rows: dict[str, list[Asked]] = {}
     for row in asked(store, now - WINDOW_S, ("process", "upstream", "dialect", "outcome")):
         if row.of["dialect"] != TOKEN_COUNT:

@@ -17,7 +17,7 @@ from switchover.report.dependence import targets
 from switchover.report.losing import Basis, basis_now
 from switchover.report.traffic_now import Asked, minute_bars, traffic_now
 from switchover.store.drills import get_cut_off
-from switchover.store.exchanges import count_exchanges
+from switchover.store.exchanges import list_exchanges
 from switchover.store.register import build_snapshot, register_version
 
 from .health import restarted, troubles, upstreams
@@ -88,7 +88,7 @@ def show(visit: Visit) -> Response:
         "now_live.html" if visit.asked.get("part") == LIVE else "now.html",
         answering=[_answering(one, basis) for one in traffic.processes],
         traffic=traffic,
-        recorded=any(one.exchanges for one in traffic.processes) or bool(count_exchanges(store)),
+        recorded=any(one.exchanges for one in traffic.processes) or bool(list_exchanges(store, limit=1, bodies=False)),
         troubles=troubles(store, basis, running, told, found, version, now),
         upstreams=found,
         falls=[_falls(basis, target) for target in targets(basis.losses.snapshot)],
