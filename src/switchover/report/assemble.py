@@ -17,7 +17,7 @@ from switchover.store.gaps import missing
 from switchover.store.proofs import proofs, verdicts
 
 from .answers import answers
-from .carrying import capacity_of
+from .carrying import capacities, shares_carried
 from .dependence import Losses, concentration
 from .model import BoardReport, Permission, Sealed, Traffic
 from .standing import standing
@@ -49,8 +49,8 @@ def assemble(
     traffic = {name: tally.traffic() for name, tally in tallies.items() if tally.count}
     newest, held, drilled = _newest_per_cell(verdicts(store)), proofs(store), drills(store)
     in_date = [proof for proof in held if proof.expires_at > now and proof.upstream not in snapshot.suspended]
-    capacity = tuple(capacity_of(settings, traffic, newest, in_date, rests_on))
-    carries = {(row.process, row.upstream): row.share for row in capacity}
+    capacity = tuple(capacities(settings, traffic, newest, in_date, rests_on))
+    carries = shares_carried(capacity)
     report = BoardReport(
         made_at=now,
         organisation=dict(settings.organisation),

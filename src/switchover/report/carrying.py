@@ -1,30 +1,44 @@
-"""What own upstreams were measured to carry of each process's busiest minute."""
+"""What own machines were measured to carry of each process's load. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from switchover.capacity.size import carried, share_carried
 from switchover.domain.candidate import Proof, Verdict, fingerprint
 from switchover.domain.process import Criticality, Settings
 
-from .model import Capacity, Traffic
+from .model import Capacity
 
 
-def capacity_of(
+class Busy(Protocol):
+    """Requests in the busiest and the p95 minute."""
+
+    @property
+    def peak_minute(self) -> int: ...  # noqa: D102
+    @property
+    def p95_minute(self) -> int: ...  # noqa: D102
+
+
+def shares_carried(rows: Iterable[Capacity]) -> dict[tuple[str, str], float | None]:
+    """The share (0–1) of the busiest minute by (process, upstream); None: never measured."""
+    return {(row.process, row.upstream): row.share for row in rows}
+
+
+def capacities(
     settings: Settings,
-    traffic: Mapping[str, Traffic],
+    loads: Mapping[str, Busy],
     newest: Sequence[Verdict],
     in_date: Sequence[Proof],
-    rests_on: Mapping[str, tuple[str, ...]],
-) -> Iterator[Capacity]:
-    """Each process on each of its own upstreams.
+    rests_on: Mapping[str, tuple[str, ...]] | None = None,
+) -> Iterable[Capacity]:
+    """Every process with each own upstream. ``newest`` is each cell's newest verdict, ``in_date`` proofs that hold.
 
-    ``newest`` holds one verdict per cell, ``in_date`` the proofs that count; ``rests_on`` maps a process to the
-    simulated upstreams that its figures rest on.
+    ``rests_on`` maps a process to the simulated upstreams that its figures rest on.
     """
     for process in settings.processes.values():
-        load = traffic.get(process.name)
+        load = loads.get(process.name)
         for name in process.upstreams:
             spec = settings.upstreams[name]
             if not spec.is_own:
@@ -47,7 +61,7 @@ def capacity_of(
                 p95_minute=load.p95_minute if load else 0,
                 share=share_carried(per_minute, peak),
                 critical=process.criticality is Criticality.CRITICAL,
-                simulated=rests_on[process.name],
+                simulated=(rests_on or {}).get(process.name, ()),
             )
 
 

@@ -142,7 +142,7 @@ def effect_of(before: str | None, after: str | None) -> Effect:
 def _vectors(basis: Basis, name: str, target: Target) -> str:
     """What becomes of a process's embeddings, in words; nothing where it makes none."""
     losses = basis.losses
-    recorded = losses.traffic.get(name)
+    recorded = basis.traffic.get(name)
     if not losses.snapshot.processes[name].embeddings and not (recorded and recorded.embeddings):
         return ""
     needs = frozenset([NEEDS_VECTORS])
@@ -175,7 +175,7 @@ def _unknown(basis: Basis, moves: Sequence[Move], target: Target, running: bool)
         yield "how upstreams go at this moment: nothing runs here, so every breaker counts as closed"
     for move in moves:
         name = move.process.name
-        if name not in basis.losses.traffic:
+        if name not in basis.traffic:
             yield f"how much {name} asks: nothing of it is recorded"
         if move.effect is not Effect.MOVES or move.after is None:
             continue

@@ -16,7 +16,7 @@ from switchover.store.lately import peaks
 from switchover.store.proofs import newest_verdicts, proofs
 from switchover.store.traffic import Asked, asked
 
-from .carrying import capacity_of
+from .carrying import capacities, shares_carried
 from .dependence import Losses
 from .model import Capacity, Traffic
 
@@ -26,9 +26,13 @@ WINDOW_S, BUSIEST_S = 86_400.0, 90 * 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Basis:
-    """What a loss is worked out from. ``capacity`` is that of own upstreams, ``proofs`` are in date and count."""
+    """What a loss is worked out from. ``capacity`` is that of own upstreams, ``proofs`` are in date and count.
+
+    ``traffic`` is that of the last day, with the busiest minute of ninety.
+    """
 
     losses: Losses
+    traffic: Mapping[str, Traffic]
     capacity: Mapping[tuple[str, str], Capacity]
     verdicts: tuple[Verdict, ...]
     proofs: tuple[Proof, ...]
@@ -57,11 +61,10 @@ def basis_now(
     newest, held = newest_verdicts(store), proofs(store)
     in_date = [proof for proof in held if proof.expires_at > now and proof.upstream not in snapshot.suspended]
     traffic = _traffic(store, settings, now)
-    rests_on: dict[str, tuple[str, ...]] = dict.fromkeys(settings.processes, ())
-    capacity = {(row.process, row.upstream): row for row in capacity_of(settings, traffic, newest, in_date, rests_on)}
-    carries = {of: row.share for of, row in capacity.items()}
-    losses = Losses(snapshot, traffic, held, drills(store), now, carries, rests_on, breakers, pauses)
-    return Basis(losses=losses, capacity=capacity, verdicts=tuple(newest), proofs=tuple(in_date))
+    capacity = {(row.process, row.upstream): row for row in capacities(settings, traffic, newest, in_date)}
+    carries = shares_carried(capacity.values())
+    losses = Losses(snapshot, traffic, held, drills(store), now, carries, {}, breakers, pauses)
+    return Basis(losses=losses, traffic=traffic, capacity=capacity, verdicts=tuple(newest), proofs=tuple(in_date))
 
 
 def _cell(verdict: Verdict) -> tuple[str, ...]:

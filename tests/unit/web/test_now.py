@@ -140,6 +140,7 @@ def test_everything_that_is_degraded_is_told(office, run):
         text = first_page(office).text
     finally:
         set_suspension(store, "other", None)
+        save_probe(store, Probe(upstream="other", at=time.time(), failed=None, fault=None, said=""))
     assert "things to look at" not in text  # nobody answers, which comes first
     assert "2 of 2 processes are answered by nobody" in text
     for said in (
