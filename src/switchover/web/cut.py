@@ -19,6 +19,7 @@ from switchover.report.wording import LONGEST
 from switchover.store.drills import cut_offs
 
 from .now import basis_of
+from .running import Running
 from .visit import Visit
 
 # What somebody who has to sign in again finds filled in.
@@ -70,8 +71,7 @@ def _page(
 ) -> Response:
     target = _target(visit.settings, given.get("target", ""))
     if target is None:
-        basis = _basis(visit)
-        return visit.page("cut_choose.html", choices=choices(basis), asked=given.get("target", ""))
+        return visit.page("cut_choose.html", choices=choices(_basis(visit, visit.sources.running(visit.settings))))
     basis, found = _preview(visit, target)
     in_force = cut_offs(visit.store, in_force_at=visit.now)
     return visit.page(
@@ -94,13 +94,13 @@ def _page(
     )
 
 
-def _basis(visit: Visit) -> Basis:
-    return basis_of(visit, visit.sources.running(visit.settings), visit.sources.told(visit.settings))
+def _basis(visit: Visit, running: Running) -> Basis:
+    return basis_of(visit, running, visit.sources.told(visit.settings))
 
 
 def _preview(visit: Visit, target: Target) -> tuple[Basis, Preview]:
     running = visit.sources.running(visit.settings)
-    basis = basis_of(visit, running, visit.sources.told(visit.settings))
+    basis = _basis(visit, running)
     months = Months(visit.store, visit.settings, basis.verdicts, visit.now)
     return basis, preview(basis, target, months, running=bool(running.serving))
 

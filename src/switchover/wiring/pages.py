@@ -13,6 +13,7 @@ from switchover.access import load_pepper
 from switchover.access.local import local
 from switchover.clock import Clock
 from switchover.config import load
+from switchover.costs.tariffs import tariff
 from switchover.domain.candidate import Verdict
 from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.people import Actor
@@ -48,6 +49,8 @@ def serve_pages(configuration: str, descriptor: int) -> None:
         watched.changed()
         return watched.current
 
+    # Whoever cuts something off in a hurry must not wait a second for the price list to be read.
+    threading.Thread(target=_read_prices, args=(settings,), name="prices", daemon=True).start()
     sittings = Sittings(seat, noting, CLOCK)
     made = site(settings, current, keeping, listening.getsockname()[1], sittings)
     try:
@@ -84,6 +87,11 @@ def site(
         lift=_lift,
     )
     return Site(application(sources, guard.scheme), guard, lambda: sittings.lapse(current(), store))
+
+
+def _read_prices(settings: Settings) -> None:
+    for spec in settings.upstreams.values():
+        tariff(spec, CLOCK.now())
 
 
 def _cut(settings: Settings, target: Target, reason: str, lasting: float | None, actor: Actor) -> tuple[CutOff, bool]:
