@@ -23,4 +23,5 @@ class Entry:
 MENU: tuple[Entry, ...] = (
     Entry("Now", "/", within=("/cut",)),
     Entry("Processes", "/processes", within=("/verdicts", "/compare", "/label", "/exchanges")),
+    Entry("Report", "/report"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -25,6 +25,8 @@ Labelled = Callable[[Store, Process, str, str | None], Verdict]
 Cut = Callable[[Settings, Target, str, float | None, Actor], tuple[CutOff, bool]]
 # Lifts a cut-off by its id: as it is now, and who lifted it. Raises NotFound, StoreUnavailable.
 Lift = Callable[[Settings, str, Actor], tuple[CutOff, str]]
+# Makes and keeps a report in which upstreams of these names stand in for real ones; its id. Raises SwitchoverError.
+Issue = Callable[[Settings, Actor, Sequence[str]], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,7 @@ class Sources:
     ``noting(settings, actor)`` gives who takes events to the evidence log. ``local`` is the machine's user, who acts
     while there are no people. ``sittings`` are those of people who label; ``labelled`` finds what they label.
     ``running`` and ``told`` say what runs here and what its workers say; ``cut`` and ``lift`` act.
+    ``issue`` makes a report.
     """
 
     settings: Callable[[], Settings]
@@ -49,3 +52,4 @@ class Sources:
     told: Callable[[Settings], Told]
     cut: Cut
     lift: Lift
+    issue: Issue

@@ -13,8 +13,8 @@ from switchover.gateway import health
 from switchover.gateway.health import Seen
 from switchover.gateway.neighbours import Neighbours
 from switchover.planning import Plan, asked_for, plan_request
+from switchover.store.people import name_of
 
-from .acceptance import name_of
 from .budget import BudgetStanding, named_budgets, standings
 from .parts import CLOCK, open_store
 from .register import snapshot

@@ -30,7 +30,7 @@ from switchover.web.session import Sessions
 from switchover.web.sittings import Sittings
 from switchover.web.sources import Sources
 
-from . import alive, labels, register
+from . import alive, answer, labels, register
 from .evidence import noting
 from .parts import CLOCK, database
 from .templates import with_templates
@@ -85,6 +85,7 @@ def site(
         told=alive.told,
         cut=_cut,
         lift=_lift,
+        issue=lambda found, actor, simulated: str(answer.issue(found, actor, simulated=simulated).report.id),
     )
     return Site(application(sources, guard.scheme), guard, lambda: sittings.lapse(current(), store))
 
