@@ -47,6 +47,7 @@ def test_a_person_signs_in_and_sees_which_candidates_are_ready(pages, browser):
     browser.type(pages.keys["admin"])
     browser.follow(lambda: browser.press("Enter"))
     assert browser.value("location.pathname") == "/"
+    browser.follow(lambda: browser.click("nav a[href='/processes']"))
     assert "1 of 3 candidates that were tried is READY" in browser.text()
     assert browser.value("document.cookie") == ""
 
@@ -137,6 +138,10 @@ def test_every_page_fits(pages, browser, width):
         "/dependence",
         "/dependence/parent/acme",
         "/dependence/process/messages",
+        "/processes",
+        "/cut",
+        "/cut?target=provider:acme",
+        "/cut/lift",
         "/processes/messages",
         f"/verdicts/{verdict}",
         f"/verdicts/{verdict}/cases/{exchange_id('messages', 3)}",

@@ -44,6 +44,7 @@ from .reload import WatchedSettings
 POLL_SECONDS = 0.1
 RENEW_SECONDS = 5.0
 LEARN_SECONDS = 60.0
+PULSE_SECONDS = 1.0
 
 
 class Keeper:
@@ -52,7 +53,7 @@ class Keeper:
     ``load(path)`` reads the configuration, ``endpoints(settings)`` gives the base URLs of own engines that run now,
     ``as_seen(settings)`` adds what upstreams were seen to be (their chat templates), ``open_store(settings)`` opens the
     store. ``run/keeper.json`` says how it goes: ``store``, ``configuration``, ``evidence`` and ``budgets`` are "ok" or
-    what is wrong and how to mend it.
+    what is wrong and how to mend it; the file is as old as the last round, to a second.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class Keeper:
         self._written: tuple[int, Mapping[str, str], Mapping[str, UpstreamSpec], Mapping[str, Tariff]] | None = None
         self._cuts: dict[str, CutOff] = {}
         self._stale = True
-        self._renew_at = self._learn_at = 0.0
+        self._renew_at = self._learn_at = self._pulse_at = 0.0
         self._ratios: Ratios = {}
         # Upstreams with new settings, whose suspensions are to be lifted once the store can be had.
         self._changed: set[str] = set()
@@ -213,7 +214,7 @@ class Keeper:
                     self.log(event, level="warning", cut_off=name, target=str(cut.target), **drilled)
 
     def _tell(self, trouble: str) -> None:
-        """Writes ``run/keeper.json`` when something in it changed."""
+        """Writes ``run/keeper.json`` when something in it changed; touches it once a second, as its pulse."""
         told = msgspec.json.encode(
             {
                 "pid": os.getpid(),
@@ -227,12 +228,16 @@ class Keeper:
                 "runs_stories": self.lease.held,
             }
         )
-        if told == self._told:
+        path, elapsed = self.data / "run" / "keeper.json", self.clock.monotonic()
+        if told == self._told and elapsed < self._pulse_at:
             return
         try:
-            (self.data / "run").mkdir(mode=0o700, exist_ok=True)
-            write_whole(self.data / "run" / "keeper.json", told)
-            self._told = told
+            if told == self._told and path.exists():
+                os.utime(path)
+            else:
+                path.parent.mkdir(mode=0o700, exist_ok=True)
+                write_whole(path, told)
+            self._told, self._pulse_at = told, elapsed + PULSE_SECONDS
         except (StoreUnavailable, OSError) as error:
             self.say("status", "status not written", str(error), level="error")
 

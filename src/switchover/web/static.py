@@ -14,6 +14,9 @@ KINDS = {
     "dependence.css": "text/css; charset=utf-8",
     "report.css": "text/css; charset=utf-8",
     "label.js": "text/javascript; charset=utf-8",
+    "notices.css": "text/css; charset=utf-8",
+    "now.css": "text/css; charset=utf-8",
+    "now.js": "text/javascript; charset=utf-8",
     "mark.svg": "image/svg+xml",
 }
 
