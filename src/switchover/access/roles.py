@@ -42,6 +42,8 @@ RULES: Mapping[str, Rule] = {
     "watch run": Rule(OWN),
     "report": READS,
     "budget": READS,
+    "alerts": READS,
+    "alerts test": Rule(RUN),
     "costs": READS,
     "costs reconcile": Rule(RUN),
     "costs import-invoice": Rule(RUN),

@@ -25,8 +25,6 @@ MARKS = (50, 80, 95, 100)
 FADING = 7
 # What is left that nobody needs at once is given out in such a part, so that no worker hoards the last of it.
 SHARE = 8
-# Less of a period says too little of the rest of it.
-TELLING_SHARE = 0.04
 
 
 class Span(NamedTuple):
@@ -184,17 +182,6 @@ def left_behind(granted: int, returned: int, settled: int, reserved: int) -> int
     return min(reserved, max(granted - returned - settled, 0))
 
 
-def ends_at(limit: int, settled: int, period: Span, now: float) -> float | None:
-    """When the budget is used up at the pace so far (Unix seconds); None: not in this period, or too early to say."""
-    elapsed = now - period.begin
-    if settled >= limit:
-        return now
-    if settled <= 0 or elapsed < TELLING_SHARE * (period.end - period.begin):
-        return None
-    end = period.begin + elapsed * limit / settled
-    return end if end < period.end else None
-
-
-def marks_reached(limit: int, settled: int) -> tuple[int, ...]:
-    """The marks, in percent of the cap, that what is settled has reached."""
-    return tuple(mark for mark in MARKS if settled * 100 >= mark * limit)
+def mark_reached(limit: int, settled: int) -> int | None:
+    """The highest mark, in percent of the cap, that what is settled has reached."""
+    return max((mark for mark in MARKS if settled * 100 >= mark * limit), default=None)

@@ -25,7 +25,8 @@ from .files import unavailable
 
 FOLDER = "budget"
 HEAD, SLOT, NAME = 256, 128, 96
-SLOTS = 2048
+# A day's and a month's lease of four thousand caller keys.
+SLOTS = 8192
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 SEPARATOR = "|"
 

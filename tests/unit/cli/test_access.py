@@ -123,6 +123,7 @@ WORDS = {
     "import": ("log.jsonl", "--process", "sales"),
     "erase": ("--process", "sales", "--reason", "x"),
     "costs reconcile": (),
+    "alerts test": (),
     "costs import-invoice": ("bill.csv", "--provider", "acme", "--month", "2026-11"),
     "archive run": (),
     "archive adopt": (),
