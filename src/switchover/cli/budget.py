@@ -52,6 +52,8 @@ def budget(
 
 
 def _ahead(one: BudgetStanding) -> Iterator[str]:
+    if one.unknown:
+        yield f"has {dollars(one.unknown)} of it settled at the most that calls could cost: nobody told what they did"
     if one.is_spent:
         yield f"is used up until {moment(one.over)} UTC"
     elif one.ends_at is not None:
@@ -59,23 +61,27 @@ def _ahead(one: BudgetStanding) -> Iterator[str]:
 
 
 def table(found: Sequence[BudgetStanding]) -> Table:
-    """One row per cap."""
+    """One row per cap; amounts in USD."""
     made = Table(box=None, pad_edge=False)
-    for name in ("budget", "period", "cap", "settled", "of it unknown", "reserved", "left", "share", "forecast"):
+    for name in ("budget", "period", "cap, USD", "settled", "reserved", "left", "share", "forecast"):
         made.add_column(name, justify="left" if name in NAMES else "right", no_wrap=name in NAMES)
     for one in found:
         share = f"{one.settled / one.cap:.0%}" if one.cap else "100%"
-        soft = " (soft)" if one.kind == "soft" else ""
-        made.add_row(one.budget, one.name, dollars(one.cap) + soft, *(
-            dollars(amount) for amount in (one.settled, one.unknown, one.reserved, one.left)
+        soft = " soft" if one.kind == "soft" else ""
+        made.add_row(one.budget, one.name, f"{_usd(one.cap)}{soft}", *(
+            _usd(amount) for amount in (one.settled, one.reserved, one.left)
         ), share, _projected(one))  # fmt: skip
     return made
+
+
+def _usd(micro: int) -> str:
+    return dollars(micro).removesuffix(" USD")
 
 
 def _projected(one: BudgetStanding) -> str:
     if one.is_spent:
         return "used up"
-    return "too early" if one.total is None else dollars(one.total)
+    return "too early" if one.total is None else _usd(one.total)
 
 
 def _told(one: BudgetStanding) -> dict[str, object]:

@@ -16,8 +16,8 @@ from switchover.domain.budget import Period
 from switchover.domain.process import Budget
 
 Counts = MutableSequence[int] | memoryview
-# Places in a lease's counts.
-SETTLED, RESERVED, UNKNOWN = 0, 1, 2
+# Places in a lease's counts; the last is 1 where the cap is soft, so that more may be reserved than was granted.
+SETTLED, RESERVED, UNKNOWN, SOFT = 0, 1, 2, 3
 # Characters of a month's name, such as 2026-11.
 MONTH = 7
 MARKS = (50, 80, 95, 100)
@@ -175,11 +175,6 @@ def settle(leases: Sequence[Lease], bound: int, cost: int, *, unknown: bool = Fa
         one.reserved -= bound
         one.counts[RESERVED] = one.reserved
         one.free += bound - cost
-
-
-def left_behind(granted: int, returned: int, settled: int, reserved: int) -> int:
-    """What of a dead worker's reservations is settled at its upper bound: as much as its lease covers."""
-    return min(reserved, max(granted - returned - settled, 0))
 
 
 def mark_reached(limit: int, settled: int) -> int | None:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from switchover.clock import Clock
-from switchover.costs.budget import Ask, Lease, Span, Told, amount, reserve, span
+from switchover.costs.budget import SOFT, Ask, Lease, Span, Told, amount, reserve, span
 from switchover.dialects.side import NEEDS_COUNT
 from switchover.domain.budget import PERIODS, Tariff, is_free, limits_on
 from switchover.domain.process import Budget, UpstreamSpec
@@ -220,6 +220,7 @@ class Budgets:
             lease = Lease(name, period, limit, counts, hard=budget.kind == "hard", at_cap=budget.at_cap)
             self._leases[name, period.name] = lease
         lease.limit, lease.hard, lease.at_cap = limit, budget.kind == "hard", budget.at_cap
+        lease.counts[SOFT] = int(not lease.hard)
         return lease
 
     def _held(self) -> Holding:

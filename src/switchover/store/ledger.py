@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from switchover.errors import StoreUnavailable
 
 from .files import claim
+from .lease_file import LeftBehind
 
 BUSY_S = 2.0
 # Two that make the tables at once must not trip over one another; any number will do.
@@ -103,9 +104,7 @@ class LeaseRow:
         return max(self.granted - self.returned - self.settled, 0)
 
 
-# From a lease to what its dead holder had settled, how much of that was not known, and what it had reserved; None: not
-# known.
-Left = Mapping[tuple[str, str], tuple[int, int, int]]
+Left = Mapping[tuple[str, str], LeftBehind]
 
 
 class Ledger:
@@ -178,9 +177,10 @@ class Ledger:
                 if row.closed:
                     continue
                 before = row.held
-                settled, unknown, reserved = (left or {}).get((budget, period), (row.settled, row.unknown, row.held))
-                account = _settled(account, row, settled, unknown)
-                lost = min(reserved, row.held)
+                told = (left or {}).get((budget, period), LeftBehind(row.settled, row.unknown, row.held))
+                account = _settled(account, row, told.settled, told.unknown)
+                # A hard lease never covers more than was granted; what it seems to is one call seen twice.
+                lost = told.reserved if told.soft else min(told.reserved, row.held)
                 account = _settled(account, row, row.settled + lost, row.unknown + lost)
                 row.closed = 1
                 leased = account.leased - before
