@@ -30,7 +30,7 @@ def budget(
     Settled is what calls did cost; unknown, a part of it, is what nobody told, so that it counts with the most that it
     could be. Reserved is held by the workers, for calls under way and those to come; left is the rest of the cap.
     Workers tell once a second. The forecast is for the whole period, by the rate of late: the last three hours of a
-    day, the last seven days of a month.
+    day, the last seven days of a month; – where it is too early to say.
     """
     terms = settings(config)
     found = standings(terms, process_named(terms, process).name if process is not None else None)
@@ -81,7 +81,7 @@ def _usd(micro: int) -> str:
 def _projected(one: BudgetStanding) -> str:
     if one.is_spent:
         return "used up"
-    return "too early" if one.total is None else _usd(one.total)
+    return "–" if one.total is None else _usd(one.total)
 
 
 def _told(one: BudgetStanding) -> dict[str, object]:

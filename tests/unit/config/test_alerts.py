@@ -56,7 +56,7 @@ def test_keys_have_budgets_by_process_and_by_id(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("env:HOOK}\n    chat", "hook-canary}\n    chat", "4: alerts.webhooks.ops.secret: got something else; want env"),
+        ("env:HOOK}\n    chat", "hook-canary}\n    chat", "4: alerts.webhooks.ops.secret: got something else; want"),
         ("https://hooks", "http://canary", "4: alerts.webhooks.ops.url: got plain http to another machine; want https://"),
         ("https://hooks", "https://canary:canary@hooks", "got an address with a credential in it; want https://host/path"),
         ("https://hooks", "canary://hooks", "4: alerts.webhooks.ops.url: got something else; want https://host"),
