@@ -30,7 +30,13 @@ def check_address(url: str) -> str | None:
         _ = parts.port
     except ValueError:
         return "no address"
-    if parts.scheme not in ("http", "https") or not parts.hostname or not url.isprintable() or " " in url:
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or not url.isascii()
+        or not url.isprintable()
+        or " " in url
+    ):
         return "no address"
     if parts.username is not None or parts.password is not None:
         return "an address with a credential in it"
