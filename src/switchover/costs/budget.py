@@ -69,6 +69,8 @@ class Lease:
         self.budget, self.span, self.limit, self.counts, self.hard, self.at_cap = (
             budget, period, limit, counts, hard, at_cap,
         )  # fmt: skip
+        if not hard:
+            counts[SOFT] = 1
         self.granted = self.returned = self.spent = self.reserved = self.free = 0
         self.settled = self.unknown = self.leased = self.needed = self.peak = self.pace = 0
         # What is left, as the ledger said at ``heard_at`` on the monotonic clock.
