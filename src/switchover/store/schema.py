@@ -713,12 +713,13 @@ alert = Table(
     Column("period", String(10), primary_key=True),
     Column("amount", BigInteger, primary_key=True),
     Column("percent", Integer, primary_key=True),
-    Column("id", String(32), nullable=False, unique=True),
+    Column("id", String(32), nullable=False),
     Column("settled", BigInteger, nullable=False),
     Column("unknown", BigInteger, nullable=False),
     Column("ends_at", Double),
     Column("at", Double, nullable=False),
     Column("said", Text, nullable=False),
+    Index(None, "id", unique=True),
     Index(None, "at"),
 )
 

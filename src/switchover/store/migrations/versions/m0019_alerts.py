@@ -21,13 +21,14 @@ def upgrade() -> None:
         sa.Column("period", sa.String(10), primary_key=True),
         sa.Column("amount", sa.BigInteger(), primary_key=True),
         sa.Column("percent", sa.Integer(), primary_key=True),
-        sa.Column("id", sa.String(32), nullable=False, unique=True),
+        sa.Column("id", sa.String(32), nullable=False),
         sa.Column("settled", sa.BigInteger(), nullable=False),
         sa.Column("unknown", sa.BigInteger(), nullable=False),
         sa.Column("ends_at", sa.Double()),
         sa.Column("at", sa.Double(), nullable=False),
         sa.Column("said", sa.Text(), nullable=False),
     )
+    op.create_index("ix_alert_id", "alert", ["id"], unique=True)
     op.create_index("ix_alert_at", "alert", ["at"])
     op.create_table(
         "alert_delivery",
