@@ -27,7 +27,7 @@ from switchover.web.session import Sessions
 from switchover.web.sittings import Sittings
 from switchover.web.sources import Sources
 
-from . import labels
+from . import answer, labels
 from .evidence import noting
 from .parts import CLOCK, database
 from .templates import with_templates
@@ -75,6 +75,7 @@ def site(
         sessions=Sessions(load_pepper(settings.data_dir), CLOCK),
         sittings=sittings,
         labelled=labels.newest,
+        issue=lambda found, actor, simulated: str(answer.issue(found, actor, simulated=simulated).report.id),
     )
     return Site(application(sources, guard.scheme), guard, lambda: sittings.lapse(current(), store))
 

@@ -122,6 +122,7 @@ WORDS = {
     "restore": ("all",),
     "import": ("log.jsonl", "--process", "sales"),
     "erase": ("--process", "sales", "--reason", "x"),
+    "report issue": (),
     "costs reconcile": (),
     "alerts test": (),
     "costs import-invoice": ("bill.csv", "--provider", "acme", "--month", "2026-11"),
