@@ -17,7 +17,7 @@ from starlette.routing import Route
 from switchover.domain.people import Actor
 from switchover.errors import Forbidden, NotFound, OperatorError, StoreUnavailable, SwitchoverError
 
-from . import compare, exchange, label, portfolio, process, report, sign_in, static, verdict
+from . import compare, dependence, exchange, label, portfolio, process, report, sign_in, static, verdict
 from .peer import is_ours
 from .rendering import bare_page
 from .security import FORWARDED
@@ -45,6 +45,8 @@ class Page:
 
 PAGES: tuple[Page, ...] = (
     Page("/", "GET", "verdicts", portfolio.show),
+    Page("/dependence", "GET", "report", dependence.show),
+    Page("/dependence/{kind}/{name}", "GET", "report", dependence.show_node),
     Page("/processes", "GET", "verdicts", portfolio.show),
     Page("/processes/{process}", "GET", "verdicts", process.show),
     Page("/verdicts/{verdict}", "GET", "verdicts", verdict.show),

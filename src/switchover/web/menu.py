@@ -21,6 +21,7 @@ class Entry:
 
 
 MENU: tuple[Entry, ...] = (
+    Entry("Dependence", "/dependence"),
     Entry("Processes", "/processes", within=("/verdicts", "/compare", "/label", "/exchanges")),
     Entry("Report", "/report"),
 )

@@ -10,6 +10,7 @@ from switchover.clock import Clock
 from switchover.domain.candidate import Verdict
 from switchover.domain.people import Actor
 from switchover.domain.process import Process, Settings
+from switchover.domain.register import Snapshot
 from switchover.evidence.events import Note
 from switchover.store import Store
 
@@ -26,6 +27,8 @@ Issue = Callable[[Settings, Actor, Sequence[str]], str]
 class Sources:
     """``settings`` in force now; ``as_seen`` adds what upstreams were seen to be; ``store`` opens it, or raises.
 
+    ``snapshot`` is the register now, with own engines as if they ran.
+
     ``noting(settings, actor)`` gives who takes events to the evidence log. ``local`` is the machine's user, who acts
     while there are no people. ``sittings`` are those of people who label; ``labelled`` finds what they label.
     ``issue`` makes a report.
@@ -34,6 +37,7 @@ class Sources:
     settings: Callable[[], Settings]
     as_seen: Callable[[Settings], Settings]
     store: Callable[[], Store]
+    snapshot: Callable[[Settings, Store], Snapshot]
     noting: Callable[[Settings, Actor | None], AbstractContextManager[Note]]
     local: Callable[[], Actor]
     clock: Clock

@@ -27,7 +27,7 @@ from switchover.web.session import Sessions
 from switchover.web.sittings import Sittings
 from switchover.web.sources import Sources
 
-from . import answer, labels
+from . import answer, labels, register
 from .evidence import noting
 from .parts import CLOCK, database
 from .templates import with_templates
@@ -69,6 +69,7 @@ def site(
         settings=current,
         as_seen=lambda found: with_templates(found, idle=True),
         store=store,
+        snapshot=register.snapshot,
         noting=noting,
         local=local,
         clock=CLOCK,
