@@ -35,6 +35,7 @@ from switchover.store.register import (
 from switchover.store.snapshot import write_snapshot
 from switchover.store.spending import learned
 
+from .alarming import Alarming
 from .budgeting import Budgeting
 from .indexing import index_all
 from .lease import STORIES, Lease
@@ -76,6 +77,8 @@ class Keeper:
         self.noting = Noting(self.data, clock, self.say)
         self.noting.configuration(None, settings)
         self.budgeting = Budgeting(self.data, clock, log, self.say)
+        self.alarming = Alarming(clock, log, self.budgeting)
+        self._alarms_due = False
         self.store: Store | None = None
         self.indexed = self.lost = 0
         self._written: tuple[int, Mapping[str, str], Mapping[str, UpstreamSpec], Mapping[str, Tariff]] | None = None
@@ -112,8 +115,7 @@ class Keeper:
         self.say("configuration", refused, self.settings.trouble, level="error")
         trouble = ""
         # Before the store: the ledger is another one, and what a dead worker held is wanted.
-        for event in self.budgeting.look(self.settings.current):
-            self.noting.note(event)
+        self._alarms_due = self.budgeting.look(self.settings.current) or self._alarms_due
         try:
             self._with_store(self._opened())
         except StoreUnavailable as error:
@@ -164,6 +166,10 @@ class Keeper:
             self.log("proofs suspended", level="warning", upstream=name, why=why)
         # The snapshot goes first: a cut must not wait for a long batch of records.
         self._refresh(store, now)
+        if self._alarms_due:
+            for event in self.alarming.look(self.settings.current, store):
+                self.noting.note(event)
+            self._alarms_due = False
         upstreams, ratios = self.settings.current.upstreams, self._learned(store)
         new, missing = index_all(
             store,

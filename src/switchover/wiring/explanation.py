@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from switchover.dialects.side import NEEDS_VECTORS
+from switchover.domain.budget import has_budgets
 from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.process import DataClass, Settings
 from switchover.gateway import health
@@ -15,7 +16,7 @@ from switchover.gateway.neighbours import Neighbours
 from switchover.planning import Plan, asked_for, plan_request
 from switchover.store.people import name_of
 
-from .budget import BudgetStanding, named_budgets, standings
+from .budget import BudgetStanding, standings
 from .parts import CLOCK, open_store
 from .register import snapshot
 from .running import endpoints, runs
@@ -85,5 +86,5 @@ def explain(
         told_ago=max((age for _, age, _ in pages), default=0.0),
         breakers=breakers,
         cut_offs=tuple(cuts),
-        budgets=tuple(standings(settings, name)) if named_budgets(settings, name) else (),
+        budgets=tuple(standings(settings, name)) if has_budgets(settings) else (),
     )

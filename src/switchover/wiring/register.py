@@ -72,7 +72,7 @@ def rotate_key(
         made, ended = register_rows.replace_key(store, name, key, key.made_at + overlap)
         note(events.saved(made))
         note(events.ended(ended))
-    return key, token, _key(settings, name)
+    return _key(settings, key.id), token, _key(settings, name)
 
 
 def keys(settings: Settings) -> list[CallerKey]:
