@@ -6,9 +6,11 @@ import re
 
 from journeys.served_pages import Served
 
+from switchover.access.local import local
 from switchover.demo import money, past, setting, tested
 from switchover.store.proofs import newest_verdicts
 from switchover.store.trials import scored_cases
+from switchover.wiring import answer
 from switchover.wiring.parts import CLOCK, open_store
 from switchover.wiring.running import prepare
 
@@ -16,6 +18,10 @@ PROCESS = "customer-messages"
 VENDORS = {"vendor": "http://127.0.0.1:9101", "second": "http://127.0.0.1:9102"}
 # Not shown to whoever plays the demo: nobody is asked for labels, and nobody has a key.
 ELSEWHERE = {"/label/{process}/{candidate}": "/label/replies/other", "/sign-in": "/sign-in"}
+# Saved and not shown: what is in them was seen as it was issued.
+FILES = ("/report/{report}/page", "/report/{report}/pdf")
+# What a page is asked for, where without it there is little to see.
+ASKED = {"/cut": "?target=provider:acme"}
 
 
 def with_the_demos_past(folder, now: float | None = None, seed: int = 1) -> Served:
@@ -36,6 +42,7 @@ def with_the_demos_past(folder, now: float | None = None, seed: int = 1) -> Serv
         found = newest_verdicts(store)
         verdicts = {f"{one.cell.process} {one.cell.upstream}": one for one in found}
         served = Served(settings, verdicts)
+        served.report = answer.issue(settings, local()).report.id
         served.case = scored_cases(store, verdicts[f"{PROCESS} student"].cell.id)[0].exchange_id
     return served
 
@@ -48,10 +55,15 @@ def samples(served: Served, paths) -> dict[str, str]:
         "verdict": served.verdicts[f"{PROCESS} student"].id,
         "exchange": served.case,
         "drill": f"made-up-{PROCESS}",
+        "kind": "parent",
+        "name": "acme",
         "provider": "acme",
         "upstream": "vendor",
+        "report": served.report,
     }
-    return {path: filled(path, parts) for path in paths if path not in ELSEWHERE}
+    return {
+        path: filled(path, parts) + ASKED.get(path, "") for path in paths if path not in ELSEWHERE and path not in FILES
+    }
 
 
 def filled(path: str, parts) -> str:

@@ -6,7 +6,7 @@ import re
 from importlib import resources
 
 import pytest
-from journeys.demo_pages import ELSEWHERE, samples, with_the_demos_past
+from journeys.demo_pages import ELSEWHERE, FILES, samples, with_the_demos_past
 from journeys.served_pages import with_people
 
 from switchover.web.app import PAGES
@@ -18,7 +18,7 @@ AXE = resources.files("axe_core_python").joinpath("axe.min.js")
 RUN = """axe.run(document, {resultTypes: ['violations']}).then((found) => found.violations
     .filter((one) => ['serious', 'critical'].includes(one.impact))
     .map((one) => `${one.id}: ${one.nodes.slice(0, 3).map((node) => node.html).join(' ')}`))"""
-READ = sorted({page.path for page in PAGES if page.method == "GET"})
+READ = sorted({page.path for page in PAGES if page.method == "GET"} - ELSEWHERE.keys() - set(FILES))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def faults(browser, address: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", [path for path in READ if path not in ELSEWHERE])
+@pytest.mark.parametrize("path", READ)
 def test_a_page_is_for_everybody_fits_and_asks_nobody_else(demo, browser, path):
     address = f"{demo.origin}{samples(demo, [path])[path]}"
     browser.forget()
@@ -59,12 +59,18 @@ def test_a_page_is_for_everybody_fits_and_asks_nobody_else(demo, browser, path):
     assert {re.match(r"https?://[^/]+", one)[0] for one in browser.asked} == {demo.origin}
 
 
-@pytest.mark.parametrize("path", [path for path in READ if path not in ELSEWHERE])
+@pytest.mark.parametrize("path", READ)
 def test_a_page_is_small_and_says_what_is_made_up(demo, path):
     reply = demo.visitor().get(samples(demo, [path])[path])
     assert len(re.sub(r"<svg.*?</svg>", "", reply.page, flags=re.DOTALL).encode()) < MOST_BYTES
     assert reply.status == 200
     assert "made up for the demo" in reply.text
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_what_is_saved_is_no_page(demo, path):
+    reply = demo.visitor().get(path.format(report=demo.report))
+    assert (reply.status, reply.headers["Content-Disposition"].partition(";")[0]) == (200, "attachment")
 
 
 def test_the_pages_that_ask_people_are_for_everybody(people, browser):

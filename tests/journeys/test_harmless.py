@@ -7,9 +7,10 @@ import re
 from dataclasses import replace
 
 import pytest
-from journeys.demo_pages import filled
+from journeys.demo_pages import FILES, filled
 from journeys.served_pages import served_in
 
+from switchover.access.local import local
 from switchover.domain.cut_off import CutOff, Target, TargetKind
 from switchover.store.drills import place_cut_off, save_drill
 from switchover.store.exchanges import find_exchanges
@@ -18,10 +19,11 @@ from switchover.store.proofs import newest_verdicts, proofs, save_verdict
 from switchover.testing.sample_candidates import HOSTILE, exchange_id
 from switchover.testing.sample_organisation import sample_drill
 from switchover.web.app import PAGES
+from switchover.wiring import answer
 from switchover.wiring.parts import CLOCK, open_store
 
 MOST_BYTES = 200_000
-READ = sorted({page.path for page in PAGES if page.method == "GET"})
+READ = sorted({page.path for page in PAGES if page.method == "GET"} - set(FILES))
 # Marks that turn the direction of what follows, or are not seen.
 HIDDEN = re.compile("[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\x00\x07]")
 EXCHANGES = {"hostile": exchange_id("messages", 3), "long": exchange_id("messages", 7), "named": "x-named"}
@@ -44,6 +46,7 @@ def hostile(tmp_path_factory):
         save_drill(store, replace(drill, approver=HOSTILE, operator=HOSTILE))
         acme = Target(TargetKind.PROVIDER, "acme")
         place_cut_off(store, CutOff(id="cut-1", target=acme, reason=HOSTILE, by=HOSTILE, placed_at=now))
+        made.report = answer.issue(made.settings, local()).report.id
         made.verdicts = {f"{one.cell.process} {one.cell.upstream}": one for one in newest_verdicts(store)}
     yield made
     made.close()
@@ -59,7 +62,14 @@ def addresses(served, path: str) -> list[str]:
         "drill": "d-1",
         "provider": "acme",
         "upstream": "vendor",
+        "kind": "upstream",
+        "name": "vendor",
+        "report": served.report,
     }
+    if path == "/cut/lift":
+        return [path, f"{path}?cut=cut-1"]
+    if path == "/cut":
+        return [path, f"{path}?target=provider:acme"]
     if "{exchange}" not in path:
         return [filled(path, parts)]
     found = [filled(path, parts | {"exchange": one}) for one in EXCHANGES.values()]
