@@ -77,7 +77,7 @@ browser: $(VENV)/.dev
 	@STRICT=$(STRICT) $(BIN)/python -m pytest -q -m browser tests/journeys
 
 # The pages as docs/how-to/use-the-pages.md shows them.
-screenshots: $(VENV)/.dev
+screenshots: $(VENV)/.dev $(STARTER)
 	@$(BIN)/python docs/screenshots.py docs/images
 
 # Other gateways, each in an environment of its own; one that can't be installed is printed as not run.

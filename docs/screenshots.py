@@ -1,14 +1,17 @@
 """Pictures of every page of the table, on what the demo makes up: ``python docs/screenshots.py FOLDER``.
 
-Time stands still at :data:`NOW`, so that another run gives nearly the same pictures.
+Time stands still at :data:`NOW`, so that another run gives nearly the same pictures; but on the first page.
 """
 
 from __future__ import annotations
 
 import base64
+import signal
 import struct
+import subprocess
 import sys
 import tempfile
+import time
 import zlib
 from pathlib import Path
 
@@ -25,11 +28,15 @@ from journeys.browser import Browser, found  # noqa: E402
 from journeys.demo_pages import ELSEWHERE, samples, with_the_demos_past  # noqa: E402
 from journeys.served_pages import with_people  # noqa: E402
 
-from switchover.report.html import render_html  # noqa: E402
+from switchover.report.pdf import render_pictures  # noqa: E402
 from switchover.web.app import PAGES  # noqa: E402
 from switchover.wiring import answer  # noqa: E402
 
 WIDTH, TALLEST = 1440, 1900
+# 827 × 1,169 points of an A4 page.
+PER_INCH = 100.0
+# So long there is traffic before the first page is taken.
+LIVE_S = 100.0
 MOST_BYTES = 150_000
 COLOURS = 256
 # Run in an empty page of the browser: it can read its own pictures, and we need no library for that.
@@ -64,43 +71,51 @@ def name_of(path: str) -> str:
     return f"page-{'-'.join(words) or 'first'}.png"
 
 
-def reduced(browser: Browser, path: Path) -> None:
-    """Redraws a picture with its 256 most frequent colours, the others by the nearest of these."""
+def keep(browser: Browser, picture: bytes, path: Path) -> None:
+    """Keeps a picture with its 256 most frequent colours, the others as the nearest of these: small enough for git."""
     browser.open("about:blank")
-    made = browser.value(REDUCE % (base64.b64encode(path.read_bytes()).decode(), COLOURS))
+    made = browser.value(REDUCE % (base64.b64encode(picture).decode(), COLOURS))
     points, width = base64.b64decode(made["points"]), made["width"]
     rows = b"".join(b"\0" + points[at : at + width] for at in range(0, len(points), width))
     head = struct.pack(">IIBBBBB", width, made["height"], 8, 3, 0, 0, 0)
     chunks = ((b"IHDR", head), (b"PLTE", bytes(made["palette"])), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b""))
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n"
-        + b"".join(
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-            for kind, data in chunks
-        )
+    drawn = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
     )
+    sys.stdout.write(f"{path.name}: {len(drawn) / 1000:.0f} kB\n")
+    if len(drawn) > MOST_BYTES:
+        raise SystemExit(f"{path} would have {len(drawn):,} bytes, above {MOST_BYTES:,}: show less of that page")
+    path.write_bytes(drawn)
 
 
 def take(browser: Browser, address: str, path: Path) -> None:
-    """A picture of a page from its top, kept small enough for a repository."""
+    """A picture of a page from its top."""
     browser.open(address)
     tall = browser.value("document.documentElement.scrollHeight")
-    browser.picture(path, height=min(max(tall, 600), TALLEST))
-    reduced(browser, path)
-    size = path.stat().st_size
-    sys.stdout.write(f"{path.name}: {size / 1000:.0f} kB\n")
-    if size > MOST_BYTES:
-        raise SystemExit(f"{path} has {size:,} bytes, above {MOST_BYTES:,}: show less of that page")
+    keep(browser, browser.pictured(height=min(max(tall, 600), TALLEST)), path)
+
+
+def take_live(browser: Browser, folder: Path, path: Path) -> None:
+    """The first page while all of it runs, with some traffic: of today, as what runs goes by the machine's time."""
+    with_the_demos_past(folder, time.time()).close()
+    command = [sys.executable, "-m", "switchover", "demo", "--again", "--folder", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:  # noqa: S603  # our own program
+        try:
+            said = next(line for line in child.stdout or () if "The dashboard: " in line)
+            time.sleep(LIVE_S)
+            take(browser, said.split()[-1], path)
+        finally:
+            child.send_signal(signal.SIGINT)
 
 
 def main(folder: Path) -> None:
-    """Every page, the pages that ask people, and the report."""
+    """Every page, the pages that ask people, and the pages of the report as a PDF."""
     program = found()
     if program is None:
         raise SystemExit("no browser is installed (chromium, google-chrome)")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        rooms = {name: Path(scratch, name) for name in ("demo", "people", "browser")}
+        rooms = {name: Path(scratch, name) for name in ("demo", "people", "browser", "live")}
         for room in rooms.values():
             room.mkdir()
         browser = Browser(program, rooms["browser"])
@@ -109,16 +124,18 @@ def main(folder: Path) -> None:
         people = with_people(rooms["people"])
         try:
             for path, address in samples(demo, READ).items():
-                take(browser, f"{demo.origin}{address}", folder / name_of(path))
+                if path != "/":
+                    take(browser, f"{demo.origin}{address}", folder / name_of(path))
+            take_live(browser, rooms["live"], folder / name_of("/"))
             take(browser, f"{people.origin}/sign-in", folder / name_of("/sign-in"))
             browser.open(f"{people.origin}/sign-in")
             browser.type(people.keys["admin"])
             browser.follow(lambda: browser.press("Enter"))
             desk = "/label/{process}/{candidate}"
             take(browser, f"{people.origin}{ELSEWHERE[desk]}", folder / name_of(desk))
-            report = Path(scratch, "board.html")
-            report.write_text(render_html(answer.report(demo.settings)), encoding="utf-8")
-            take(browser, report.as_uri(), folder / "report.png")
+            pages = render_pictures(answer.report(demo.settings), PER_INCH)
+            for number, page in enumerate(pages, 1):
+                keep(browser, page, folder / f"report-{number:02d}.png")
         finally:
             browser.close()
             people.close()

@@ -140,12 +140,15 @@ class Browser:
     def type(self, text: str) -> None:
         self.call("Input.insertText", text=text)
 
-    def picture(self, path: Path, *, height: int | None = None) -> None:
+    def picture(self, path: Path) -> None:
+        path.write_bytes(self.pictured())
+
+    def pictured(self, *, height: int | None = None) -> bytes:
         """A picture of the whole page, or of its first ``height`` pixels."""
         width = self.value("document.documentElement.clientWidth")
         clip = {} if height is None else {"clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}}
         made = self.call("Page.captureScreenshot", captureBeyondViewport=True, **clip)
-        path.write_bytes(base64.b64decode(made["data"]))
+        return base64.b64decode(made["data"])
 
     def _read(self) -> None:
         while b"\0" not in self._rest:

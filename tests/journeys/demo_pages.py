@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 
 from journeys.served_pages import Served
 
@@ -15,7 +16,6 @@ from switchover.wiring.parts import CLOCK, open_store
 from switchover.wiring.running import prepare
 
 PROCESS = "customer-messages"
-VENDORS = {"vendor": "http://127.0.0.1:9101", "second": "http://127.0.0.1:9102"}
 # Not shown to whoever plays the demo: nobody is asked for labels, and nobody has a key.
 ELSEWHERE = {"/label/{process}/{candidate}": "/label/replies/other", "/sign-in": "/sign-in"}
 # Saved and not shown: what is in them was seen as it was issued.
@@ -27,7 +27,9 @@ ASKED = {"/cut": "?target=provider:acme"}
 def with_the_demos_past(folder, now: float | None = None, seed: int = 1) -> Served:
     """The pages on the weeks that the demo makes up, and on what it tries itself, as of ``now`` (Unix seconds)."""
     now = CLOCK.now() if now is None else now
-    stage = setting.at(folder, VENDORS)
+    stage = setting.at(folder, free_addresses())
+    folder.joinpath(setting.MARK).touch()
+    folder.joinpath(setting.KEY).touch(mode=0o600)
     folder.joinpath(setting.KEY).write_text("none")
     settings = stage.write()
     prepare(settings)
@@ -45,6 +47,13 @@ def with_the_demos_past(folder, now: float | None = None, seed: int = 1) -> Serv
         served.report = answer.issue(settings, local()).report.id
         served.case = scored_cases(store, verdicts[f"{PROCESS} student"].cell.id)[0].exchange_id
     return served
+
+
+def free_addresses() -> dict[str, str]:
+    """For each vendor one at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        ports = {"vendor": one.getsockname()[1], "second": other.getsockname()[1]}
+    return {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
 
 
 def samples(served: Served, paths) -> dict[str, str]:

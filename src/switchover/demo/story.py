@@ -8,11 +8,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from switchover.access.local import local
 from switchover.adaptation.run import WAYS
 from switchover.domain.candidate import State, Verdict
 from switchover.domain.cut_off import Target, TargetKind
 from switchover.domain.process import Settings
-from switchover.report.html import render_html
 from switchover.report.text import render_text
 from switchover.wiring import answer, register, rehearsals, running, trials
 from switchover.wiring.parts import CLOCK, open_store
@@ -267,17 +267,19 @@ def _past(set_up: Stage, cast: Cast, screen: Screen) -> Settings:
 
 
 def _answer(settings: Settings, screen: Screen) -> None:
-    screen.step("The four answers", "switchover report")
-    report = answer.report(settings)
-    render_text(report, screen.console)
-    path = Path(settings.data_dir, "reports", "board.html")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render_html(report), encoding="utf-8")
+    screen.step("The four answers, issued with their evidence", "switchover report issue")
+    issued = answer.issue(settings, local())
+    render_text(issued.report, screen.console)
+    folder = Path(settings.data_dir, "reports")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    saved = {"board.html": issued.html} | ({"board.pdf": issued.pdf} if issued.pdf is not None else {})
+    for name, content in saved.items():
+        (folder / name).write_bytes(content)
     screen.console.print()
-    if report.sealed is not None:
+    if issued.report.sealed is not None:
         screen.say(
-            f"Evidence: {report.sealed.size} entries under a signed checkpoint; keep that elsewhere, and "
+            f"Evidence: {issued.report.sealed.size} entries under a signed checkpoint; keep that elsewhere, and "
             "[bold]switchover evidence verify[/] finds whatever was changed since",
             "dim",
         )
-    screen.say(f"The report: {path}")
+    screen.say(f"The report: {' and '.join(str(folder / name) for name in saved)}")
