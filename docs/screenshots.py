@@ -129,6 +129,7 @@ def main(folder: Path) -> None:
             take_live(browser, rooms["live"], folder / name_of("/"))
             take(browser, f"{people.origin}/sign-in", folder / name_of("/sign-in"))
             browser.open(f"{people.origin}/sign-in")
+            browser.click("[name=key]")
             browser.type(people.keys["admin"])
             browser.follow(lambda: browser.press("Enter"))
             desk = "/label/{process}/{candidate}"

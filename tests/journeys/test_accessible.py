@@ -77,6 +77,7 @@ def test_the_pages_that_ask_people_are_for_everybody(people, browser):
     browser.forget()
     door, desk = (f"{people.origin}{ELSEWHERE[path]}" for path in ("/sign-in", "/label/{process}/{candidate}"))
     assert faults(browser, door) == []
+    browser.click("[name=key]")
     browser.type(people.keys["admin"])
     browser.follow(lambda: browser.press("Enter"))
     assert faults(browser, desk) == []
