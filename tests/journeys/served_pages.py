@@ -17,7 +17,9 @@ from switchover.config import load
 from switchover.testing.sample_candidates import CONFIGURATION, fill
 from switchover.web.server import site_config
 from switchover.web.sittings import Sittings
+from switchover.testing.sample_drills import fill_drills
 from switchover.wiring import access
+from switchover.wiring.configured import Configured
 from switchover.wiring.evidence import noting
 from switchover.wiring.pages import Keeping, seat, site
 from switchover.wiring.parts import CLOCK, open_store
@@ -35,7 +37,8 @@ class Served:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
         self.origin = f"http://127.0.0.1:{self.port}"
-        made = site(settings, lambda: self.settings, self.keeping, self.port, self.sittings)
+        in_force = Configured(settings.source, CLOCK).in_force
+        made = site(settings, lambda: self.settings, self.keeping, self.port, self.sittings, in_force)
         self._server = uvicorn.Server(site_config(made))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
         self._thread.start()
@@ -129,6 +132,7 @@ def served_in(folder, **more) -> Served:
     settings = load(str(path))
     with open_store(settings) as store:
         verdicts = fill(store, settings, CLOCK.now(), **more)
+        fill_drills(store, settings, CLOCK.now(), verdicts["messages other"])
     return Served(settings, verdicts)
 
 

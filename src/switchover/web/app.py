@@ -17,7 +17,21 @@ from starlette.routing import Route
 from switchover.domain.people import Actor
 from switchover.errors import Forbidden, NotFound, OperatorError, StoreUnavailable, SwitchoverError
 
-from . import compare, exchange, label, portfolio, process, sign_in, static, verdict
+from . import (
+    compare,
+    configuration,
+    drill,
+    drills,
+    evidence,
+    exchange,
+    label,
+    people,
+    portfolio,
+    process,
+    sign_in,
+    static,
+    verdict,
+)
 from .peer import is_ours
 from .rendering import bare_page
 from .security import FORWARDED
@@ -53,6 +67,13 @@ PAGES: tuple[Page, ...] = (
     Page("/exchanges/{exchange}", "GET", "exchanges show", exchange.show),
     Page("/label/{process}/{candidate}", "GET", "label", label.show),
     Page("/label/{process}/{candidate}", "POST", "label", label.take),
+    Page("/drills", "GET", "report", drills.show),
+    Page("/drills/{drill}", "GET", "report", drill.show),
+    Page("/evidence", "GET", "evidence log", evidence.show),
+    Page("/settings", "GET", "settings", configuration.show),
+    Page("/settings/access", "GET", "access list", people.show),
+    Page("/settings/approvals/{approval}/approve", "POST", "approve", people.approve),
+    Page("/settings/approvals/{approval}/decline", "POST", "decline", people.decline),
     Page("/sign-in", "GET", OPEN, sign_in.show),
     Page("/sign-in", "POST", OPEN, sign_in.take),
     Page("/sign-out", "POST", OPEN, sign_in.leave),

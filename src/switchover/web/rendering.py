@@ -10,9 +10,10 @@ from starlette.responses import HTMLResponse, Response
 
 from switchover.report import wording
 from switchover.report.explaining import points
+from switchover.report.timeline import seconds_said
 
 from . import static, texts
-from .menu import MENU
+from .menu import menu_for
 
 if TYPE_CHECKING:
     from .visit import Visit
@@ -37,6 +38,7 @@ def environment() -> jinja2.Environment:
         day=wording.day,
         span=wording.span,
         points=points,
+        took=seconds_said,
         shown=texts.shown,
     )
     made.globals["static"] = static.address_of
@@ -55,7 +57,7 @@ def page_of(template: str, *, visit: Visit, **values: object) -> str:
             signed_in=visit.visitor.signed_in,
             form_token=visit.form_token,
             path=visit.path,
-            menu=MENU,
+            menu=menu_for(visit.may_some),
             now=visit.now,
             **values,
         )

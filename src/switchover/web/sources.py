@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Protocol
 
 from switchover.clock import Clock
+from switchover.config.showing import InForce
 from switchover.domain.candidate import Verdict
 from switchover.domain.people import Actor
 from switchover.domain.process import Process, Settings
@@ -20,12 +22,32 @@ from .sittings import Sittings
 Labelled = Callable[[Store, Process, str, str | None], Verdict]
 
 
+class Finding(Protocol):
+    """One thing that a doctor looked at; ``said`` says what is wrong and how to mend it, or that it is well."""
+
+    @property
+    def what(self) -> str:
+        """What was looked at."""
+        ...
+
+    @property
+    def well(self) -> bool:
+        """Whether it is as it should be."""
+        ...
+
+    @property
+    def said(self) -> str:
+        """What was found."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """``settings`` in force now; ``as_seen`` adds what upstreams were seen to be; ``store`` opens it, or raises.
 
     ``noting(settings, actor)`` gives who takes events to the evidence log. ``local`` is the machine's user, who acts
     while there are no people. ``sittings`` are those of people who label; ``labelled`` finds what they label.
+    ``in_force`` is the configuration as it was read; ``examined`` what a doctor finds.
     """
 
     settings: Callable[[], Settings]
@@ -37,3 +59,5 @@ class Sources:
     sessions: Sessions
     sittings: Sittings
     labelled: Labelled
+    in_force: Callable[[], InForce]
+    examined: Callable[[Settings], Sequence[Finding]]

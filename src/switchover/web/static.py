@@ -12,6 +12,8 @@ from starlette.responses import PlainTextResponse, Response
 KINDS = {
     "pages.css": "text/css; charset=utf-8",
     "label.js": "text/javascript; charset=utf-8",
+    "ledgers.css": "text/css; charset=utf-8",
+    "look-again.js": "text/javascript; charset=utf-8",
     "mark.svg": "image/svg+xml",
 }
 

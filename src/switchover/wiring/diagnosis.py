@@ -28,6 +28,7 @@ from switchover.watch import retirements
 
 from . import access, register
 from .budget import named_budgets, standings
+from .diagnosis_pages import examine_pages
 from .parts import CLOCK, open_store, read_key, read_login, references, ring_of
 from .running import endpoints, runs
 
@@ -72,6 +73,7 @@ def examine(settings: Settings) -> list[Finding]:
     if found[-1].well:
         found += _watch(settings)
         found += _access(settings)
+        found += [Finding(*told) for told in examine_pages(settings)]
     if named_budgets(settings):
         found.append(_try("budget ledger", lambda: _ledger(settings)))
     return found + list(_running(settings))
