@@ -129,11 +129,9 @@ def _raw(document: Document, at: Place) -> object:
     """What stands in the file, None where it was written in a short form."""
     found: Any = document.value
     for part in at:
-        if isinstance(found, Mapping) and part in found:
+        try:
             found = found[part]
-        elif isinstance(found, list) and isinstance(part, int) and part < len(found):
-            found = found[part]
-        else:
+        except (KeyError, IndexError, TypeError):
             return None
     return found
 

@@ -71,9 +71,7 @@ class Compared:
 
 def record(store: Store, drill: Drill, cut: CutOff, settings: Settings, until: float, most: int = MOST) -> Record:
     """The exchanges of the drilled process from its cut-off on, up to ``until``."""
-    lost = frozenset(
-        name for name, spec in settings.upstreams.items() if drill.target.covers(spec, settings.providers)
-    )
+    lost = frozenset(name for name, spec in settings.upstreams.items() if drill.target.covers(spec, settings.providers))
     found = list_exchanges(
         store, process=drill.process, since=cut.placed_at, until=until, limit=most + 1, newest_first=False, bodies=False
     )
@@ -98,9 +96,7 @@ def so_far(found: Record, drill: Drill, cut: CutOff, now: float) -> DrillOutcome
     return decide(found.seen, window)
 
 
-def compared(
-    outcome: DrillOutcome, found: Record | None, upstreams: Mapping[str, UpstreamSpec]
-) -> list[Compared]:
+def compared(outcome: DrillOutcome, found: Record | None, upstreams: Mapping[str, UpstreamSpec]) -> list[Compared]:
     """Both sides with their intervals. Latency and cost need the exchanges on record; errors were counted then."""
     rows = [
         Compared(
@@ -116,7 +112,8 @@ def compared(
             name="Time of an answer, 95th percentile",
             unit="ms",
             drilled=tail([one.elapsed_ms for one in drilled]) or _bare(outcome.p95_ms, outcome.requests),
-            control=tail([one.elapsed_ms for one in control]) or _bare(outcome.control_p95_ms, outcome.control_requests),
+            control=tail([one.elapsed_ms for one in control])
+            or _bare(outcome.control_p95_ms, outcome.control_requests),
         )
     )
     if found is not None:
@@ -144,7 +141,7 @@ def failures(failed: int, count: int) -> Range | None:
 
 
 def tail(values: Sequence[float]) -> Range | None:
-    """The 95th percentile with the interval of its order statistics (David and Nagaraja, Order Statistics, 2003, 7.1)."""
+    """The 95th percentile with the interval of order statistics (David and Nagaraja, Order Statistics, 2003, 7.1)."""
     point = p95(values)
     if point is None:
         return None

@@ -28,8 +28,8 @@ def not_shown(drill: Drill) -> Iterator[str]:
         yield "Anything either way: it did not come to a decision."
     if drill.share < 1:
         yield (
-            f"That the replacement carries all of the traffic: {drill.share:.0%} of it met the fault. The whole takes a "
-            "measured capacity, or a drill with a share of 1."
+            f"That the replacement carries all of the traffic: {drill.share:.0%} of it met the fault. The whole takes "
+            "a measured capacity, or a drill with a share of 1."
         )
     yield (
         f"Any other way to lose {drill.target}: here it was {drill.fault}. A slow or half-broken answer is detected "

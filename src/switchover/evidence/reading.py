@@ -69,7 +69,12 @@ class Reading:
         return None
 
     def newest(
-        self, wanted: Callable[[Entry], bool], *, before: int | None = None, most: int = 50, look_at: int = MOST_LOOKED_AT
+        self,
+        wanted: Callable[[Entry], bool],
+        *,
+        before: int | None = None,
+        most: int = 50,
+        look_at: int = MOST_LOOKED_AT,
     ) -> Part:
         """The newest entries below the number ``before`` that are ``wanted``, at most so many."""
         found: list[Entry] = []
@@ -160,7 +165,7 @@ class Reading:
 
 
 def read(log: EvidenceLog) -> Reading:
-    """The log as it stands. What does not hold is in ``wrong``; raises StoreUnavailable where it can't be had at all."""
+    """The log as it stands; what does not hold is in ``wrong``. Raises StoreUnavailable where it can not be had."""
     wrong: list[str] = []
     key, checkpoint = None, None
     with log.reading():
@@ -188,7 +193,8 @@ def read(log: EvidenceLog) -> Reading:
 def _unlike(found: Reading, checkpoint: Checkpoint) -> Iterator[str]:
     """What the newest checkpoint says and the files do not."""
     if found.size < checkpoint.size:
-        yield f"the log has {found.size} whole entries, and a checkpoint of {checkpoint.size}: it was cut, or rolled back"
+        there = f"the log has {found.size} whole entries, and a checkpoint of {checkpoint.size}"
+        yield f"{there}: it was cut, or rolled back"
         return
     try:
         root = found.log.tiles.root(checkpoint.size, found.tail, found.bundles * TILE)

@@ -19,11 +19,11 @@ EDGE = 1.5  # percent of the width left free at each end, so that no mark is cut
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What happened, so many seconds after the drill began, None: never. ``kind`` is good, bad or open."""
+    """What happened, so many seconds after the drill began, None: it did not. ``kind`` is plain, good, bad or open."""
 
     name: str
     at: float | None
-    kind: str = "open"
+    kind: str = "plain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Stretch:
     kind: str
 
 
-def timeline(moments: Sequence[Moment], stretches: Sequence[Stretch], label: str) -> Markup:
-    """One row for each moment, on an axis that ends with the last one; a moment that never came is said so."""
+def timeline(moments: Sequence[Moment], stretches: Sequence[Stretch], label: str, *, missing: str = "never") -> Markup:
+    """One row for each moment, on an axis that ends with the last one; ``missing`` says of one that it did not come."""
     known = [one.at for one in moments if one.at is not None]
     if not known:
         return Markup("")
@@ -47,14 +47,12 @@ def timeline(moments: Sequence[Moment], stretches: Sequence[Stretch], label: str
         return EDGE + min(max(seconds / last, 0.0), 1.0) * (100 - 2 * EDGE)
 
     base = ROW * len(moments)
-    drawn = [
-        f'<line class="axis" x1="{x(at):.2f}%" x2="{x(at):.2f}%" y1="4" y2="{base}"></line>' for at in (0.0, last)
-    ]
+    drawn = [f'<line class="axis" x1="{x(at):.2f}%" x2="{x(at):.2f}%" y1="4" y2="{base}"></line>' for at in (0.0, last)]
     for place, one in enumerate(moments):
         top, y = ROW * place, ROW * place + 30
         drawn.append(f'<text class="name" x="0" y="{top + 16}">{escape(short(harmless(one.name)))}</text>')
-        said = "never" if one.at is None else after(one.at)
-        kind = escape(one.kind if one.at is not None else "bad")
+        said = escape(missing) if one.at is None else after(one.at)
+        kind = escape(one.kind)
         drawn.append(f'<text class="word {kind}" text-anchor="end" x="100%" y="{top + 16}">{said}</text>')
         drawn.append(f'<line class="axis" x1="{EDGE}%" x2="{100 - EDGE}%" y1="{y}" y2="{y}"></line>')
         drawn += [

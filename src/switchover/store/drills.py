@@ -136,7 +136,7 @@ def count_drills(store: Store) -> dict[str, int]:
     table = schema.drill
     wanted = select(table.c.process, func.count()).group_by(table.c.process).order_by(table.c.process)
     with store.read() as connection:
-        return {process: count for process, count in connection.execute(wanted)}
+        return {row.process: row[1] for row in connection.execute(wanted)}
 
 
 def cut_off_of(store: Store, drill: str) -> CutOff | None:

@@ -51,13 +51,13 @@ def sessions_by_key(store: Store, since: float, now: float) -> dict[str, int]:
     """How many sessions of each person's key go on: not over, and somebody came from ``since`` on."""
     wanted = select(TABLE.c.key, func.count()).where(TABLE.c.expires_at > now, TABLE.c.seen_at >= since)
     with store.read() as connection:
-        return {key: count for key, count in connection.execute(wanted.group_by(TABLE.c.key))}
+        return {row.key: row[1] for row in connection.execute(wanted.group_by(TABLE.c.key))}
 
 
 def last_seen(store: Store) -> dict[str, float]:
     """When somebody last came to the pages with each person's key (Unix seconds), by the key's id."""
     with store.read() as connection:
-        return {key: at for key, at in connection.execute(select(SEEN.c.key, SEEN.c.at))}
+        return {row.key: row.at for row in connection.execute(select(SEEN.c.key, SEEN.c.at))}
 
 
 def _came(connection: Connection, key: str, at: float) -> None:

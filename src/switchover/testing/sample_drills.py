@@ -10,7 +10,9 @@ from dataclasses import replace
 from switchover.domain.candidate import Verdict
 from switchover.domain.cut_off import CutOff, Drill, DrillOutcome, Target, TargetKind
 from switchover.domain.exchange import AttemptRecord, Exchange, Outcome, Usage
-from switchover.domain.process import Settings
+from switchover.drill.observe import see
+from switchover.drill.outcome import Window, decide
+from switchover.evidence import events
 from switchover.store import Store
 from switchover.store.drills import place_cut_off, save_drill
 from switchover.store.indexing import save_exchanges
@@ -28,15 +30,18 @@ THRESHOLDS = {
 AGES = {"passed": 2, "failed": 9, "stopped": 20, "not exercised": 31, "abandoned": 44, "lapsed": 400}
 
 
-def fill_drills(store: Store, settings: Settings, now: float, verdict: Verdict) -> dict[str, Drill]:
+def fill_drills(store: Store, now: float, verdict: Verdict, note: events.Note = events.unnoted) -> dict[str, Drill]:
     """Saves them, by name; ``verdict`` is READY and gives the proof of the replacement."""
     made = {name: _drill(name, verdict, now - days * DAY) for name, days in AGES.items()}
     made["running"] = _drill("running", verdict, now - 12.0)
-    for drill in made.values():
-        save_drill(store, drill)
     for name in ("passed", "running"):
         place_cut_off(store, sample_cut_off(made[name]))
-        save_exchanges(store, _exchanges(made[name], until=now))
+        exchanges = _exchanges(made[name], until=now)
+        save_exchanges(store, exchanges)
+        if name == "passed":
+            made[name] = _observed(made[name], exchanges)
+    for drill in made.values():
+        note(events.drill(save_drill(store, drill), drill, {}))
     return made
 
 
@@ -110,6 +115,15 @@ def _outcome(name: str, begun_at: float) -> DrillOutcome:
         p95_ms=910.0 if met else None,
         control_p95_ms=640.0 if met else None,
     )
+
+
+def _observed(drill: Drill, exchanges: list[Exchange]) -> Drill:
+    """The drill with the outcome that these exchanges give it."""
+    begun, cut = drill.begun_at, sample_cut_off(drill)
+    window = Window(
+        placed_at=begun, lifted_at=begun + LENGTH_S, rto_promised=300.0, steady_for=20.0, max_error_share=0.02
+    )  # fmt: skip
+    return replace(drill, outcome=decide([see(one, frozenset({"vendor"}), cut) for one in exchanges], window))
 
 
 def _exchanges(drill: Drill, until: float) -> list[Exchange]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from markupsafe import Markup
 from starlette.responses import Response
 
 from switchover.config.showing import Shown, masked
@@ -12,6 +15,7 @@ from switchover.privacy.detect import Patterns
 from .visit import Visit
 
 HIDDEN = "***"
+LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 # Of a section that holds more by name than this, the names alone are shown; each has a page of its own.
 MOST_WHOLE = 12
 # Looks for keys alone: a configuration may name people and places.
@@ -35,6 +39,7 @@ def show(visit: Visit) -> Response:
         whole=not wanted,
         most=MOST_WHOLE,
         hidden=hidden,
+        described=described,
         trail=list(_trail(found.settings, wanted)),
         findings=[(one, *_apart(one.said)) for one in visit.sources.examined(visit.settings)] if not wanted else [],
     )
@@ -47,6 +52,14 @@ def hidden(text: str) -> str:
         shown += [text[at : one.start], HIDDEN]
         at = one.end
     return "".join((*shown, text[at:]))
+
+
+def described(text: str) -> Markup:
+    """A description as the reference has it, its code as code and its links as their words."""
+    parts = LINK.sub(r"\1", text).split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts)
+    )
 
 
 def _trail(settings: Shown, wanted: str) -> list[Shown]:

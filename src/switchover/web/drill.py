@@ -1,4 +1,4 @@
-"""A drill: its report as it stands, live while it runs, with the exchanges in it and its entries in the evidence log."""
+"""A drill: its report, live while it runs, with the exchanges in it and its entries in the evidence log."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from starlette.responses import Response
 
 from switchover.domain.cut_off import CutOff, Drill, DrillOutcome
-from switchover.drill.beside import Compared, Record, Range, compared, record, so_far
+from switchover.drill.beside import Compared, Range, Record, compared, record, so_far
 from switchover.drill.cut_off import LOST_AFTER_S
 from switchover.drill.limits import limits_said, not_shown
 from switchover.drill.outcome import Seen
@@ -27,6 +27,7 @@ from .drills import mark, word
 from .visit import Visit
 
 LISTED = 25
+STEADY = "Steady again from here"
 # Its first entry is noted before the warm-up, whose length it does not keep: no longer than this, surely.
 WARM_UP_S = 3600.0
 # Its entries are looked for among so many from then on.
@@ -61,8 +62,11 @@ def show(visit: Visit) -> Response:
         limits=limits_said(found),
         events=events_of(found.scenario),
         validity=validity(found, lately, proofs(store), settings, now),
-        plot=_plot(outcome, on_record) if outcome is not None else "",
-        rows=[(one, _said(one.unit, one.drilled), _said(one.unit, one.control)) for one in _rows(visit, outcome, on_record)],
+        plot=_plot(outcome, on_record, live=found.state not in ENDED) if outcome is not None else "",
+        rows=[
+            (one, _said(one.unit, one.drilled), _said(one.unit, one.control))
+            for one in _rows(visit, outcome, on_record)
+        ],
         not_shown=list(not_shown(found)),
         record=on_record,
         exchanges=[(one, _became(one)) for one in drilled[start : start + LISTED]],
@@ -86,27 +90,28 @@ def _rows(visit: Visit, outcome: DrillOutcome | None, found: Record | None) -> S
     return compared(outcome, found, visit.settings.upstreams) if measured and outcome is not None else ()
 
 
-def _plot(outcome: DrillOutcome, found: Record | None) -> str:
-    """The drill's moments; none where it placed no cut-off."""
+def _plot(outcome: DrillOutcome, found: Record | None, *, live: bool) -> str:
+    """The drill's moments, while it is ``live`` up to the last look; none where it placed no cut-off."""
     if outcome.lifted_at <= outcome.placed_at:
         return ""
 
     def after(at: float | None) -> float | None:
         return None if at is None else at - outcome.placed_at
 
-    recovered = "good" if outcome.steady_at is not None else "bad"
+    recovered = "good" if outcome.steady_at is not None else "open" if live else "bad"
     detected = found.detected_at if found is not None else None
     moments = [
         Moment("Cut off", 0.0),
         Moment("First request that met it", after(outcome.first_fault_at)),
         *([Moment("Gateway knew", after(detected))] if detected is not None else []),
         Moment("First answer of a replacement", after(outcome.first_replacement_at), recovered),
-        Moment("Steady again from here", after(outcome.steady_at), recovered),
-        Moment("Given back", after(outcome.lifted_at)),
+        Moment(STEADY, after(outcome.steady_at), recovered),
+        Moment("This look" if live else "Given back", after(outcome.lifted_at)),
     ]
     met, steady = after(outcome.first_fault_at), after(outcome.steady_at)
-    stretches = [Stretch("Steady again from here", met, steady, "good")] if met is not None and steady is not None else []
-    return timeline(moments, stretches, "When what happened, in seconds after the cut-off was placed")
+    bars = [Stretch(STEADY, met, steady, "good")] if met is not None and steady is not None else []
+    label = "When what happened, in seconds after the cut-off was placed"
+    return timeline(moments, bars, label, missing="not yet" if live else "never")
 
 
 def _said(unit: str, found: Range | None) -> tuple[str, str]:

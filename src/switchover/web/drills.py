@@ -32,9 +32,7 @@ def show(visit: Visit) -> Response:
     return visit.page(
         "drills.html",
         entries=[(one, word(one), mark(one), validity(one, lately, held, settings, now)) for one in found],
-        untested=[
-            one for one in untested(settings, held, lately, now) if process is None or one.process == process
-        ],
+        untested=[one for one in untested(settings, held, lately, now) if process is None or one.process == process],
         limits=limits_said,
         events=events_of,
         counted=counted,

@@ -71,7 +71,7 @@ def _wanted(asked: dict[str, str]) -> Callable[[Entry], bool]:
     kind, process, thing = asked["kind"], asked["process"], asked["about"]
 
     def is_wanted(entry: Entry) -> bool:
-        if kind and entry.get("event") != kind or process and entry.get("process") != process:
+        if (kind and entry.get("event") != kind) or (process and entry.get("process") != process):
             return False
         return not thing or names(entry, thing)
 
