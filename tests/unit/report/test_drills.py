@@ -166,4 +166,5 @@ def test_moments_stand_on_one_axis_and_one_that_never_came_is_said():
     assert ">never<" in drawn
     assert ">+3 min 20 s<" in drawn
     assert 'x1="1.50%" x2="50.00%"' in drawn
+    assert ">not yet<" in timeline([Moment("a", 0.0), Moment("b", None)], [], "When", missing="not yet")
     assert timeline([], [], "When") == ""

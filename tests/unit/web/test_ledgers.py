@@ -49,7 +49,8 @@ def guarded(tmp_path_factory):
         data = Path(made.settings.data_dir)
         pepper = load_pepper(made.settings.data_dir)
         secrets = [
-            *CANARIES.values(), "canary-login-19bd", PASTED, PASTED[8:40], pepper.hex(), token.reveal().rpartition("_")[2],
+            *CANARIES.values(), "canary-login-19bd", PASTED, PASTED[8:40], pepper.hex(),
+            token.reveal().rpartition("_")[2],
             *(key.rpartition("_")[2] for key in made.keys.values()),
             *(data / "evidence.key").read_text(encoding="utf-8").splitlines()[1:-1],
         ]  # fmt: skip
@@ -161,10 +162,10 @@ def test_older_entries_are_a_page_further_on(served):
 
 
 def test_a_log_that_was_changed_is_said_unmistakably_on_each_page_that_rests_on_it(served):
+    visitor = served.known("admin")
     tail = Path(served.settings.data_dir, "evidence", "tail", "0")
     whole = tail.read_bytes()
     found, _ = unframed(whole)
-    visitor = served.known("admin")
     try:
         tail.write_bytes(framed([entry.replace(b'"passed"', b'"failed"') for entry in found]))
         for path in ("/evidence", f"/drills/{drill_id('passed')}"):
@@ -236,7 +237,8 @@ def test_a_drill_under_way_is_shown_as_it_is_now_and_one_that_nobody_watches_is_
     reply = visitor.get(f"/drills/{name}")
     assert "upstream:vendor is cut off for 50 % of messages" in reply.text
     assert "look-again.js" in reply.page
-    assert "not yet" in reply.text
+    assert "This look" in reply.text
+    assert "Given back" not in reply.text
     save_drill(store, replace(begun, begun_at=CLOCK.now() - 900.0))
     heartbeat(store, cut.id, CLOCK.now() - 800.0)
     assert "Nobody watches it any more" in visitor.get(f"/drills/{name}").text
@@ -314,18 +316,21 @@ def test_a_decision_wants_the_forms_own_token(served):
     assert get_approval(served.keeping(), name).decision is None
 
 
+def row_of(served, name):
+    """When this person was last on the pages, as it is said, and how many sessions of theirs go on."""
+    page = served.known("admin").get("/settings/access").page
+    row = re.search(rf'<tr id="person-[^"]+"><th scope="row">{name} .*?</tr>', page, re.DOTALL)[0]
+    return re.search(r'<td>([^<]+)</td><td class="n"', row)[1], int(re.search(r'signed in">(\d+)<', row)[1])
+
+
 def test_when_people_were_last_here_and_how_many_are_signed_in_is_known(served):
     visitor = served.signed_in(served.keys["auditor"])
-    row = re.search(
-        r"<tr id=\"person-[^\"]+\"><th scope=\"row\">auditor .*?</tr>", visitor.get("/settings/access").page, re.S
-    )
-    assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", row[0])
-    before = int(re.search(r'data-is="signed in">(\d+)<', row[0])[1])
+    seen, sessions = row_of(served, "auditor")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", seen)
     visitor.post("/sign-out")
-    page = served.known("admin").get("/settings/access").page
-    row = re.search(r"<tr id=\"person-[^\"]+\"><th scope=\"row\">auditor .*?</tr>", page, re.S)
-    assert int(re.search(r'data-is="signed in">(\d+)<', row[0])[1]) == before - 1
-    assert "never" not in row[0]
+    assert row_of(served, "auditor") == (seen, sessions - 1)
+    access.add(served.settings, served.admin, "nobody-came", ["auditor"], ())
+    assert row_of(served, "nobody-came") == ("never", 0)
 
 
 def test_keys_of_applications_are_listed_without_secrets_and_ended_ones_are_marked(served):

@@ -16,12 +16,17 @@ from switchover.wiring.diagnosis import examine
 from switchover.wiring.diagnosis_pages import examine_pages
 
 
-@pytest.fixture
-def settings(tmp_path):
+def settings_in(folder):
     return replace(
-        make_settings(), data_dir=str(tmp_path), database=f"sqlite:///{tmp_path / 'store.sqlite'}", upstreams={},
+        make_settings(), data_dir=str(folder), database=f"sqlite:///{folder / 'store.sqlite'}", upstreams={},
         processes={}, pages=PagesAt(port=0),
     )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    """Of a Switchover at which nobody is known."""
+    return settings_in(tmp_path_factory.mktemp("unknown"))
 
 
 def said(settings):
@@ -39,7 +44,7 @@ def test_pages_that_are_left_out_are_said_so_and_nothing_else(settings):
 def test_the_address_is_told_while_they_are_up_and_where_they_will_be_before(settings, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    at = replace(settings, pages=PagesAt(port=port))
+    at = replace(settings, pages=PagesAt(port=port), data_dir=str(tmp_path))
     assert said(at)["pages"] == (True, f"not up; `switchover up` will serve them on http://127.0.0.1:{port}/")
     told = tmp_path / "run" / "pages.json"
     told.parent.mkdir()
@@ -70,7 +75,8 @@ def test_while_nobody_is_known_the_machines_user_comes_in_unless_through_an_addr
     assert not said(settings)["sign-in to the pages"][0]
 
 
-def test_whoever_can_sign_in_is_counted_and_nobody_left_is_bad(settings, monkeypatch):
+def test_whoever_can_sign_in_is_counted_and_nobody_left_is_bad(tmp_path, monkeypatch):
+    settings = settings_in(tmp_path)
     access.init(settings, "boss", again=False)
     assert said(settings)["sign-in to the pages"] == (True, "1 person has a key that counts")
     later = access.now() + 400 * 86_400
