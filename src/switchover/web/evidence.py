@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
-from urllib.parse import quote
 
 from starlette.responses import Response
 
@@ -14,7 +13,7 @@ from switchover.evidence.reading import Entry, Part, Reading, read
 from switchover.evidence.telling import WORDS, about, names, sentence
 from switchover.store.people import people
 
-from .visit import Visit
+from .visit import Visit, in_address
 
 LISTED = 40
 # Where what an entry is about has a page; of anything else the log itself tells.
@@ -50,7 +49,7 @@ def show(visit: Visit) -> Response:
         rows=[(entry, sentence(entry), list(links(visit, entry)), _who(entry, known)) for entry in part.entries],
         part=part,
         asked=asked,
-        query="&".join(f"{name}={quote(value)}" for name, value in asked.items() if value),
+        query="&".join(f"{name}={in_address(value)}" for name, value in asked.items() if value),
         kinds=sorted(WORDS),
         processes=sorted(visit.settings.processes),
     )
@@ -61,9 +60,9 @@ def links(visit: Visit, entry: Entry) -> Iterator[tuple[str, str]]:
     for kind, name in dict.fromkeys(about(entry)):
         if kind == "process":
             if name in visit.settings.processes:
-                yield name, f"/processes/{quote(name)}"
+                yield name, f"/processes/{in_address(name)}"
         else:
-            yield f"{kind} {name}" if len(name) <= 24 else kind, PLACES[kind].format(quote(name, safe=""))
+            yield f"{kind} {name}" if len(name) <= 24 else kind, PLACES[kind].format(in_address(name))
 
 
 def _wanted(asked: dict[str, str]) -> Callable[[Entry], bool]:

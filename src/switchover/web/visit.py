@@ -105,6 +105,11 @@ class Visit:
         )
 
 
+def in_address(text: str) -> str:
+    """A text as a part of an address may have it."""
+    return quote(text, safe="")
+
+
 def fields_of(text: bytes) -> dict[str, str]:
     """The fields of a form or of a query; of one that comes twice the last. Raises ValueError for too many."""
     return dict(
