@@ -34,6 +34,7 @@ WORDS: Mapping[str, str] = {
     "risk no longer accepted": "{target} may no longer serve {process} without a proof",
     "approval asked": "A second person is asked for[: {act}][ {target}][ of {process}]",
     "approval": "The approval {approval} is {state}",
+    "report issued": "The report {id} was issued; its PDF has the SHA-256 {pdf_sha256}",
     "failover": "{process} is answered by {to}[, and was by {from}]",
     "breaker held": "{upstream} is asked nothing until somebody restores it",
     "breaker restored": "{upstream} may be asked again",
@@ -83,11 +84,12 @@ IDS = {
     "person added": "person",
     "person revoked": "person",
     "approval asked": "approval",
+    "report issued": "report",
 }
 # Fields that are hashes, places in the log, or said apart from the sentence.
 APART = frozenset(("n", "at", "event", "sha256", "by", "role", "late", "lapsed", "reports"))
 OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
-FIELD = re.compile(r"\{([a-z_]+)\}")
+FIELD = re.compile(r"\{([a-z0-9_]+)\}")
 MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d\.\d+Z")
 
 

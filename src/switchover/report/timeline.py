@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from .charts import short
-from .wording import harmless
+from .wording import harmless, short
 
 ROW, FOOT = 44, 24
 EDGE = 1.5  # percent of the width left free at each end, so that no mark is cut

@@ -24,6 +24,7 @@ PLACES = {
     "key": "/settings/access#key-{}",
     "person": "/settings/access#person-{}",
     "approval": "/settings/access#approval-{}",
+    "report": "/report/{}",
     "cut-off": "/evidence?about={}",
 }
 

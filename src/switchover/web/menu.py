@@ -30,6 +30,7 @@ MENU: tuple[Entry, ...] = (
     Entry("Processes", "/processes", within=("/verdicts", "/compare", "/label", "/exchanges")),
     Entry("Drills", "/drills"),
     Entry("Evidence", "/evidence"),
+    Entry("Report", "/report"),
     Entry("Settings", "/settings", act="settings", instead="/settings/access"),
 )
 

@@ -20,6 +20,8 @@ from .sittings import Sittings
 
 # The verdict whose cell people label: of a process, a candidate and maybe a prompt version. Raises NotFound.
 Labelled = Callable[[Store, Process, str, str | None], Verdict]
+# Makes and keeps a report in which upstreams of these names stand in for real ones; its id. Raises SwitchoverError.
+Issue = Callable[[Settings, Actor, Sequence[str]], str]
 
 
 class Finding(Protocol):
@@ -47,7 +49,7 @@ class Sources:
 
     ``noting(settings, actor)`` gives who takes events to the evidence log. ``local`` is the machine's user, who acts
     while there are no people. ``sittings`` are those of people who label; ``labelled`` finds what they label.
-    ``in_force`` is the configuration as it was read; ``examined`` what a doctor finds.
+    ``in_force`` is the configuration as it was read; ``examined`` what a doctor finds; ``issue`` makes a report.
     """
 
     settings: Callable[[], Settings]
@@ -61,3 +63,4 @@ class Sources:
     labelled: Labelled
     in_force: Callable[[], InForce]
     examined: Callable[[Settings], Sequence[Finding]]
+    issue: Issue

@@ -26,7 +26,7 @@ from switchover.web.session import Sessions
 from switchover.web.sittings import Sittings
 from switchover.web.sources import Sources
 
-from . import labels
+from . import answer, labels
 from .configured import Configured
 from .diagnosis import examine
 from .evidence import noting
@@ -75,6 +75,7 @@ def site(
         labelled=labels.newest,
         in_force=in_force,
         examined=examine,
+        issue=lambda found, actor, simulated: str(answer.issue(found, actor, simulated=simulated).report.id),
     )
     return Site(application(sources, guard.scheme), guard, lambda: sittings.lapse(current(), store))
 

@@ -27,6 +27,7 @@ def parts_of(served, process="messages"):
         "exchange": exchange_id(process, 1),
         "candidate": "other",
         "drill": drill_id("passed"),
+        "report": served.report,
     }
 
 
