@@ -37,17 +37,22 @@ class Served:
         self.sittings = Sittings(seat, noting, CLOCK)
         self.keys: dict[str, str] = {}
         self._known: dict[str, Visitor] = {}
-        self._asker, self._number = None, 0
+        self._asker, self._number, self._configured = None, 0, None
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
         self.origin = f"http://127.0.0.1:{self.port}"
-        in_force = Configured(settings.source, CLOCK).in_force
-        made = site(settings, lambda: self.settings, self.keeping, self.port, self.sittings, in_force)
+        made = site(settings, lambda: self.settings, self.keeping, self.port, self.sittings, self._in_force)
         self._server = uvicorn.Server(site_config(made))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
         self._thread.start()
         while not self._server.started:
             time.sleep(0.005)
+
+    def _in_force(self):
+        """The configuration as read from its file; settings that a test made by hand have none."""
+        if self._configured is None:
+            self._configured = Configured(self.settings.source, CLOCK)
+        return self._configured.in_force()
 
     def close(self) -> None:
         self._server.should_exit = True

@@ -149,6 +149,9 @@ def test_every_page_fits(pages, browser, width):
     browser.size(width)
     for path in (
         "/",
+        "/dependence",
+        "/dependence/parent/acme",
+        "/dependence/process/messages",
         "/processes/messages",
         f"/verdicts/{verdict}",
         f"/verdicts/{verdict}/cases/{exchange_id('messages', 3)}",
@@ -166,7 +169,9 @@ def test_every_page_fits(pages, browser, width):
         browser.open(f"{pages.origin}{path}")
         assert browser.value("document.documentElement.scrollWidth") <= width, path
         assert browser.value("document.querySelectorAll('h1').length") == 1
-        unnamed = "[...document.querySelectorAll('a, button, input:not([type=hidden])')].filter((e) => !(e.innerText"
+        unnamed = (
+            "[...document.querySelectorAll('a, button, input:not([type=hidden])')].filter((e) => !(e.textContent.trim()"
+        )
         assert browser.value(f"{unnamed} || e.labels?.length)).map((e) => e.outerHTML)") == [], path
 
 

@@ -20,6 +20,7 @@ from switchover.errors import Forbidden, NotFound, OperatorError, StoreUnavailab
 from . import (
     compare,
     configuration,
+    dependence,
     drill,
     drills,
     evidence,
@@ -60,6 +61,8 @@ class Page:
 
 PAGES: tuple[Page, ...] = (
     Page("/", "GET", "verdicts", portfolio.show),
+    Page("/dependence", "GET", "report", dependence.show),
+    Page("/dependence/{kind}/{name}", "GET", "report", dependence.show_node),
     Page("/processes", "GET", "verdicts", portfolio.show),
     Page("/processes/{process}", "GET", "verdicts", process.show),
     Page("/verdicts/{verdict}", "GET", "verdicts", verdict.show),

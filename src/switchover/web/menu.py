@@ -27,6 +27,7 @@ class Entry:
 
 
 MENU: tuple[Entry, ...] = (
+    Entry("Dependence", "/dependence"),
     Entry("Processes", "/processes", within=("/verdicts", "/compare", "/label", "/exchanges")),
     Entry("Drills", "/drills"),
     Entry("Evidence", "/evidence"),

@@ -12,6 +12,7 @@ from switchover.config.showing import InForce
 from switchover.domain.candidate import Verdict
 from switchover.domain.people import Actor
 from switchover.domain.process import Process, Settings
+from switchover.domain.register import Snapshot
 from switchover.evidence.events import Note
 from switchover.store import Store
 
@@ -47,6 +48,8 @@ class Finding(Protocol):
 class Sources:
     """``settings`` in force now; ``as_seen`` adds what upstreams were seen to be; ``store`` opens it, or raises.
 
+    ``snapshot`` is the register now, with own engines as if they ran.
+
     ``noting(settings, actor)`` gives who takes events to the evidence log. ``local`` is the machine's user, who acts
     while there are no people. ``sittings`` are those of people who label; ``labelled`` finds what they label.
     ``in_force`` is the configuration as it was read; ``examined`` what a doctor finds; ``issue`` makes a report.
@@ -55,6 +58,7 @@ class Sources:
     settings: Callable[[], Settings]
     as_seen: Callable[[Settings], Settings]
     store: Callable[[], Store]
+    snapshot: Callable[[Settings, Store], Snapshot]
     noting: Callable[[Settings, Actor | None], AbstractContextManager[Note]]
     local: Callable[[], Actor]
     clock: Clock

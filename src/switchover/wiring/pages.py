@@ -26,7 +26,7 @@ from switchover.web.session import Sessions
 from switchover.web.sittings import Sittings
 from switchover.web.sources import Sources
 
-from . import answer, labels
+from . import answer, labels, register
 from .configured import Configured
 from .diagnosis import examine
 from .evidence import noting
@@ -67,6 +67,7 @@ def site(
         settings=current,
         as_seen=lambda found: with_templates(found, idle=True),
         store=store,
+        snapshot=register.snapshot,
         noting=noting,
         local=local,
         clock=CLOCK,

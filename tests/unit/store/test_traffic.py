@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, event, select
 
 from switchover.domain.charge import Basis, Charge, Ending, Metered
-from switchover.domain.exchange import AttemptRecord, Intent, Outcome, Usage
+from switchover.domain.exchange import UNDATED, AttemptRecord, Intent, Outcome, Usage
 from switchover.store import Store, schema, traffic
 from switchover.store.counting import TABLES, recount
 from switchover.store.database import Store as Opened
@@ -159,6 +159,13 @@ def test_figures_stay_when_their_exchanges_go_and_are_counted_anew(store):
         connection.execute(delete(schema.exchange).where(schema.exchange.c.started_at < NOW))
         assert recount(connection) == 1
     assert figures(store) == before
+
+
+def test_what_was_imported_without_a_moment_is_load_of_no_hour(store):
+    save_exchanges(store, [make_exchange(id=f"{UNDATED}one"), make_exchange(id="import-two")], dearer)
+    assert sum(row.exchanges for row in traffic.asked(store, 0.0)) == 1
+    assert sum(one.asked for one in traffic.seen(store)) == 1
+    assert [sum(one.counts.values()) for one in traffic.minutes(store).values()] == [1]
 
 
 def test_a_model_may_call_itself_what_it_likes(store):

@@ -27,6 +27,8 @@ def parts_of(served, process="messages"):
         "exchange": exchange_id(process, 1),
         "candidate": "other",
         "drill": drill_id("passed"),
+        "kind": "parent",
+        "name": "acme",
         "report": served.report,
     }
 
