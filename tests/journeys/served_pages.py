@@ -151,14 +151,14 @@ class Visitor:
         return reply
 
 
-def served_in(folder, *, configuration=CONFIGURATION, **more) -> Served:
+def served_in(folder, *, configuration=CONFIGURATION, drills=("lapsed",), **more) -> Served:
     path = folder / "switchover.yaml"
     path.write_text(configuration, encoding="utf-8")
     settings = load(str(path))
     with open_store(settings) as store:
         verdicts = fill(store, settings, CLOCK.now(), **more)
         with noting(settings) as note:
-            fill_drills(store, CLOCK.now(), verdicts["messages other"], note)
+            fill_drills(store, CLOCK.now(), verdicts["messages other"], note, drills)
     return Served(settings, verdicts)
 
 

@@ -11,7 +11,7 @@ from journeys.served_pages import with_people
 
 from switchover.store.labels import labels_of
 from switchover.testing.sample_candidates import exchange_id
-from switchover.testing.sample_drills import drill_id
+from switchover.testing.sample_drills import NAMES, drill_id
 
 WIDTHS = (1440, 390)
 
@@ -29,7 +29,7 @@ def program():
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    made = with_people(tmp_path_factory.mktemp("pages"))
+    made = with_people(tmp_path_factory.mktemp("pages"), drills=NAMES)
     yield made
     made.close()
 
@@ -48,6 +48,7 @@ def test_a_person_signs_in_and_sees_which_candidates_are_ready(pages, browser):
     browser.type(pages.keys["admin"])
     browser.follow(lambda: browser.press("Enter"))
     assert browser.value("location.pathname") == "/"
+    browser.follow(lambda: browser.click("nav a[href='/processes']"))
     assert "1 of 3 candidates that were tried is READY" in browser.text()
     assert browser.value("document.cookie") == ""
 
@@ -152,6 +153,10 @@ def test_every_page_fits(pages, browser, width):
         "/dependence",
         "/dependence/parent/acme",
         "/dependence/process/messages",
+        "/processes",
+        "/cut",
+        "/cut?target=provider:acme",
+        "/cut/lift",
         "/processes/messages",
         f"/verdicts/{verdict}",
         f"/verdicts/{verdict}/cases/{exchange_id('messages', 3)}",

@@ -1,6 +1,7 @@
 """A configuration as it was read, to be shown: each setting with its value, its line, and whether it is a default.
 
-What holds a reference shows its kind alone, "env:***". Of an address neither login nor query is shown.
+What holds a reference shows its kind alone, "env:***". Of an address neither login nor query is shown, and of one that
+may be a secret itself nothing but its host.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from switchover.errors import ConfigError
 
 from .document import Document, Place
 from .schema import ConfigurationFile
-from .values import SECONDS, KeyReference, seconds
+from .values import SECONDS, URL_OR_REFERENCE, KeyReference, seconds
 
 HIDDEN = "***"
 LOGIN = re.compile(r"://\S*@")
 QUERY = re.compile(r"(://[^\s?#]*)[?#]\S*")
+PLACE = re.compile(r"(://[^\s/]*/).+")
 REFERENCE = re.compile(r"^(env|file):")
 PATTERN = typing.get_args(KeyReference)[1].metadata[0].pattern
 
@@ -138,8 +140,11 @@ def _raw(document: Document, at: Place) -> object:
 
 def _leaf(field: FieldInfo, value: object, raw: object) -> str:
     """A value as it stands in the file, or else as a person would write it there."""
-    if holds_reference(field.annotation, field.metadata):
+    if has_pattern(PATTERN, field.annotation, field.metadata):
         return _references(value)
+    if has_pattern(URL_OR_REFERENCE, field.annotation, field.metadata):
+        text = str(value)
+        return _references(text) if REFERENCE.match(text) else PLACE.sub(rf"\1{HIDDEN}", masked(text))
     if raw is not None:
         return _text(raw)
     if isinstance(value, float) and _is_duration(field):
@@ -170,17 +175,17 @@ def _text(value: object) -> str:
     return masked(f"{value:g}" if isinstance(value, float) else str(value))
 
 
-def holds_reference(annotation: Any, metadata: typing.Sequence[Any] = ()) -> bool:
-    """Whether a setting's kind is a reference to a secret, or values that are."""
+def has_pattern(pattern: str, annotation: Any, metadata: typing.Sequence[Any] = ()) -> bool:
+    """Whether a setting's kind, or that of the values it holds, is told by this pattern."""
     for one in metadata:
-        if getattr(one, "pattern", None) == PATTERN:
+        if getattr(one, "pattern", None) == pattern:
             return True
-        if isinstance(one, FieldInfo) and holds_reference(None, one.metadata):
+        if isinstance(one, FieldInfo) and has_pattern(pattern, None, one.metadata):
             return True
     if typing.get_origin(annotation) is typing.Annotated:
         inner, *more = typing.get_args(annotation)
-        return holds_reference(inner, more)
-    return any(not isinstance(one, str) and holds_reference(one) for one in typing.get_args(annotation))
+        return has_pattern(pattern, inner, more)
+    return any(not isinstance(one, str) and has_pattern(pattern, one) for one in typing.get_args(annotation))
 
 
 def _is_duration(field: FieldInfo) -> bool:

@@ -8,7 +8,8 @@ from switchover.domain.candidate import Proof
 from switchover.domain.cut_off import Drill, Target, TargetKind
 from switchover.domain.process import Criticality, Process, UpstreamSpec
 from switchover.domain.register import Snapshot
-from switchover.planning.plan import Plan, plan
+from switchover.planning import BreakerState, Pause, Plan
+from switchover.planning.plan import plan
 
 from .graph import controller, jurisdictions, used
 from .model import Fate, Loss, ProcessFate
@@ -33,6 +34,7 @@ class Losses:
     ``volumes`` counts each process's requests for answers in words: a replacement is proven for those, and embeddings
     have none but the same model. ``proofs`` are all that were not revoked; ``carries`` maps (process, upstream) to the
     measured share of the busiest minute; ``rests_on`` a process to the simulated upstreams that its figures rest on.
+    ``breakers`` and ``pauses`` (in Unix seconds) are those of now, by upstream; absent: closed, and none waits.
     """
 
     def __init__(
@@ -44,8 +46,11 @@ class Losses:
         now: float,
         carries: Mapping[tuple[str, str], float | None],
         rests_on: Mapping[str, tuple[str, ...]] | None = None,
+        breakers: Mapping[str, BreakerState] | None = None,
+        pauses: Mapping[str, Pause] | None = None,
     ) -> None:
         self.snapshot, self.volumes, self.now = snapshot, volumes, now
+        self.breakers, self.pauses = breakers, pauses
         self.proofs, self.drills = proofs, drills
         self.carries, self.rests_on = carries, rests_on or {}
         self._untouched: dict[str, ProcessFate] = {}
@@ -53,6 +58,10 @@ class Losses:
     def all(self) -> tuple[Loss, ...]:
         """What becomes of every process under each loss, and the share of critical volume that goes on."""
         return tuple(self.of(target) for target in targets(self.snapshot))
+
+    def plan(self, process: str, *lost: Target) -> Plan:
+        """The plan of a process, supposing targets lost."""
+        return plan(self.snapshot, process, self.now, breakers=self.breakers, pauses=self.pauses, without=lost)
 
     def of(self, target: Target) -> Loss:
         """One loss."""
@@ -102,7 +111,7 @@ class Losses:
         )
 
     def _planned(self, process: Process, without: tuple[Target, ...]) -> ProcessFate:
-        after = plan(self.snapshot, process.name, self.now, without=without)
+        after = self.plan(process.name, *without)
 
         def fate(what: Fate, part: float, why: str, proof: str | None = None, drill: str | None = None) -> ProcessFate:
             return ProcessFate(
@@ -118,7 +127,7 @@ class Losses:
             )
 
         if not after.attempts:
-            today = plan(self.snapshot, process.name, self.now)
+            today = self.plan(process.name)
             if not today.attempts:
                 return fate(Fate.STOPPED, 0.0, _reasons(today))
             return fate(Fate.STOPS, 0.0, _reasons(after))

@@ -37,11 +37,19 @@ class Moving:
         """USD a month that ``instead`` costs more than ``today`` (negative: less), or why nobody knows."""
         usage = self.usage.get(process)
         if usage is None:
-            return self._gaps.get(process, f"nothing tells what {process} uses")
+            return self._gap(process)
         before, after = self._monthly(usage, today), self._monthly(usage, instead)
         if isinstance(after, str):
             return after
         return before if isinstance(before, str) else after - before
+
+    def month(self, process: str, upstream: str) -> Decimal | str:
+        """USD for a month of this process at this upstream, or why nobody knows."""
+        usage = self.usage.get(process)
+        return self._gap(process) if usage is None else self._monthly(usage, upstream)
+
+    def _gap(self, process: str) -> str:
+        return self._gaps.get(process, f"nothing tells what {process} uses")
 
     def _monthly(self, usage: UsageModel, upstream: str) -> Decimal | str:
         found = self._serving.upstream(self.settings.upstreams[upstream])

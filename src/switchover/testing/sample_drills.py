@@ -5,6 +5,7 @@ All are of ``messages``: "passed" replays a real event and has its exchanges on 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from switchover.domain.candidate import Verdict
@@ -26,15 +27,25 @@ THRESHOLDS = {
     "stop_error_share": 0.2,
     "stop_p95_ms": 30_000.0,
 }
-# Each state with how many days ago it began.
-AGES = {"passed": 2, "failed": 9, "stopped": 20, "not exercised": 31, "abandoned": 44, "lapsed": 400}
+# Each state with how many seconds ago it began.
+AGES = {
+    "passed": 2 * DAY,
+    "failed": 9 * DAY,
+    "stopped": 20 * DAY,
+    "not exercised": 31 * DAY,
+    "abandoned": 44 * DAY,
+    "lapsed": 400 * DAY,
+    "running": 12.0,
+}
+NAMES = tuple(AGES)
 
 
-def fill_drills(store: Store, now: float, verdict: Verdict, note: events.Note = events.unnoted) -> dict[str, Drill]:
-    """Saves them, by name; ``verdict`` is READY and gives the proof of the replacement."""
-    made = {name: _drill(name, verdict, now - days * DAY) for name, days in AGES.items()}
-    made["running"] = _drill("running", verdict, now - 12.0)
-    for name in ("passed", "running"):
+def fill_drills(
+    store: Store, now: float, verdict: Verdict, note: events.Note = events.unnoted, names: Sequence[str] = NAMES
+) -> dict[str, Drill]:
+    """Saves those of these names, by name; ``verdict`` is READY and gives the proof of the replacement."""
+    made = {name: _drill(name, verdict, now - AGES[name]) for name in names}
+    for name in {"passed", "running"} & set(made):
         place_cut_off(store, sample_cut_off(made[name]))
         exchanges = _exchanges(made[name], until=now)
         save_exchanges(store, exchanges)

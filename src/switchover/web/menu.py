@@ -27,6 +27,7 @@ class Entry:
 
 
 MENU: tuple[Entry, ...] = (
+    Entry("Now", "/", within=("/cut",)),
     Entry("Dependence", "/dependence"),
     Entry("Processes", "/processes", within=("/verdicts", "/compare", "/label", "/exchanges")),
     Entry("Drills", "/drills"),

@@ -10,17 +10,24 @@ from typing import Protocol
 from switchover.clock import Clock
 from switchover.config.showing import InForce
 from switchover.domain.candidate import Verdict
+from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.people import Actor
 from switchover.domain.process import Process, Settings
 from switchover.domain.register import Snapshot
 from switchover.evidence.events import Note
 from switchover.store import Store
 
+from .running import Running, Told
 from .session import Sessions
 from .sittings import Sittings
 
 # The verdict whose cell people label: of a process, a candidate and maybe a prompt version. Raises NotFound.
 Labelled = Callable[[Store, Process, str, str | None], Verdict]
+# Cuts a target off for a reason and so many seconds (None: until it is lifted): what is in force, and whether that is
+# new. Raises NotFound, StoreUnavailable.
+Cut = Callable[[Settings, Target, str, float | None, Actor], tuple[CutOff, bool]]
+# Lifts a cut-off by its id: as it is now, and who lifted it. Raises NotFound, StoreUnavailable.
+Lift = Callable[[Settings, str, Actor], tuple[CutOff, str]]
 # Makes and keeps a report in which upstreams of these names stand in for real ones; its id. Raises SwitchoverError.
 Issue = Callable[[Settings, Actor, Sequence[str]], str]
 
@@ -52,7 +59,9 @@ class Sources:
 
     ``noting(settings, actor)`` gives who takes events to the evidence log. ``local`` is the machine's user, who acts
     while there are no people. ``sittings`` are those of people who label; ``labelled`` finds what they label.
-    ``in_force`` is the configuration as it was read; ``examined`` what a doctor finds; ``issue`` makes a report.
+    ``in_force`` is the configuration as it was read; ``examined`` what a doctor finds.
+    ``running`` and ``told`` say what runs here and what its workers say; ``cut`` and ``lift`` act.
+    ``issue`` makes a report.
     """
 
     settings: Callable[[], Settings]
@@ -67,4 +76,8 @@ class Sources:
     labelled: Labelled
     in_force: Callable[[], InForce]
     examined: Callable[[Settings], Sequence[Finding]]
+    running: Callable[[Settings], Running]
+    told: Callable[[Settings], Told]
+    cut: Cut
+    lift: Lift
     issue: Issue

@@ -16,6 +16,9 @@ KINDS = {
     "label.js": "text/javascript; charset=utf-8",
     "ledgers.css": "text/css; charset=utf-8",
     "look-again.js": "text/javascript; charset=utf-8",
+    "notices.css": "text/css; charset=utf-8",
+    "now.css": "text/css; charset=utf-8",
+    "now.js": "text/javascript; charset=utf-8",
     "mark.svg": "image/svg+xml",
 }
 

@@ -11,8 +11,11 @@ import uvicorn
 
 from switchover.access import load_pepper
 from switchover.access.local import local
+from switchover.clock import Clock
 from switchover.config.showing import InForce
+from switchover.costs.tariffs import tariff
 from switchover.domain.candidate import Verdict
+from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.people import Actor
 from switchover.domain.process import Settings
 from switchover.evidence.events import Note
@@ -26,7 +29,7 @@ from switchover.web.session import Sessions
 from switchover.web.sittings import Sittings
 from switchover.web.sources import Sources
 
-from . import answer, labels, register
+from . import alive, answer, labels, register
 from .configured import Configured
 from .diagnosis import examine
 from .evidence import noting
@@ -43,6 +46,8 @@ def serve_pages(configuration: str, descriptor: int) -> None:
     logging.getLogger().addHandler(Bridge(log))
     listening = socket.socket(fileno=descriptor)
     keeping = Keeping(current)
+    # Whoever cuts something off in a hurry must not wait a second for the price list to be read.
+    threading.Thread(target=_read_prices, args=(settings,), name="prices", daemon=True).start()
     sittings = Sittings(seat, noting, CLOCK)
     made = site(settings, current, keeping, listening.getsockname()[1], sittings, configured.in_force)
     try:
@@ -59,8 +64,9 @@ def site(
     port: int,
     sittings: Sittings,
     in_force: Callable[[], InForce],
+    clock: Clock = CLOCK,
 ) -> Site:
-    """The pages of these settings, reached at ``port``."""
+    """The pages of these settings, reached at ``port``; ``clock`` says what is now to them."""
     at = settings.pages
     guard = Guard.at(at.address, at.host, port)
     sources = Sources(
@@ -70,15 +76,32 @@ def site(
         snapshot=register.snapshot,
         noting=noting,
         local=local,
-        clock=CLOCK,
-        sessions=Sessions(load_pepper(settings.data_dir), CLOCK),
+        clock=clock,
+        sessions=Sessions(load_pepper(settings.data_dir), clock),
         sittings=sittings,
         labelled=labels.newest,
         in_force=in_force,
         examined=examine,
+        running=alive.running,
+        told=alive.told,
+        cut=_cut,
+        lift=_lift,
         issue=lambda found, actor, simulated: str(answer.issue(found, actor, simulated=simulated).report.id),
     )
     return Site(application(sources, guard.scheme), guard, lambda: sittings.lapse(current(), store))
+
+
+def _read_prices(settings: Settings) -> None:
+    for spec in settings.upstreams.values():
+        tariff(spec, CLOCK.now())
+
+
+def _cut(settings: Settings, target: Target, reason: str, lasting: float | None, actor: Actor) -> tuple[CutOff, bool]:
+    return register.place_cut(settings, target, reason=reason, by=actor.name, actor=actor, lasting=lasting)
+
+
+def _lift(settings: Settings, name: str, actor: Actor) -> tuple[CutOff, str]:
+    return register.lift_one(settings, name, by=actor.name, actor=actor)
 
 
 def seat(settings: Settings, store: Store, last: Verdict, actor: Actor, note: Note) -> Desk:

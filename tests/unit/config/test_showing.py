@@ -19,6 +19,11 @@ traces:
   headers: {authorization: env:CANARY_HEADER, x-team: file:canary-team}
 archive: {to: "s3://bucket/x", endpoint: "https://s3.example", key: env:CANARY_S3}
 retention: {exchanges: 90d}
+alerts:
+  webhooks:
+    chat: {url: "https://hooks.example/services/canary-path", secret: env:CANARY_SIGN}
+    pager: {url: env:CANARY_URL, secret: file:canary-sign}
+  mail: {team: {server: smtp.example.net, login: env:CANARY_MAIL, from: a@example.net, to: [b@example.net]}}
 upstreams:
   vendor:
     kind: openai
@@ -99,12 +104,15 @@ def test_a_reference_shows_its_kind_alone(found):
     assert said["upstreams.vendor.key"] == said["archive.key"] == said["egress.proxy_login"] == "env:***"
     assert said["keyring.master"] == "file:***"
     assert said["traces.headers"] == "authorization: env:***, x-team: file:***"
+    assert said["alerts.webhooks.chat.secret"] == said["alerts.mail.team.login"] == "env:***"
+    assert said["alerts.webhooks.pager.url"] == "env:***"
     assert said["store_password"] == "none"  # no password: that there is none
 
 
 def test_no_secret_nor_the_name_of_one_is_shown_anywhere(found):
     whole = " ".join(f"{one.name} {one.path} {one.value} {one.said}" for one in walk(found)).lower()
     assert "canary" not in whole
+    assert found.find("alerts.webhooks.chat.url").value == "https://hooks.example/***"
     assert found.find("store").value == "postgresql+psycopg://***@db.example:5432/store"
 
 

@@ -15,7 +15,7 @@ from switchover.evidence.tiles import framed, unframed
 from switchover.store.approvals import get_approval
 from switchover.store.drills import cut_off_of, get_drill, heartbeat, save_drill
 from switchover.testing.sample_candidates import CONFIGURATION, exchange_id
-from switchover.testing.sample_drills import drill_id
+from switchover.testing.sample_drills import NAMES, drill_id
 from switchover.web.configuration import described, hidden
 from switchover.wiring import access, register
 from switchover.wiring.evidence import entries
@@ -39,12 +39,20 @@ SECRETS = CONFIGURATION.replace("model: big-1", "key: env:CANARY_VENDOR, model: 
 
 
 @pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """Pages of a Switchover with people, and with drills at every state."""
+    made = with_people(tmp_path_factory.mktemp("drilled"), drills=NAMES)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
 def guarded(tmp_path_factory):
     """Pages of a Switchover with a secret in every place, and the secrets."""
     with pytest.MonkeyPatch.context() as patched:
         for name, value in CANARIES.items():
             patched.setenv(name, value)
-        made = with_people(tmp_path_factory.mktemp("guarded"), configuration=SECRETS)
+        made = with_people(tmp_path_factory.mktemp("guarded"), configuration=SECRETS, drills=NAMES)
         _, token = register.create_key(made.settings, "messages", actor=made.admin, name="portal", expires_in=None)
         data = Path(made.settings.data_dir)
         pepper = load_pepper(made.settings.data_dir)
@@ -253,11 +261,10 @@ def test_nothing_that_is_not_there_is_shown(served):
 
 
 def test_an_empty_store_says_what_to_do_next(tmp_path):
-    made = served_in(tmp_path, configuration=CONFIGURATION, cases=0)
+    made = served_in(tmp_path, configuration=CONFIGURATION, cases=0, drills=())
     try:
         with made.keeping().write() as connection:
-            for table in ("drill", "proof", "cut_off"):
-                connection.exec_driver_sql(f"delete from {table}")  # names of our own
+            connection.exec_driver_sql("delete from proof")
         visitor = made.visitor()
         told = visitor.get("/drills").text
         assert "No drill was run yet" in told

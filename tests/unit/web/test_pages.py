@@ -26,7 +26,7 @@ def parts_of(served, process="messages"):
         "verdict": verdict,
         "exchange": exchange_id(process, 1),
         "candidate": "other",
-        "drill": drill_id("passed"),
+        "drill": drill_id("lapsed"),
         "kind": "parent",
         "name": "acme",
         "report": served.report,
