@@ -13,11 +13,16 @@ from urllib.parse import urlencode
 
 import uvicorn
 
+from switchover.access.approvals import require_approval
 from switchover.config import load
+from switchover.errors import ApprovalNeeded
+from switchover.store.approvals import approvals
 from switchover.testing.sample_candidates import CONFIGURATION, fill
+from switchover.testing.sample_drills import fill_drills
 from switchover.web.server import site_config
 from switchover.web.sittings import Sittings
 from switchover.wiring import access
+from switchover.wiring.configured import Configured
 from switchover.wiring.evidence import noting
 from switchover.wiring.pages import Keeping, seat, site
 from switchover.wiring.parts import CLOCK, open_store
@@ -32,15 +37,22 @@ class Served:
         self.sittings = Sittings(seat, noting, CLOCK)
         self.keys: dict[str, str] = {}
         self._known: dict[str, Visitor] = {}
+        self._asker, self._number, self._configured = None, 0, None
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
         self.origin = f"http://127.0.0.1:{self.port}"
-        made = site(settings, lambda: self.settings, self.keeping, self.port, self.sittings)
+        made = site(settings, lambda: self.settings, self.keeping, self.port, self.sittings, self._in_force)
         self._server = uvicorn.Server(site_config(made))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
         self._thread.start()
         while not self._server.started:
             time.sleep(0.005)
+
+    def _in_force(self):
+        """The configuration as read from its file; settings that a test made by hand have none."""
+        if self._configured is None:
+            self._configured = Configured(self.settings.source, CLOCK)
+        return self._configured.in_force()
 
     def close(self) -> None:
         self._server.should_exit = True
@@ -61,6 +73,22 @@ class Served:
         if role not in self._known:
             self._known[role] = self.signed_in(self.keys[role])
         return self._known[role]
+
+    def asked(self, target: str = "provider:acme", process: str = "messages") -> str:
+        """An approval that somebody asks for, whose key only they have seen; its id."""
+        if self._asker is None:
+            added = access.add(self.settings, self.admin, "asker", ["operator"], ())
+            first = access.admit(self.settings, "access rotate", lambda: added.token)
+            own = access.rotate(self.settings, first, None).token
+            self.keys["asker"] = own.reveal()
+            self._asker = access.admit(self.settings, "drill", lambda: own)
+        self._number += 1
+        with noting(self.settings, self._asker) as note, contextlib.suppress(ApprovalNeeded):
+            require_approval(
+                self.keeping(), self._asker, "drill", target, process=process, parameters={"n": self._number},
+                reason="Who stands in answers within 300 s.", now=CLOCK.now(), note=note,
+            )  # fmt: skip
+        return approvals(self.keeping())[-1].id
 
     def raw(self, data: bytes) -> bytes:
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as link:
@@ -123,18 +151,20 @@ class Visitor:
         return reply
 
 
-def served_in(folder, **more) -> Served:
+def served_in(folder, *, configuration=CONFIGURATION, drills=("lapsed",), **more) -> Served:
     path = folder / "switchover.yaml"
-    path.write_text(CONFIGURATION, encoding="utf-8")
+    path.write_text(configuration, encoding="utf-8")
     settings = load(str(path))
     with open_store(settings) as store:
         verdicts = fill(store, settings, CLOCK.now(), **more)
+        with noting(settings) as note:
+            fill_drills(store, CLOCK.now(), verdicts["messages other"], note, drills)
     return Served(settings, verdicts)
 
 
-def with_people(folder) -> Served:
+def with_people(folder, **more) -> Served:
     """Pages of a Switchover with people: ``keys`` by role, the owner one of messages alone; ``admin`` acts."""
-    made = served_in(folder)
+    made = served_in(folder, **more)
     first = access.init(made.settings, "boss")
     made.admin = access.admit(made.settings, "access add", lambda: first.token)
     made.keys["admin"] = first.token.reveal()

@@ -9,13 +9,14 @@ from journeys.served_pages import with_people
 
 from switchover.store.labels import labels_of
 from switchover.testing.sample_candidates import exchange_id
+from switchover.testing.sample_drills import NAMES, drill_id
 
 WIDTHS = (1440, 390)
 
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    made = with_people(tmp_path_factory.mktemp("pages"))
+    made = with_people(tmp_path_factory.mktemp("pages"), drills=NAMES)
     yield made
     made.close()
 
@@ -108,6 +109,20 @@ def test_without_scripts_the_forms_do_the_same(pages, browser):
     assert "People marked 12 of the " in browser.text()
 
 
+def test_a_drill_under_way_is_looked_at_again_until_somebody_stops_that(pages, browser):
+    script = "window.setInterval = (act) => { window.tick = act; return 1; }"
+    held = browser.call("Page.addScriptToEvaluateOnNewDocument", source=script)["identifier"]
+    browser.open(f"{pages.origin}/drills/{drill_id('running')}")
+    browser.value("window.before = true")
+    browser.follow(lambda: browser.value("tick()"))
+    assert browser.value("window.before === undefined")
+    browser.click("#hold")
+    browser.value("window.before = true; document.activeElement.blur(); tick()")
+    assert browser.value("document.getElementById('hold').textContent") == "Look again"
+    assert browser.value("new Promise((done) => setTimeout(() => done(window.before), 50))") is True
+    browser.call("Page.removeScriptToEvaluateOnNewDocument", identifier=held)
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_page_fits(pages, browser, width):
     verdict = pages.verdicts["messages other"].id
@@ -128,6 +143,12 @@ def test_every_page_fits(pages, browser, width):
         "/label/replies/other",
         f"/exchanges/{exchange_id('messages', 7)}",
         f"/exchanges/{exchange_id('messages', 3)}?part=answer",
+        "/drills",
+        f"/drills/{drill_id('passed')}",
+        "/evidence",
+        "/settings",
+        "/settings?of=processes.messages",
+        "/settings/access",
     ):
         browser.open(f"{pages.origin}{path}")
         assert browser.value("document.documentElement.scrollWidth") <= width, path

@@ -27,7 +27,8 @@ class Rule:
 
 READS = Rule(EVERYONE, keyless=True)
 
-# Command by command. "bodies" is asked before anything shows what was said: `exchanges show`, `compare`, exports.
+# Command by command. "bodies" is asked before anything shows what was said: `exchanges show`, `compare`, exports;
+# "settings" is asked by pages alone.
 RULES: Mapping[str, Rule] = {
     "demo": READS,
     "init": READS,
@@ -64,6 +65,8 @@ RULES: Mapping[str, Rule] = {
     "exchanges show": Rule(EVERYONE),
     "compare": Rule(EVERYONE),
     "bodies": Rule(OWN),
+    # On the pages: the whole configuration as it was read, what a doctor finds, and when people were last there.
+    "settings": Rule(RUN | {Role.AUDITOR}),
     "keys list": READS,
     "keys create": Rule(OWN),
     "keys rotate": Rule(OWN),

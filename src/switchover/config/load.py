@@ -75,12 +75,22 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
     Relative folders are taken from the file's own folder. ``env`` is not read here: keys stay references until they
     are needed. Raises :class:`~switchover.errors.ConfigError` with file and line.
     """
+    return settings_of(*parse(path))
+
+
+def parse(path: str) -> tuple[Document, ConfigurationFile]:
+    """The file with the lines of its values, and as the schema has it. Raises ConfigError."""
     document = read(path)
     try:
-        parsed = ConfigurationFile.model_validate(document.value)
+        return document, ConfigurationFile.model_validate(document.value)
     except ValidationError as cause:
         # No cause: it holds what stands in the file, which may be a secret in a reference's place.
         raise _located(document, cause) from None
+
+
+def settings_of(document: Document, parsed: ConfigurationFile) -> Settings:
+    """A parsed file as frozen settings, with its parts checked against each other. Raises ConfigError."""
+    path = document.file
     base = Path(path).resolve().parent
     data_dir = (base / parsed.data).resolve()
     providers = _providers(parsed)

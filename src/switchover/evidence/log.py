@@ -90,14 +90,14 @@ class EvidenceLog:
         """The entries from number ``begin`` on."""
         with self.reading():
             first = begin // TILE
-            bundles = _whole_bundles(self.tiles, first)
+            bundles = whole_bundles(self.tiles, first)
             found = [entry for index in range(first, bundles) for entry in self.tiles.bundle(index)]
             found += Tail(self.folder, bundles).entries
         return found[begin - first * TILE :]
 
     def state(self, size: int) -> tuple[int, int, int]:
         """Changes whenever something is appended to a log of at least ``size``: cheap to ask for."""
-        bundles = _whole_bundles(self.tiles, size // TILE)
+        bundles = whole_bundles(self.tiles, size // TILE)
         try:
             found = os.stat(self.folder / "tail" / str(bundles))
         except OSError:
@@ -144,7 +144,7 @@ class _Open:
         self.key = log.key()
         self.newest = newest_checkpoint(log.folder, self.key.public)
         known = self.newest.size if self.newest else 0
-        self.tail = Tail(log.folder, _whole_bundles(self.tiles, known // TILE))
+        self.tail = Tail(log.folder, whole_bundles(self.tiles, known // TILE))
         if self.newest is not None:
             if self.size < known:
                 raise StoreUnavailable(
@@ -240,7 +240,7 @@ def newest_checkpoint(folder: Path, key: PublicKey | None = None) -> Checkpoint 
         ) from cause
 
 
-def _whole_bundles(tiles: Tiles, begin: int) -> int:
+def whole_bundles(tiles: Tiles, begin: int) -> int:
     """How many whole bundles there are, of which the first ``begin`` need not be looked for."""
     found = begin
     while tiles.has("entries", found):

@@ -10,10 +10,14 @@ from switchover.errors import ConfigError
 
 
 class WatchedSettings:
-    """The settings in force. ``trouble`` is why the file as it stands now is not in force, or nothing."""
+    """The settings in force. ``trouble`` is why the file as it stands now is not in force, or nothing.
+
+    ``refused`` is the same with its parts apart, None while the file is in force.
+    """
 
     def __init__(self, settings: Settings, load: Callable[[str], Settings]) -> None:
         self.current, self.trouble = settings, ""
+        self.refused: ConfigError | None = None
         self._load = load
         self._seen = self._state()
         self._first = True
@@ -29,12 +33,14 @@ class WatchedSettings:
             found = self._load(self.current.source)
             self._check(found)
         except ConfigError as error:
-            self.trouble = str(error)
+            self.trouble, self.refused = str(error), error
             return False
         except OSError as error:
-            self.trouble = f"{self.current.source}: {error.strerror or error}; put the file back"
+            why = str(error.strerror or error)
+            self.trouble = f"{self.current.source}: {why}; put the file back"
+            self.refused = ConfigError(at="the file", got=why, want="the file back", file=self.current.source)
             return False
-        self.trouble = ""
+        self.trouble, self.refused = "", None
         changed = found != self.current
         self.current = found
         return changed

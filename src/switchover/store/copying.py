@@ -17,8 +17,8 @@ from .database import Store, upsert
 from .versions import bump
 
 BATCH = 200
-# Who is there at this moment and who is signed in: that is over by the time anybody reads a copy.
-PASSING = frozenset({schema.lease.name, schema.session.name})
+# Who is there at this moment, who is signed in and who last was: that is over by the time anybody reads a copy.
+PASSING = frozenset({schema.lease.name, schema.session.name, schema.key_seen.name})
 
 # What the spool gives again; everything else lives in the store alone.
 SPOOLED = frozenset({"exchange", "body", "open_intent", "gap", "spool_mark"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, or_, select, update
+from sqlalchemy import Row, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from switchover.domain.cut_off import CutOff, Drill, Target, TargetKind
@@ -131,14 +131,36 @@ def save_drill(store: Store, drill: Drill) -> Fact:
     return fact("drill", row)
 
 
-def drills(store: Store, process: str | None = None) -> list[Drill]:
-    """Every drill (of a process), newest first."""
+def drills(
+    store: Store, process: str | None = None, *, since: float | None = None, limit: int | None = None, start: int = 0
+) -> list[Drill]:
+    """Every drill (of a process, begun from ``since`` on), newest first; of them ``limit`` from place ``start`` on."""
     table = schema.drill
-    wanted = select(table.c.body).order_by(table.c.begun_at.desc(), table.c.id.desc())
+    wanted = select(table.c.body).order_by(table.c.begun_at.desc(), table.c.id.desc()).limit(limit)
+    if start:
+        wanted = wanted.offset(start)
     if process is not None:
         wanted = wanted.where(table.c.process == process)
+    if since is not None:
+        wanted = wanted.where(table.c.begun_at >= since)
     with store.read() as connection:
         return [_drill.decode(body) for body in connection.scalars(wanted)]
+
+
+def count_drills(store: Store) -> dict[str, int]:
+    """How many drills there are of each process."""
+    table = schema.drill
+    wanted = select(table.c.process, func.count()).group_by(table.c.process).order_by(table.c.process)
+    with store.read() as connection:
+        return {row.process: row[1] for row in connection.execute(wanted)}
+
+
+def cut_off_of(store: Store, drill: str) -> CutOff | None:
+    """The cut-off that a drill placed; None where it placed none."""
+    wanted = select(TABLE).where(TABLE.c.drill == drill).order_by(TABLE.c.placed_at.desc()).limit(1)
+    with store.read() as connection:
+        row = connection.execute(wanted).one_or_none()
+    return _cut_off(row) if row is not None else None
 
 
 def get_drill(store: Store, name: str) -> Drill | None:

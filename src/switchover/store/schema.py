@@ -109,6 +109,14 @@ session = Table(
     Index(None, "expires_at"),
 )
 
+# When somebody last came to the pages with a person's key.
+key_seen = Table(
+    "key_seen",
+    metadata,
+    Column("key", String(16), primary_key=True),
+    Column("at", Double, nullable=False),
+)
+
 # Requests that were begun and have not been heard of since; a restart of their worker makes them unfinished exchanges.
 open_intent = Table(
     "open_intent",

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A section: its title, its first page, and what else lies in it."""
+    """A section: its title, its first page, and what else lies in it.
+
+    Whoever may not the ``act`` of its first page is led to ``instead``.
+    """
 
     title: str
     path: str
     within: tuple[str, ...] = ()
+    act: str = ""
+    instead: str = ""
 
     def holds(self, path: str) -> bool:
         """True for a page of this section."""
@@ -24,5 +30,18 @@ MENU: tuple[Entry, ...] = (
     Entry("Now", "/", within=("/cut",)),
     Entry("Dependence", "/dependence"),
     Entry("Processes", "/processes", within=("/verdicts", "/compare", "/label", "/exchanges")),
+    Entry("Drills", "/drills"),
+    Entry("Evidence", "/evidence"),
     Entry("Report", "/report"),
+    Entry("Settings", "/settings", act="settings", instead="/settings/access"),
 )
+
+
+def menu_for(allows: Callable[[str], bool]) -> list[Entry]:
+    """The menu of somebody, where ``allows`` says which acts they may."""
+    return [
+        replace(entry, path=entry.instead, within=(*entry.within, entry.path))
+        if entry.act and not allows(entry.act)
+        else entry
+        for entry in MENU
+    ]

@@ -11,9 +11,10 @@ from starlette.responses import HTMLResponse, Response
 
 from switchover.report import wording
 from switchover.report.explaining import points
+from switchover.report.timeline import seconds_said
 
 from . import static, texts
-from .menu import MENU
+from .menu import menu_for
 from .notices import notices
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def environment() -> jinja2.Environment:
         day=wording.day,
         span=wording.span,
         points=points,
+        took=seconds_said,
         shown=texts.shown,
     )
     made.globals["static"] = static.address_of
@@ -57,7 +59,7 @@ def page_of(template: str, *, visit: Visit, **values: object) -> str:
             signed_in=visit.visitor.signed_in,
             form_token=visit.form_token,
             path=visit.path,
-            menu=MENU,
+            menu=menu_for(visit.may_some),
             note=visit.settings.pages.note,
             now=visit.now,
             notices=notices(visit),

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Protocol
 
 from switchover.clock import Clock
+from switchover.config.showing import InForce
 from switchover.domain.candidate import Verdict
 from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.people import Actor
@@ -30,6 +32,25 @@ Lift = Callable[[Settings, str, Actor], tuple[CutOff, str]]
 Issue = Callable[[Settings, Actor, Sequence[str]], str]
 
 
+class Finding(Protocol):
+    """One thing that a doctor looked at; ``said`` says what is wrong and how to mend it, or that it is well."""
+
+    @property
+    def what(self) -> str:
+        """What was looked at."""
+        ...
+
+    @property
+    def well(self) -> bool:
+        """Whether it is as it should be."""
+        ...
+
+    @property
+    def said(self) -> str:
+        """What was found."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """``settings`` in force now; ``as_seen`` adds what upstreams were seen to be; ``store`` opens it, or raises.
@@ -38,6 +59,7 @@ class Sources:
 
     ``noting(settings, actor)`` gives who takes events to the evidence log. ``local`` is the machine's user, who acts
     while there are no people. ``sittings`` are those of people who label; ``labelled`` finds what they label.
+    ``in_force`` is the configuration as it was read; ``examined`` what a doctor finds.
     ``running`` and ``told`` say what runs here and what its workers say; ``cut`` and ``lift`` act.
     ``issue`` makes a report.
     """
@@ -52,6 +74,8 @@ class Sources:
     sessions: Sessions
     sittings: Sittings
     labelled: Labelled
+    in_force: Callable[[], InForce]
+    examined: Callable[[Settings], Sequence[Finding]]
     running: Callable[[Settings], Running]
     told: Callable[[Settings], Told]
     cut: Cut

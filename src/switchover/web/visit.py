@@ -57,6 +57,10 @@ class Visit:
         """Whether who asks may do this to a process."""
         return role_for(self.actor, act, process) is not None
 
+    def may_some(self, act: str) -> bool:
+        """Whether who asks may do this to some process at least."""
+        return self.visitor.actor is not None and first_role(self.visitor.actor, act) is not None
+
     def check(self, act: str, process: str | None) -> Actor:
         """Who asks, with the role that lets them. Raises Forbidden; that is noted."""
         role = role_for(self.actor, act, process)
@@ -99,6 +103,11 @@ class Visit:
             f"{self.actor.name!r} ({roles}) has not the right to: {act}{of}",
             mend="ask somebody whose role has it, or an admin",
         )
+
+
+def in_address(text: str) -> str:
+    """A text as a part of an address may have it."""
+    return quote(text, safe="")
 
 
 def fields_of(text: bytes) -> dict[str, str]:

@@ -31,6 +31,7 @@ from switchover.watch import retirements
 
 from . import access, register
 from .budget import standings, without_key
+from .diagnosis_pages import examine_pages
 from .parts import CLOCK, open_store, read_key, read_login, references, ring_of
 from .running import endpoints, runs
 
@@ -77,6 +78,7 @@ def examine(settings: Settings) -> list[Finding]:
     if found[-1].well:
         found += _watch(settings)
         found += _access(settings)
+        found += [Finding(*told) for told in examine_pages(settings)]
         found += _alerts(settings)
     if has_budgets(settings):
         found.append(_try("budget ledger", lambda: _ledger(settings)))

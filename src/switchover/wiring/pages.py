@@ -12,7 +12,7 @@ import uvicorn
 from switchover.access import load_pepper
 from switchover.access.local import local
 from switchover.clock import Clock
-from switchover.config import load
+from switchover.config.showing import InForce
 from switchover.costs.tariffs import tariff
 from switchover.domain.candidate import Verdict
 from switchover.domain.cut_off import CutOff, Target
@@ -20,7 +20,6 @@ from switchover.domain.people import Actor
 from switchover.domain.process import Settings
 from switchover.evidence.events import Note
 from switchover.log import Bridge, line_log
-from switchover.processes.reload import WatchedSettings
 from switchover.rehearsal import Desk
 from switchover.store import Store
 from switchover.web.app import application
@@ -31,6 +30,8 @@ from switchover.web.sittings import Sittings
 from switchover.web.sources import Sources
 
 from . import alive, answer, labels, register
+from .configured import Configured
+from .diagnosis import examine
 from .evidence import noting
 from .parts import CLOCK, database
 from .templates import with_templates
@@ -38,25 +39,21 @@ from .templates import with_templates
 
 def serve_pages(configuration: str, descriptor: int) -> None:
     """Serves the pages on an inherited listening socket until SIGTERM."""
-    settings = load(configuration)
+    configured = Configured(configuration, CLOCK)
+    current = configured.settings
+    settings = current()
     log = line_log("pages", CLOCK, form=settings.log.format, least=settings.log.level)
     logging.getLogger().addHandler(Bridge(log))
     listening = socket.socket(fileno=descriptor)
-    watched = WatchedSettings(settings, load)
-    keeping = Keeping(lambda: watched.current)
-
-    def current() -> Settings:
-        watched.changed()
-        return watched.current
-
+    keeping = Keeping(current)
     # Whoever cuts something off in a hurry must not wait a second for the price list to be read.
     threading.Thread(target=_read_prices, args=(settings,), name="prices", daemon=True).start()
     sittings = Sittings(seat, noting, CLOCK)
-    made = site(settings, current, keeping, listening.getsockname()[1], sittings)
+    made = site(settings, current, keeping, listening.getsockname()[1], sittings, configured.in_force)
     try:
         uvicorn.Server(site_config(made)).run(sockets=[listening])
     finally:
-        sittings.lapse(watched.current, keeping, after=0.0)
+        sittings.lapse(current(), keeping, after=0.0)
         keeping.close()
 
 
@@ -66,6 +63,7 @@ def site(
     store: Callable[[], Store],
     port: int,
     sittings: Sittings,
+    in_force: Callable[[], InForce],
     clock: Clock = CLOCK,
 ) -> Site:
     """The pages of these settings, reached at ``port``; ``clock`` says what is now to them."""
@@ -82,6 +80,8 @@ def site(
         sessions=Sessions(load_pepper(settings.data_dir), clock),
         sittings=sittings,
         labelled=labels.newest,
+        in_force=in_force,
+        examined=examine,
         running=alive.running,
         told=alive.told,
         cut=_cut,

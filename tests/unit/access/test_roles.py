@@ -42,6 +42,7 @@ MAY = {
     "keyring restore": ("yes", "no",    "no",  "no"),
     "keyring seal":   ("yes", "yes",    "no",  "no"),
     "bodies":         ("yes", "yes",    "P",   "no"),
+    "settings":       ("yes", "yes",    "no",  "yes"),
     "exchanges show": ("yes", "yes",    "P",   "yes"),
     "compare":        ("yes", "yes",    "P",   "yes"),
     "access add":     ("yes", "no",     "P",   "no"),

@@ -37,8 +37,8 @@ processes:
     {owner: head-of-sales, criticality: important, data: internal, baseline: vendor,
      rehearse: {grader: label, labels: [a, b]}}
 """
-# No command: what some ask before they show bodies, and what will be one.
-BESIDE = {"bodies"}
+# No command: what some ask before they show bodies, and what pages alone ask.
+BESIDE = {"bodies", "settings"}
 SECRET = "the customer's own words"
 
 

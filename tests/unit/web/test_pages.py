@@ -10,6 +10,7 @@ from switchover.access.roles import first_role
 from switchover.domain.people import Actor, Role
 from switchover.store.proofs import newest_verdicts
 from switchover.testing.sample_candidates import RECORDED, exchange_id
+from switchover.testing.sample_drills import drill_id
 from switchover.web.app import OPEN, PAGES
 from switchover.wiring import access
 from switchover.wiring.evidence import entries
@@ -25,6 +26,7 @@ def parts_of(served, process="messages"):
         "verdict": verdict,
         "exchange": exchange_id(process, 1),
         "candidate": "other",
+        "drill": drill_id("lapsed"),
         "kind": "parent",
         "name": "acme",
         "report": served.report,
@@ -46,7 +48,8 @@ def test_every_page_takes_an_act_of_the_table_or_is_open_on_purpose(page):
 def test_every_route_lets_in_the_roles_of_its_act_and_no_others(served, page, role):
     visitor = served.known(role)
     process = "replies" if page.act == "label" else "messages"
-    path = page.path.format(**parts_of(served, process))
+    approval = served.asked() if "{approval}" in page.path else ""
+    path = page.path.format(**parts_of(served, process), approval=approval)
     reply = visitor.get(path) if page.method == "GET" else visitor.post(path, do="undo")
     allowed = first_role(Actor(id="p", name="", roles=frozenset([Role(role)])), page.act) is not None
     if page.act == "label" and role == "process-owner":
