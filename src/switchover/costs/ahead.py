@@ -35,7 +35,7 @@ def ahead(
 
     It rests on what was recorded ``since`` (None = all). Raises StoreUnavailable when the store can't be read.
     """
-    usage, gaps = _usage(store, settings, terms.processes, since)
+    usage, gaps = usage_by_process(store, settings, terms.processes, since)
     if not usage:
         return "; ".join(gaps) or "nothing has been recorded"
     try:
@@ -45,10 +45,10 @@ def ahead(
     return weigh(found, (*gaps, *left_out), draws=terms.draws, seed=terms.seed)
 
 
-def _usage(
+def usage_by_process(
     store: Store, settings: Settings, wanted: Collection[str] | None, since: float | None
 ) -> tuple[dict[str, UsageModel], list[str]]:
-    """Each process's usage; the record's known gaps, and the processes that nothing can be said of."""
+    """Each process's usage (of those ``wanted``; None: all), the record's known gaps, and the processes without one."""
     rows, busy = hourly(store, since or 0.0), minutes(store, since)
     gaps = [f"known to be missing from the record: {one}" for one in missing(store)]
     found = {}

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from switchover.capacity.size import carried, share_carried
 from switchover.costs.ahead import Terms, ahead
 from switchover.costs.options import Known
-from switchover.domain.candidate import Proof, Verdict, fingerprint
+from switchover.domain.candidate import Proof, Verdict
 from switchover.domain.process import Criticality, Process, Settings
 from switchover.domain.register import Snapshot
 from switchover.store import Store
@@ -18,6 +17,7 @@ from switchover.store.gaps import missing
 from switchover.store.proofs import proofs, verdicts
 
 from .answers import answers
+from .carrying import carried_by
 from .dependence import Losses, concentration
 from .model import BoardReport, Capacity, Permission, Sealed, Traffic
 from .standing import standing
@@ -141,10 +141,9 @@ def _capacity(
             if not spec.is_own:
                 continue
             proof = next((p for p in in_date if p.process == process.name and p.upstream == name), None)
-            # The prompt version that is proven is the one that would serve, so its time is the one that counts.
-            verdict = next(iter(_timed(newest, process.name, name, fingerprint(spec), proof)), None)
-            per_minute = carried(verdict.seconds_per_replay, spec.slots) if verdict else None
             peak = load.peak_minute if load else 0
+            found = carried_by(process.name, spec, proof, newest, peak)
+            verdict = found.verdict
             yield Capacity(
                 process=process.name,
                 upstream=name,
@@ -153,24 +152,10 @@ def _capacity(
                 ready=proof is not None,
                 seconds_per_answer=verdict.seconds_per_replay if verdict else None,
                 slots=spec.slots,
-                per_minute=per_minute,
+                per_minute=found.per_minute,
                 peak_minute=peak,
                 p95_minute=load.p95_minute if load else 0,
-                share=share_carried(per_minute, peak),
+                share=found.share,
                 critical=process.criticality is Criticality.CRITICAL,
                 simulated=rests_on[process.name],
             )
-
-
-def _timed(
-    newest: Sequence[Verdict], process: str, upstream: str, made_with: str, proof: Proof | None
-) -> list[Verdict]:
-    """Verdicts of this very candidate that timed its replies: the proven prompt version first, then the newest."""
-    found = [
-        verdict
-        for verdict in newest
-        if (verdict.cell.process, verdict.cell.upstream, verdict.cell.fingerprint) == (process, upstream, made_with)
-        and verdict.seconds_per_replay is not None
-    ]
-    proven = proof.prompt_version if proof else None
-    return sorted(found, key=lambda v: (v.cell.prompt_version != proven, -v.made_at))

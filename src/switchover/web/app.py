@@ -17,7 +17,7 @@ from starlette.routing import Route
 from switchover.domain.people import Actor
 from switchover.errors import Forbidden, NotFound, OperatorError, StoreUnavailable, SwitchoverError
 
-from . import compare, exchange, label, portfolio, process, sign_in, static, verdict
+from . import compare, exchange, label, placement, portfolio, process, sign_in, static, verdict
 from .peer import is_ours
 from .rendering import bare_page
 from .security import FORWARDED
@@ -47,6 +47,8 @@ PAGES: tuple[Page, ...] = (
     Page("/", "GET", "verdicts", portfolio.show),
     Page("/processes", "GET", "verdicts", portfolio.show),
     Page("/processes/{process}", "GET", "verdicts", process.show),
+    Page("/processes/{process}", "POST", "decide", placement.take),
+    Page("/decisions", "GET", "placement", placement.show),
     Page("/verdicts/{verdict}", "GET", "verdicts", verdict.show),
     Page("/verdicts/{verdict}/cases/{exchange}", "GET", "exchanges show", verdict.show_case),
     Page("/compare/{process}", "GET", "verdicts", compare.show),

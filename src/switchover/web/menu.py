@@ -16,8 +16,10 @@ class Entry:
     def holds(self, path: str) -> bool:
         """True for a page of this section."""
         return path == self.path or any(
-            path.startswith(f"{below}/") for below in (self.path, *self.within) if below != "/"
+            path == below or path.startswith(f"{below}/") for below in (self.path, *self.within) if below != "/"
         )
 
 
-MENU: tuple[Entry, ...] = (Entry("Processes", "/processes", within=("/verdicts", "/compare", "/label", "/exchanges")),)
+MENU: tuple[Entry, ...] = (
+    Entry("Processes", "/processes", within=("/verdicts", "/compare", "/label", "/exchanges", "/decisions")),
+)

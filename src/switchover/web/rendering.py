@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import jinja2
 from starlette.responses import HTMLResponse, Response
 
+from switchover.domain.budget import dollars
 from switchover.report import wording
 from switchover.report.explaining import points
 
@@ -37,6 +38,7 @@ def environment() -> jinja2.Environment:
         day=wording.day,
         span=wording.span,
         points=points,
+        cap=dollars,
         shown=texts.shown,
     )
     made.globals["static"] = static.address_of

@@ -11,6 +11,7 @@ from switchover.domain.candidate import Verdict
 from switchover.domain.people import Actor
 from switchover.domain.process import Process, Settings
 from switchover.evidence.events import Note
+from switchover.report.recorded import Recorded
 from switchover.store import Store
 
 from .session import Sessions
@@ -25,7 +26,8 @@ class Sources:
     """``settings`` in force now; ``as_seen`` adds what upstreams were seen to be; ``store`` opens it, or raises.
 
     ``noting(settings, actor)`` gives who takes events to the evidence log. ``local`` is the machine's user, who acts
-    while there are no people. ``sittings`` are those of people who label; ``labelled`` finds what they label.
+    while there are no people. ``sittings`` are those of people who label; ``labelled`` finds what they label. ``record`` is what the record tells
+    that placements rest on, some minutes old at most.
     """
 
     settings: Callable[[], Settings]
@@ -37,3 +39,4 @@ class Sources:
     sessions: Sessions
     sittings: Sittings
     labelled: Labelled
+    record: Callable[[Store, Settings], Recorded]

@@ -30,6 +30,7 @@ from switchover.web.sources import Sources
 from . import labels
 from .evidence import noting
 from .parts import CLOCK, database
+from .placement import KeptRecord
 from .templates import with_templates
 
 
@@ -75,6 +76,7 @@ def site(
         sessions=Sessions(load_pepper(settings.data_dir), CLOCK),
         sittings=sittings,
         labelled=labels.newest,
+        record=KeptRecord(CLOCK.now),
     )
     return Site(application(sources, guard.scheme), guard, lambda: sittings.lapse(current(), store))
 

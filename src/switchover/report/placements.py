@@ -1,0 +1,138 @@
+"""Store → where each process should be placed, what was decided about it, and whether that still rests on the same."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from switchover.domain.placement import Decision
+from switchover.domain.process import Process, Settings
+from switchover.domain.register import Snapshot
+from switchover.store import Store
+from switchover.store.decisions import decisions
+from switchover.store.drills import drills
+from switchover.store.people import people
+from switchover.store.proofs import newest_verdicts, proofs
+from switchover.store.register import build_snapshot
+
+from .assessing import Assessed, assess
+from .choices import choices
+from .model import Standing
+from .placing import Choice
+from .proposing import Proposal, basis, propose
+from .recorded import Recorded
+from .resting import Change, changed
+from .standing import standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """A decision as it stands today. ``by`` is who took it, by name; ``changes`` are in what it rests on.
+
+    ``carried_out``: who should serve by it does serve.
+    """
+
+    decision: Decision
+    by: str
+    overdue: bool
+    changes: tuple[Change, ...]
+    carried_out: bool
+
+    @property
+    def shaken(self) -> bool:
+        """Whether what it rests on has changed for the worse."""
+        return any(change.worse for change in self.changes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """A process: what is proposed, what was decided (``history`` has the decisions before), and what people signed.
+
+    ``signed`` says by subject what was signed last and by whom; one that is not there nobody signed for.
+    """
+
+    process: Process
+    standing: Standing
+    choices: tuple[Choice, ...]
+    proposal: Proposal
+    assessed: tuple[Assessed, ...]
+    decided: Decided | None
+    history: tuple[Decided, ...]
+    signed: Mapping[str, tuple[str, str]]
+
+    @property
+    def state(self) -> str:
+        """In a word or two: proposed, decided, or what is wrong with what was decided."""
+        if self.decided is None:
+            return "proposed, not decided"
+        if self.decided.overdue:
+            return "review overdue"
+        return "what it rests on has changed" if self.decided.shaken else "decided"
+
+
+def placements(
+    store: Store, settings: Settings, now: float, record: Recorded, only: Collection[str] | None = None
+) -> dict[str, Placement]:
+    """Every process (or ``only`` these) as of ``now`` (Unix seconds).
+
+    ``settings`` are those with the chat templates that run. Own engines are taken to run, as a placement is for months.
+    Raises StoreUnavailable.
+    """
+    engines = {name: "not running" for name, spec in settings.upstreams.items() if spec.is_own}
+    snapshot = build_snapshot(store, settings, engines, now)
+    build = _Build(store, snapshot, record, now)
+    wanted = settings.processes if only is None else [name for name in settings.processes if name in only]
+    return {name: build.placement(settings.processes[name]) for name in wanted}
+
+
+class _Build:
+    """Builds each placement from what was read once."""
+
+    def __init__(self, store: Store, snapshot: Snapshot, record: Recorded, now: float) -> None:
+        self.snapshot, self.record, self.now = snapshot, record, now
+        self.newest, self.proofs, self.drills = newest_verdicts(store), proofs(store), drills(store)
+        self.names = {person.id: person.name for person in people(store)}
+        self.decisions: dict[str, list[Decision]] = {}
+        for one in decisions(store):
+            self.decisions.setdefault(one.process, []).append(one)
+
+    def placement(self, process: Process) -> Placement:
+        found = choices(
+            process, self.snapshot, self.newest, self.proofs, self.drills, self.now,
+            peak_minute=self.record.peaks.get(process.name, 0),
+            costs=self.record.costs.get(process.name),
+            spent=self.record.spent.get(process.name),
+        )  # fmt: skip
+        carries = {(process.name, one.name): one.carried.share if one.carried else None for one in found}
+        taken = [self._decided(process, found, one) for one in self.decisions.get(process.name, ())]
+        return Placement(
+            process=process,
+            standing=standing(process, None, self.newest, self.snapshot, self.proofs, self.drills, self.now, carries),
+            choices=found,
+            proposal=propose(process, found, self.snapshot.providers),
+            assessed=assess(process, found, self.record.share(process.name)),
+            decided=taken[0] if taken else None,
+            history=tuple(taken[1:]),
+            signed=_signed(taken),
+        )
+
+    def _decided(self, process: Process, found: tuple[Choice, ...], one: Decision) -> Decided:
+        today = basis(process, found, self.snapshot.providers, one.serves, one.replacement)
+        return Decided(
+            decision=one,
+            by=self.names.get(one.made_by, one.made_by),
+            overdue=one.is_overdue(self.now),
+            changes=changed(one.basis, today, one.serves),
+            carried_out=process.baseline == one.serves,
+        )
+
+
+def _signed(taken: list[Decided]) -> dict[str, tuple[str, str]]:
+    """By subject the value that was signed last, and who signed it."""
+    found: dict[str, tuple[str, str]] = {}
+    for one in reversed(taken):
+        signed = one.decision.signed
+        for subject in ("criticality", "substitutability", "impact"):
+            if (value := getattr(signed, subject)) is not None:
+                found[subject] = (str(value), one.by)
+    return found
