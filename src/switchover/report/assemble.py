@@ -20,6 +20,8 @@ from .answers import answers
 from .carrying import carried_by
 from .dependence import Losses, concentration
 from .model import BoardReport, Capacity, Permission, Sealed, Traffic
+from .placements import placements
+from .recorded import recorded
 from .standing import standing
 from .tally import Tally
 
@@ -72,6 +74,9 @@ def assemble(
         cut_offs=tuple(cut_offs(store)),
         sealed=sealed,
         missing=tuple(map(str, missing(store))),
+        placements=tuple(
+            one.placed() for one in placements(store, settings, now, recorded(store, settings, newest, now)).values()
+        ),
     )
     return replace(report, answers=answers(report))
 

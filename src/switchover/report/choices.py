@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from switchover.domain.candidate import Proof, Verdict
+from switchover.domain.candidate import Proof, State, Verdict
 from switchover.domain.cut_off import Drill
 from switchover.domain.placement import place_of
 from switchover.domain.process import Process
@@ -41,6 +41,7 @@ def choices(
     for name in process.upstreams:
         spec, attempt = snapshot.upstreams[name], attempts.get(name)
         proof = attempt.proof if attempt and not attempt.held else None
+        verdict = _verdict(newest, process.name, name, proof)
         carried = carried_by(process.name, spec, proof, newest, peak_minute) if spec.is_own else None
         carries = carried.share if carried else None
         found.append(
@@ -49,12 +50,14 @@ def choices(
                 place=place_of(spec, snapshot.providers),
                 barred=_barred(process, snapshot, name, now),
                 proof=proof,
-                unproven="" if proof or name == process.baseline else _unproven(attempt, skipped.get(name, "")),
+                unproven=""
+                if proof or name == process.baseline
+                else _unproven(attempt, skipped.get(name, ""), verdict),
                 shown=shown(process, attempt, proofs, drills, now, carries) if attempt and proof else None,
                 carried=carried,
                 cost=(costs or {}).get(name),
                 spent=spent if name == process.baseline else None,
-                verdict=_verdict(newest, process.name, name, proof),
+                verdict=verdict,
             )
         )
     return tuple(found)
@@ -68,9 +71,12 @@ def _barred(process: Process, snapshot: Snapshot, name: str, now: float) -> tupl
     return ("cut-off" if process.may_see(spec, snapshot.providers) else "policy"), why
 
 
-def _unproven(attempt: Attempt | None, reason: str) -> str:
+def _unproven(attempt: Attempt | None, reason: str, verdict: Verdict | None) -> str:
+    if attempt is None and verdict is None:
+        return f"untested: {reason}"
     if attempt is None:
-        return reason
+        worse = verdict is not None and verdict.state is State.NOT_READY
+        return "its newest rehearsal found it NOT READY" if worse else reason
     if attempt.held:
         return "its proof has expired, and is only held over since the baseline was lost"
     return "its owner accepted that it serves without a proof; that shows nothing"

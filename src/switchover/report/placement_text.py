@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .placements import Decided, Placement
-from .wording import day
+from rich.text import Text
+
+from .model import Placed
+from .placements import Placement
+from .wording import day, harmless
 
 MARKS = {True: "✓", False: "✗", None: "?"}
 
@@ -15,7 +18,7 @@ def in_lines(one: Placement) -> Iterator[str]:
     yield f"{one.process.name}: {one.proposal.said}"
     yield f"  {decided_words(one)}"
     if one.decided is not None and not one.decided.decision.follows:
-        yield f"  Decided instead: {choice_words(one.decided)}"
+        yield f"  Decided instead: {one.decided.words}"
 
 
 def in_full(one: Placement) -> Iterator[str]:
@@ -52,12 +55,6 @@ def decided_words(one: Placement) -> str:
     return f"{said}."
 
 
-def choice_words(one: Decided) -> str:
-    """Who serves and who stands in by a decision."""
-    taken = one.decision
-    return f"{taken.serves} ({taken.place}) serves, {taken.replacement or 'nobody'} stands in"
-
-
 def _register(one: Placement) -> Iterator[str]:
     taken = (one.decided, *one.history) if one.decided else ()
     if taken:
@@ -66,9 +63,22 @@ def _register(one: Placement) -> Iterator[str]:
         decision = found.decision
         gone = "" if found is one.decided else " (superseded)"
         follows = "as proposed" if decision.follows else "other than proposed"
-        yield f"  {decision.number}. {day(decision.made_at)}, {found.by}: {choice_words(found)}, {follows}{gone}"
+        yield f"  {decision.number}. {day(decision.made_at)}, {found.by}: {found.words}, {follows}{gone}"
         yield f"     because: {decision.reason}"
         if found is one.decided:
             yield from (f"     changed since: {change}" for change in found.changes)
             if not found.carried_out:
                 yield f"     not carried out: {one.process.baseline} serves"
+
+
+def placed_line(one: Placed) -> Text:
+    """As the board's report has it in a terminal."""
+    line = Text(harmless(f"{one.process}: {one.said} "))
+    wrong = one.overdue or bool(one.changes)
+    line.append("Handed over entirely. " if one.kept is False else "", style="yellow")
+    if not one.decided:
+        return line.append("Nobody has decided.", style="yellow")
+    said = f"Decided by {one.by}: {one.decided}, to be looked at again on {one.review_on}"
+    said += ", overdue" if one.overdue else ""
+    said += f"; what it rests on has changed: {'; '.join(one.changes)}" if one.changes else ""
+    return line.append(harmless(f"{said}."), style="red" if wrong else "green")

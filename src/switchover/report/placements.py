@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from switchover.domain.placement import Decision
 from switchover.domain.process import Process, Settings
@@ -17,7 +17,7 @@ from switchover.store.register import build_snapshot
 
 from .assessing import Assessed, assess
 from .choices import choices
-from .model import Standing
+from .model import Placed, Standing
 from .placing import Choice
 from .proposing import Proposal, basis, propose
 from .recorded import Recorded
@@ -42,6 +42,12 @@ class Decided:
     def shaken(self) -> bool:
         """Whether what it rests on has changed for the worse."""
         return any(change.worse for change in self.changes)
+
+    @property
+    def words(self) -> str:
+        """Who serves and who stands in by it."""
+        taken = self.decision
+        return f"{taken.serves} ({taken.place}) serves, {taken.replacement or 'nobody'} stands in"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +74,31 @@ class Placement:
         if self.decided.overdue:
             return "review overdue"
         return "what it rests on has changed" if self.decided.shaken else "decided"
+
+    def placed(self) -> Placed:
+        """As the report has it."""
+        proposal, found = self.proposal, self.decided
+        line = Placed(
+            process=self.process.name,
+            said=proposal.said,
+            place=None if proposal.place is None else str(proposal.place),
+            serves=proposal.serves,
+            replacement=proposal.replacement,
+            kept=proposal.kept,
+            state=self.state,
+        )
+        if found is None:
+            return line
+        return replace(
+            line,
+            follows=found.decision.follows,
+            decided=found.words,
+            by=found.by,
+            decided_at=found.decision.made_at,
+            review_on=found.decision.review_on,
+            overdue=found.overdue,
+            changes=tuple(str(change) for change in found.changes if change.worse),
+        )
 
 
 def placements(

@@ -19,9 +19,9 @@ DAY_S = 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """By process: the busiest minute, answers by upstream ("": nobody's), USD spent, and USD over two years at each
+    """By process: the busiest minute, answers by upstream ("": nobody's), USD spent (of priced calls), and USD over two
 
-    upstream. All of it ``since`` (Unix seconds).
+    years at each upstream. All of it ``since`` (Unix seconds).
     """
 
     since: float
@@ -48,6 +48,7 @@ def recorded(store: Store, settings: Settings, newest: Sequence[Verdict], now: f
     for row in asked(store, since, ("process", "upstream")):
         process = row.of["process"]
         answers.setdefault(process, {})[row.of["upstream"]] = row.exchanges
-        spent[process] = spent.get(process, Decimal(0)) + row.spent
+        if row.priced:
+            spent[process] = spent.get(process, Decimal(0)) + row.spent
     costs = alone(store, settings, newest, now, since)
     return Recorded(since=since, peaks=peaks(store, since), answers=answers, spent=spent, costs=costs)

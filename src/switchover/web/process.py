@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 
 from starlette.responses import Response
 
@@ -16,8 +15,9 @@ from switchover.errors import OperatorError
 from switchover.report.comparison import Judge
 from switchover.report.deciding import LONGEST, NOBODY, told
 from switchover.report.explaining import explain
-from switchover.report.placements import placements
+from switchover.report.placements import Placement, placements
 from switchover.report.recorded import DAYS, Recorded
+from switchover.report.wording import usd
 from switchover.store.acceptances import acceptances
 from switchover.store.exchanges import list_exchanges
 from switchover.store.people import people
@@ -27,7 +27,13 @@ from switchover.store.traffic import asked
 from .visit import Visit
 
 LATEST = 12
-SIGNED = {"criticality": Criticality, "substitutability": Substitutability, "impact": Impact}
+# What a form offers to sign: nothing, unless a person chooses.
+SIGNED = {
+    subject: [("", "not signed"), *((str(value), str(value)) for value in kind)]
+    for subject, kind in (
+        ("criticality", Criticality), ("substitutability", Substitutability), ("impact", Impact),
+    )
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +78,11 @@ def page(visit: Visit, process: Process, trouble: OperatorError | None = None) -
         may_decide=visit.may("decide", process.name),
         seen=told(placement.proposal),
         nobody=NOBODY,
+        serving=_offered(placement, placement.proposal.serves),
+        standing_in=[
+            *_offered(placement, placement.proposal.replacement, stands_in=True),
+            (NOBODY, "nobody" if placement.proposal.replacement else "nobody, as nobody is proven"),
+        ],
         kinds=SIGNED,
         first_day=today + timedelta(days=1),
         last_day=today + LONGEST,
@@ -89,6 +100,16 @@ def page(visit: Visit, process: Process, trouble: OperatorError | None = None) -
         days=DAYS,
         exchanges=list_exchanges(store, process=process.name, limit=LATEST, bodies=False),
     )
+
+
+def _offered(placement: Placement, proposed: str | None, *, stands_in: bool = False) -> list[tuple[str, str]]:
+    """The upstreams to choose from, with a word on each: those from which no policy keeps the data."""
+    found = []
+    for one in placement.choices:
+        if one.barred is None or one.barred[0] != "policy":
+            said = ", proposed" if one.name == proposed else ", not proven" if stands_in and one.proof is None else ""
+            found.append((one.name, f"{one.name} ({one.place}){said}"))
+    return found
 
 
 def _parts(verdict: Verdict) -> Iterator[tuple[Verdict, str, SliceEvidence]]:
@@ -123,9 +144,14 @@ def _sees(visit: Visit, process: Process, record: Recorded) -> list[Sees]:
     return found
 
 
-def _spent(visit: Visit, process: Process, today: date) -> Decimal | None:
-    """USD in this month (UTC), as it was metered; None where nothing was asked."""
+def _spent(visit: Visit, process: Process, today: date) -> str:
+    """What this month (UTC) cost, as it was metered."""
     month = datetime(today.year, today.month, 1, tzinfo=UTC).timestamp()
-    return next(
-        (row.spent for row in asked(visit.store, month, ("process",)) if row.of["process"] == process.name), None
-    )
+    found = [row for row in asked(visit.store, month, ("process",)) if row.of["process"] == process.name]
+    if not found:
+        return "Nothing was asked this month."
+    if not found[0].priced:
+        return "None of this month's calls has a price."
+    rest = found[0].exchanges - found[0].priced
+    left_out = f", without {rest:,} that have no price" if rest else ""
+    return f"{usd(found[0].spent)} metered this month{left_out}."

@@ -26,8 +26,8 @@ class Sources:
     """``settings`` in force now; ``as_seen`` adds what upstreams were seen to be; ``store`` opens it, or raises.
 
     ``noting(settings, actor)`` gives who takes events to the evidence log. ``local`` is the machine's user, who acts
-    while there are no people. ``sittings`` are those of people who label; ``labelled`` finds what they label. ``record`` is what the record tells
-    that placements rest on, some minutes old at most.
+    while there are no people. ``sittings`` are those of people who label; ``labelled`` finds what they label.
+    ``record`` is what the record tells that placements rest on, some minutes old at most.
     """
 
     settings: Callable[[], Settings]
