@@ -12,7 +12,7 @@ from switchover.domain.process import Process, Provider
 from .bettering import Step, steps
 from .explaining import points, worse
 from .model import Fate
-from .placing import Choice, Placing, capacity_words, is_guarded, place
+from .placing import RULES, Choice, Placing, capacity_words, is_guarded, place
 from .wording import usd
 
 
@@ -91,7 +91,7 @@ def propose(process: Process, choices: Sequence[Choice], providers: Mapping[str,
         stays=placing.stays,
         said=_sentence(process, placing, providers),
         kept=kept,
-        reasons=tuple(_reasons(process, placing, providers)),
+        reasons=tuple(sorted(_reasons(process, placing, providers), key=lambda one: list(RULES).index(one.rule))),
         passed=tuple(
             Alternative(
                 name=one.choice.name, place=one.choice.place, rule=one.rule, why=one.why,

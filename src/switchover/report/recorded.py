@@ -14,14 +14,17 @@ from switchover.store.traffic import asked, peaks
 
 # Long enough to have seen an end of month, short enough that what has changed since does not weigh.
 DAYS = 90
+# Costs are projected from a month: it has whole weeks, and the growth of a quarter is none of the projection's own.
+COST_DAYS = 30
 DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """By process: the busiest minute, answers by upstream ("": nobody's), USD spent (of priced calls), and USD over two
+    """What was recorded ``since`` (Unix seconds), by process.
 
-    years at each upstream. All of it ``since`` (Unix seconds).
+    ``peaks`` are busiest minutes, ``answers`` exchanges by upstream ("": nobody's), ``spent`` USD of the priced ones.
+    ``costs`` are USD over two years at each upstream, projected from the last month.
     """
 
     since: float
@@ -50,5 +53,5 @@ def recorded(store: Store, settings: Settings, newest: Sequence[Verdict], now: f
         answers.setdefault(process, {})[row.of["upstream"]] = row.exchanges
         if row.priced:
             spent[process] = spent.get(process, Decimal(0)) + row.spent
-    costs = alone(store, settings, newest, now, since)
+    costs = alone(store, settings, newest, now, now - COST_DAYS * DAY_S)
     return Recorded(since=since, peaks=peaks(store, since), answers=answers, spent=spent, costs=costs)

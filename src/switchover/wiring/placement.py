@@ -20,8 +20,8 @@ from .evidence import noting
 from .parts import CLOCK, open_store
 from .templates import with_templates
 
-# What the record tells of a quarter moves slowly, and takes longer to read than a page should.
-KEPT_S = 600.0
+# A long record takes longer to read than a page should, and moves slowly: it is kept for so many times as long.
+KEPT_TIMES, KEPT_AT_LEAST_S, KEPT_AT_MOST_S = 200.0, 10.0, 600.0
 
 
 def placed(settings: Settings, process: str | None = None) -> dict[str, Placement]:
@@ -47,7 +47,7 @@ def _placed(settings: Settings, store: Store, process: str | None) -> dict[str, 
 
 
 class KeptRecord:
-    """What the record tells, read again when it is older than ten minutes or other settings are in force."""
+    """What the record tells, kept for a while: reading it takes a two-hundredth of the time at most."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now, self._lock = now, threading.Lock()
@@ -57,6 +57,9 @@ class KeptRecord:
         """What it tells of these settings' processes. Raises StoreUnavailable."""
         with self._lock:
             now, known = self._now(), self._read
-            if known is None or now - known[0] > KEPT_S or known[1] != settings:
-                known = self._read = now, settings, recorded(store, settings, newest_verdicts(store), now)
+            if known is None or now >= known[0] or known[1] != settings:
+                found = recorded(store, settings, newest_verdicts(store), now)
+                kept = (self._now() - now) * KEPT_TIMES
+                until = now + min(max(kept, KEPT_AT_LEAST_S), KEPT_AT_MOST_S)
+                known = self._read = until, settings, found
             return known[2]
