@@ -46,6 +46,7 @@ RULES: Mapping[str, Rule] = {
     "costs reconcile": Rule(RUN),
     "costs import-invoice": Rule(RUN),
     "costs project": READS,
+    "costs own-price": READS,
     "evidence log": READS,
     "evidence checkpoint": READS,
     "evidence stamp": READS,

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
+from switchover.domain.costing import PriceEvent
 from switchover.domain.process import Settings
 from switchover.store import Store
 from switchover.store.gaps import missing
 from switchover.store.traffic import hourly, minutes
+from switchover.store.watching import retiring
 
+from .mechanisms import successor
 from .options import Known, world
 from .outlook import Outlook
 from .usage import UsageModel, usage_of
@@ -35,9 +39,10 @@ def ahead(
 
     It rests on what was recorded ``since`` (None = all). Raises StoreUnavailable when the store can't be read.
     """
-    usage, gaps = usage_by_process(store, settings, terms.processes, since)
+    usage, gaps = usages(store, settings, terms.processes, since)
     if not usage:
         return "; ".join(gaps) or "nothing has been recorded"
+    known = replace(known, events=(*known.events, *_retirements(store, settings, begins)))
     try:
         found, left_out = world(settings, usage, known, begins, terms.months)
     except ValueError as cause:
@@ -45,10 +50,20 @@ def ahead(
     return weigh(found, (*gaps, *left_out), draws=terms.draws, seed=terms.seed)
 
 
-def usage_by_process(
+def _retirements(store: Store, settings: Settings, begins: float) -> list[PriceEvent]:
+    """What announced retirements will do to prices; one that is past has a price of today's already."""
+    found = []
+    for name, one in retiring(store, settings).items():
+        at = datetime.fromisoformat(one.day).replace(tzinfo=UTC).timestamp()
+        if at > begins:
+            found.append(successor(name, at, f"{one.model} retires on {one.day}: {one.source}"))
+    return found
+
+
+def usages(
     store: Store, settings: Settings, wanted: Collection[str] | None, since: float | None
 ) -> tuple[dict[str, UsageModel], list[str]]:
-    """Each process's usage (of those ``wanted``; None: all), the record's known gaps, and the processes without one."""
+    """Each process's usage; the record's known gaps, and the processes that nothing can be said of."""
     rows, busy = hourly(store, since or 0.0), minutes(store, since)
     gaps = [f"known to be missing from the record: {one}" for one in missing(store)]
     found = {}

@@ -10,7 +10,7 @@ from switchover.domain.candidate import Verdict
 from switchover.domain.process import Settings
 from switchover.store import Store
 
-from .ahead import usage_by_process
+from .ahead import usages
 from .assumptions import Chance, Values
 from .options import STAY, Known, world
 from .project import World, simulate
@@ -26,7 +26,7 @@ def alone(
 
     It rests on what was recorded ``since``. What nobody can price is left out. Raises StoreUnavailable.
     """
-    usage, _ = usage_by_process(store, settings, None, since)
+    usage, _ = usages(store, settings, None, since)
     if not usage:
         return {}
     try:

@@ -40,6 +40,9 @@ def steps(
     for one in choices:
         if one.place is Place.OWN and one.barred is None:
             yield from _capacity_steps(one)
+    for one in choices:
+        if one.retires is not None and one.barred is None:
+            yield Step(what=f"name and rehearse what follows {one.name} before it retires on {one.retires}")
     if len(choices) == 1:
         yield Step(what=f"name a fallback under processes.{process.name}.fallbacks, and rehearse it")
     elif serves is not None and not any(_is_apart(serves, one, providers) for one in choices if one is not serves):

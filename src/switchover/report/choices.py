@@ -28,11 +28,13 @@ def choices(
     peak_minute: int = 0,
     costs: Mapping[str, Decimal] | None = None,
     spent: Decimal | None = None,
+    retiring: Mapping[str, str] | None = None,
 ) -> tuple[Choice, ...]:
     """The baseline, then the fallbacks in configured order.
 
     ``newest`` are verdicts, one per cell, newest first; ``proofs`` all that were not revoked; ``costs`` (upstream →
-    USD over two years) leave out what nobody knows; ``spent`` is what the baseline cost by the record.
+    USD over two years) leave out what nobody knows; ``spent`` is what the baseline cost by the record;
+    ``retiring`` (upstream → ISO day) has the retirements that were announced.
     """
     planned = plan(snapshot, process.name, now)
     attempts = {one.upstream.name: one for one in planned.attempts}
@@ -58,6 +60,7 @@ def choices(
                 cost=(costs or {}).get(name),
                 spent=spent if name == process.baseline else None,
                 verdict=verdict,
+                retires=(retiring or {}).get(name),
             )
         )
     return tuple(found)

@@ -14,6 +14,7 @@ from switchover.store.drills import drills
 from switchover.store.people import people
 from switchover.store.proofs import newest_verdicts, proofs
 from switchover.store.register import build_snapshot
+from switchover.store.watching import retiring
 
 from .assessing import Assessed, assess
 from .choices import choices
@@ -111,7 +112,7 @@ def placements(
     """
     engines = {name: "not running" for name, spec in settings.upstreams.items() if spec.is_own}
     snapshot = build_snapshot(store, settings, engines, now)
-    build = _Build(store, snapshot, record, now)
+    build = _Build(store, settings, snapshot, record, now)
     wanted = settings.processes if only is None else [name for name in settings.processes if name in only]
     return {name: build.placement(settings.processes[name]) for name in wanted}
 
@@ -119,9 +120,11 @@ def placements(
 class _Build:
     """Builds each placement from what was read once."""
 
-    def __init__(self, store: Store, snapshot: Snapshot, record: Recorded, now: float) -> None:
+    def __init__(self, store: Store, settings: Settings, snapshot: Snapshot, record: Recorded, now: float) -> None:
         self.snapshot, self.record, self.now = snapshot, record, now
         self.newest, self.proofs, self.drills = newest_verdicts(store), proofs(store), drills(store)
+        configured = {name: spec.retires for name, spec in settings.upstreams.items() if spec.retires is not None}
+        self.retiring = configured | {name: one.day for name, one in retiring(store, settings).items()}
         self.names = {person.id: person.name for person in people(store)}
         self.decisions: dict[str, list[Decision]] = {}
         for one in decisions(store):
@@ -133,6 +136,7 @@ class _Build:
             peak_minute=self.record.peaks.get(process.name, 0),
             costs=self.record.costs.get(process.name),
             spent=self.record.spent.get(process.name),
+            retiring=self.retiring,
         )  # fmt: skip
         carries = {(process.name, one.name): one.carried.share if one.carried else None for one in found}
         taken = [self._decided(process, found, one) for one in self.decisions.get(process.name, ())]

@@ -50,7 +50,7 @@ class Choice:
     ``barred`` is the rule that forbids it and why, None where none does. ``proof`` is in date and would serve; else
     ``unproven`` says why there is none. ``shown`` is what drills showed of it as a replacement, ``cost`` USD over two
     years and ``spent`` by the record, None where nobody knows; ``verdict`` its newest. ``carried`` is None for what is
-    not on our own machine.
+    not on our own machine. ``retires`` is the day (ISO) from which its model is gone, as announced.
     """
 
     spec: UpstreamSpec
@@ -63,6 +63,7 @@ class Choice:
     cost: Decimal | None = None
     spent: Decimal | None = None
     verdict: Verdict | None = None
+    retires: str | None = None
 
     @property
     def name(self) -> str:

@@ -122,6 +122,7 @@ def basis(
             continue
         found[f"{name}: may serve"] = "yes" if one.barred is None else f"no, {one.barred[0]}"
         found[f"{name}: host"] = _where(one, providers)
+        found[f"{name}: retires"] = one.retires or "not announced"
         if name != process.baseline:
             found[f"{name}: proof"] = "in date" if one.proof else "none"
             found[f"{name}: drill"] = str(one.shown.fate) if one.shown else "none"
@@ -173,6 +174,9 @@ def _reasons(process: Process, placing: Placing, providers: Mapping[str, Provide
             yield from _shown(process, one)
     if placing.stays:
         yield Reason(rule="stay", said=_why_stays(process, placing), holds=True)
+    for one in (serves, stands):
+        if one is not None and one.retires is not None:
+            yield Reason(rule="stay", said=f"{one.name} retires on {one.retires}, as announced", holds=False)
     if stands is None:
         untested = "untested: nobody proven is left to stand in, so losing it stops the process"
         yield Reason(rule="proof", said=untested, holds=False)

@@ -13,6 +13,7 @@ ORDERS: tuple[tuple[str, ...], ...] = (
     ("none", *(str(fate) for fate, _ in sorted(LEVELS.items(), key=lambda pair: pair[1]))),
     ("too little", "not measured", "carried"),
 )
+NO_END = "not announced"
 GONE = "not among its upstreams any more"
 
 
@@ -47,4 +48,4 @@ def _is_worse(was: str, today: str) -> bool:
     for order in ORDERS:
         if was in order and today in order:
             return order.index(today) < order.index(was)
-    return not (was.startswith("no, ") and today == "yes")
+    return not (was.startswith("no, ") and today == "yes") and today != NO_END

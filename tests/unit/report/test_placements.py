@@ -282,6 +282,19 @@ def test_a_drill_that_failed_since_shakes_it_and_one_that_passed_does_not(store,
     assert placed("claims", at=NOW + 60).state == "what it rests on has changed"
 
 
+def test_a_retirement_that_is_announced_shakes_it_and_asks_for_what_follows(store, placed, take):
+    fill(store, sample_settings())
+    take()
+    settings = sample_settings()
+    soon = replace(settings.upstreams["vendor"], retires="2027-03-01")
+    settings = replace(settings, upstreams={**settings.upstreams, "vendor": soon})
+    found = placed("claims", settings, at=NOW + 1)
+    assert [str(one) for one in found.decided.changes] == ["vendor: retires: was not announced, is 2027-03-01"]
+    assert found.state == "what it rests on has changed"
+    assert any(one.said == "vendor retires on 2027-03-01, as announced" for one in found.proposal.reasons)
+    assert any(step.what.startswith("name and rehearse what follows vendor") for step in found.proposal.steps)
+
+
 def test_carrying_it_out_is_no_change(store, placed, take):
     fill(store, sample_settings())
     take(place="student", replacement="nobody")
