@@ -39,6 +39,7 @@ SAVED = {
     "decision": "placement decided",
     "approval": "approval asked",
     "approval-step": "approval",
+    "report": "report issued",
 }
 ENDED = {
     "proof": "proof revoked",

@@ -22,7 +22,7 @@ from .model import Placed, Standing
 from .placing import Choice
 from .proposing import Proposal, basis, propose
 from .recorded import Recorded
-from .resting import Change, changed
+from .resting import Difference, changed
 from .standing import standing
 
 
@@ -36,7 +36,7 @@ class Decided:
     decision: Decision
     by: str
     overdue: bool
-    changes: tuple[Change, ...]
+    changes: tuple[Difference, ...]
     carried_out: bool
 
     @property

@@ -18,7 +18,7 @@ GONE = "not among its upstreams any more"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Difference:
     """Something that is otherwise than it was; ``worse`` False: the decision rests on more than it did."""
 
     what: str
@@ -30,14 +30,14 @@ class Change:
         return f"{self.what}: was {self.was}, is {self.today}"
 
 
-def changed(then: Mapping[str, str], today: Mapping[str, str], serves: str) -> tuple[Change, ...]:
+def changed(then: Mapping[str, str], today: Mapping[str, str], serves: str) -> tuple[Difference, ...]:
     """What differs between two bases of a placement by which ``serves`` serves, what is worse first.
 
     That it was carried out is no change: whoever serves needs no proof any more.
     """
     done = {"serves today", f"{serves}: proof", f"{serves}: drill"} if today.get("serves today") == serves else set()
     found = [
-        Change(what=name, was=was, today=today.get(name, GONE), worse=_is_worse(was, today.get(name, GONE)))
+        Difference(what=name, was=was, today=today.get(name, GONE), worse=_is_worse(was, today.get(name, GONE)))
         for name, was in then.items()
         if name not in done and today.get(name, GONE) != was
     ]

@@ -22,4 +22,5 @@ class Entry:
 
 MENU: tuple[Entry, ...] = (
     Entry("Processes", "/processes", within=("/verdicts", "/compare", "/label", "/exchanges", "/decisions")),
+    Entry("Report", "/report"),
 )

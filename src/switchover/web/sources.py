@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -19,6 +19,8 @@ from .sittings import Sittings
 
 # The verdict whose cell people label: of a process, a candidate and maybe a prompt version. Raises NotFound.
 Labelled = Callable[[Store, Process, str, str | None], Verdict]
+# Makes and keeps a report in which upstreams of these names stand in for real ones; its id. Raises SwitchoverError.
+Issue = Callable[[Settings, Actor, Sequence[str]], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,7 @@ class Sources:
     ``noting(settings, actor)`` gives who takes events to the evidence log. ``local`` is the machine's user, who acts
     while there are no people. ``sittings`` are those of people who label; ``labelled`` finds what they label.
     ``record`` is what the record tells that placements rest on, some minutes old at most.
+    ``issue`` makes a report.
     """
 
     settings: Callable[[], Settings]
@@ -40,3 +43,4 @@ class Sources:
     sittings: Sittings
     labelled: Labelled
     record: Callable[[Store, Settings], Recorded]
+    issue: Issue

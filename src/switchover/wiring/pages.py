@@ -27,7 +27,7 @@ from switchover.web.session import Sessions
 from switchover.web.sittings import Sittings
 from switchover.web.sources import Sources
 
-from . import labels
+from . import answer, labels
 from .evidence import noting
 from .parts import CLOCK, database
 from .placement import KeptRecord
@@ -77,6 +77,7 @@ def site(
         sittings=sittings,
         labelled=labels.newest,
         record=KeptRecord(CLOCK.now),
+        issue=lambda found, actor, simulated: str(answer.issue(found, actor, simulated=simulated).report.id),
     )
     return Site(application(sources, guard.scheme), guard, lambda: sittings.lapse(current(), store))
 

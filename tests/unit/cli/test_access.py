@@ -123,6 +123,7 @@ WORDS = {
     "restore": ("all",),
     "import": ("log.jsonl", "--process", "sales"),
     "erase": ("--process", "sales", "--reason", "x"),
+    "report issue": (),
     "costs reconcile": (),
     "costs import-invoice": ("bill.csv", "--provider", "acme", "--month", "2026-11"),
     "archive run": (),
