@@ -33,6 +33,7 @@ from switchover.domain.process import (
 )
 from switchover.errors import ConfigError
 
+from .alerts import channels_of
 from .budget import budget_of, budgets_of
 from .costs import costing_of
 from .document import Document, Place, read
@@ -46,7 +47,7 @@ from .schema import SECTIONS, ConfigurationFile, ProcessSection
 from .secrets import absolute
 from .sections.machine import TracesSection
 from .sections.upstreams import UpstreamSection
-from .values import PATTERN_MEANS
+from .values import PATTERN_MEANS, URL_OR_REFERENCE
 from .watching import sampling_of, watch_of
 
 # What the schema's complaint about a kind of value means to someone who writes YAML.
@@ -63,7 +64,7 @@ KIND_MEANS = {
     "string_type": "text",
 }
 # What holds a reference; in its place may stand the secret itself, which no error may show.
-REFERENCES = ("key", "proxy_login", "master", "store_password")
+REFERENCES = ("key", "proxy_login", "master", "store_password", "secret", "login")
 STORES = ("sqlite", "postgresql+psycopg", "postgresql", "postgres")
 NAMES = frozenset(field.alias or name for section in SECTIONS for name, field in section.model_fields.items())
 
@@ -97,6 +98,7 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
     for process in processes.values():
         _check_policy(document, process, upstreams, providers)
         check_judge(document, process, upstreams, providers)
+    channels = channels_of(document, parsed.alerts, base)
     if parsed.evidence.timestamp is not None:
         _check_url(document, ("evidence", "timestamp"), parsed.evidence.timestamp)
     return Settings(
@@ -110,7 +112,7 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
         providers=providers,
         upstreams=upstreams,
         processes=processes,
-        egress=egress_of(document, parsed.egress, upstreams, base),
+        egress=egress_of(document, parsed.egress, upstreams, channels, base),
         log=Logging(**parsed.log.model_dump()),
         master=absolute(parsed.keyring.master, base),
         traces=_traces(document, parsed.traces, upstreams, base) if parsed.traces else None,
@@ -122,6 +124,7 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
         cost_tolerance=parsed.costs.tolerance,
         costing=costing_of(document, parsed.costs, upstreams, processes, providers, base, _located),
         watch=watch_of(parsed.watch),
+        alerts=channels,
     )
 
 
@@ -190,6 +193,8 @@ def _located(document: Document, cause: ValidationError) -> ConfigError:
         meant = get_close_matches(str(path[-1]), siblings or sorted(NAMES), n=1)
         hint = f"{meant[0]}, perhaps" if meant else "one of the names in docs/reference/settings.md"
         return document.error(path, got="an unknown name", want=hint)
+    if path[:2] == ("alerts", "webhooks") and path[-1] == "url":
+        return document.error(path, got="something else", want=PATTERN_MEANS[URL_OR_REFERENCE])
     if path and (path[-1] in REFERENCES or path[:2] == ("traces", "headers")):
         return document.error(path, got="something else", want="env:NAME or file:PATH, never the key itself")
     if isinstance(got, Mapping | list | tuple):
@@ -329,6 +334,7 @@ def _process(
         rehearse=terms(document, (*at, "rehearse"), section.rehearse, upstreams, base) if section.rehearse else None,
         detect=section.detect,
         budget=budget_of(document, (*at, "budget"), section.budget) if section.budget else None,
+        key_budget=budget_of(document, (*at, "key_budget"), section.key_budget) if section.key_budget else None,
     )
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from switchover.costs.ahead import Terms, ahead
 from switchover.costs.options import Known
-from switchover.domain.candidate import Proof, Verdict
-from switchover.domain.process import Criticality, Process, Settings
+from switchover.domain.candidate import Verdict
+from switchover.domain.process import Process, Settings
 from switchover.domain.register import Snapshot
 from switchover.store import Store
 from switchover.store.drills import cut_offs, drills
@@ -17,11 +17,13 @@ from switchover.store.gaps import missing
 from switchover.store.proofs import proofs, verdicts
 
 from .answers import answers
-from .carrying import carried_by
-from .dependence import Losses, concentration
-from .model import BoardReport, Capacity, Permission, Sealed, Traffic
+from .carrying import capacities, shares_carried
+from .dependence import Losses
+from .graph import HELD, Weight, graph
+from .model import BoardReport, Permission, Sealed, Traffic
 from .placements import placements
-from .recorded import recorded
+from .quarter import quarter
+from .recorded import loads, recorded
 from .standing import standing
 from .tally import Tally
 
@@ -51,8 +53,11 @@ def assemble(
     traffic = {name: tally.traffic() for name, tally in tallies.items() if tally.count}
     newest, held, drilled = _newest_per_cell(verdicts(store)), proofs(store), drills(store)
     in_date = [proof for proof in held if proof.expires_at > now and proof.upstream not in snapshot.suspended]
-    capacity = tuple(_capacity(settings, traffic, newest, in_date, rests_on))
-    carries = {(row.process, row.upstream): row.share for row in capacity}
+    capacity = tuple(capacities(settings, traffic, newest, in_date, rests_on))
+    # Whom all rests on is told by the figures, as on the page: they stay when their exchanges go.
+    counted = recorded(store, now, since)
+    carries = shares_carried(capacities(settings, loads(store, since), newest, in_date))
+    rests = graph(counted.flows, snapshot)
     report = BoardReport(
         made_at=now,
         organisation=dict(settings.organisation),
@@ -64,8 +69,11 @@ def assemble(
             standing(process, traffic.get(name), newest, snapshot, held, drilled, now, carries, rests_on[name])
             for name, process in settings.processes.items()
         ),
-        losses=Losses(snapshot, traffic, held, drilled, now, carries, rests_on).all(),
-        concentration=concentration(snapshot, traffic),
+        losses=Losses(snapshot, counted.volumes, held, drilled, now, carries, rests_on).all(),
+        concentration={
+            str(level): found for level in HELD if (found := rests.concentration[level][Weight.VOLUME]) is not None
+        },
+        graph=rests,
         permissions=tuple(_permissions(settings, traffic)),
         spend=tuple(tally.spend(rests_on[name]) for name, tally in tallies.items() if tally.count),
         ahead=ahead(store, settings, Known(proofs=in_date, verdicts=newest), now, terms or Terms(), since),
@@ -75,7 +83,7 @@ def assemble(
         sealed=sealed,
         missing=tuple(map(str, missing(store))),
         placements=tuple(
-            one.placed() for one in placements(store, settings, now, recorded(store, settings, newest, now)).values()
+            one.placed() for one in placements(store, settings, now, quarter(store, settings, newest, now)).values()
         ),
     )
     return replace(report, answers=answers(report))
@@ -130,37 +138,3 @@ def _permissions(settings: Settings, traffic: Mapping[str, Traffic]) -> Iterable
 def _named(process: Process, name: str) -> bool:
     permitted = process.allow.get(process.data)
     return permitted is None or name in permitted
-
-
-def _capacity(
-    settings: Settings,
-    traffic: Mapping[str, Traffic],
-    newest: Sequence[Verdict],
-    in_date: Sequence[Proof],
-    rests_on: Mapping[str, tuple[str, ...]],
-) -> Iterable[Capacity]:
-    for process in settings.processes.values():
-        load = traffic.get(process.name)
-        for name in process.upstreams:
-            spec = settings.upstreams[name]
-            if not spec.is_own:
-                continue
-            proof = next((p for p in in_date if p.process == process.name and p.upstream == name), None)
-            peak = load.peak_minute if load else 0
-            found = carried_by(process.name, spec, proof, newest, peak)
-            verdict = found.verdict
-            yield Capacity(
-                process=process.name,
-                upstream=name,
-                verdict=verdict.id if verdict else None,
-                state=str(verdict.state) if verdict else "untested",
-                ready=proof is not None,
-                seconds_per_answer=verdict.seconds_per_replay if verdict else None,
-                slots=spec.slots,
-                per_minute=found.per_minute,
-                peak_minute=peak,
-                p95_minute=load.p95_minute if load else 0,
-                share=found.share,
-                critical=process.criticality is Criticality.CRITICAL,
-                simulated=rests_on[process.name],
-            )

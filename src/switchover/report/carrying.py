@@ -1,13 +1,25 @@
-"""What an own upstream was measured to carry of a process's busiest minute. Pure."""
+"""What own machines were measured to carry of each process's load. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from switchover.capacity.size import carried, share_carried
 from switchover.domain.candidate import Proof, Verdict, fingerprint
-from switchover.domain.process import UpstreamSpec
+from switchover.domain.process import Criticality, Settings, UpstreamSpec
+
+from .model import Capacity
+
+
+class Busy(Protocol):
+    """Requests in the busiest and the p95 minute."""
+
+    @property
+    def peak_minute(self) -> int: ...  # noqa: D102
+    @property
+    def p95_minute(self) -> int: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +46,48 @@ def carried_by(
     per_minute = carried(verdict.seconds_per_replay, spec.slots) if verdict else None
     share = share_carried(per_minute, peak_minute)
     return Carried(verdict=verdict, per_minute=per_minute, peak_minute=peak_minute, share=share)
+
+
+def shares_carried(rows: Iterable[Capacity]) -> dict[tuple[str, str], float | None]:
+    """The share (0–1) of the busiest minute by (process, upstream); None: never measured."""
+    return {(row.process, row.upstream): row.share for row in rows}
+
+
+def capacities(
+    settings: Settings,
+    loads: Mapping[str, Busy],
+    newest: Sequence[Verdict],
+    in_date: Sequence[Proof],
+    rests_on: Mapping[str, tuple[str, ...]] | None = None,
+) -> Iterable[Capacity]:
+    """Every process with each own upstream. ``newest`` is each cell's newest verdict, ``in_date`` proofs that hold.
+
+    ``rests_on`` maps a process to the simulated upstreams that its figures rest on.
+    """
+    for process in settings.processes.values():
+        load = loads.get(process.name)
+        for name in process.upstreams:
+            spec = settings.upstreams[name]
+            if not spec.is_own:
+                continue
+            proof = next((p for p in in_date if p.process == process.name and p.upstream == name), None)
+            found = carried_by(process.name, spec, proof, newest, load.peak_minute if load else 0)
+            verdict = found.verdict
+            yield Capacity(
+                process=process.name,
+                upstream=name,
+                verdict=verdict.id if verdict else None,
+                state=str(verdict.state) if verdict else "untested",
+                ready=proof is not None,
+                seconds_per_answer=verdict.seconds_per_replay if verdict else None,
+                slots=spec.slots,
+                per_minute=found.per_minute,
+                peak_minute=found.peak_minute,
+                p95_minute=load.p95_minute if load else 0,
+                share=found.share,
+                critical=process.criticality is Criticality.CRITICAL,
+                simulated=(rests_on or {}).get(process.name, ()),
+            )
 
 
 def _timed(newest: Sequence[Verdict], process: str, spec: UpstreamSpec, proof: Proof | None) -> list[Verdict]:

@@ -21,7 +21,7 @@ from .choices import choices
 from .model import Placed, Standing
 from .placing import Choice
 from .proposing import Proposal, basis, propose
-from .recorded import Recorded
+from .quarter import Quarter
 from .resting import Difference, changed
 from .standing import standing
 
@@ -103,7 +103,7 @@ class Placement:
 
 
 def placements(
-    store: Store, settings: Settings, now: float, record: Recorded, only: Collection[str] | None = None
+    store: Store, settings: Settings, now: float, last: Quarter, only: Collection[str] | None = None
 ) -> dict[str, Placement]:
     """Every process (or ``only`` these) as of ``now`` (Unix seconds).
 
@@ -112,7 +112,7 @@ def placements(
     """
     engines = {name: "not running" for name, spec in settings.upstreams.items() if spec.is_own}
     snapshot = build_snapshot(store, settings, engines, now)
-    build = _Build(store, settings, snapshot, record, now)
+    build = _Build(store, settings, snapshot, last, now)
     wanted = settings.processes if only is None else [name for name in settings.processes if name in only]
     return {name: build.placement(settings.processes[name]) for name in wanted}
 
@@ -120,8 +120,8 @@ def placements(
 class _Build:
     """Builds each placement from what was read once."""
 
-    def __init__(self, store: Store, settings: Settings, snapshot: Snapshot, record: Recorded, now: float) -> None:
-        self.snapshot, self.record, self.now = snapshot, record, now
+    def __init__(self, store: Store, settings: Settings, snapshot: Snapshot, last: Quarter, now: float) -> None:
+        self.snapshot, self.last, self.now = snapshot, last, now
         self.newest, self.proofs, self.drills = newest_verdicts(store), proofs(store), drills(store)
         configured = {name: spec.retires for name, spec in settings.upstreams.items() if spec.retires is not None}
         self.retiring = configured | {name: one.day for name, one in retiring(store, settings).items()}
@@ -133,9 +133,9 @@ class _Build:
     def placement(self, process: Process) -> Placement:
         found = choices(
             process, self.snapshot, self.newest, self.proofs, self.drills, self.now,
-            peak_minute=self.record.peaks.get(process.name, 0),
-            costs=self.record.costs.get(process.name),
-            spent=self.record.spent.get(process.name),
+            peak_minute=self.last.peaks.get(process.name, 0),
+            costs=self.last.costs.get(process.name),
+            spent=self.last.spent.get(process.name),
             retiring=self.retiring,
         )  # fmt: skip
         carries = {(process.name, one.name): one.carried.share if one.carried else None for one in found}
@@ -145,7 +145,7 @@ class _Build:
             standing=standing(process, None, self.newest, self.snapshot, self.proofs, self.drills, self.now, carries),
             choices=found,
             proposal=propose(process, found, self.snapshot.providers),
-            assessed=assess(process, found, self.record.share(process.name)),
+            assessed=assess(process, found, self.last.share(process.name)),
             decided=taken[0] if taken else None,
             history=tuple(taken[1:]),
             signed=_signed(taken),

@@ -54,8 +54,8 @@ def take(visit: Visit) -> Response:
 def placed(visit: Visit, process: str | None = None) -> dict[str, Placement]:
     """Where each process (or one) should be placed, and what was decided."""
     settings = visit.sources.as_seen(visit.settings)
-    record = visit.sources.record(visit.store, visit.settings)
-    return placements(visit.store, settings, visit.now, record, None if process is None else [process])
+    last = visit.sources.quarter(visit.store, visit.settings)
+    return placements(visit.store, settings, visit.now, last, None if process is None else [process])
 
 
 def _urgency(one: Decided) -> tuple[bool, bool, str, str]:

@@ -16,7 +16,7 @@ from switchover.report.comparison import Judge
 from switchover.report.deciding import LONGEST, NOBODY, told
 from switchover.report.explaining import explain
 from switchover.report.placements import Placement, placements
-from switchover.report.recorded import DAYS, Recorded
+from switchover.report.quarter import DAYS, Quarter
 from switchover.report.wording import usd
 from switchover.store.acceptances import acceptances
 from switchover.store.exchanges import list_exchanges
@@ -60,8 +60,8 @@ def show(visit: Visit) -> Response:
 def page(visit: Visit, process: Process, trouble: OperatorError | None = None) -> Response:
     """Its page; with ``trouble`` a decision that could not be taken, and the form as it was filled in."""
     store, settings = visit.store, visit.sources.as_seen(visit.settings)
-    record = visit.sources.record(store, visit.settings)
-    placement = placements(store, settings, visit.now, record, [process.name])[process.name]
+    last = visit.sources.quarter(store, visit.settings)
+    placement = placements(store, settings, visit.now, last, [process.name])[process.name]
     entries = []
     if process.rehearse is not None:
         judge = Judge(store, settings, process, process.rehearse, visit.now)
@@ -95,7 +95,7 @@ def page(visit: Visit, process: Process, trouble: OperatorError | None = None) -
         untested=[name for name in process.fallbacks if name not in tried],
         accepted=acceptances(store, process.name, now=visit.now),
         names={person.id: person.name for person in people(store)},
-        sees=_sees(visit, process, record),
+        sees=_sees(visit, process, last),
         spent=_spent(visit, process, today),
         days=DAYS,
         exchanges=list_exchanges(store, process=process.name, limit=LATEST, bodies=False),
@@ -122,8 +122,8 @@ def _parts(verdict: Verdict) -> Iterator[tuple[Verdict, str, SliceEvidence]]:
         yield verdict, f"topic {one.topic} of {one.of}", one.evidence
 
 
-def _sees(visit: Visit, process: Process, record: Recorded) -> list[Sees]:
-    settings, answers = visit.settings, record.answers.get(process.name, {})
+def _sees(visit: Visit, process: Process, last: Quarter) -> list[Sees]:
+    settings, answers = visit.settings, last.answers.get(process.name, {})
     names = dict.fromkeys((*process.upstreams, *process.embeddings, *(name for name in answers if name)))
     found = []
     for name in names:

@@ -11,8 +11,11 @@ import uvicorn
 
 from switchover.access import load_pepper
 from switchover.access.local import local
+from switchover.clock import Clock
 from switchover.config import load
+from switchover.costs.tariffs import tariff
 from switchover.domain.candidate import Verdict
+from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.people import Actor
 from switchover.domain.process import Settings
 from switchover.evidence.events import Note
@@ -27,10 +30,10 @@ from switchover.web.session import Sessions
 from switchover.web.sittings import Sittings
 from switchover.web.sources import Sources
 
-from . import answer, labels
+from . import alive, answer, labels, register
 from .evidence import noting
 from .parts import CLOCK, database
-from .placement import KeptRecord
+from .placement import KeptQuarter
 from .templates import with_templates
 
 
@@ -47,6 +50,8 @@ def serve_pages(configuration: str, descriptor: int) -> None:
         watched.changed()
         return watched.current
 
+    # Whoever cuts something off in a hurry must not wait a second for the price list to be read.
+    threading.Thread(target=_read_prices, args=(settings,), name="prices", daemon=True).start()
     sittings = Sittings(seat, noting, CLOCK)
     made = site(settings, current, keeping, listening.getsockname()[1], sittings)
     try:
@@ -62,24 +67,43 @@ def site(
     store: Callable[[], Store],
     port: int,
     sittings: Sittings,
+    clock: Clock = CLOCK,
 ) -> Site:
-    """The pages of these settings, reached at ``port``."""
+    """The pages of these settings, reached at ``port``; ``clock`` says what is now to them."""
     at = settings.pages
     guard = Guard.at(at.address, at.host, port)
     sources = Sources(
         settings=current,
         as_seen=lambda found: with_templates(found, idle=True),
         store=store,
+        snapshot=register.snapshot,
         noting=noting,
         local=local,
-        clock=CLOCK,
-        sessions=Sessions(load_pepper(settings.data_dir), CLOCK),
+        clock=clock,
+        sessions=Sessions(load_pepper(settings.data_dir), clock),
         sittings=sittings,
         labelled=labels.newest,
-        record=KeptRecord(CLOCK.now),
+        quarter=KeptQuarter(clock.now),
+        running=alive.running,
+        told=alive.told,
+        cut=_cut,
+        lift=_lift,
         issue=lambda found, actor, simulated: str(answer.issue(found, actor, simulated=simulated).report.id),
     )
     return Site(application(sources, guard.scheme), guard, lambda: sittings.lapse(current(), store))
+
+
+def _read_prices(settings: Settings) -> None:
+    for spec in settings.upstreams.values():
+        tariff(spec, CLOCK.now())
+
+
+def _cut(settings: Settings, target: Target, reason: str, lasting: float | None, actor: Actor) -> tuple[CutOff, bool]:
+    return register.place_cut(settings, target, reason=reason, by=actor.name, actor=actor, lasting=lasting)
+
+
+def _lift(settings: Settings, name: str, actor: Actor) -> tuple[CutOff, str]:
+    return register.lift_one(settings, name, by=actor.name, actor=actor)
 
 
 def seat(settings: Settings, store: Store, last: Verdict, actor: Actor, note: Note) -> Desk:

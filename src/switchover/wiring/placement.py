@@ -11,7 +11,7 @@ from switchover.domain.process import Process, Settings
 from switchover.report import deciding
 from switchover.report.deciding import Wish
 from switchover.report.placements import Placement, placements
-from switchover.report.recorded import Recorded, recorded
+from switchover.report.quarter import Quarter, quarter
 from switchover.store import Store
 from switchover.store.proofs import newest_verdicts
 
@@ -42,23 +42,23 @@ def decide(settings: Settings, process: Process, wish: Wish, *, actor: Actor) ->
 
 def _placed(settings: Settings, store: Store, process: str | None) -> dict[str, Placement]:
     now = CLOCK.now()
-    record = recorded(store, settings, newest_verdicts(store), now)
-    return placements(store, settings, now, record, None if process is None else [process])
+    last = quarter(store, settings, newest_verdicts(store), now)
+    return placements(store, settings, now, last, None if process is None else [process])
 
 
-class KeptRecord:
+class KeptQuarter:
     """What the record tells, kept for a while: reading it takes a two-hundredth of the time at most."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now, self._lock = now, threading.Lock()
-        self._read: tuple[float, Settings, Recorded] | None = None
+        self._read: tuple[float, Settings, Quarter] | None = None
 
-    def __call__(self, store: Store, settings: Settings) -> Recorded:
+    def __call__(self, store: Store, settings: Settings) -> Quarter:
         """What it tells of these settings' processes. Raises StoreUnavailable."""
         with self._lock:
             now, known = self._now(), self._read
             if known is None or now >= known[0] or known[1] != settings:
-                found = recorded(store, settings, newest_verdicts(store), now)
+                found = quarter(store, settings, newest_verdicts(store), now)
                 kept = (self._now() - now) * KEPT_TIMES
                 until = now + min(max(kept, KEPT_AT_LEAST_S), KEPT_AT_MOST_S)
                 known = self._read = until, settings, found

@@ -29,6 +29,7 @@ MAY = {
     "import":         ("yes", "yes",    "no",  "no"),
     "report issue":   ("yes", "yes",    "no",  "no"),
     "costs reconcile": ("yes", "yes",   "no",  "no"),
+    "alerts test":    ("yes", "yes",    "no",  "no"),
     "costs import-invoice": ("yes", "yes", "no", "no"),
     "archive run":    ("yes", "yes",    "no",  "no"),
     "archive adopt":  ("yes", "yes",    "no",  "no"),

@@ -25,7 +25,7 @@ from switchover.report.deciding import Wish, decide, told
 from switchover.report.html import render_html
 from switchover.report.placements import placements
 from switchover.report.placing import RULES
-from switchover.report.recorded import recorded
+from switchover.report.quarter import quarter
 from switchover.report.text import render_text
 from switchover.store import Store
 from switchover.store.decisions import decisions
@@ -59,8 +59,8 @@ def placed(store):
 
     def made(process="claims", settings=None, at=NOW):
         found = settings or sample_settings()
-        record = recorded(store, found, newest_verdicts(store), at)
-        return placements(store, found, at, record, [process])[process]
+        last = quarter(store, found, newest_verdicts(store), at)
+        return placements(store, found, at, last, [process])[process]
 
     return made
 

@@ -26,6 +26,8 @@ def parts_of(served, process="messages"):
         "verdict": verdict,
         "exchange": exchange_id(process, 1),
         "candidate": "other",
+        "kind": "parent",
+        "name": "acme",
         "report": served.report,
     }
 
