@@ -158,6 +158,7 @@ def test_every_page_fits(pages, browser, width):
         "/cut?target=provider:acme",
         "/cut/lift",
         "/processes/messages",
+        "/decisions",
         f"/verdicts/{verdict}",
         f"/verdicts/{verdict}/cases/{exchange_id('messages', 3)}",
         "/compare/messages",
@@ -190,7 +191,9 @@ def test_whoever_signs_out_is_out(pages, browser):
 
 def test_nothing_was_complained_of_and_nothing_was_asked_of_anybody_else(pages, browser):
     assert browser.complaints == []
-    assert {re.match(r"https?://[^/]+", one)[0] for one in browser.asked if one != "about:blank"} == {pages.origin}
+    # The icon of a field for a date is the browser's own, and lies in its address.
+    asked = [one for one in browser.asked if one != "about:blank" and not one.startswith("data:")]
+    assert {re.match(r"https?://[^/]+", one)[0] for one in asked} == {pages.origin}
 
 
 def test_what_breaks_the_policy_is_complained_of(pages, browser):

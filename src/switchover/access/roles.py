@@ -79,6 +79,9 @@ RULES: Mapping[str, Rule] = {
     "drill": Rule(OWN),
     # Of the owner alone; an admin answers for what nobody owns. Who runs things does not take risks for others.
     "accept": Rule(ADMIN | {Role.OWNER}),
+    "placement": READS,
+    # The same for where a process is placed.
+    "decide": Rule(ADMIN | {Role.OWNER}),
     "cut": Rule(RUN),
     "restore": Rule(RUN),
     "import": Rule(RUN),

@@ -7,12 +7,14 @@ store's row, of which the entry has the hash: so nothing personal is in a log th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from switchover.domain.acceptance import Acceptance
 from switchover.domain.candidate import Cell, Proof, State, Verdict
 from switchover.domain.cut_off import Drill
 from switchover.domain.label import People
+from switchover.domain.placement import Decision
 from switchover.domain.watching import DueOrder, Probe, Retirement
 from switchover.store.facts import Fact
 
@@ -34,6 +36,7 @@ SAVED = {
     "person": "person added",
     "person-key": "person's key created",
     "acceptance": "risk accepted",
+    "decision": "placement decided",
     "approval": "approval asked",
     "approval-step": "approval",
     "report": "report issued",
@@ -103,6 +106,18 @@ def proof(fact: Fact, proof: Proof) -> Event:
 def accepted(fact: Fact, found: Acceptance) -> Event:
     """A risk that an owner accepted, and until when."""
     return saved(fact, prompt_version=found.prompt_version, verdict=found.verdict, expires=moment(found.expires_at))
+
+
+def decided(fact: Fact, found: Decision, proposed: Mapping[str, str | None], evidence: Sequence[str]) -> Event:
+    """A placement that a person decided: what was ``proposed``, and the ``evidence`` of that ("proof …") by id."""
+    signed = asdict(found.signed)
+    return saved(
+        fact,
+        proposed={name: None if value is None else text(value) for name, value in proposed.items()},
+        evidence=[text(one) for one in evidence] or None,
+        rests_on=[text(f"{name}: {value}") for name, value in sorted(found.basis.items())],
+        signed={name: str(value) for name, value in signed.items() if value is not None} or None,
+    )
 
 
 def drill(fact: Fact, drill: Drill, reports: Mapping[str, str]) -> Event:

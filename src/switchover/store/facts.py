@@ -107,6 +107,9 @@ KINDS = {
         end_by="withdrawn_by",
         told=("approved_by",),
     ),
+    "decision": _Kind(
+        schema.decision, "made_at", by="made_by", told=("place", "serves", "replacement", "review_on", "follows")
+    ),
     "approval": _Kind(schema.approval, "proposed_at", by="proposed_by", told=("act",)),
     "approval-step": _Kind(schema.approval_step, "at", by="by", told=("approval",)),
     "erasure": _Kind(schema.erasure, "at"),

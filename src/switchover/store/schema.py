@@ -236,6 +236,29 @@ acceptance = Table(
     Index(None, "process", "upstream"),
 )
 
+# What people decided on where processes are placed. Never changed: the next one of a process supersedes it.
+decision = Table(
+    "decision",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("process", String(128), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("place", String(16), nullable=False),
+    Column("serves", String(128), nullable=False),
+    Column("replacement", String(128)),
+    Column("reason", Text, nullable=False),
+    Column("review_on", String(10), nullable=False),
+    Column("made_at", Double, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("follows", Boolean, nullable=False),
+    Column("proposed", Text, nullable=False),
+    Column("basis", Text, nullable=False),
+    Column("criticality", String(16)),
+    Column("substitutability", String(32)),
+    Column("impact", String(16)),
+    Index(None, "process", "number", unique=True),
+)
+
 verdict = Table(
     "verdict",
     metadata,

@@ -158,6 +158,15 @@ def minutes(store: Store, since: float | None = None, processes: Collection[str]
     return found
 
 
+def peaks(store: Store, since: float) -> dict[str, int]:
+    """Each process's busiest minute since then: how many requests for answers in words it had."""
+    most = [func.max(LOAD.c[name]) for name in MINUTES]
+    wanted = select(LOAD.c.process, *most).where(LOAD.c.hour >= int(since // HOUR_S)).group_by(LOAD.c.process)
+    with store.read() as connection:
+        found = {process: int(max(counts)) for process, *counts in connection.execute(wanted)}
+    return {process: count for process, count in found.items() if count}
+
+
 def seen(store: Store, since: float = 0.0) -> list[Seen]:
     """What each upstream was asked since then, and when it was last asked."""
     names = ("asked", "failed")

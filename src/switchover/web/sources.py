@@ -15,6 +15,7 @@ from switchover.domain.people import Actor
 from switchover.domain.process import Process, Settings
 from switchover.domain.register import Snapshot
 from switchover.evidence.events import Note
+from switchover.report.quarter import Quarter
 from switchover.store import Store
 
 from .running import Running, Told
@@ -60,6 +61,7 @@ class Sources:
     ``noting(settings, actor)`` gives who takes events to the evidence log. ``local`` is the machine's user, who acts
     while there are no people. ``sittings`` are those of people who label; ``labelled`` finds what they label.
     ``in_force`` is the configuration as it was read; ``examined`` what a doctor finds.
+    ``quarter`` is what the last quarter tells that placements rest on, some minutes old at most.
     ``running`` and ``told`` say what runs here and what its workers say; ``cut`` and ``lift`` act.
     ``issue`` makes a report.
     """
@@ -76,6 +78,7 @@ class Sources:
     labelled: Labelled
     in_force: Callable[[], InForce]
     examined: Callable[[Settings], Sequence[Finding]]
+    quarter: Callable[[Store, Settings], Quarter]
     running: Callable[[Settings], Running]
     told: Callable[[Settings], Told]
     cut: Cut

@@ -34,6 +34,7 @@ from .configured import Configured
 from .diagnosis import examine
 from .evidence import noting
 from .parts import CLOCK, database
+from .placement import KeptQuarter
 from .templates import with_templates
 
 
@@ -82,6 +83,7 @@ def site(
         labelled=labels.newest,
         in_force=in_force,
         examined=examine,
+        quarter=KeptQuarter(clock.now),
         running=alive.running,
         told=alive.told,
         cut=_cut,

@@ -22,6 +22,7 @@ MAY = {
     "watch run":      ("yes", "yes",    "P",   "no"),
     "drill":          ("yes", "yes",    "P",   "no"),
     "accept":         ("yes", "no",     "P",   "no"),
+    "decide":         ("yes", "no",     "P",   "no"),
     "cut":            ("yes", "yes",    "no",  "no"),
     "restore":        ("yes", "yes",    "no",  "no"),
     "erase":          ("yes", "yes",    "no",  "no"),

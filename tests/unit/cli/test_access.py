@@ -118,6 +118,7 @@ WORDS = {
     "watch run": ("--process", "sales"),
     "drill": ("sales", "--fault", "vanished", "--approver", "x"),
     "accept": ("sales", "--candidate", "vendor", "--reason", "x", "--until", "30d"),
+    "decide": ("sales", "--place", "vendor", "--reason", "x", "--review", "2027-01-01"),
     "cut": ("provider:acme", "--reason", "x"),
     "restore": ("all",),
     "import": ("log.jsonl", "--process", "sales"),

@@ -11,6 +11,7 @@ from sqlalchemy import delete, insert, select, update
 from switchover.domain.acceptance import Acceptance
 from switchover.domain.candidate import Cell, Evidence, SliceEvidence, State, Verdict
 from switchover.domain.people import Approval, ApprovalState, Person, PersonKey, Role
+from switchover.domain.placement import Decision, Place
 from switchover.domain.register import CallerKey
 from switchover.domain.watching import Change, ChangeKind
 from switchover.evidence import canonical, events
@@ -19,6 +20,7 @@ from switchover.store import schema
 from switchover.store.acceptances import save_acceptance
 from switchover.store.approvals import ask, decide, use
 from switchover.store.changes import save_change
+from switchover.store.decisions import save_decision
 from switchover.store.drills import expire_cut_offs, heartbeat, lift_cut_off, place_cut_off, save_drill
 from switchover.store.erasing import save_erasure
 from switchover.store.facts import KINDS, end_sha256, ended, facts, row_sha256
@@ -49,6 +51,10 @@ ACCEPTED = Acceptance(
     id="ac-1", process="p", upstream="own", fingerprint="f", prompt_version="as-is-1", state=State.UNPROVEN,
     verdict=None, reason="Jane Roe wants it", made_at=NOW, made_by="p-1", expires_at=NOW + 60,
 )  # fmt: skip
+DECIDED = Decision(
+    id="pd-1", process="p", number=1, place=Place.OWN, serves="own", replacement=None, reason="Jane Roe wants it",
+    review_on="2027-01-01", made_at=NOW, made_by="p-1", follows=False, proposed="{}", basis={"data": "internal"},
+)  # fmt: skip
 ERASURE = {
     "id": "erasure-1", "at": NOW, "process": "p", "subject": None, "first_month": None, "last_month": None,
     "by": "p-1", "approved_by": "p-2", "reason": "Jane Roe asked", "keys": 1,
@@ -73,6 +79,8 @@ def noted(store, log):
     log.append(events.saved(place_cut_off(store, CUT)))
     log.append(events.saved(save_key(store, KEY)))
     log.append(events.accepted(save_acceptance(store, ACCEPTED), ACCEPTED))
+    saved = save_decision(store, DECIDED)
+    log.append(events.decided(saved, DECIDED, {"serves": "own", "replacement": None}, ["proof p1"]))
     heartbeat(store, "c1", NOW + 1)
     for person in (PERSON, OTHER):
         key = PersonKey(id=f"k-{person.id}", person=person.id, mac="secret-mac", made_at=NOW, made_by=person.made_by)
@@ -122,6 +130,8 @@ def test_all_agrees_and_nothing_is_left_to_note(store, noted):
         (schema.caller_key, "abcd1234", {"process": "q"}),
         (schema.caller_key, "abcd1234", {"expires_at": NOW + 1e9}),
         (schema.caller_key, "abcd1234", {"made_by": "p-2"}),
+        (schema.decision, "pd-1", {"reason": "another"}),
+        (schema.decision, "pd-1", {"follows": True}),
         (schema.person, "p-2", {"roles": "admin,operator"}),
         (schema.person, "p-2", {"name": "somebody else"}),
         (schema.person_key, "k-p-1", {"mac": "of a key that somebody else has"}),
