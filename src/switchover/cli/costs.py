@@ -21,6 +21,7 @@ from switchover.wiring import invoices
 from switchover.wiring import spent as wired
 from switchover.wiring.costs import projection
 
+from . import assume
 from .common import (
     DEFAULT_CONFIG,
     Config,
@@ -38,6 +39,8 @@ from .common import (
 app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 Month = Annotated[str | None, typer.Option("--month", help="A month by UTC, such as 2026-11; default: this one.")]
 SHOWN_SOURCES = 10
+app.command("assumptions")(assume.show)
+app.command("assume")(assume.take)
 
 
 @app.callback()

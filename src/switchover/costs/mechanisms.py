@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from switchover.domain.costing import Assumption, PriceEvent
+from switchover.domain.costing import FILE, SHIPPED, Assumption, PriceEvent
 from switchover.facts.read import facts
 
 from .assumptions import Array, Values
@@ -66,11 +66,14 @@ def _row(name: str, unit: str, ends: dict[str, float], events: Sequence[str], da
     return Assumption(
         name=name,
         means=name,
-        **{end: float(ends[end]) for end in ("value", "low", "high")},
+        value=float(ends["value"]),
+        low=float(ends["low"]),
+        high=float(ends["high"]),
         unit=unit,
         source=f"facts/events.yaml: {', '.join(events)}",
         owner="whoever runs Switchover",
         date=day,
+        kept_in=SHIPPED,
     )
 
 
@@ -116,6 +119,7 @@ def row_of(event: PriceEvent) -> Assumption:
         source=event.source,
         owner=event.owner,
         date="",
+        kept_in=FILE,
     )
 
 

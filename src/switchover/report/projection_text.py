@@ -11,12 +11,13 @@ from rich.text import Text
 
 from switchover.costs.outlook import Insurance, Machines, OptionOutlook, Outlook, Swing
 from switchover.costs.usage import UsageModel
-from switchover.domain.costing import Assumption
+from switchover.domain.costing import EDITED, FILE, SHIPPED, Assumption
 
 from . import wording
 
 MOST_SWINGS = 8
 UNPROVEN = "UNPROVEN"
+KEPT_IN = {EDITED: "Edited here, before the file", FILE: "In the file", SHIPPED: "As shipped"}
 
 
 def render_projection(found: Outlook, console: Console, *, assumptions: bool = False) -> None:
@@ -170,7 +171,8 @@ def _assumptions(console: Console, rows: Iterable[Assumption], whole: bool) -> N
         _line(console, line)
         if whole:
             dated = f", {row.date}" if row.date else ""
-            said = f"{row.means} Source: {row.source}. Owner: {row.owner}{dated}."
+            stands = f" {KEPT_IN[row.kept_in]}." if row.kept_in else ""
+            said = f"{row.means} Source: {row.source}. Owner: {row.owner}{dated}.{stands}"
             _line(console, Text(wording.harmless(said), style="dim"), 5)
 
 

@@ -110,6 +110,7 @@ KINDS = {
     "approval": _Kind(schema.approval, "proposed_at", by="proposed_by", told=("act",)),
     "approval-step": _Kind(schema.approval_step, "at", by="by", told=("approval",)),
     "erasure": _Kind(schema.erasure, "at"),
+    "assumption": _Kind(schema.assumption, "at", by="by", told=("name", "version")),
     "gap": _Kind(schema.gap, "at", told=("worker", "segment", "offset", "records", "reason")),
 }
 
