@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from switchover.domain.budget import USD, dollars
-from switchover.wiring.budget import BudgetStanding, standings
+from switchover.domain.budget import USD, BudgetStanding, dollars
+from switchover.wiring.budget import standings
 
 from .common import DEFAULT_CONFIG, Config, Json, console, moment, plain, print_json, process_named, settings
 

@@ -121,6 +121,30 @@ def spent(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What makes up a figure: tries with the same ``of`` (column → value). ``amount`` is in USD; None: not known."""
+
+    of: Mapping[str, str]
+    calls: int
+    tokens: Mapping[str, int]
+    amount: Decimal | None
+
+
+def lines(store: Store, settings: Settings, begin: float, end: float, of: Mapping[str, str]) -> list[Line]:
+    """What a span's figure is made of, most first; ``of`` as for :func:`spent`."""
+    columns = ("process", "upstream", "provider", "model", "purpose", "basis", "ending", "source")
+    found = []
+    for row in spend_rows(store, begin, end, columns, of.get("process")):
+        if any(named(settings, name, row) != value for name, value in of.items()):
+            continue
+        amount = None if row["basis"] == Basis.UNPRICED else spent_of(row)
+        told = {name: str(row[name]) for name in columns} | {"provider": provider_of(settings, row)}
+        tokens = {kind: int(row[f"{kind}_tokens"]) for kind in KINDS[:-1]}
+        found.append(Line(of=told, calls=int(row["calls"]), tokens=tokens, amount=amount))
+    return sorted(found, key=lambda one: (-(one.amount or Decimal(0)), -one.calls))
+
+
 def _ordered(name: str, shares: Mapping[str, Share]) -> dict[str, Share]:
     """Days in their order, all else most first."""
     if name == "day":

@@ -61,6 +61,34 @@ class Tariff:
         return (read * self.most_input + written * self.most_output + self.per_call) // PICO + 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetStanding:
+    """Where a budget stands in the period that is now; money in micro-USD, moments in Unix seconds.
+
+    ``unknown`` is among ``settled``: nobody told what those calls cost, so that they count with the most they could.
+    ``reserved`` is held by workers, for calls under way and those to come. ``ends_at``: when it is used up at the pace
+    so far, None where that is not within the period or too early to say.
+    """
+
+    budget: str
+    period: str
+    name: str
+    kind: str
+    at_cap: str
+    cap: int
+    settled: int
+    unknown: int
+    reserved: int
+    begins: float
+    over: float
+    ends_at: float | None
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether nothing is left of it."""
+        return self.settled >= self.cap
+
+
 def limits_on(process: Process, spec: UpstreamSpec, budgets: Mapping[str, object]) -> tuple[str, ...]:
     """The names of the budgets that a call of this process to this upstream is charged to."""
     names = [f"process:{process.name}"] if process.budget is not None else []

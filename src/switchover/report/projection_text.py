@@ -60,6 +60,26 @@ def row_of(one: OptionOutlook, found: Outlook) -> tuple[str, ...]:
     return (name, *amounts, wording.usd(one.saved[1]), wording.share(chance_of(one, found)))
 
 
+def lead_words(found: Outlook) -> str:
+    """The projection in a few sentences; what is not proven is no saving in it."""
+    total = found.stay.total
+    if total is None:
+        return "Nobody knows what staying will cost."
+    low, middle, high = (wording.usd(amount) for amount in total)
+    said = (
+        f"Staying as we are costs about {middle} over {found.months} months; in eight of ten futures {low} to {high}."
+    )
+    proven = [(one.saved[1], one) for one in found.options[1:] if one.saved is not None]
+    if not proven:
+        return f"{said} No alternative is proven good enough everywhere it would serve, so none counts as a saving."
+    saved, best = max(proven, key=lambda row: row[0])
+    name, chance = wording.harmless(best.name), wording.share(chance_of(best, found))
+    if saved > 0:
+        most = f"Of what is proven, {name} saves most, about {wording.usd(saved)}"
+        return f"{said} {most}, and it is cheaper in {chance} of all futures."
+    return f"{said} Nothing that is proven saves anything at the middle; {name} is cheaper in {chance} of all futures."
+
+
 def chance_of(one: OptionOutlook, found: Outlook) -> float:
     """The chance that an option costs less than staying."""
     return next(row.chance for row in found.beats if (row.cheaper, row.dearer) == (one.name, found.stay.name))

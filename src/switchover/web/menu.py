@@ -20,4 +20,7 @@ class Entry:
         )
 
 
-MENU: tuple[Entry, ...] = (Entry("Processes", "/processes", within=("/verdicts", "/compare", "/label", "/exchanges")),)
+MENU: tuple[Entry, ...] = (
+    Entry("Processes", "/processes", within=("/verdicts", "/compare", "/label", "/exchanges")),
+    Entry("Costs", "/costs"),
+)

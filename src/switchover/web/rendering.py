@@ -37,6 +37,7 @@ def environment() -> jinja2.Environment:
         day=wording.day,
         span=wording.span,
         points=points,
+        change=wording.change,
         shown=texts.shown,
     )
     made.globals["static"] = static.address_of

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from switchover.clock import Clock
+from switchover.costs.ahead import Inputs
+from switchover.domain.budget import BudgetStanding
 from switchover.domain.candidate import Verdict
 from switchover.domain.people import Actor
 from switchover.domain.process import Process, Settings
 from switchover.evidence.events import Note
 from switchover.store import Store
 
+from .projections import Projections
 from .session import Sessions
 from .sittings import Sittings
 
@@ -26,6 +29,8 @@ class Sources:
 
     ``noting(settings, actor)`` gives who takes events to the evidence log. ``local`` is the machine's user, who acts
     while there are no people. ``sittings`` are those of people who label; ``labelled`` finds what they label.
+    ``trouble`` is why the file of the configuration, as it stands now, is not in force, or nothing. ``budgets`` as they
+    stand; ``projected`` is what a projection made now rests on, and ``projections`` keeps the newest.
     """
 
     settings: Callable[[], Settings]
@@ -37,3 +42,7 @@ class Sources:
     sessions: Sessions
     sittings: Sittings
     labelled: Labelled
+    trouble: Callable[[], str]
+    budgets: Callable[[Settings], Sequence[BudgetStanding]]
+    projected: Callable[[Settings, Store], Inputs]
+    projections: Projections

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -99,6 +99,11 @@ class Visit:
             f"{self.actor.name!r} ({roles}) has not the right to: {act}{of}",
             mend="ask somebody whose role has it, or an admin",
         )
+
+
+def address(path: str, asked: Mapping[str, str]) -> str:
+    """A path of ours with what is asked there."""
+    return f"{path}?{urlencode(dict(asked))}" if asked else path
 
 
 def fields_of(text: bytes) -> dict[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from switchover.dialects.side import NEEDS_VECTORS
+from switchover.domain.budget import BudgetStanding
 from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.process import DataClass, Settings
 from switchover.gateway.exposition import read
@@ -16,7 +17,7 @@ from switchover.planning import BreakerState, Pause, Plan, asked_for, plan_reque
 from switchover.planning.breaker import CLOSED, RANK
 
 from .acceptance import name_of
-from .budget import BudgetStanding, named_budgets, standings
+from .budget import named_budgets, standings
 from .parts import CLOCK, open_store
 from .register import snapshot
 from .running import endpoints, runs

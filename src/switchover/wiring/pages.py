@@ -12,6 +12,7 @@ import uvicorn
 from switchover.access import load_pepper
 from switchover.access.local import local
 from switchover.config import load
+from switchover.costs.ahead import Terms
 from switchover.domain.candidate import Verdict
 from switchover.domain.people import Actor
 from switchover.domain.process import Settings
@@ -21,6 +22,7 @@ from switchover.processes.reload import WatchedSettings
 from switchover.rehearsal import Desk
 from switchover.store import Store
 from switchover.web.app import application
+from switchover.web.projections import Projections
 from switchover.web.security import Guard
 from switchover.web.server import Site, site_config
 from switchover.web.session import Sessions
@@ -28,6 +30,8 @@ from switchover.web.sittings import Sittings
 from switchover.web.sources import Sources
 
 from . import labels
+from .budget import standings
+from .costs import projected
 from .evidence import noting
 from .parts import CLOCK, database
 from .templates import with_templates
@@ -47,7 +51,7 @@ def serve_pages(configuration: str, descriptor: int) -> None:
         return watched.current
 
     sittings = Sittings(seat, noting, CLOCK)
-    made = site(settings, current, keeping, listening.getsockname()[1], sittings)
+    made = site(settings, current, keeping, listening.getsockname()[1], sittings, lambda: watched.trouble)
     try:
         uvicorn.Server(site_config(made)).run(sockets=[listening])
     finally:
@@ -61,8 +65,9 @@ def site(
     store: Callable[[], Store],
     port: int,
     sittings: Sittings,
+    trouble: Callable[[], str] = lambda: "",
 ) -> Site:
-    """The pages of these settings, reached at ``port``."""
+    """The pages of these settings, reached at ``port``; ``trouble`` is why the file as it stands is not in force."""
     at = settings.pages
     guard = Guard.at(at.address, at.host, port)
     sources = Sources(
@@ -75,6 +80,10 @@ def site(
         sessions=Sessions(load_pepper(settings.data_dir), CLOCK),
         sittings=sittings,
         labelled=labels.newest,
+        trouble=trouble,
+        budgets=standings,
+        projected=lambda found, kept: projected(found, kept, Terms()),
+        projections=Projections(),
     )
     return Site(application(sources, guard.scheme), guard, lambda: sittings.lapse(current(), store))
 
