@@ -10,7 +10,7 @@ from starlette.responses import Response
 from switchover.costs.assumed import Overtaken, Standing, assume, standing, standings
 from switchover.costs.mechanisms import mechanisms, row_of
 from switchover.domain.costing import EDITED, FILE, Edit
-from switchover.errors import ConfigError, OperatorError
+from switchover.errors import ConfigError, NotFound, OperatorError, StoreUnavailable
 from switchover.report.projection_text import assumption_words
 from switchover.store.assumptions import edits, history
 from switchover.store.people import people
@@ -72,11 +72,12 @@ def take(visit: Visit) -> Response:
                 seen=seen, reason=given["reason"], actor=actor, now=visit.now, note=note,
             )  # fmt: skip
     except ConfigError as error:
-        return _page(
-            visit, found, given, 400, wrong=(error.at.rpartition(".")[2], f"got {error.got}; want {error.want}")
-        )
+        why = f"got {error.got}; want {error.want}"
+        return _page(visit, found, given, 400, wrong=(error.at.rpartition(".")[2], why))
+    except (StoreUnavailable, NotFound):
+        raise
     except OperatorError as error:
-        return _page(visit, found, given, 400, wrong=("reason", f"{str(error).partition(chr(10))[0]}: {error.mend}"))
+        return _page(visit, found, given, 400, wrong=("reason", f"{str(error).splitlines()[0]}: {error.mend}"))
     if isinstance(made, Overtaken):
         return _page(visit, _asked(visit), given, 409, overtaken=True)
     return visit.see(f"/costs/assumptions/{found.name}")

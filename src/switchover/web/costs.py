@@ -106,9 +106,8 @@ def show_spent(visit: Visit) -> Response:
     parts = lines(visit.store, visit.settings, begin, end, of)
     whole = Share()
     for one in parts:
-        whole.take(
-            {**one.of, **{f"{kind}_tokens": n for kind, n in one.tokens.items()}}, one.calls, one.amount or Decimal(0)
-        )
+        tokens = {f"{kind}_tokens": count for kind, count in one.tokens.items()}
+        whole.take({**one.of, **tokens}, one.calls, one.amount or Decimal(0))
     return visit.page(
         "costs_spent.html",
         title=title,
@@ -194,11 +193,10 @@ def _budgeted(one: BudgetStanding) -> Budgeted:
     share, held = (min(amount / one.cap, 1.0) if one.cap else 1.0 for amount in (one.settled, one.reserved))
     colour = "bad" if share >= FULL else "open" if share >= WATCHED else "good"
     label = f"{one.budget}: {share:.0%} of the cap is spent, {held:.0%} reserved"
+    of = {"span": "today" if one.period == "day" else "month", **({kind: name} if name else {})}
     return Budgeted(
         one,
-        address(
-            "/costs/spent", {"span": "today" if one.period == "day" else "month", **({kind: name} if name else {})}
-        ),
+        address("/costs/spent", of),
         charts.bar([(share, colour), (min(held, 1.0 - share), "held")], label),
         dollars(max(one.cap - one.settled - one.reserved, 0)),
     )

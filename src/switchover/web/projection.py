@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from markupsafe import Markup
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from switchover.costs.outlook import Beats, OptionOutlook, Outlook
 from switchover.facts.read import facts
@@ -51,7 +52,7 @@ def show(visit: Visit) -> Response:
     return _shown(visit, found.outlook, found.at)
 
 
-def _shown(visit: Visit, found: Outlook, at: float) -> HTMLResponse | Response:
+def _shown(visit: Visit, found: Outlook, at: float) -> Response:
     priced = [one for one in found.options if one.total is not None]
     return visit.page(
         "projection.html",
@@ -83,28 +84,20 @@ def _fans(one: OptionOutlook, found: Outlook) -> tuple[Markup, Markup]:
         return Markup(""), Markup("")
     name = wording.harmless(one.name)
 
-    def label(what: str, low: Decimal, middle: Decimal, high: Decimal) -> str:
-        ends = ", ".join(
-            f"{end} {wording.usd(amount)}" for end, amount in (("P10", low), ("P50", middle), ("P90", high))
-        )
-        return f"{name}, {what}: {ends}; the table below holds every month"
+    def label(what: str, ends: Iterable[Decimal]) -> str:
+        said = ", ".join(f"{end} {wording.usd(one)}" for end, one in zip(("P10", "P50", "P90"), ends, strict=True))
+        return f"{name}, {what}: {said}; the table below holds every month"
 
-    monthly = cost_charts.fan(
-        one.monthly, stay.monthly.p50, label("in the last month", *one.monthly.ends), monthly=True
-    )
-    added = cost_charts.fan(
-        one.cumulative, stay.cumulative.p50, label(f"added up over {found.months} months", *one.cumulative.ends)
-    )
-    return monthly, added
+    last, summed = label("in the last month", one.monthly.ends), label("added up", one.cumulative.ends)
+    monthly = cost_charts.fan(one.monthly, stay.monthly.p50, last, monthly=True)
+    return monthly, cost_charts.fan(one.cumulative, stay.cumulative.p50, summed)
 
 
 def _matrix(rows: Collection[Beats]) -> Mapping[tuple[str, str], Chance]:
-    return {
-        (one.cheaper, one.dearer): Chance(
-            wording.share(one.chance), min(int(one.chance * STEPS), STEPS - 1), one.proven
-        )
-        for one in rows
-    }
+    def shade(chance: float) -> int:
+        return min(int(chance * STEPS), STEPS - 1)
+
+    return {(one.cheaper, one.dearer): Chance(wording.share(one.chance), shade(one.chance), one.proven) for one in rows}
 
 
 def _by_volume(found: Outlook) -> Markup:
@@ -114,25 +107,18 @@ def _by_volume(found: Outlook) -> Markup:
 
 def _at_volumes(found: Outlook) -> Mapping[float, Mapping[str, Decimal]]:
     """The costs of each option at some of the volumes, as near as they were reckoned."""
-    nearest = {
-        wanted: min(range(len(found.volumes)), key=lambda n: abs(found.volumes[n] - wanted)) for wanted in VOLUMES
-    }
+
+    def near(wanted: float) -> int:
+        return min(range(len(found.volumes)), key=lambda place: abs(math.log(found.volumes[place] / wanted)))
+
     return {
-        wanted: {name: Decimal(f"{line[place]:.2f}") for name, line in found.by_volume.items()}
-        for wanted, place in nearest.items()
+        wanted: {name: Decimal(f"{line[near(wanted)]:.2f}") for name, line in found.by_volume.items()}
+        for wanted in VOLUMES
     }
 
 
 def _known(visit: Visit) -> Collection[str]:
     """The names of assumptions that have a page of their own."""
     kinds = facts("assumptions")["assumptions"]
-    every = [
-        *kinds,
-        *(
-            f"{kind}:{name}"
-            for kind, row in kinds.items()
-            if row.get("per_process")
-            for name in visit.settings.processes
-        ),
-    ]
-    return frozenset(every)
+    per_process = [kind for kind, row in kinds.items() if row.get("per_process")]
+    return {*kinds, *(f"{kind}:{name}" for kind in per_process for name in visit.settings.processes)}
