@@ -75,9 +75,10 @@ def lead_words(found: Outlook) -> str:
     saved, best = max(proven, key=lambda row: row[0])
     name, chance = wording.harmless(best.name), wording.share(chance_of(best, found))
     if saved > 0:
-        most = f"Of what is proven, {name} saves most, about {wording.usd(saved)}"
+        most = f"Of what is proven, the option {name} saves most, about {wording.usd(saved)}"
         return f"{said} {most}, and it is cheaper in {chance} of all futures."
-    return f"{said} Nothing that is proven saves anything at the middle; {name} is cheaper in {chance} of all futures."
+    none = f"Nothing that is proven saves anything at the middle; the option {name} is cheaper"
+    return f"{said} {none} in {chance} of all futures."
 
 
 def chance_of(one: OptionOutlook, found: Outlook) -> float:

@@ -16,7 +16,7 @@ from switchover.costs.reconcile import Difference
 from switchover.costs.spent import Month, Share, Spent, lines, month_at, month_of, spent
 from switchover.domain.budget import BudgetStanding, dollars
 from switchover.domain.charge import BILLIONTH
-from switchover.errors import NotFound, StoreUnavailable
+from switchover.errors import NotFound, OperatorError, StoreUnavailable
 from switchover.report import charts, wording
 from switchover.store.invoices import Invoice, invoices
 
@@ -111,7 +111,7 @@ def show_spent(visit: Visit) -> Response:
     return visit.page(
         "costs_spent.html",
         title=title,
-        of=of,
+        of={name: of.get(name, "") for name in BY},
         cell=_cell(whole, ""),
         whole=whole,
         parts=parts[:MOST_PARTS],
@@ -140,10 +140,11 @@ def _asked_span(visit: Visit) -> tuple[str, float, float]:
     spans = _spans(visit.now)
     if name in spans:
         return TITLES[name].lower(), *spans[name]
-    if len(name) == len("2026-11"):
+    try:
         month = month_of(name)
-        return month.name, month.begin, month.end
-    raise NotFound("there is no such span", mend="open it from the costs")
+    except OperatorError as cause:
+        raise NotFound("there is no such span", mend="open it from the costs") from cause
+    return month.name, month.begin, month.end
 
 
 def _rows(visit: Visit, by: str, found: Mapping[str, Spent]) -> list[Row]:

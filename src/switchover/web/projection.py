@@ -11,6 +11,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from switchover.costs.outlook import Beats, OptionOutlook, Outlook
+from switchover.costs.weigh import SWING_DRAWS
 from switchover.facts.read import facts
 from switchover.report import cost_charts, wording
 from switchover.report.projection_text import (
@@ -69,6 +70,7 @@ def _shown(visit: Visit, found: Outlook, at: float) -> Response:
         volumes=_at_volumes(found),
         changes=cost_charts.changes(found.scenarios),
         known=_known(visit),
+        swing_draws=SWING_DRAWS,
         unproven=unproven,
         even_words=even_words,
         machine_words=machine_words,

@@ -26,6 +26,7 @@ MAY = {
     "restore":        ("yes", "yes",    "no",  "no"),
     "erase":          ("yes", "yes",    "no",  "no"),
     "import":         ("yes", "yes",    "no",  "no"),
+    "costs assume":   ("yes", "yes",    "P",   "no"),
     "costs reconcile": ("yes", "yes",   "no",  "no"),
     "costs import-invoice": ("yes", "yes", "no", "no"),
     "archive run":    ("yes", "yes",    "no",  "no"),

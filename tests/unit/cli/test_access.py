@@ -122,6 +122,7 @@ WORDS = {
     "restore": ("all",),
     "import": ("log.jsonl", "--process", "sales"),
     "erase": ("--process", "sales", "--reason", "x"),
+    "costs assume": ("pue", "1.2", "--reason", "x"),
     "costs reconcile": (),
     "costs import-invoice": ("bill.csv", "--provider", "acme", "--month", "2026-11"),
     "archive run": (),
