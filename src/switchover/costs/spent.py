@@ -37,10 +37,11 @@ def month_of(name: str) -> Month:
     """The month of this name. Raises OperatorError."""
     try:
         begin = datetime.strptime(f"{name}-01", "%Y-%m-%d").replace(tzinfo=UTC)
+        year, month = (begin.year + 1, 1) if begin.month == 12 else (begin.year, begin.month + 1)
+        end = datetime(year, month, 1, tzinfo=UTC)
     except ValueError as cause:
         raise OperatorError(f"--month {name!r} is no month", mend="write it as 2026-11") from cause
-    year, month = (begin.year + 1, 1) if begin.month == 12 else (begin.year, begin.month + 1)
-    return Month(f"{begin:%Y-%m}", begin.timestamp(), datetime(year, month, 1, tzinfo=UTC).timestamp())
+    return Month(f"{begin:%Y-%m}", begin.timestamp(), end.timestamp())
 
 
 @dataclass(slots=True)

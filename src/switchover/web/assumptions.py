@@ -24,7 +24,7 @@ FIELDS = {
     "high": "The most it may be",
     "source": "Where it comes from",
     "owner": "The role that answers for it",
-    "date": "The day it was said",
+    "date": "The day it was said, such as 2026-11-20",
 }
 OPTIONAL = ("low", "high")
 

@@ -15,7 +15,7 @@ from switchover.domain.costing import Assumption, Costing, Edit
 from switchover.domain.people import Actor, Role
 from switchover.domain.process import Price
 from switchover.errors import NotFound, OperatorError
-from switchover.evidence.compare import Noted, differences
+from switchover.evidence.compare import Entry, Noted, differences
 from switchover.evidence.events import unnoted
 from switchover.store import Store
 from switchover.store.assumptions import edits, history, save_edit
@@ -107,17 +107,11 @@ def test_edits_are_kept_one_by_one_and_their_entries_vouch_for_the_rows(store):
     assert [(one.version, one.value) for one in history(store, "defect_usd:claims")] == [(2, None), (1, 5.0)]
     noted = Noted()
     for entry in notes:
-        noted.rows["assumption", entry["id"]] = _entry(entry)
+        noted.rows["assumption", entry["id"]] = Entry(0, entry["sha256"], None, late=False)
     assert differences(store, noted) == []
     with store.write() as connection:
         connection.exec_driver_sql("update assumption set low = 0 where version = 1")
     assert [one for one in differences(store, noted) if "its row was changed" in one]
-
-
-def _entry(entry):
-    from switchover.evidence.compare import Entry
-
-    return Entry(0, entry["sha256"], None, False)
 
 
 def test_of_many_who_edit_the_same_version_at_once_one_is_saved(store):
