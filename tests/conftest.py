@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 
+import hypothesis
 import pytest
 from sqlalchemy import Boolean, Float, Integer, LargeBinary
 
@@ -16,6 +17,10 @@ DATABASES = ("sqlite", "postgresql")
 # Both at the newest schema; one is used and emptied, the other only copied.
 NEWEST, PRISTINE = "newest", "pristine"
 _numbers = itertools.count()
+
+# How long something takes on a busy machine is no property of it.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

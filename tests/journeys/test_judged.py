@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from switchover.config import load
 from switchover.domain.candidate import State
+from switchover.domain.charge import JUDGE, REHEARSAL
+from switchover.store.spending import spend_rows
+from switchover.wiring.parts import open_store
 
 SOURCE = Path(__file__).parents[2] / "benchmarks" / "judged.py"
 spec = importlib.util.spec_from_file_location("judged", SOURCE)
@@ -16,6 +20,13 @@ assert spec is not None
 assert spec.loader is not None
 judged = sys.modules["judged"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(judged)
+
+
+def purposes(folder):
+    """What was entered for each purpose."""
+    with open_store(load(str(folder / "switchover.yaml"), {})) as store:
+        return {row["purpose"]: row for row in spend_rows(store, 0.0, 1e11, ("purpose",))}
+
 
 RUNS, FEWER, SEED, MARGIN = 400, 150, 7, 0.10
 
@@ -48,5 +59,10 @@ def test_the_whole_way_over_http_with_gold_labels_played_in(tmp_path, quality, w
     assert evidence.judge_usd > 0
     assert evidence.judge_unpriced == 0
     assert evidence.people.labelled == seen.labels > 5
+    spent = purposes(tmp_path)
+    # A call that was asked again is billed again.
+    assert spent[JUDGE]["calls"] >= evidence.judge_calls
+    assert spent[JUDGE]["listed"] / 1e9 >= float(evidence.judge_usd)
+    assert spent[REHEARSAL]["calls"] >= evidence.overall.replays
     with capsys.disabled():
         print(f"\n{wanted}: {seen.labels} labels, {evidence.judge_calls} judge calls, {evidence.judge_usd:.4f} USD")

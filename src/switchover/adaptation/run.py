@@ -14,7 +14,7 @@ from switchover.clock import Clock
 from switchover.domain.candidate import PromptVersion
 from switchover.domain.ports import Grader, Question
 from switchover.domain.process import Process, UpstreamSpec
-from switchover.errors import NotFound
+from switchover.errors import NotFound, OperatorError
 from switchover.graders import grader as grader_of
 from switchover.prompts.demonstrations import Shown
 from switchover.store import Store
@@ -23,7 +23,7 @@ from switchover.store.exchanges import iter_exchanges
 from switchover.store.prompt_versions import prompt_version, save_prompt_version
 from switchover.store.words import Sealer
 from switchover.trial.cases import Case
-from switchover.trial.replay import Ask, Reply, ask_in_time, replay
+from switchover.trial.replay import Ask, Reply, Sign, ask_in_time, replay
 from switchover.trial.split import Split
 
 from . import demonstrations, student
@@ -183,10 +183,15 @@ class _Bench:
         # Saved before it is asked, since whoever asks looks the version up by its id.
         save_prompt_version(self._store, version, self._lessons)
         ask, values, seen = self._ask_for(version), [], 0
+        over: list[str] = []
 
         async def one(case: Case) -> None:
             nonlocal seen
-            value = await self._value(await ask_in_time(ask, case.request, ANSWER_LIMIT_S, self._clock), case)
+            reply = await ask_in_time(ask, case.request, ANSWER_LIMIT_S, self._clock)
+            if reply.sign is Sign.OVER_BUDGET:
+                over.append(reply.error or "")
+                return
+            value = await self._value(reply, case)
             if value is not None:
                 values.append(value)
             seen += 1
@@ -194,6 +199,10 @@ class _Bench:
             self._progress(Progress(version=version.id, done=seen, total=len(self._selection), best=self._best(values)))
 
         await replay(self._selection, one, concurrency)
+        if over:
+            raise OperatorError(
+                over[0], mend="wait for the next period, or have the budget raised; it goes on from here"
+            )
         scored = replace(version, score=sum(values) / len(values) if values else None)
         save_prompt_version(self._store, scored)
         self.scored.append(scored)

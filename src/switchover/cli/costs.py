@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +21,7 @@ from switchover.errors import OperatorError
 from switchover.report.projection_text import render_projection
 from switchover.wiring import invoices
 from switchover.wiring import spent as wired
-from switchover.wiring.costs import projection
+from switchover.wiring.costs import price_of_own, projection
 
 from . import assume
 from .common import (
@@ -169,6 +171,38 @@ def project(
         print_json(found)
     else:
         render_projection(found, console(), assumptions=assumptions)
+
+
+@app.command("own-price")
+def own_price(
+    upstream: Annotated[str, typer.Argument(help="An upstream on a machine that costs.options names.")],
+    busy: Annotated[
+        float | None,
+        typer.Option("--busy", help="Share of the time that it is busy, 0–1; default: as it was."),
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Say what a million tokens cost on a machine of one's own, as a price to put into the configuration.
+
+    Depreciation, power, space and people (or the rent) over what it was measured to read and write in the time it is
+    busy. With the price its calls are metered, counted in budgets and exported as those of a vendor.
+    """
+    terms = settings(config)
+    if upstream not in terms.upstreams:
+        raise typer.BadParameter(f"there is no upstream {upstream!r}", param_hint="UPSTREAM")
+    found = price_of_own(terms, upstream, busy)
+    if as_json:
+        print_json(found)
+        return
+    print(f"One machine costs {usd(found.month)} a month, people included; busy {found.busy:.1%} of the time.")
+    for flag in found.flags:
+        print(f"note: {visible(flag)}")
+    day = datetime.now(UTC).date().isoformat()
+    source = json.dumps(found.source, ensure_ascii=False)
+    print(f"Under upstreams.{upstream}:")
+    print(f'    price: {{input_mtok: "{found.input_mtok}", output_mtok: "{found.output_mtok}",')
+    print(f'            source: {source}, checked: "{day}"}}')
 
 
 def figure(amount: Decimal) -> str:

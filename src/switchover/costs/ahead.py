@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
+from switchover.domain.costing import PriceEvent
 from switchover.domain.process import Settings
 from switchover.store import Store
 from switchover.store.assumptions import edits
 from switchover.store.gaps import missing
 from switchover.store.traffic import hourly, minutes
+from switchover.store.watching import retiring
 
 from .assumed import with_edits
+from .mechanisms import successor
 from .options import Known, world
 from .outlook import Outlook
 from .usage import UsageModel, usage_of
@@ -65,8 +69,9 @@ def inputs(
     It begins with the day, so that whoever asks on the same day gets the same figures. Raises StoreUnavailable.
     """
     settings, voids = with_edits(settings, edits(store))
-    usage, gaps = _usage(store, settings, terms.processes, since)
+    usage, gaps = usages(store, settings, terms.processes, since)
     begins = now - now % DAY_S
+    known = replace(known, events=(*known.events, *announced(store, settings, begins)))
     return Inputs(settings=settings, usage=usage, known=known, begins=begins, gaps=(*gaps, *voids), terms=terms)
 
 
@@ -103,7 +108,17 @@ def _moving(one: UsageModel) -> tuple[float, ...]:
     return (one.calls, one.input, one.cached, one.output, *unknown, *growth)
 
 
-def _usage(
+def announced(store: Store, settings: Settings, begins: float) -> list[PriceEvent]:
+    """What announced retirements will do to prices; one that is past has a price of today's already."""
+    found = []
+    for name, one in retiring(store, settings).items():
+        at = datetime.fromisoformat(one.day).replace(tzinfo=UTC).timestamp()
+        if at > begins:
+            found.append(successor(name, at, f"{one.model} retires on {one.day}: {one.source}"))
+    return found
+
+
+def usages(
     store: Store, settings: Settings, wanted: Collection[str] | None, since: float | None
 ) -> tuple[dict[str, UsageModel], list[str]]:
     """Each process's usage; the record's known gaps, and the processes that nothing can be said of."""

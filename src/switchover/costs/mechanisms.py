@@ -17,6 +17,7 @@ from switchover.facts.read import facts
 from .assumptions import Array, Values
 
 MONTHS_PER_YEAR = 12
+FORCED_SUCCESSOR = "forced successor"
 MONTH_S = 2_629_800.0  # a twelfth of a Julian year
 # Prices below this share of today's are no price list any more.
 LEAST_SHARE = 0.01
@@ -88,12 +89,15 @@ def changes(
 ) -> Array:
     """What a price at ``where`` is multiplied with, draws × months. ``begins`` is the first month's first moment.
 
-    ``kind`` is "vendor" or "open". ``events`` are those that are expected there. Two places change independently.
+    ``kind`` is "vendor" or "open". ``events`` are those that are expected there; one that is
+    named as a mechanism is comes in its place. Two places change independently.
     """
+    events = tuple(events)
+    expected = {event.name for event in events}
     found = np.ones((values.draws, months))
     month = np.arange(months, dtype=np.float64)
     for one in mechanisms:
-        if kind in one.applies:
+        if kind in one.applies and one.name not in expected:
             rate = values.row(one.per_year)
             # 1 - u, as u may be 0; the waiting time of a Poisson process.
             waits = -np.log1p(-values.uniform(f"{one.name} at {where}")) / np.maximum(rate, 1e-12) * MONTHS_PER_YEAR
@@ -104,6 +108,15 @@ def changes(
         happens = np.full(1, event.probability >= 0.5) if values.certain else values.uniform(name) < event.probability
         _multiply(found, month, np.where(happens, at, np.inf), values.row(row_of(event)))
     return np.maximum(found, LEAST_SHARE)
+
+
+def successor(where: str, at: float, source: str) -> PriceEvent:
+    """An announced retirement of a model: its successor is forced on its users at the moment ``at`` (Unix seconds)."""
+    size = next(one.size for one in mechanisms() if one.name == FORCED_SUCCESSOR)
+    return PriceEvent(
+        name=FORCED_SUCCESSOR, where=where, at=at, probability=1.0, low=size.low, value=size.value, high=size.high,
+        source=f"{source}; size: {size.source}", owner=size.owner, announced=True,
+    )  # fmt: skip
 
 
 def row_of(event: PriceEvent) -> Assumption:
@@ -119,7 +132,7 @@ def row_of(event: PriceEvent) -> Assumption:
         source=event.source,
         owner=event.owner,
         date="",
-        kept_in=FILE,
+        kept_in="" if event.announced else FILE,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from switchover.domain.candidate import Proof, State, Verdict, fingerprint
-from switchover.domain.costing import OptionSpec
+from switchover.domain.costing import OptionSpec, PriceEvent
 from switchover.domain.process import Process, Settings
 
 from .assumptions import Chance, Values, shipped
@@ -23,10 +23,14 @@ BOUGHT, RENTED, OPEN_WEIGHTS = "dgx-spark", "h100-80-sxm", "gpt-oss-120b"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is known of candidates: proofs in date (not suspended) and the newest verdict of each cell."""
+    """What is known of candidates: proofs in date (not suspended) and the newest verdict of each cell.
+
+    ``events`` are changes of price that others announced, beside those of the configuration, which go first.
+    """
 
     proofs: Sequence[Proof] = ()
     verdicts: Sequence[Verdict] = ()
+    events: Sequence[PriceEvent] = ()
 
 
 def world(
@@ -53,13 +57,19 @@ def world(
         options=tuple(options),
         rows=shipped() | dict(settings.costing.assumptions),
         mechanisms=mechanisms(),
-        events=settings.costing.events,
+        events=expected(settings.costing.events, known.events),
     )
     mixes = [_mixed(spec.name, spec.mix, options) for spec in specs if spec.mix]
     if not settings.costing.options:
         mixes = _cheapest(found)
     lacking = (f"{one.name} can't be priced: {one.lacks}" for one in options if one.lacks)
     return replace(found, options=(*options, *mixes)), (*gaps, *lacking)
+
+
+def expected(stated: Sequence[PriceEvent], announced: Sequence[PriceEvent]) -> tuple[PriceEvent, ...]:
+    """What is stated stands for what was announced under the same name at the same place."""
+    told = {(one.name, one.where) for one in stated}
+    return (*stated, *(one for one in announced if (one.name, one.where) not in told))
 
 
 class _Build:

@@ -12,6 +12,13 @@ from .process import Process, UpstreamSpec
 USD = 1_000_000
 PICO = 1_000_000
 ORGANISATION = "organisation"
+# Where neither the caller nor the engine sets a limit: twice the most that a provider lets one answer have.
+MOST_TOKENS = 262_144
+# A provider may count a little other than its model does, such as the end of the answer.
+LEEWAY = 8
+# What a provider adds to a prompt: its template, and with tools a system prompt of its own. The longest known is
+# Anthropic's for tools, of 346 to 804 tokens (docs.claude.com/en/docs/agents-and-tools/tool-use/overview).
+ADDED_TOKENS = 1024
 
 Period = Literal["day", "month"]
 PERIODS: tuple[Period, ...] = ("day", "month")

@@ -8,7 +8,9 @@ from enum import StrEnum
 BILLIONTH = 1_000_000_000
 # What is billed apart: input that is neither read from a cache nor written to one, those two, output, and the call.
 KINDS = ("input", "cached", "written", "output", "call")
+# What calls are made for; all but the first two are asked by us.
 LIVE, IMPORTED = "live", "imported"
+REHEARSAL, JUDGE, ADAPTATION, WATCH = "rehearsal", "judge", "adaptation", "watch"
 
 
 class Ending(StrEnum):

@@ -59,7 +59,8 @@ class Edit:
 class PriceEvent:
     """A change of price that is expected on a day, by ``low`` to ``high`` percent, with a probability (0–1).
 
-    ``at`` is that day's first moment (Unix seconds, UTC). ``where`` names an upstream or a provider.
+    ``at`` is that day's first moment (Unix seconds, UTC). ``where`` names an upstream or a provider. ``announced``: the
+    daily round found it, and nobody stated it.
     """
 
     name: str
@@ -71,6 +72,7 @@ class PriceEvent:
     high: float
     source: str
     owner: str
+    announced: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

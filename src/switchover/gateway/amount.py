@@ -5,6 +5,7 @@ from __future__ import annotations
 from switchover.dialects.across import DEFAULT_MAX_TOKENS
 from switchover.dialects.said import said
 from switchover.dialects.sse import FrameDecoder
+from switchover.domain.budget import LEEWAY, MOST_TOKENS
 from switchover.domain.exchange import Usage
 from switchover.domain.ports import Answer
 from switchover.domain.process import UpstreamSpec
@@ -16,12 +17,8 @@ from .admit import Call
 LONGEST_TOKEN = 128
 # No language takes more than about 12 bytes a token on average, in any of them.
 LONGEST_MEAN = 16
-# Where neither the caller nor the engine sets a limit: twice the most that a provider lets one answer have.
-MOST_TOKENS = 262_144
 # Four bytes are about a token.
 BYTES_PER_TOKEN = 4
-# A provider may count a little other than its model does, such as the end of the answer.
-LEEWAY = 8
 
 
 def most_tokens(call: Call, spec: UpstreamSpec) -> int:

@@ -5,15 +5,11 @@ from __future__ import annotations
 from switchover.dialects.across import DEFAULT_MAX_TOKENS
 from switchover.dialects.shapes import STATE
 from switchover.dialects.side import NEEDS_VECTORS
-from switchover.domain.budget import Tariff
+from switchover.domain.budget import ADDED_TOKENS, LEEWAY, MOST_TOKENS, Tariff
 from switchover.domain.process import UpstreamSpec
 
 from .admit import Call
-from .amount import LEEWAY, MOST_TOKENS
 
-# What a provider adds to a prompt: its template, and with tools a system prompt of its own. The longest known is
-# Anthropic's for tools, of 346 to 804 tokens (docs.claude.com/en/docs/agents-and-tools/tool-use/overview).
-ADDED_TOKENS = 1024
 # OpenAI's gpt-4o-mini counts 2,833 tokens for an image and 5,667 for each of at most 8 tiles, the most of all
 # (platform.openai.com/docs/guides/images-vision); Anthropic's, at most 4,784.
 IMAGE_TOKENS = 50_000

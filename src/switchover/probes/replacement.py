@@ -6,12 +6,16 @@ One tiny streamed request, and a second one with a tool where live requests use 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import msgspec
 
 from switchover.clock import Clock
+from switchover.costs.estimates import BYTES_PER_TOKEN
 from switchover.dialects import DIALECTS
 from switchover.dialects.across import translate_request
+from switchover.domain.charge import Ending
+from switchover.domain.exchange import Length, Usage
 from switchover.domain.model_name import told
 from switchover.domain.ports import Answer, OutboundRequest, Truncated, Upstream
 from switchover.domain.process import UpstreamSpec
@@ -34,8 +38,11 @@ from switchover.upstreams.classify import classify, classify_failure
 LIMIT_S = 60.0
 MOST_BYTES = 1 << 20
 CHAT = "openai_chat"
+# Told of each answer: the usage, if its upstream said it, what was asked and heard, and how it ended.
+Bill = Callable[[Usage | None, Length, Ending], None]
 # What such a call can cost, in tokens: a model that thinks first may write a while before it says a word.
 READS, WRITES = 200, 1000
+ASKED_BYTES = READS * BYTES_PER_TOKEN
 SAY = [{"role": "user", "content": "Answer with the one word: ready"}]
 TOOL = {
     "type": "function",
@@ -58,15 +65,15 @@ FAILED: tuple[tuple[type[UpstreamError], str], ...] = (
 )
 
 
-async def probe_upstream(upstream: Upstream, spec: UpstreamSpec, clock: Clock, *, tools: bool) -> Probe:
-    """One probe; ``tools``: live requests use tools, so that it is offered one, too."""
+async def probe_upstream(upstream: Upstream, spec: UpstreamSpec, clock: Clock, *, tools: bool, bill: Bill) -> Probe:
+    """One probe, whose answers are told to ``bill``; ``tools``: live requests use tools, so that it is offered one."""
     try:
-        first_ms = await _first_word(upstream, spec, clock)
+        first_ms = await _first_word(upstream, spec, clock, bill)
     except UpstreamError as error:
         return _failed(spec, clock, failed_in(error), error)
     if tools:
         try:
-            await _offer(upstream, spec, clock)
+            await _offer(upstream, spec, bill)
         except UpstreamError as error:
             return _failed(spec, clock, "tools", error, first_ms)
     return Probe(
@@ -98,7 +105,7 @@ def _failed(
     return Probe(upstream=spec.name, at=clock.now(), failed=failed, fault=error.fault, said=said, first_ms=first_ms)
 
 
-async def _first_word(upstream: Upstream, spec: UpstreamSpec, clock: Clock) -> float:
+async def _first_word(upstream: Upstream, spec: UpstreamSpec, clock: Clock, bill: Bill) -> float:
     """Milliseconds to the first content of a streamed answer that came to its end."""
     decoder = DIALECTS[upstream.dialect].decoder()
     begun, first, size = clock.monotonic(), 0.0, 0
@@ -118,15 +125,17 @@ async def _first_word(upstream: Upstream, spec: UpstreamSpec, clock: Clock) -> f
         raise TooSlow(f"{spec.name} did not answer within {LIMIT_S:.0f} s") from None
     finally:
         answer.close()
-    end = decoder.close()
+    end, length = decoder.close(), Length(asked=ASKED_BYTES, said=size)
     if isinstance(end, Truncated):
+        bill(None, length, Ending.CUT)
         raise classify_failure((end.why, None, "the stream ended too soon"), spec.name)
+    bill(end.usage, length, Ending.ANSWERED)
     if decoder.model is not None and not spec.answers_to(decoder.model):
         raise ModelSwapped(f"{spec.name} answers as {told(decoder.model)}, asked for {spec.model}")
     return first
 
 
-async def _offer(upstream: Upstream, spec: UpstreamSpec, clock: Clock) -> None:
+async def _offer(upstream: Upstream, spec: UpstreamSpec, bill: Bill) -> None:
     """Offers a tool: an upstream that takes none says so; whether its model calls it is a rehearsal's affair."""
     answer = await _asked(upstream, spec, stream=False)
     try:
@@ -138,7 +147,8 @@ async def _offer(upstream: Upstream, spec: UpstreamSpec, clock: Clock) -> None:
         answer.close()
     if whole is None:
         raise Cut(f"{spec.name} says more than it was asked for", fault="runaway-output")
-    DIALECTS[upstream.dialect].read_answer(whole)
+    read = DIALECTS[upstream.dialect].read_answer(whole)
+    bill(read.usage, Length(asked=ASKED_BYTES, said=len(whole)), Ending.ANSWERED)
 
 
 async def _asked(upstream: Upstream, spec: UpstreamSpec, *, stream: bool) -> Answer:

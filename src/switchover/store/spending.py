@@ -73,7 +73,7 @@ class Spent:
 
 
 def record_spend(store: Store, process: str, at: float, purpose: str, charges: Iterable[Charge]) -> None:
-    """Adds what calls cost that are no exchanges: of ``purpose`` rehearsal, judge, adaptation, canary."""
+    """Adds what calls cost that are no exchanges; ``purpose`` is one of those of ``domain/charge.py``."""
     spent = Spent()
     spent.charge(process, at, purpose, charges)
     with store.write() as connection:

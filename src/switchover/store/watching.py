@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import delete, func, select
 
+from switchover.domain.process import Settings
 from switchover.domain.watching import DAY_S, Probe, Retirement
 
 from . import schema
@@ -118,3 +119,13 @@ def retirements(store: Store) -> list[Retirement]:
     with store.read() as connection:
         rows = connection.execute(select(table).order_by(table.c.day, table.c.upstream, table.c.told_at))
         return [Retirement(**row._mapping) for row in rows]
+
+
+def retiring(store: Store, settings: Settings) -> dict[str, Retirement]:
+    """The soonest retirement of each upstream's model as it is configured now."""
+    found: dict[str, Retirement] = {}
+    for one in retirements(store):
+        spec = settings.upstreams.get(one.upstream)
+        if spec is not None and spec.model == one.model and (spec.retires is None or one.day == spec.retires):
+            found.setdefault(one.upstream, one)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,9 +16,10 @@ from switchover.costs.tariffs import tariff
 from switchover.dialects import DIALECTS
 from switchover.dialects.across import translate_request
 from switchover.domain.answer import as_text
-from switchover.domain.budget import Tariff, is_free
+from switchover.domain.budget import LEEWAY, MOST_TOKENS, Tariff, is_free
 from switchover.domain.candidate import PromptVersion
-from switchover.domain.exchange import Usage
+from switchover.domain.charge import Ending
+from switchover.domain.exchange import Length, Usage
 from switchover.domain.ports import OutboundRequest, Upstream
 from switchover.domain.process import UpstreamSpec
 from switchover.errors import (
@@ -33,12 +35,15 @@ from switchover.errors import (
 from switchover.upstreams.classify import classify
 from switchover.upstreams.prompt_size import check_read
 
+from .caps import OverBudget
+from .metering import Account, Unbilled
 from .quota import share_left
 from .replay import FREE, Ask, Reply, Sign, sign_of
 
 # Between tries of a call that failed for no fault of the answer's: a trial has time, and is not worth a burst.
 PAUSES_S = (0.2, 1.0, 3.0)
 MOST_BYTES = 32 << 20
+UNBILLED = Unbilled()
 
 Cost = Callable[[Usage | None], int | None]
 
@@ -90,8 +95,10 @@ def asker(
     *,
     tries: int = 1,
     spec: UpstreamSpec | None = None,
+    account: Account = UNBILLED,
 ) -> Ask:
-    """A function that puts an OpenAI chat request to ``upstream`` as ``version`` says.
+    """A function that puts an OpenAI chat request to ``upstream`` as ``version`` says; each try is charged to
+    ``account``.
 
     Its reply has a text, or None with the fault's id; a call that the upstream failed is tried ``tries`` times in all
     (4 at most). ``seconds`` is the last try's. ``spec``, where given, has the answer checked as a live one is: that the
@@ -101,7 +108,9 @@ def asker(
     cost = cost_at(spec, clock.now())
 
     async def ask(request: dict[str, Any]) -> Reply:
-        return await asked(upstream, version, artefact, clock, request, tries=tries, spec=spec, cost=cost)
+        return await asked(
+            upstream, version, artefact, clock, request, tries=tries, spec=spec, cost=cost, account=account,
+        )  # fmt: skip
 
     return ask
 
@@ -117,6 +126,7 @@ async def asked(
     spec: UpstreamSpec | None = None,
     finish: Finish = AS_IT_IS,
     cost: Cost = lambda usage: None,
+    account: Account = UNBILLED,
 ) -> Reply:
     """One request put to ``upstream``; see :func:`asker`."""
     try:
@@ -125,20 +135,57 @@ async def asked(
         return Reply(None, 0.0, str(error), cost=FREE)
     reply, spent = Reply(None), Spent()
     for pause in (*PAUSES_S[: tries - 1], None):
+        try:
+            attempt = account.begin(*_most(body, spec))
+        except OverBudget as error:
+            return Reply(None, 0.0, f"over budget: {error}", cost=FREE, sign=Sign.OVER_BUDGET)
         begun = clock.monotonic()
         try:
             told = await _answer(upstream, body, spec)
+            attempt.ended(told.usage, Length(asked=len(body), said=len((told.text or "").encode())), Ending.ANSWERED)
             text = finish.text(told.text)
             empty = None if text else "empty-answer"
             amount = spent.with_(cost(told.usage))
             return Reply(text, clock.monotonic() - begun, empty, told.usage, amount, left=told.left)
+        except asyncio.CancelledError:
+            # Out of time, or given up: whoever was asked goes on, and bills it.
+            attempt.ended(None, Length(asked=len(body)), Ending.ABANDONED)
+            raise
         except UpstreamError as error:
+            if _may_be_billed(error):
+                attempt.ended(error.usage, Length(asked=len(body)), Ending.FAILED)
+            else:
+                attempt.dropped()
             reply = _failed(error, clock.monotonic() - begun, spent.with_(_billed(error, cost)))
             # Whoever puts us off or turns us away does so again at once; how long to wait is not ours to say here.
             if error.stops or isinstance(error, PromptShortened) or pause is None or reply.sign in NOT_NOW:
                 break
         await clock.sleep(pause)
     return reply
+
+
+class Limits(msgspec.Struct):
+    """How much a request lets the model write, in each dialect's words."""
+
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    max_output_tokens: int | None = None
+    n: int | None = None
+
+
+_limits = msgspec.json.Decoder(Limits)
+# More than any window: what is fetched elsewhere has no bound in the bytes of the request.
+UNBOUNDED = 1 << 40
+
+
+def _most(body: bytes, spec: UpstreamSpec | None) -> tuple[int, int]:
+    """The most tokens that a request can have its upstream read and write; a token covers a byte or more."""
+    asked = _limits.decode(body)
+    most = asked.max_completion_tokens or asked.max_tokens or asked.max_output_tokens
+    if most is None:
+        most = spec.max_output if spec is not None and spec.max_output is not None else MOST_TOKENS
+    read = UNBOUNDED if b'"image_url"' in body or b'"file' in body else len(body)
+    return read, (most + most // 10 + LEEWAY) * (asked.n or 1)
 
 
 NOT_NOW = (Sign.PUT_OFF, Sign.TURNED_AWAY)
@@ -160,9 +207,14 @@ def _billed(error: UpstreamError, cost: Cost) -> int | None:
     """What a failed try cost: nothing before an answer began, and what its usage says where that was told."""
     if error.usage is not None:
         return cost(error.usage)
-    return (
-        FREE if error.seen_status is not None or isinstance(error, (Unreachable, Untrusted, AddressRefused)) else None
-    )
+    return None if _may_be_billed(error) else FREE
+
+
+def _may_be_billed(error: UpstreamError) -> bool:
+    """Whether a failed try may cost something: an answer had begun, or nobody knows."""
+    if error.usage is not None:
+        return True
+    return error.seen_status is None and not isinstance(error, (Unreachable, Untrusted, AddressRefused))
 
 
 def _failed(error: UpstreamError, seconds: float, cost: int | None) -> Reply:

@@ -22,8 +22,9 @@ from switchover.domain.candidate import Continuation, PromptVersion
 from switchover.domain.ports import Upstream
 from switchover.domain.process import UpstreamSpec
 
-from .ask import Finish, asked, cost_at
+from .ask import UNBILLED, Finish, asked, cost_at
 from .cases import Case
+from .metering import Account
 from .replay import Reply
 from .split import share
 
@@ -84,17 +85,25 @@ def continuer(
     plain: PromptVersion,
     data: bytes | None,
     clock: Clock,
+    account: Account = UNBILLED,
 ) -> Continuer:
     """A continuer that asks ``upstream`` as ``version`` says; ``plain`` asks it as it is."""
     return Continuer(
-        ask=_asker(spec, upstream, version, data, clock, tries=1),
-        probe=_asker(spec, upstream, plain, None, clock, tries=4),
+        ask=_asker(spec, upstream, version, data, clock, account, tries=1),
+        probe=_asker(spec, upstream, plain, None, clock, account, tries=4),
         ways=ways_of(spec),
     )
 
 
 def _asker(
-    spec: UpstreamSpec, upstream: Upstream, version: PromptVersion, data: bytes | None, clock: Clock, *, tries: int
+    spec: UpstreamSpec,
+    upstream: Upstream,
+    version: PromptVersion,
+    data: bytes | None,
+    clock: Clock,
+    account: Account,
+    *,
+    tries: int,
 ) -> AskRest:
     async def ask(request: dict[str, Any], sent: str, way: Continuation) -> Reply:
         def joined(rest: str | None) -> str:
@@ -106,7 +115,9 @@ def _asker(
 
         stops = stops_of(msgspec.json.encode(request))
         finish = Finish(more, joined)
-        return await asked(upstream, version, data, clock, request, tries=tries, spec=spec, finish=finish, cost=cost)
+        return await asked(
+            upstream, version, data, clock, request, tries=tries, spec=spec, finish=finish, cost=cost, account=account
+        )
 
     cost = cost_at(spec, clock.now())
     return ask

@@ -86,6 +86,8 @@ class Gate:
         now = self._clock.monotonic()
         if reply.sign is Sign.TURNED_AWAY and self._must_answer:
             raise self._close(f"{self.name} turns us away ({reply.error})")
+        if reply.sign is Sign.OVER_BUDGET:
+            raise self._close(reply.error or "")
         if reply.sign is Sign.PUT_OFF:
             self._pause(now, reply)
             return True

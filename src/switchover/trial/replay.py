@@ -17,13 +17,15 @@ class Sign(StrEnum):
     """What a reply says of whoever was asked.
 
     ``strained``: late, or too busy. ``put off``: we are to ask again later (429, loading, a full queue).
-    ``turned away``: our key, quota, payment, region or model is not accepted. The last two say nothing of the model.
+    ``turned away``: our key, quota, payment, region or model is not accepted. ``over budget``: nothing was asked, as
+    our own budgets have no room for it. The last three say nothing of the model.
     """
 
     FINE = "fine"
     STRAINED = "strained"
     PUT_OFF = "put off"
     TURNED_AWAY = "turned away"
+    OVER_BUDGET = "over budget"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,11 @@ class Reply:
     sign: Sign = Sign.FINE
     wait: float | None = None
     left: float | None = None
+
+    @property
+    def tells(self) -> bool:
+        """Whether it says something of the model: False where it is not the model that kept an answer from us."""
+        return self.sign not in (Sign.PUT_OFF, Sign.TURNED_AWAY, Sign.OVER_BUDGET)
 
 
 Item = TypeVar("Item")

@@ -99,6 +99,8 @@ class _Watching:
                 break
             canary = kept[turn % len(kept)]
             reply = await self.asking.reply(cases[canary.exchange])
+            if not reply.tells:
+                break
             score, reason = await self.asking.agreement(reply, canary.answer, cases[canary.exchange])
             now = max(self.round.clock.now(), now + 1e-3)
             save_canary_call(

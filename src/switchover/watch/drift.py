@@ -132,6 +132,8 @@ class _Sampling:
         if second is None or case.reference is None:
             return True
         reply = await ask_in_time(self.round.ask(one.version), case.request, TIMEOUT_S, self.round.clock)
+        if not reply.tells:
+            return False
         graded = await grade(self.grader, reply, second, Question(case.reference, case.request))
         row = ScoredCase(
             cell_id=one.cell.id,

@@ -14,6 +14,7 @@ from switchover.store.exchanges import list_exchanges
 from switchover.store.proofs import proofs
 from switchover.store.register import set_suspension, suspensions
 from switchover.store.watching import newest_probes, save_probe
+from switchover.trial.caps import OverBudget
 
 from .run import Round
 
@@ -41,11 +42,15 @@ async def _probe_all(round_: Round, wanted: Mapping[str, bool]) -> list[Finding]
     found = []
     for name, tools in wanted.items():
         spec = round_.settings.upstreams[name]
-        why_not = round_.barred(spec) or _unaffordable(round_, spec, calls=2 if tools else 1)
+        why_not = round_.barred(spec) or _unaffordable(round_, spec, calls=_calls(tools))
         if why_not is not None:
             found.append(Finding(step=NAME, about=name, well=True, said=f"not probed: {why_not}"))
             continue
-        seen = await _probed(round_, spec, tools=tools)
+        try:
+            seen = await _probed(round_, spec, tools=tools)
+        except OverBudget as error:
+            found.append(Finding(step=NAME, about=name, well=True, said=f"not probed: {error}"))
+            continue
         _keep(round_, seen)
         found.append(Finding(step=NAME, about=name, well=seen.failed is None, said=seen.said))
     return found
@@ -63,6 +68,10 @@ def _wanted(round_: Round) -> dict[str, bool]:
     return found
 
 
+def _calls(tools: bool) -> int:
+    return 2 if tools else 1
+
+
 def _unaffordable(round_: Round, spec: UpstreamSpec, calls: int) -> str | None:
     if round_.allowance.take(spec, calls=calls, read=READS, written=WRITES):
         return None
@@ -70,11 +79,21 @@ def _unaffordable(round_: Round, spec: UpstreamSpec, calls: int) -> str | None:
 
 
 async def _probed(round_: Round, spec: UpstreamSpec, *, tools: bool) -> Probe:
+    """One probe. Raises OverBudget."""
     try:
         upstream = round_.upstream(spec)
     except ConfigError as error:
         return without_key(spec, error, round_.clock.now())
-    seen = await probe_upstream(upstream, spec, round_.clock, tools=tools)
+    # A probe serves whoever may use its upstream; the first of them has it on its account.
+    account = round_.account(next(one for one in round_.processes if spec.name in one.upstreams), spec)
+    tries = [account.begin(READS, WRITES) for _ in range(_calls(tools))]
+    try:
+        seen = await probe_upstream(
+            upstream, spec, round_.clock, tools=tools, bill=lambda *told: tries.pop().ended(*told)
+        )
+    finally:
+        for unused in tries:
+            unused.dropped()
     if seen.failed is None and spec.is_self_hosted and spec.kind != "local" and spec.window is not None:
         return await _with_context(round_, spec, seen)
     return seen

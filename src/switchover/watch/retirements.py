@@ -15,7 +15,7 @@ from switchover.store import Store
 from switchover.store.due_orders import open_order
 from switchover.store.proofs import proofs
 from switchover.store.register import suspensions
-from switchover.store.watching import retirements, save_retirement
+from switchover.store.watching import retiring, save_retirement
 
 from .allowance import day_of
 from .run import Round
@@ -83,16 +83,6 @@ def _leave_orders(round_: Round, process: Process, found: Retirement) -> None:
             round_.note(events.due_order(order, "opened"))
 
 
-def current(settings: Settings, store: Store) -> dict[str, Retirement]:
-    """The soonest retirement of each upstream's model as it is configured now."""
-    found: dict[str, Retirement] = {}
-    for one in retirements(store):
-        spec = settings.upstreams.get(one.upstream)
-        if spec is not None and spec.model == one.model and (spec.retires is None or one.day == spec.retires):
-            found.setdefault(one.upstream, one)
-    return found
-
-
 def days_left(day: str, now: float) -> int:
     """Days until a day (ISO date); negative once it is past."""
     return (date.fromisoformat(day) - date.fromisoformat(day_of(now))).days
@@ -103,7 +93,7 @@ def ahead(settings: Settings, store: Store, now: float) -> list[Finding]:
 
     A baseline that is gone, or soon will be, without a replacement that is proven is not.
     """
-    known, doubted = current(settings, store), suspensions(store)
+    known, doubted = retiring(store, settings), suspensions(store)
     proven = {(one.process, one.upstream) for one in proofs(store, now=now) if one.upstream not in doubted}
     found = []
     for process in settings.processes.values():

@@ -21,6 +21,7 @@ from switchover.evidence.events import Note
 from switchover.probes.models_list import Listed
 from switchover.store import Store
 from switchover.store.watching import save_step_run
+from switchover.trial.metering import Account
 from switchover.trial.replay import Ask
 
 from .allowance import Allowance
@@ -32,8 +33,9 @@ class Round:
 
     ``settings`` have each upstream as it is seen to be (its chat template); own engines run. ``upstream`` makes one
     with its key read now and raises ConfigError when that can't be; ``ask`` puts a request as a prompt version says;
-    ``listed`` is what an endpoint lists of its model, and raises UpstreamError. ``rng`` is seeded. ``cuts`` are the
-    real cut-offs in force. ``only``: the round is about this process.
+    ``account`` is what other calls for a process are charged to. ``listed`` is what an endpoint lists of its
+    model, and raises UpstreamError. ``rng`` is seeded. ``cuts`` are the real cut-offs in force. ``only``: the round is
+    about this process.
 
     Who calls an upstream asks :meth:`barred` whether it may, and has the call taken from the ``allowance`` first.
     """
@@ -46,6 +48,7 @@ class Round:
     allowance: Allowance
     upstream: Callable[[UpstreamSpec], Upstream]
     ask: Callable[[PromptVersion], Ask]
+    account: Callable[[Process, UpstreamSpec], Account]
     listed: Callable[[UpstreamSpec], Awaitable[Listed | None]]
     cuts: Sequence[CutOff] = ()
     only: str | None = None

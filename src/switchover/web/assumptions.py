@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 
 from starlette.responses import Response
 
+from switchover.costs.ahead import DAY_S, announced
 from switchover.costs.assumed import Overtaken, Standing, assume, standing, standings
 from switchover.costs.mechanisms import mechanisms, row_of
+from switchover.costs.options import expected
 from switchover.domain.costing import EDITED, FILE, Edit
 from switchover.errors import ConfigError, NotFound, OperatorError, StoreUnavailable
 from switchover.report.projection_text import assumption_words
@@ -33,7 +35,8 @@ def show(visit: Visit) -> Response:
     """Every assumption, those that can be said first."""
     rows = standings(visit.settings, edits(visit.store))
     kept = [one.row.kept_in for one in rows]
-    events = visit.settings.costing.events
+    today = visit.now - visit.now % DAY_S
+    events = expected(visit.settings.costing.events, announced(visit.store, visit.settings, today))
     return visit.page(
         "assumptions.html",
         rows=rows,

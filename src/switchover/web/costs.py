@@ -15,7 +15,7 @@ from switchover.costs.doubts import doubts
 from switchover.costs.reconcile import Difference
 from switchover.costs.spent import Month, Share, Spent, lines, month_at, month_of, spent
 from switchover.domain.budget import BudgetStanding, dollars
-from switchover.domain.charge import BILLIONTH
+from switchover.domain.charge import ADAPTATION, BILLIONTH, IMPORTED, JUDGE, LIVE, REHEARSAL, WATCH
 from switchover.errors import NotFound, OperatorError, StoreUnavailable
 from switchover.report import charts, wording
 from switchover.store.invoices import Invoice, invoices
@@ -31,12 +31,12 @@ MOST_BILLS, MOST_MISSING, MOST_PARTS = 30, 12, 100
 # From these shares of its cap on a budget wants looking at, and is used up.
 WATCHED, FULL = 0.8, 1.0
 PURPOSES = {
-    "live": "callers' requests",
-    "imported": "recorded elsewhere, and imported",
-    "rehearsal": "candidates asked in rehearsals",
-    "judge": "models that judge answers",
-    "adaptation": "prompts tried in adaptations",
-    "canary": "the daily watch",
+    LIVE: "callers' requests",
+    IMPORTED: "recorded elsewhere, and imported",
+    REHEARSAL: "candidates asked in rehearsals",
+    JUDGE: "models that judge answers",
+    ADAPTATION: "prompts tried in adaptations",
+    WATCH: "the daily watch",
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,6 +17,7 @@ from switchover.errors import NotFound, OperatorError
 from switchover.graders import gated, grader, hook
 from switchover.graders.rubric import AskJudge, Opinion
 from switchover.trial.ask import asker
+from switchover.trial.metering import Account
 from switchover.trial.replay import Reply, ask_in_time
 
 from .parts import CLOCK, upstream
@@ -47,15 +48,24 @@ def judge_of(settings: Settings, process: Process, judged: Sequence[UpstreamSpec
 
 @asynccontextmanager
 async def grading(
-    settings: Settings, process: Process, judge: UpstreamSpec | None, client: Client
+    settings: Settings,
+    process: Process,
+    judge: UpstreamSpec | None,
+    client: Client,
+    account: Callable[[UpstreamSpec], Account],
 ) -> AsyncIterator[Grader]:
-    """The grader of a process, for as long as this lasts. Raises NotFound, OperatorError."""
+    """The grader of a process, for as long as this lasts; ``account`` is what a judge is charged to.
+
+    Raises NotFound, OperatorError.
+    """
     if process.rehearse is None:
         raise NotFound(
             f"{process.name} does not say how candidates are judged", mend=f"add processes.{process.name}.rehearse"
         )
     if process.rehearse.grader != "hook":
-        yield grader(process.rehearse, _ask(settings, process, judge, client) if judge is not None else None)
+        yield grader(
+            process.rehearse, _ask(settings, process, judge, client, account(judge)) if judge is not None else None
+        )
         return
     own = hook(process.rehearse)
     try:
@@ -65,9 +75,10 @@ async def grading(
         await own.close()
 
 
-def _ask(settings: Settings, process: Process, judge: UpstreamSpec, client: Client) -> AskJudge:
+def _ask(settings: Settings, process: Process, judge: UpstreamSpec, client: Client, account: Account) -> AskJudge:
     version = PromptVersion.make(process=process.name, upstream=judge.name, kind=PromptKind.AS_IS)
-    ask = asker(upstream(settings, judge, None, client), version, None, CLOCK, tries=TRIES, spec=judge)
+    endpoint = upstream(settings, judge, None, client)
+    ask = asker(endpoint, version, None, CLOCK, tries=TRIES, spec=judge, account=account)
 
     async def opinion(request: dict[str, Any]) -> Opinion:
         reply = await ask_in_time(ask, request, SECONDS, CLOCK)

@@ -10,6 +10,7 @@ from switchover.adaptation.demonstrations import anchor
 from switchover.costs.tariffs import tariff
 from switchover.domain.budget import is_free
 from switchover.domain.candidate import PromptKind, PromptVersion, Verdict
+from switchover.domain.charge import JUDGE, REHEARSAL
 from switchover.domain.exchange import Exchange
 from switchover.domain.people import Actor
 from switchover.domain.process import Process, Settings, UpstreamSpec
@@ -20,13 +21,24 @@ from switchover.rehearsal import Among, Order, Progress, as_marked, credential, 
 from switchover.store import Store
 from switchover.store.erasing import count_erased
 from switchover.store.exchanges import has_answered, iter_exchanges, list_exchanges
+from switchover.trial.metering import Account, Meter
 from switchover.trial.record import words_of
 
 from . import access
 from .evidence import noting
 from .judging import grading, judge_of
 from .parts import CLOCK, open_store
-from .trials import ask_of, candidate_of, continuer_of, own_engines, seen_of, terms_of, version_of, with_client
+from .trials import (
+    ask_of,
+    candidate_of,
+    continuer_of,
+    metering,
+    own_engines,
+    seen_of,
+    terms_of,
+    version_of,
+    with_client,
+)
 
 # A baseline sample is drawn once and kept: worth a few tries. A candidate's failure is part of its score: one try.
 BASELINE_TRIES = 4
@@ -106,8 +118,9 @@ def rehearse_candidates(
         with open_store(settings) as store, noting(settings, actor) as note:
             async with own_engines(settings, [baseline], client):
                 seen = await seen_of(settings, [*specs, baseline], client)
-                bench = Bench(settings, found, seen.upstreams[baseline.name], store, client, note, given)
-                return await bench.rehearse_all([seen.upstreams[spec.name] for spec in specs])
+                async with metering(settings, store) as meter:
+                    bench = Bench(settings, found, seen.upstreams[baseline.name], store, client, note, given, meter)
+                    return await bench.rehearse_all([seen.upstreams[spec.name] for spec in specs])
 
     return asyncio.run(with_client(settings, run))
 
@@ -146,11 +159,12 @@ class Bench:
         client: Client,
         note: events.Note,
         given: Given,
+        meter: Meter,
     ) -> None:
         self._settings, self._process, self._baseline = settings, process, baseline
-        self._store, self._client, self._note, self._given = store, client, note, given
+        self._store, self._client, self._note, self._given, self._meter = store, client, note, given, meter
         as_it_is = PromptVersion.make(process=process.name, upstream=baseline.name, kind=PromptKind.AS_IS)
-        self._baseline_ask = ask_of(settings, as_it_is, client, tries=BASELINE_TRIES)
+        self._baseline_ask = ask_of(settings, as_it_is, client, self._account(baseline), tries=BASELINE_TRIES)
         self._anchor = _anchor(store, process)
         self._among: Among | None = None
 
@@ -182,7 +196,7 @@ class Bench:
         engines = [spec, *([judge] if judge is not None else [])]
         async with (
             own_engines(self._settings, engines, self._client) as running,
-            grading(self._settings, self._process, judge, self._client) as scores,
+            grading(self._settings, self._process, judge, self._client, self._judged) as scores,
         ):
             shared = spec.name in running
             order = self._order(_with_a_slot_to_spare(spec) if shared else spec, version)
@@ -191,17 +205,23 @@ class Bench:
             return await rehearse(
                 order,
                 store=self._store,
-                ask=ask_of(self._settings, version, self._client),
+                ask=ask_of(self._settings, version, self._client, self._account(spec)),
                 baseline_ask=self._baseline_ask,
                 grader=scores,
                 clock=CLOCK,
                 progress=self._given.progress,
                 anchor=self._anchor,
-                continuer=continuer_of(self._settings, version, self._client),
+                continuer=continuer_of(self._settings, version, self._client, self._account(spec)),
                 note=self._note,
                 among=self._among,
                 busy=_busy(self._store, spec) if shared and spec.slots == 1 else None,
             )
+
+    def _account(self, spec: UpstreamSpec) -> Account:
+        return self._meter.account(self._process, spec, REHEARSAL)
+
+    def _judged(self, judge: UpstreamSpec) -> Account:
+        return self._meter.account(self._process, judge, JUDGE)
 
     def _order(self, spec: UpstreamSpec, version: PromptVersion) -> Order:
         served = {process.baseline for process in self._settings.processes.values()}

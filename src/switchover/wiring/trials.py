@@ -15,6 +15,7 @@ from switchover.access.local import local
 from switchover.adaptation.run import Adaptation, adapt
 from switchover.adaptation.run import Progress as AdaptationProgress
 from switchover.domain.candidate import PromptKind, PromptVersion, epoch_of
+from switchover.domain.charge import ADAPTATION
 from switchover.domain.cut_off import Drill, Target, TargetKind
 from switchover.domain.people import Actor
 from switchover.domain.process import Process, RehearsalTerms, Settings, UpstreamSpec
@@ -33,11 +34,14 @@ from switchover.store.changes import marks
 from switchover.store.files import write_whole
 from switchover.store.people import person
 from switchover.trial.ask import asker
+from switchover.trial.caps import Caps
 from switchover.trial.continuing import Continuer, continuer
+from switchover.trial.metering import Account, Meter
 from switchover.trial.replay import Ask
 from switchover.upstreams.local import child_name, read_place
 
 from . import access
+from .budget import holding
 from .evidence import noting
 from .parts import CLOCK, artefact, open_store, outbound, ring_of, upstream
 from .templates import learn_templates, with_templates
@@ -84,19 +88,29 @@ def _shown(settings: Settings, version: PromptVersion) -> bytes | None:
         sealer.close()
 
 
-def ask_of(settings: Settings, version: PromptVersion, client: Client, *, tries: int = 1) -> Ask:
-    """A function that asks a version's upstream as the version says."""
+def ask_of(settings: Settings, version: PromptVersion, client: Client, account: Account, *, tries: int = 1) -> Ask:
+    """A function that asks a version's upstream as the version says, each try charged to ``account``."""
     spec = settings.upstreams[version.upstream]
     data = _shown(settings, version)
-    return asker(upstream(settings, spec, None, client), version, data, CLOCK, tries=tries, spec=spec)
+    return asker(upstream(settings, spec, None, client), version, data, CLOCK, tries=tries, spec=spec, account=account)
 
 
-def continuer_of(settings: Settings, version: PromptVersion, client: Client) -> Continuer:
+@asynccontextmanager
+async def metering(settings: Settings, store: Store) -> AsyncIterator[Meter]:
+    """A meter whose entries are saved, and whose leases of the budgets end, however this ends."""
+    meter = Meter(store, CLOCK, Caps(settings, CLOCK, lambda: holding(settings, f"trials-{os.getpid()}")))
+    try:
+        yield meter
+    finally:
+        meter.close()
+
+
+def continuer_of(settings: Settings, version: PromptVersion, client: Client, account: Account) -> Continuer:
     """A version's upstream, to be asked to go on with answers."""
     spec = settings.upstreams[version.upstream]
     data = _shown(settings, version)
     plain = PromptVersion.make(process=version.process, upstream=spec.name, kind=PromptKind.AS_IS)
-    return continuer(spec, upstream(settings, spec, None, client), version, plain, data, CLOCK)
+    return continuer(spec, upstream(settings, spec, None, client), version, plain, data, CLOCK, account)
 
 
 async def with_client(settings: Settings, run: Callable[[Client], Awaitable[Result]]) -> Result:
@@ -176,7 +190,12 @@ def adapt_process(
     async def run(client: Client) -> Adaptation:
         with open_store(settings) as store, noting(settings, actor) as note:
             wanted = [settings.upstreams[name] for name in found.fallbacks]
-            async with own_engines(settings, wanted, client):
+
+            def ask_for(version: PromptVersion) -> Ask:
+                spec = settings.upstreams[version.upstream]
+                return ask_of(settings, version, client, meter.account(found, spec, ADAPTATION))
+
+            async with own_engines(settings, wanted, client), metering(settings, store) as meter:
                 seen = await seen_of(settings, [*wanted, settings.upstreams[found.baseline]], client)
                 since = replace(marks(store, process, found.baseline), replacement="")
                 span = epoch_of(seen.upstreams[found.baseline], since)
@@ -186,7 +205,7 @@ def adapt_process(
                     upstreams=settings.upstreams,
                     store=store,
                     data_dir=settings.data_dir,
-                    ask_for=lambda version: ask_of(settings, version, client),
+                    ask_for=ask_for,
                     clock=CLOCK,
                     seed=seed,
                     progress=progress,

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from random import Random
 
 from switchover.domain.candidate import PromptVersion
+from switchover.domain.charge import WATCH
 from switchover.domain.people import Actor
-from switchover.domain.process import Settings, UpstreamSpec
+from switchover.domain.process import Process, Settings, UpstreamSpec
 from switchover.domain.watching import DueOrder, Finding, Probe
 from switchover.egress import Client
 from switchover.errors import OperatorError
@@ -26,6 +27,7 @@ from switchover.store.leases import release_leases
 from switchover.store.machine import machine_of
 from switchover.store.register import suspensions
 from switchover.store.watching import StepRun, newest_probes, step_runs, want_steps
+from switchover.trial.metering import Account, Meter
 from switchover.trial.replay import Ask
 from switchover.watch import canary, drift, probing, prompts, retirements
 from switchover.watch.allowance import Allowance
@@ -37,7 +39,7 @@ from .due import Turn, due, rates, turns
 from .evidence import noting
 from .parts import CLOCK, open_store, outbound, read_key, upstream
 from .templates import with_templates
-from .trials import ask_of, own_engines
+from .trials import ask_of, metering, own_engines
 from .weights import learn_weights
 
 PROBE = probing.BY
@@ -126,13 +128,20 @@ async def run_steps(
                 await stack.enter_async_context(own_engines(settings, [spec], client))
         with suppress(OperatorError):
             await learn_weights(settings, specs)
-        round_ = _round(with_templates(settings, idle=True), store, client, note, only)
+        meter = await stack.enter_async_context(metering(settings, store))
+        round_ = _round(with_templates(settings, idle=True), store, client, note, only, meter)
         return await watch_round(round_, {name: known[name] for name in names})
 
 
-def _round(settings: Settings, store: Store, client: Client, note: events.Note, only: str | None) -> Round:
+def _round(
+    settings: Settings, store: Store, client: Client, note: events.Note, only: str | None, meter: Meter
+) -> Round:
+    def account(process: Process, spec: UpstreamSpec) -> Account:
+        return meter.account(process, spec, WATCH)
+
     def made(version: PromptVersion) -> Ask:
-        return ask_of(settings, version, client)
+        spec = settings.upstreams[version.upstream]
+        return ask_of(settings, version, client, account(settings.processes[version.process], spec))
 
     async def listed(spec: UpstreamSpec) -> Listed | None:
         return await ask_models(spec, read_key(settings, spec.key) if spec.key else None, client)
@@ -147,6 +156,7 @@ def _round(settings: Settings, store: Store, client: Client, note: events.Note, 
         allowance=Allowance(settings.watch, store, CLOCK),
         upstream=lambda spec: upstream(settings, spec, None, client),
         ask=made,
+        account=account,
         listed=listed,
         cuts=[cut for cut in cut_offs(store, in_force_at=now) if cut.fault is None],
         only=only,

@@ -38,7 +38,7 @@ def probed(script, *, tools=False, **changes):
         client = Client(CLOCK)
         upstream = UPSTREAMS["openai"](one, one.base_url, Secret("the-key"), client)
         try:
-            return await probe_upstream(upstream, one, CLOCK, tools=tools)
+            return await probe_upstream(upstream, one, CLOCK, tools=tools, bill=lambda *told: None)
         finally:
             await client.close()
 

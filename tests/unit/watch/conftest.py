@@ -20,6 +20,7 @@ from switchover.store.prompt_versions import save_prompt_version
 from switchover.store.proofs import latest_verdict, proofs
 from switchover.testing.builders import make_exchange, make_process, make_settings, make_upstream
 from switchover.testing.clock import ManualClock
+from switchover.trial.metering import Unbilled
 from switchover.trial.replay import Reply
 from switchover.watch.allowance import Allowance
 from switchover.watch.held import cell_of
@@ -100,6 +101,7 @@ class Desk:
             "settings": self.settings, "store": self.store, "clock": self.clock, "rng": self.rng,
             "note": self.noted.append, "allowance": Allowance(self.settings.watch, self.store, self.clock),
             "upstream": None, "ask": self.ask, "listed": None,
+            "account": lambda process, spec: Unbilled(),
         }  # fmt: skip
         return Round(**given | changes)
 

@@ -17,6 +17,7 @@ from switchover.testing.builders import make_process, make_settings, make_upstre
 from switchover.testing.chat_server import chat_server, judging
 from switchover.trial.decide import Judging
 from switchover.trial.grade import grade
+from switchover.trial.metering import Unbilled
 from switchover.trial.replay import Reply
 from switchover.wiring.judging import grading, judge_of
 from switchover.wiring.parts import outbound
@@ -52,7 +53,7 @@ def judged(judge, answer="Tomorrow."):
     async def run(found):
         client = outbound(found)
         try:
-            async with grading(found, PROCESS, found.upstreams["judge"], client) as grader:
+            async with grading(found, PROCESS, found.upstreams["judge"], client, lambda judge: Unbilled()) as grader:
                 question = Question("Soon.", {"messages": [{"role": "user", "content": "When?"}]})
                 return await grade(grader, Reply(answer), None, question)
         finally:
@@ -93,7 +94,9 @@ def test_answers_that_are_the_same_are_not_judged():
 
 def test_a_process_that_does_not_say_how_candidates_are_judged_is_refused():
     async def run():
-        async with grading(settings(), replace(PROCESS, rehearse=None), None, outbound(settings())):
+        async with grading(
+            settings(), replace(PROCESS, rehearse=None), None, outbound(settings()), lambda judge: Unbilled()
+        ):
             pass
 
     with pytest.raises(NotFound, match="does not say how candidates are judged"):
