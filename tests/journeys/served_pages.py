@@ -82,7 +82,7 @@ class Reply:
 
     @property
     def page(self) -> str:
-        return self.body.decode()
+        return self.body.decode(errors="replace")
 
     @property
     def text(self) -> str:

@@ -38,6 +38,7 @@ SAVED = {
     "acceptance": "risk accepted",
     "approval": "approval asked",
     "approval-step": "approval",
+    "report": "report issued",
 }
 ENDED = {
     "proof": "proof revoked",

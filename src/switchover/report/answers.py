@@ -8,7 +8,7 @@ from switchover.costs.outlook import Outlook
 from switchover.domain.process import Criticality, DataClass, Process
 
 from .model import Answer, BoardReport, Loss
-from .wording import anchor, share, span, usd
+from .wording import anchor, share, short, span, usd
 
 QUESTIONS = (
     "How dependent are we, and what happens if a vendor raises its price, disconnects a model or is ordered to stop?",
@@ -16,6 +16,7 @@ QUESTIONS = (
     "What will it cost over two years if prices change?",
     "Can we run an alternative ourselves?",
 )
+LONGEST_IN_WORDS = 60
 SENSITIVE = (DataClass.CONFIDENTIAL, DataClass.SECRET)
 
 
@@ -36,8 +37,9 @@ def _dependence(report: BoardReport) -> Answer:
         why = "nothing critical has been recorded" if report.losses else "no upstream is outside our own machines"
         return _unknown(1, f"{why}, so what would go on can't be said" if report.losses else why, "answer-1")
     lost = "is lost, as it is now" if loss.happened else "is lost"
-    words = f"of critical volume is shown to go on if {loss.target.name} ({loss.target.kind}) {lost}"
-    return _answer(1, share(loss.surviving), words, f"loss-{anchor(str(loss.target))}", loss.simulated)
+    name = short(loss.target.name, LONGEST_IN_WORDS)
+    words = f"of critical volume is shown to go on if {name} ({loss.target.kind}) {lost}"
+    return _answer(1, share(loss.surviving), words, f"loss-{anchor(str(loss.target))}", loss.simulated, loss.surviving)
 
 
 def _handing_over(report: BoardReport) -> Answer:
@@ -53,7 +55,8 @@ def _handing_over(report: BoardReport) -> Answer:
         "critical or confidential processes have a proven replacement on our own machine; "
         f"{breaches} broke the data policy"
     )
-    return _answer(2, f"{held} of {len(guarded)}", words, "answer-2", _all(s.simulated for s in guarded))
+    simulated = _all(s.simulated for s in guarded)
+    return _answer(2, f"{held} of {len(guarded)}", words, "answer-2", simulated, held / len(guarded))
 
 
 def _cost(report: BoardReport) -> Answer:
@@ -69,9 +72,8 @@ def _cost(report: BoardReport) -> Answer:
         f"over {found.months} months if all stays as it is ({least}one in ten chance each of less than {usd(low)} and "
         f"of more than {usd(high)}){_rival(found)}. From {seen} of record: a range to plan with, not a forecast"
     )
-    return _answer(
-        3, usd(middle), words, "answer-3", _all(row.simulated for row in report.spend if row.process in usage)
-    )
+    simulated = _all(row.simulated for row in report.spend if row.process in usage)
+    return _answer(3, usd(middle), words, "answer-3", simulated, float(middle))
 
 
 def _rival(found: Outlook) -> str:
@@ -79,10 +81,11 @@ def _rival(found: Outlook) -> str:
     rival = next((one for one in found.options if one.name == found.rival), None)
     if rival is None or rival.total is None:
         return ""
+    name = short(rival.name, LONGEST_IN_WORDS)
     if rival.saved is None:
-        return f"; no alternative is proven ({rival.name} would be {usd(rival.total[1])})"
+        return f"; no alternative is proven ({name} would be {usd(rival.total[1])})"
     chance = next(one.chance for one in found.beats if (one.cheaper, one.dearer) == (rival.name, found.stay.name))
-    return f"; {usd(rival.total[1])} with {rival.name}, cheaper with a chance of {share(chance)}"
+    return f"; {usd(rival.total[1])} with {name}, cheaper with a chance of {share(chance)}"
 
 
 def _ourselves(report: BoardReport) -> Answer:
@@ -98,7 +101,8 @@ def _ourselves(report: BoardReport) -> Answer:
             carried[row.process] = max(carried[row.process], row.share * row.peak_minute)
     words = "of the critical processes' busiest recorded minutes is carried by proven models on our own machine"
     rests = _all(s.simulated for s in report.standings if s.process.name in peaks)
-    return _answer(4, share(sum(carried.values()) / sum(peaks.values())), words, "answer-4", rests)
+    part = sum(carried.values()) / sum(peaks.values())
+    return _answer(4, share(part), words, "answer-4", rests, part)
 
 
 def _critical(process: Process) -> bool:
@@ -109,7 +113,7 @@ def _all(simulated: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(sorted({name for names in simulated for name in names}))
 
 
-def _answer(number: int, figure: str, words: str, link: str, simulated: tuple[str, ...]) -> Answer:
+def _answer(number: int, figure: str, words: str, link: str, simulated: tuple[str, ...], value: float | None) -> Answer:
     return Answer(
         number=number,
         question=QUESTIONS[number - 1],
@@ -118,6 +122,7 @@ def _answer(number: int, figure: str, words: str, link: str, simulated: tuple[st
         link=link,
         known=True,
         simulated=simulated,
+        value=value,
     )
 
 

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from .wording import harmless
+from .wording import harmless, short
 
 BAR = 14
 ROW = 46
-LONGEST_NAME = 34
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +65,6 @@ def margin_plot(rows: Sequence[Interval]) -> Markup:
     if low < -0.2 and high < 0.4:
         drawn.append(f'<text class="tick" text-anchor="middle" x="{x(0)}" y="{base + 14}">same</text>')
     return drawing(base + 20, "Difference in quality with its bounds, against the margin", "".join(drawn))
-
-
-def short(name: str, longest: int = LONGEST_NAME) -> str:
-    """A name cut to so many letters."""
-    return name if len(name) <= longest else name[: longest - 1] + "…"
 
 
 def _rect(kind: str, at: float, size: float) -> str:

@@ -13,8 +13,8 @@ from markupsafe import Markup, escape
 
 from switchover.costs.outlook import Band, Swing
 
-from .charts import drawing, short
-from .wording import change, harmless, usd
+from .charts import drawing
+from .wording import change, harmless, short, usd
 
 FAN_HIGH, LINES_HIGH, SWING_ROW, SWING_BAR = 120, 220, 62, 12
 # The plot leaves room for the labels at its right.

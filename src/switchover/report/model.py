@@ -184,7 +184,8 @@ class Capacity:
 class Answer:
     """One question's answer in one line: a ``figure``, the ``words`` that follow it, and the page's id behind it.
 
-    ``simulated`` names the stand-ins it rests on, ``known`` is False when the figure is not known yet.
+    ``simulated`` names the stand-ins it rests on, ``known`` is False when the figure is not known yet. ``value`` is the
+    figure as a number, to hold against another report's: a share (0–1), USD for the third.
     """
 
     number: int
@@ -194,6 +195,7 @@ class Answer:
     link: str
     known: bool
     simulated: tuple[str, ...] = ()
+    value: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,9 +208,34 @@ class Sealed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What became of one process since another report, in words; ``better`` is None where that is not for us to say."""
+
+    process: str
+    words: str
+    better: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Since:
+    """What changed since the report ``id`` of the moment ``made_at``: a sentence per answer, and each changed process.
+
+    ``better`` has a value per answer, None where it is as good or can't be told.
+    """
+
+    id: str
+    made_at: float
+    answers: tuple[str, ...]
+    better: tuple[bool | None, ...]
+    processes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BoardReport:
     """The four answers at one moment, with what they rest on.
 
+    ``id`` is that of a report that was issued, None for a look at how things stand; ``since`` is what changed since the
+    one issued before, None where there is none. ``address`` is where others reach the pages, if anywhere.
     ``sealed`` is None while nothing was signed. ``missing`` is what the record is known to lack.
     ``window`` bounds the recorded exchanges, None when there are none. ``supposed`` says that nothing was running, so
     that own engines are taken to start. ``ahead`` is the projection of costs, or why there is none.
@@ -231,3 +258,6 @@ class BoardReport:
     cut_offs: tuple[CutOff, ...]
     sealed: Sealed | None = None
     missing: tuple[str, ...] = ()
+    id: str | None = None
+    since: Since | None = None
+    address: str | None = None

@@ -9,8 +9,10 @@ from rich.text import Text
 from switchover.domain.process import Bodies
 
 from . import wording
-from .model import Answer, BoardReport, Loss, Permission, ProcessFate, Spend
+from .model import Answer, BoardReport, Loss, Permission, ProcessFate, Since, Spend
 from .projection_text import options_table, scenario_words
+
+STYLES = {True: "green", False: "red", None: ""}
 
 
 def render_text(report: BoardReport, console: Console) -> None:
@@ -22,6 +24,8 @@ def render_text(report: BoardReport, console: Console) -> None:
     for answer, details in zip(report.answers, (_losses, _permissions, _spends, _capacity), strict=True):
         _answer(console, answer)
         details(console, report)
+    if report.since is not None:
+        _changes(console, report.since)
 
 
 def _window(console: Console, report: BoardReport) -> None:
@@ -140,6 +144,19 @@ def _capacity(console: Console, report: BoardReport) -> None:
             if not row.ready:
                 line.append(", not proven", style="yellow")
         _line(console, line)
+
+
+def _changes(console: Console, since: Since) -> None:
+    """What got worse first, among the processes."""
+    console.print()
+    title = f"What changed since {wording.harmless(since.id)} of {wording.moment(since.made_at)} UTC"
+    console.print(Text(title, style="bold"))
+    for topic, words, better in zip(wording.TOPICS, since.answers, since.better, strict=True):
+        _line(console, Text(f"{topic}: {wording.harmless(words)}", style=STYLES[better]))
+    for one in since.processes:
+        _line(console, Text(wording.harmless(f"{one.process}: {one.words}"), style=STYLES[one.better]))
+    if not since.processes:
+        _line(console, Text("No process stands otherwise.", style="dim"))
 
 
 def _line(console: Console, text: Text, indent: int = 3) -> None:

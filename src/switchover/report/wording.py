@@ -5,8 +5,15 @@ from __future__ import annotations
 import unicodedata
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-LONGEST = 400
+if TYPE_CHECKING:
+    from .model import Sealed
+
+TITLE = "Can we switch AI models before we have to?"
+# The four answers, in a word or two each.
+TOPICS = ("What goes on", "In our own hands", "What it will cost", "What we can run")
+LONGEST, LONGEST_NAME = 400, 34
 HIDDEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 
 
@@ -30,6 +37,17 @@ def usd(value: Decimal | None) -> str:
     if value and abs(value) < 1:
         return f"${value:.4f}"
     return f"${value:,.2f}" if abs(value) < 100 else f"${value:,.0f}"
+
+
+def usd_about(value: float) -> str:
+    """Money as one says it: "$1.2 million", "$34,000", "$7,500", "$5.60"."""
+    if value >= 999_500:
+        return f"${value / 1e6:,.1f} million"
+    if value >= 9_950:
+        return f"${value / 1e3:,.0f},000"
+    if value >= 999.5:
+        return f"${int(value / 100 + 0.5) * 100:,}"
+    return usd(Decimal(f"{value:.4f}"))
 
 
 def change(percent: int) -> str:
@@ -60,6 +78,11 @@ def times(seconds: float, part: float) -> str:
     return f"{seconds / part:,.0f} times"
 
 
+def short(name: str, longest: int = LONGEST_NAME) -> str:
+    """A name cut to so many letters."""
+    return name if len(name) <= longest else name[: longest - 1] + "…"
+
+
 def anchor(text: str) -> str:
     """An id for a page: letters, digits and dashes stay, anything else becomes its code, so that no two meet."""
     return "".join(c if c.isascii() and (c.isalnum() or c == "-") else f"_{ord(c):x}_" for c in text)
@@ -84,3 +107,10 @@ def harmless_lines(text: str, longest: int) -> str:
         for c in text[: longest + 1]
     )
     return shown if len(shown) <= longest else shown[:longest] + " [cut]"
+
+
+def checkpoint_words(sealed: Sealed | None) -> str:
+    """The evidence checkpoint in a line: its size, its root cut to what a person compares, the log's name."""
+    if sealed is None:
+        return "No evidence checkpoint yet"
+    return f"Evidence checkpoint: {sealed.size:,} entries, root {sealed.root[:12]}…, {sealed.origin}"

@@ -50,6 +50,12 @@ def person(store: Store, name: str) -> Person | None:
     return _person(row) if row is not None else None
 
 
+def name_of(store: Store, recorded: str) -> str:
+    """Whom a row names: a person by name, the machine's user as the row has it."""
+    found = person(store, recorded)
+    return found.name if found is not None else recorded
+
+
 def add_person(store: Store, who: Person, key: PersonKey, *, first: bool = False) -> tuple[Fact, Fact]:
     """Saves a person with their key. With ``first``, only while there is nobody.
 

@@ -721,3 +721,23 @@ due_order = Table(
     Index(None, "state"),
     Index(None, "process", "opened_at"),
 )
+
+# Reports that were issued. ``html`` is deflated; ``size``, ``root`` and ``origin`` are the evidence checkpoint's that
+# each carries; ``headlines`` is what the next one is held against.
+issued_report = Table(
+    "issued_report",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("made_at", Double, nullable=False),
+    Column("issued_by", Text, nullable=False),
+    Column("size", BigInteger),
+    Column("root", String(64)),
+    Column("origin", String(128)),
+    Column("headlines", Text, nullable=False),
+    Column("html", LargeBinary, nullable=False),
+    Column("html_sha256", String(64), nullable=False),
+    Column("pdf", LargeBinary),
+    Column("pdf_sha256", String(64)),
+    Column("pdf_size", Integer),
+    Index(None, "made_at"),
+)

@@ -17,7 +17,20 @@ from starlette.routing import Route
 from switchover.domain.people import Actor
 from switchover.errors import Forbidden, NotFound, OperatorError, StoreUnavailable, SwitchoverError
 
-from . import assumptions, compare, costs, exchange, label, portfolio, process, projection, sign_in, static, verdict
+from . import (
+    assumptions,
+    compare,
+    costs,
+    exchange,
+    label,
+    portfolio,
+    process,
+    projection,
+    report,
+    sign_in,
+    static,
+    verdict,
+)
 from .peer import is_ours
 from .rendering import bare_page
 from .security import FORWARDED
@@ -59,6 +72,11 @@ PAGES: tuple[Page, ...] = (
     Page("/exchanges/{exchange}", "GET", "exchanges show", exchange.show),
     Page("/label/{process}/{candidate}", "GET", "label", label.show),
     Page("/label/{process}/{candidate}", "POST", "label", label.take),
+    Page("/report", "GET", "report", report.show),
+    Page("/report", "POST", "report issue", report.take),
+    Page("/report/{report}", "GET", "report", report.show),
+    Page("/report/{report}/page", "GET", "report save", report.save_page),
+    Page("/report/{report}/pdf", "GET", "report save", report.save_pdf),
     Page("/sign-in", "GET", OPEN, sign_in.show),
     Page("/sign-in", "POST", OPEN, sign_in.take),
     Page("/sign-out", "POST", OPEN, sign_in.leave),

@@ -23,4 +23,5 @@ class Entry:
 MENU: tuple[Entry, ...] = (
     Entry("Processes", "/processes", within=("/verdicts", "/compare", "/label", "/exchanges")),
     Entry("Costs", "/costs"),
+    Entry("Report", "/report"),
 )

@@ -21,6 +21,8 @@ from .sittings import Sittings
 
 # The verdict whose cell people label: of a process, a candidate and maybe a prompt version. Raises NotFound.
 Labelled = Callable[[Store, Process, str, str | None], Verdict]
+# Makes and keeps a report in which upstreams of these names stand in for real ones; its id. Raises SwitchoverError.
+Issue = Callable[[Settings, Actor, Sequence[str]], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,8 @@ class Sources:
     ``noting(settings, actor)`` gives who takes events to the evidence log. ``local`` is the machine's user, who acts
     while there are no people. ``sittings`` are those of people who label; ``labelled`` finds what they label.
     ``trouble`` is why the file of the configuration, as it stands now, is not in force, or nothing. ``budgets`` as they
-    stand; ``projected`` is what a projection made now rests on, and ``projections`` keeps the newest.
+    stand; ``projected`` is what a projection made now rests on, and ``projections`` keeps the newest. ``issue`` makes a
+    report.
     """
 
     settings: Callable[[], Settings]
@@ -46,3 +49,4 @@ class Sources:
     budgets: Callable[[Settings], Sequence[BudgetStanding]]
     projected: Callable[[Settings, Store], Inputs]
     projections: Projections
+    issue: Issue

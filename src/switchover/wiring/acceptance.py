@@ -16,7 +16,7 @@ from switchover.store import Store
 from switchover.store import acceptances as rows
 from switchover.store import prompt_versions as version_rows
 from switchover.store import proofs as verdict_rows
-from switchover.store.people import person
+from switchover.store.people import name_of
 
 from . import access
 from .evidence import noting
@@ -120,12 +120,6 @@ def in_force(settings: Settings, process: str | None = None) -> list[tuple[Accep
     """What is accepted now, and by whom, by name."""
     with open_store(settings) as store:
         return [(one, name_of(store, one.made_by)) for one in rows.acceptances(store, process, now=CLOCK.now())]
-
-
-def name_of(store: Store, recorded: str) -> str:
-    """Who a row names: a person by name, the machine's user as the row has it."""
-    found = person(store, recorded)
-    return found.name if found is not None else recorded
 
 
 def _candidate(settings: Settings, process: Process, name: str) -> UpstreamSpec:

@@ -15,8 +15,8 @@ from switchover.gateway.metric_table import PAUSED_UNTIL
 from switchover.gateway.neighbours import Neighbours
 from switchover.planning import BreakerState, Pause, Plan, asked_for, plan_request
 from switchover.planning.breaker import CLOSED, RANK
+from switchover.store.people import name_of
 
-from .acceptance import name_of
 from .budget import named_budgets, standings
 from .parts import CLOCK, open_store
 from .register import snapshot

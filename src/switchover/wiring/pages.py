@@ -29,7 +29,7 @@ from switchover.web.session import Sessions
 from switchover.web.sittings import Sittings
 from switchover.web.sources import Sources
 
-from . import labels
+from . import answer, labels
 from .budget import standings
 from .costs import projected
 from .evidence import noting
@@ -84,6 +84,7 @@ def site(
         budgets=standings,
         projected=lambda found, kept: projected(found, kept, Terms()),
         projections=Projections(),
+        issue=lambda found, actor, simulated: str(answer.issue(found, actor, simulated=simulated).report.id),
     )
     return Site(application(sources, guard.scheme), guard, lambda: sittings.lapse(current(), store))
 

@@ -27,6 +27,7 @@ MAY = {
     "erase":          ("yes", "yes",    "no",  "no"),
     "import":         ("yes", "yes",    "no",  "no"),
     "costs assume":   ("yes", "yes",    "P",   "no"),
+    "report issue":   ("yes", "yes",    "no",  "no"),
     "costs reconcile": ("yes", "yes",   "no",  "no"),
     "costs import-invoice": ("yes", "yes", "no", "no"),
     "archive run":    ("yes", "yes",    "no",  "no"),

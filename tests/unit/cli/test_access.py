@@ -123,6 +123,7 @@ WORDS = {
     "import": ("log.jsonl", "--process", "sales"),
     "erase": ("--process", "sales", "--reason", "x"),
     "costs assume": ("pue", "1.2", "--reason", "x"),
+    "report issue": (),
     "costs reconcile": (),
     "costs import-invoice": ("bill.csv", "--provider", "acme", "--month", "2026-11"),
     "archive run": (),

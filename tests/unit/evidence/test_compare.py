@@ -10,6 +10,7 @@ from sqlalchemy import delete, insert, select, update
 
 from switchover.domain.acceptance import Acceptance
 from switchover.domain.candidate import Cell, Evidence, SliceEvidence, State, Verdict
+from switchover.domain.costing import Edit
 from switchover.domain.people import Approval, ApprovalState, Person, PersonKey, Role
 from switchover.domain.register import CallerKey
 from switchover.domain.watching import Change, ChangeKind
@@ -28,6 +29,7 @@ from switchover.store.indexing import save_spooled
 from switchover.store.people import add_person
 from switchover.store.proofs import revoke_proofs, save_proof, save_verdict
 from switchover.store.register import replace_key, revoke_key, save_key
+from switchover.store.reports import save_report
 from switchover.store.spool_frames import Gap, Position, Rot
 from switchover.testing.builders import NOW, make_cut_off, make_drill, make_proof
 
@@ -89,6 +91,8 @@ def noted(store, log):
     log.append(events.saved(save_change(store, Change.of("p", ChangeKind.PROMPT, "it changed", at=NOW))))
     log.append(events.erasure(save_erasure(store, ERASURE), ERASURE, []))
     log.append(events.assumed(save_edit(store, EDIT), EDIT))
+    page = {"checkpoint": (3, "root", "log"), "headlines": "{}", "html": b"page", "pdf": b"paper"}
+    log.append(events.saved(save_report(store, "report-1", made_at=NOW, by="p-1", **page)))
     save_spooled(store, "w0", (2, 90), [], [], GAPS, at=NOW)
     log.append(*unnoted(store, taken(log), NOW))
     return lambda: taken(log)
@@ -133,6 +137,9 @@ def test_all_agrees_and_nothing_is_left_to_note(store, noted):
         (schema.approval, "ap-1", {"parameters": "01"}),
         (schema.approval_step, "ap-1-decided", {"by": "p-1"}),
         (schema.approval_step, "ap-1-used", {"at": NOW + 1}),
+        (schema.issued_report, "report-1", {"pdf": b"another"}),
+        (schema.issued_report, "report-1", {"html": b"another"}),
+        (schema.issued_report, "report-1", {"headlines": "[]"}),
     ],
     ids=lambda value: str(getattr(value, "name", value)),
 )

@@ -39,3 +39,13 @@ def report(store, answer) -> BoardReport:
     """The sample, filled in."""
     fill(store, sample_settings())
     return answer(simulated=("vendor",))
+
+
+@pytest.fixture(scope="module")
+def shared() -> BoardReport:
+    """As ``report``, made once for all tests of a file."""
+    settings = sample_settings()
+    with Store.open("sqlite://") as store:
+        fill(store, settings)
+        known = build_snapshot(store, settings, ENGINES, NOW)
+        return assemble(store, settings, known, NOW, simulated=("vendor",), terms=Terms(draws=200))

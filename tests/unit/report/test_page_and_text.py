@@ -170,7 +170,7 @@ def test_a_cut_off_in_force_is_the_first_thing_said(store, answer):
         cut = CutOff(id=name, target=target, reason=f"{name} letter", by="me", placed_at=at, lifted_at=lifted)
         place_cut_off(store, cut)
     text = render_html(answer())
-    alarm = text[text.index('role="alert"') : text.index('class="hero"')]
+    alarm = text[text.index('role="alert"') : text.index('class="sheet"')]
     assert "new letter" in alarm
     assert "old letter" not in alarm
     assert "old letter" in text

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from journeys.served_pages import served_in, with_people
 
+from switchover.wiring import answer
+
 
 @pytest.fixture(scope="module")
 def unknown(tmp_path_factory):
@@ -18,5 +20,6 @@ def unknown(tmp_path_factory):
 def served(tmp_path_factory):
     """Pages of a Switchover with people."""
     made = with_people(tmp_path_factory.mktemp("served"))
+    made.report = answer.issue(made.settings, made.admin).report.id
     yield made
     made.close()

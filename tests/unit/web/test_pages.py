@@ -21,9 +21,13 @@ HOSTILE_ID, LONG_ID = exchange_id("messages", 3), exchange_id("messages", 7)
 def parts_of(served, process="messages"):
     verdict = served.verdicts[f"{process} other"].id
     return {
-        "process": process, "verdict": verdict, "exchange": exchange_id(process, 1), "candidate": "other",
+        "process": process,
+        "verdict": verdict,
+        "exchange": exchange_id(process, 1),
+        "candidate": "other",
+        "report": served.report,
         "assumption": f"defect_usd:{process}",
-    }  # fmt: skip
+    }
 
 
 # What a form has to hold to be taken.

@@ -18,6 +18,9 @@ from .base import Section
 class OrganisationSection(Section):
     """Who we are."""
 
+    name: str | None = Field(
+        default=None, min_length=1, max_length=200, description="The organisation's name, as reports carry it."
+    )
     domicile: Country = Field(description="Country of the organisation, ISO 3166-1 alpha-2.")
     revenue_usd: int | None = Field(default=None, ge=0, description="Yearly revenue; some licences depend on it.")
 

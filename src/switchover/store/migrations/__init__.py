@@ -1,3 +1,3 @@
 """Schema changes, appended: a revision that has been released is never edited."""
 
-HEAD = "0020"
+HEAD = "0021"
