@@ -25,21 +25,21 @@ BOUND_US = 10.0
 
 
 def budget_us() -> float:
-    """Microseconds of CPU to find a call's two budgets, reserve its bound in both and settle it; the best of rounds."""
+    """Microseconds of CPU to find a call's four budgets, reserve its bound in all and settle it; the best of rounds."""
     vendor = spec("vendor", "http://127.0.0.1:1", price=PRICE)
     process = Process(
         name="bench", owner="bench", criticality=Criticality.CRITICAL, data=DataClass.INTERNAL, baseline="vendor",
-        budget=PLENTY,
+        budget=PLENTY, key_budget=PLENTY,
     )  # fmt: skip
     price = tariff(vendor, 0.0)
     assert price is not None
     snapshot = Snapshot(
         version=1, made_at=0.0, providers={}, upstreams={"vendor": vendor}, processes={"bench": process},
-        budgets={"organisation": PLENTY}, tariffs={"vendor": price},
+        budgets={"organisation": PLENTY, f"provider:{vendor.host}": PLENTY}, tariffs={"vendor": price},
     )  # fmt: skip
     body = json.dumps({"model": "bench", "max_tokens": 200, "messages": [{"role": "user", "content": "x" * 900}]})
     dialect = DIALECTS["openai_chat"]
-    call = Call("x", dialect, process, body.encode(), dialect.peek(body.encode()), {}, 0.0, 0.0)
+    call = Call("x", dialect, process, body.encode(), dialect.peek(body.encode()), {}, 0.0, 0.0, key="k3v9x2ab")
     used = Usage(input=300, output=20)
     with tempfile.TemporaryDirectory() as folder:
         hold = LedgerHolding(Ledger.open(folder, "sqlite://"), folder, "bench")

@@ -22,6 +22,7 @@ SwitchoverError
 ├── DetectionFailed                personal data could not be looked for: it counts as the most sensitive
 │   └── Unreadable                 what is no text that anybody could look into: it is not kept
 ├── OutOfTime                      504: the caller's deadline passed before there was an answer
+├── Undelivered                    an alert did not reach its channel: tried again later
 ├── GraderFailed                   a grader that trips over an answer: over a candidate's, the answer counts as failed
 └── UpstreamError                  one attempt failed; the class says what the gateway does next
     ├── RequestRejected            400/422 about the caller's own fields: stop
@@ -205,6 +206,10 @@ class OutOfTime(SwitchoverError):
 
     http_status: ClassVar[int] = 504
     code: ClassVar[str] = "deadline_exceeded"
+
+
+class Undelivered(SwitchoverError):
+    """An alert did not reach its channel: it is tried again later."""
 
 
 class GraderFailed(SwitchoverError):

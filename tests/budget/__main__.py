@@ -1,9 +1,10 @@
 """Random histories of a budget: workers in processes of their own, killed and paused at any point.
 
 `python tests/budget [SEED] [HISTORIES]`. BUDGET_URL names a PostgreSQL for the ledger (an SQLAlchemy URL); without it,
-SQLite. At every prefix: served <= settled + reserved <= cap. At the end: settled is what was served, to the millionth
-of a dollar for calls that ended with usage. A ledger with the race planted must be caught. Exit status 1 if anything is
-not so.
+SQLite. Of every budget - the organisation's, the process's, a provider's, a caller key's - at every prefix: served <=
+settled + reserved <= cap, where the cap is hard. At the end: settled is what was served, to the millionth of a dollar
+for calls that ended with usage, of soft ones too. A ledger with the race planted must be caught. Exit status 1 if
+anything is not so.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-from history import Wrong, check_end, check_prefixes, read, served
+from history import CHARGED, Wrong, check_end, check_prefixes, lines_of, read, served
+from worker import caps
 from worker import main as work
 
 from switchover.costs.holding import settle_the_dead
@@ -29,12 +31,12 @@ WORKERS = 4
 # Every state of the ledger that was over the cap, however short it was.
 BREACHES = "create table if not exists breach (settled bigint, leased bigint)"
 TRIGGERS = {
-    False: ["create trigger over after update on budget_account when new.settled + new.leased > {cap} "
+    False: ["create trigger over after update on budget_account when new.settled + new.leased > {caps} "
             "begin insert into breach values (new.settled, new.leased); end"],
     True: ["create or replace function breached() returns trigger language plpgsql as "
            "'begin insert into breach values (new.settled, new.leased); return null; end'",
            "create or replace trigger over after update on budget_account for each row "
-           "when (new.settled + new.leased > {cap}) execute function breached()"],
+           "when (new.settled + new.leased > {caps}) execute function breached()"],
 }  # fmt: skip
 
 
@@ -50,6 +52,7 @@ class Done:
     pauses: int
     looks: int
     settled: int
+    soft_over: bool
 
 
 class History:
@@ -61,7 +64,8 @@ class History:
         self.folder, self.database, self.cap, self.calls, self.racy = folder, database, cap, calls, racy
         self.rng, self.trouble = random.Random(seed), trouble
         self.ledger = Ledger.open(folder, database)
-        self.budget = "organisation"
+        # The hard ones.
+        self.caps = {name: one.month or 0 for name, one in caps(cap).items() if one.kind == "hard"}
         self.living: dict[str, int] = {}
         self.made = self.kills = self.pauses = self.looks = 0
 
@@ -79,19 +83,23 @@ class History:
             for name in self._running():
                 self._kill(name)
         settle_the_dead(self.ledger, self.folder)
-        lines, account = self._lines(), self._account()
+        lines, accounts = self._lines(), self._accounts()
         with self.ledger._read() as run:
             breaches = run("select settled, leased from breach", ()).fetchall()
         if breaches:
             raise Wrong(f"{breaches[0][0]} were settled and {breaches[0][1]} leased, of {self.cap}")
-        check_prefixes(lines, self.cap)
-        check_end(lines, account.settled, account.unknown, account.leased)
-        self._within(account)
+        for name, account in accounts.items():
+            mine = lines_of(lines, name)
+            if name in self.caps:
+                check_prefixes(mine, self.caps[name])
+            check_end(mine, account)
+            self._within(account)
         self.ledger.close()
         attempts = read(lines).values()
         return Done(
-            len(lines), len(attempts), sum(one.refused for one in attempts), account.unknown, self.kills, self.pauses,
-            self.looks, account.settled,
+            len(lines), len(attempts), sum(one.refused for one in attempts), accounts["organisation"].unknown,
+            self.kills, self.pauses, self.looks, accounts["organisation"].settled,
+            accounts["key:softkeyx"].settled > (caps(self.cap)["key:softkeyx"].month or 0),
         )  # fmt: skip
 
     def _watch(self) -> None:
@@ -100,8 +108,9 @@ class History:
         with self.ledger._write() as run:
             for text in ("delete from budget_account", "delete from budget_lease", BREACHES, "delete from breach"):
                 run(text, ())
+            each = " ".join(f"when '{name}' then {cap}" for name, cap in self.caps.items())
             for text in TRIGGERS[self.ledger._postgres]:
-                run(text.format(cap=self.cap), ())
+                run(text.format(caps=f"case new.budget {each} else {1 << 62} end"), ())
 
     def _begin(self) -> None:
         """One more worker: a process of its own, which has imported everything already."""
@@ -169,23 +178,27 @@ class History:
 
     def _look(self) -> None:
         """What was served by now is settled or leased once the ledger is asked; and that is within the cap."""
-        total = [0, *served(self._lines())][-1]
+        lines = self._lines()
         try:
-            account = self._account()
+            accounts = self._accounts()
         except StoreUnavailable:
             return
         self.looks += 1
-        self._within(account)
-        if total > account.settled + account.leased:
-            raise Wrong(f"{total} were served, {account.settled} settled and {account.leased} leased")
+        for name, account in accounts.items():
+            self._within(account)
+            total = [0, *served(lines_of(lines, name))][-1]
+            # What a soft cap lets pass is in the ledger a moment later.
+            if name in self.caps and total > account.settled + account.leased:
+                raise Wrong(f"{total} of {name} were served, {account.settled} settled and {account.leased} leased")
 
     def _within(self, account: Account) -> None:
-        if account.settled + account.leased > self.cap:
-            raise Wrong(f"{account.settled} are settled and {account.leased} leased, of {self.cap}")
+        cap = self.caps.get(account.budget)
+        if cap is not None and account.settled + account.leased > cap:
+            raise Wrong(f"{account.settled} of {account.budget} are settled and {account.leased} leased, of {cap}")
 
-    def _account(self) -> Account:
-        found = [one for one in self.ledger.accounts() if one.budget == self.budget]
-        return found[0] if found else Account(budget=self.budget, period="")
+    def _accounts(self) -> dict[str, Account]:
+        found = {one.budget: one for one in self.ledger.accounts()}
+        return {name: found.get(name, Account(budget=name, period="")) for name in CHARGED}
 
     def _lines(self) -> list[str]:
         try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from switchover.store.ledger import Account
+
 
 @dataclass
 class Attempt:
@@ -31,6 +33,19 @@ class Attempt:
             # Killed while it was settled: with its cost, with its bound, or between the two.
             return self.settling, self.settling + self.bound
         return self.bound, self.bound * (2 if self.unknown else 1)
+
+
+# Budget, and the part of an attempt's name (worker.number.place.key.upstream) that says that it is charged to it.
+CHARGED = {
+    "organisation": (), "process:p": (), "provider:other": (4, "other"), "key:hardkeyx": (3, "hardkeyx"),
+    "key:softkeyx": (3, "softkeyx"),
+}  # fmt: skip
+
+
+def lines_of(lines: Iterable[str], budget: str) -> list[str]:
+    """What of a history is charged to a budget."""
+    place = CHARGED[budget]
+    return [line for line in lines if not place or line.split()[1].split(".")[place[0]] == place[1]]
 
 
 class Wrong(AssertionError):
@@ -71,14 +86,15 @@ def check_prefixes(lines: list[str], cap: int) -> None:
             raise Wrong(f"after line {place} of the history {total} were served, of {cap}")
 
 
-def check_end(lines: list[str], settled: int, unknown: int, leased: int) -> None:
+def check_end(lines: list[str], account: Account) -> None:
     """Raises Wrong where the ledger at the end is not what was served: exactly, but for what was killed midway."""
-    attempts = read(lines).values()
+    attempts, name = read(lines).values(), account.budget
     least, most = (sum(one.range[place] for one in attempts) for place in (0, 1))
-    if not least <= settled <= most:
-        raise Wrong(f"{settled} are settled; the history has it between {least} and {most}")
+    if not least <= account.settled <= most:
+        raise Wrong(f"{account.settled} of {name} are settled; the history has it between {least} and {most}")
     known = sum(one.settling or 0 for one in attempts if one.done and not one.unknown)
-    if settled - unknown < known:
-        raise Wrong(f"{settled - unknown} are settled as known; calls that ended with usage cost {known}")
-    if leased:
-        raise Wrong(f"{leased} are leased though nobody lives")
+    if account.settled - account.unknown < known:
+        told = account.settled - account.unknown
+        raise Wrong(f"{told} of {name} are settled as known; calls that ended with usage cost {known}")
+    if account.leased:
+        raise Wrong(f"{account.leased} of {name} are leased though nobody lives")

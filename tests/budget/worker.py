@@ -1,7 +1,11 @@
 """One worker of a history: random calls through the real leases and the real ledger, each step noted before and after.
 
-``python worker.py FOLDER DATABASE NAME SEED CALLS CAP [racy]``. A line of the history is one write to a file that all
-append to, so that its order is that in which things happened. A call's lines:
+``python worker.py FOLDER DATABASE NAME SEED CALLS CAP [racy]``. Each call is charged to the organisation and to its
+process, which have the same cap, to one of three caller keys, of which one has a hard cap and one a soft one, and at
+the replacement to that one's provider.
+
+A line of the history is one write to a file that all append to, so that its order is that in which things happened. A
+call's lines:
 
 - ``A id bound``: what it can cost is about to be reserved
 - ``B id cost``: reserved; its provider is asked, who will bill ``cost``, at most the bound
@@ -53,17 +57,28 @@ class Racy(Ledger):
         return super().exchange(holder, asks, by_what_was_seen)
 
 
+KEYS = ("hardkeyx", "softkeyx", "freekeyx")
+
+
+def caps(cap: int) -> dict[str, Budget]:
+    """Every budget that there is, by name, where the organisation may spend so much."""
+    return {
+        "organisation": Budget(month=cap), "process:p": Budget(month=cap), "provider:other": Budget(month=cap // 4),
+        "key:hardkeyx": Budget(month=cap // 3), "key:softkeyx": Budget(month=cap // 5, kind="soft"),
+    }  # fmt: skip
+
+
 def snapshot(cap: int) -> Snapshot:
     """One process with a budget, a vendor and a replacement."""
     upstreams = {name: spec(name, "http://127.0.0.1:1") for name in ("vendor", "other")}
     process = Process(
         name="p", owner="o", criticality=Criticality.CRITICAL, data=DataClass.INTERNAL, baseline="vendor",
-        fallbacks=("other",), budget=Budget(month=cap),
+        fallbacks=("other",), budget=caps(cap)["process:p"],
     )  # fmt: skip
     return Snapshot(
         version=1, made_at=1.0, upstreams=upstreams, processes={"p": process}, tariffs=dict.fromkeys(upstreams, TARIFF),
         providers={name: Provider(name=name, home="US") for name in upstreams},
-        budgets={"organisation": Budget(month=cap)},
+        budgets={name: one for name, one in caps(cap).items() if not name.startswith("process:")},
     )  # fmt: skip
 
 
@@ -98,9 +113,12 @@ class Worker:
         """A call and, where its first attempt fails, the attempt at its replacement."""
         rng, specs = self.rng, self.register.upstreams
         peek = SimpleNamespace(needs=frozenset(), n=1, limit=rng.choice([10, 100, 1000, 5000]))
-        call: Any = SimpleNamespace(process=self.register.processes["p"], peek=peek, spending=[], deadline=float("inf"))
+        key = rng.choice(KEYS)
+        call: Any = SimpleNamespace(
+            process=self.register.processes["p"], peek=peek, spending=[], deadline=float("inf"), key=key
+        )
         for upstream in (specs["vendor"], specs["other"]):
-            if await self.attempt(f"{name}.{upstream.name}", call, upstream) or rng.random() < 0.5:
+            if await self.attempt(f"{name}.{key}.{upstream.name}", call, upstream) or rng.random() < 0.5:
                 return
 
     async def attempt(self, name: str, call: Any, upstream: UpstreamSpec) -> bool:

@@ -37,7 +37,9 @@ class Served:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
         self.origin = f"http://127.0.0.1:{self.port}"
-        made = site(settings, lambda: self.settings, self.keeping, self.port, self.sittings, lambda: self.trouble)
+        made = site(
+            settings, lambda: self.settings, self.keeping, self.port, self.sittings, trouble=lambda: self.trouble
+        )
         self._server = uvicorn.Server(site_config(made))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
         self._thread.start()

@@ -43,8 +43,15 @@ def test_a_budget_holds_through_a_killed_worker_and_is_raised_in_place(alone):
     def stands():
         return standings(terms)[0]
 
-    with ScriptedServer(script) as vendor:
-        alone.write(process="    budget: {month: 0.005 USD}")
+    def told():
+        return {json.loads(seen.body)["headline"] for seen in receiver.seen}
+
+    with ScriptedServer(script) as vendor, ScriptedServer([reply(b"")]) as receiver:
+        alone.write(process="    budget: {month: 0.005 USD}\n    key_budget: {month: 0.02 USD}")
+        alone.env["HOOK"] = "a-secret-of-the-hook"
+        alone.edit(
+            "data: ./data", f'data: ./data\nalerts: {{webhooks: {{ops: {{url: "{receiver.url}", secret: env:HOOK}}}}}}'
+        )
         alone.edit("http://127.0.0.1:9/v1", f"{vendor.url}/v1")
         alone.edit("host: acme}", 'host: acme, price: {input_mtok: "1", output_mtok: "10"}}')
         terms = alone.settings()
@@ -76,6 +83,7 @@ def test_a_budget_holds_through_a_killed_worker_and_is_raised_in_place(alone):
         alone.until(lambda: stands().settled == served * COST + bound)
         assert stands().settled + stands().reserved <= CAP
         alone.until(lambda: marks() == [50])
+        alone.until(lambda: len(told()) == 1)
         alone.edit("0.005 USD", "5 USD")
         end = time.monotonic() + 10
         while True:
@@ -90,4 +98,7 @@ def test_a_budget_holds_through_a_killed_worker_and_is_raised_in_place(alone):
         assert stands().settled == (len(vendor.seen) - 1) * COST + bound
         assert stands().reserved == 0
         assert list(alone.data.glob("budget/*.lease")) == []
+        key = next(one for one in standings(terms) if one.budget.startswith("key:"))
+        assert key.settled == stands().settled
+        assert all("used up" in said or "% reached" in said for said in told())
         assert "leases of a dead worker settled" in alone.log.read_text(encoding="utf-8")

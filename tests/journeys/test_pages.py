@@ -47,6 +47,7 @@ def test_a_person_signs_in_and_sees_which_candidates_are_ready(pages, browser):
     browser.type(pages.keys["admin"])
     browser.follow(lambda: browser.press("Enter"))
     assert browser.value("location.pathname") == "/"
+    browser.follow(lambda: browser.click("nav a[href='/processes']"))
     assert "1 of 3 candidates that were tried is READY" in browser.text()
     assert browser.value("document.cookie") == ""
 
@@ -150,6 +151,13 @@ def test_every_page_fits(pages, browser, width):
     browser.size(width)
     for path in (
         "/",
+        "/dependence",
+        "/dependence/parent/acme",
+        "/dependence/process/messages",
+        "/processes",
+        "/cut",
+        "/cut?target=provider:acme",
+        "/cut/lift",
         "/processes/messages",
         f"/verdicts/{verdict}",
         f"/verdicts/{verdict}/cases/{exchange_id('messages', 3)}",
@@ -166,7 +174,9 @@ def test_every_page_fits(pages, browser, width):
         browser.open(f"{pages.origin}{path}")
         assert browser.value("document.documentElement.scrollWidth") <= width, path
         assert browser.value("document.querySelectorAll('h1').length") == 1
-        unnamed = "[...document.querySelectorAll('a, button, input:not([type=hidden])')].filter((e) => !(e.innerText"
+        unnamed = (
+            "[...document.querySelectorAll('a, button, input:not([type=hidden])')].filter((e) => !(e.textContent.trim()"
+        )
         assert browser.value(f"{unnamed} || e.labels?.length)).map((e) => e.outerHTML)") == [], path
 
 

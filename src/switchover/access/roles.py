@@ -45,6 +45,8 @@ RULES: Mapping[str, Rule] = {
     "report save": READS,
     "report issue": Rule(RUN),
     "budget": READS,
+    "alerts": READS,
+    "alerts test": Rule(RUN),
     "costs": READS,
     "costs reconcile": Rule(RUN),
     "costs import-invoice": Rule(RUN),

@@ -2,7 +2,8 @@
 
 Exit codes: 0 done; 1 it could not be carried out; 2 the command or the configuration is wrong; 3 carried out, and the
 answer is no (a verdict that is not READY, a drill that failed, a process that would stop, an import with nothing to
-take, a projection without a price, a store that is not sound, an invoice that differs); 130 interrupted.
+take, a projection without a price, a store that is not sound, an invoice that differs, a channel that an alert
+does not reach); 130 interrupted.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "erase": ("erase", "Make what was recorded of a person, a process or a period unreadable for good."),
     "keyring": ("keyring", "Back up, rotate and list the keys of what is recorded."),
     "budget": ("budget", "Show what was spent of each budget, and how long it will last."),
+    "alerts": ("alerts", "Show what people were told of budgets, and try whether it reaches them."),
     "costs": ("costs", "Show what was spent, hold invoices against it, and project what options will cost."),
     "evidence": ("evidence", "Show, sign and check the log of what happened."),
     "archive": ("archive", "Write, list, check and open finished days as Parquet files."),

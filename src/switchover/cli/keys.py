@@ -59,13 +59,15 @@ def show(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
         print_json([_row(key) for key in keys])
         return
     for key in keys:
-        print(f"{key.id}  {key.process:<24}  {visible(key.name or '–'):<20}  made {moment(key.made_at)}  {_end(key)}")
+        first = f"  in the place of {key.in_place_of}" if key.in_place_of else ""
+        made = f"made {moment(key.made_at)}{first}"
+        print(f"{key.id}  {key.process:<24}  {visible(key.name or '–'):<20}  {made}  {_end(key)}")
     if not keys:
         print("No keys yet. Make one: switchover keys create PROCESS")
 
 
 def _row(key: CallerKey) -> dict[str, object]:
-    fields = ("id", "process", "name", "made_at", "expires_at", "revoked_at")
+    fields = ("id", "process", "name", "made_at", "expires_at", "revoked_at", "in_place_of")
     return {field: getattr(key, field) for field in fields}
 
 

@@ -27,4 +27,6 @@ def budgets_of(document: Document, section: BudgetsSection, providers: Mapping[s
         if name not in providers:
             raise document.error(at, got=name, want=f"a provider we know, or its home under providers.{name}")
         found[f"provider:{name}"] = budget_of(document, at, one)
+    for name, one in section.keys.items():
+        found[f"key:{name}"] = budget_of(document, ("budgets", "keys", name), one)
     return found

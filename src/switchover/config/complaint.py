@@ -11,7 +11,7 @@ from switchover.errors import ConfigError
 
 from .document import Document, Place
 from .schema import SECTIONS
-from .values import PATTERN_MEANS
+from .values import PATTERN_MEANS, URL_OR_REFERENCE
 
 # What the schema's complaint about a kind of value means to someone who writes YAML.
 KIND_MEANS = {
@@ -27,7 +27,7 @@ KIND_MEANS = {
     "string_type": "text",
 }
 # What holds a reference; in its place may stand the secret itself, which no error may show.
-REFERENCES = ("key", "proxy_login", "master", "store_password")
+REFERENCES = ("key", "proxy_login", "master", "store_password", "secret", "login")
 NAMES = frozenset(field.alias or name for section in SECTIONS for name, field in section.model_fields.items())
 
 
@@ -47,6 +47,8 @@ def located(document: Document, cause: ValidationError) -> ConfigError:
         meant = get_close_matches(str(path[-1]), siblings or sorted(NAMES), n=1)
         hint = f"{meant[0]}, perhaps" if meant else "one of the names in docs/reference/settings.md"
         return document.error(path, got="an unknown name", want=hint)
+    if path[:2] == ("alerts", "webhooks") and path[-1] == "url":
+        return document.error(path, got="something else", want=PATTERN_MEANS[URL_OR_REFERENCE])
     if path and (path[-1] in REFERENCES or path[:2] == ("traces", "headers")):
         return document.error(path, got="something else", want="env:NAME or file:PATH, never the key itself")
     if isinstance(got, Mapping | list | tuple):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from switchover.domain.alert import Channels
 from switchover.domain.process import Egress, UpstreamSpec
 
 from .document import Document
@@ -13,7 +14,13 @@ from .secrets import absolute
 from .sections.machine import EgressSection
 
 
-def egress_of(document: Document, section: EgressSection, upstreams: Mapping[str, UpstreamSpec], base: Path) -> Egress:
+def egress_of(
+    document: Document,
+    section: EgressSection,
+    upstreams: Mapping[str, UpstreamSpec],
+    channels: Channels,
+    base: Path,
+) -> Egress:
     """The section as the domain knows it. Raises ConfigError; never with a proxy's address, which may hold a login."""
     if section.proxy is not None:
         _check_proxy(document, section.proxy)
@@ -21,10 +28,16 @@ def egress_of(document: Document, section: EgressSection, upstreams: Mapping[str
         name = "proxy_login" if section.proxy_login is not None else "direct"
         raise document.error(("egress", name), got="no proxy", want="the proxy it is about, as egress.proxy")
     hosts = {urlsplit(spec.base_url).hostname for spec in upstreams.values() if spec.base_url is not None}
+    addresses = [one.url for one in channels.webhooks.values()]
+    hosts |= {urlsplit(url).hostname for url in addresses}
+    # Whose address stands elsewhere, nobody can tell yet.
+    told = not any(url.startswith(("env:", "file:")) for url in addresses)
     for position, host in enumerate(section.direct):
-        if host not in hosts:
+        if host not in hosts and told:
             known = ", ".join(sorted(host for host in hosts if host)) or "none is configured"
-            raise document.error(("egress", "direct", position), got=host, want=f"the host of a base_url ({known})")
+            raise document.error(
+                ("egress", "direct", position), got=host, want=f"the host of a base_url or a webhook ({known})"
+            )
     tls_ca = None
     if section.tls_ca is not None:
         tls_ca = str((base / section.tls_ca).resolve())

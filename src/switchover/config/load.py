@@ -31,6 +31,7 @@ from switchover.domain.process import (
     UpstreamSpec,
 )
 
+from .alerts import channels_of
 from .budget import budget_of, budgets_of
 from .complaint import located
 from .costs import costing_of
@@ -79,6 +80,7 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
     for process in processes.values():
         _check_policy(document, process, upstreams, providers)
         check_judge(document, process, upstreams, providers)
+    channels = channels_of(document, parsed.alerts, base)
     if parsed.evidence.timestamp is not None:
         _check_url(document, ("evidence", "timestamp"), parsed.evidence.timestamp)
     return Settings(
@@ -92,7 +94,7 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
         providers=providers,
         upstreams=upstreams,
         processes=processes,
-        egress=egress_of(document, parsed.egress, upstreams, base),
+        egress=egress_of(document, parsed.egress, upstreams, channels, base),
         log=Logging(**parsed.log.model_dump()),
         master=absolute(parsed.keyring.master, base),
         traces=_traces(document, parsed.traces, upstreams, base) if parsed.traces else None,
@@ -104,6 +106,7 @@ def load(path: str, env: Mapping[str, str] | None = None) -> Settings:
         cost_tolerance=parsed.costs.tolerance,
         costing=costing_of(document, parsed.costs, upstreams, processes, providers, base),
         watch=watch_of(parsed.watch),
+        alerts=channels,
     )
 
 
@@ -279,6 +282,7 @@ def _process(
         rehearse=terms(document, (*at, "rehearse"), section.rehearse, upstreams, base) if section.rehearse else None,
         detect=section.detect,
         budget=budget_of(document, (*at, "budget"), section.budget) if section.budget else None,
+        key_budget=budget_of(document, (*at, "key_budget"), section.key_budget) if section.key_budget else None,
     )
 
 

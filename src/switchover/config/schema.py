@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from .sections.alerts import AlertsSection, MailSection, WebhookSection
 from .sections.base import Section
 from .sections.machine import (
     EgressSection,
@@ -97,6 +98,9 @@ class ProcessSection(Section):
     )
     rehearse: RehearseSection | None = Field(default=None, description="How candidates are judged.")
     budget: BudgetSection | None = Field(default=None, description="What the process may spend.")
+    key_budget: BudgetSection | None = Field(
+        default=None, description="What each of its callers' keys may spend, beside what the process may."
+    )
     watch: ProcessWatchSection | None = Field(default=None, description="How its proofs are watched.")
 
 
@@ -128,6 +132,7 @@ class ConfigurationFile(Section):
     budgets: BudgetsSection = Field(
         default_factory=BudgetsSection, description="What may be spent by several processes together."
     )
+    alerts: AlertsSection = Field(default_factory=AlertsSection, description="Where alerts go, beside the log.")
     costs: CostsSection = Field(default_factory=CostsSection, description="What costs to come are reckoned with.")
     watch: WatchSection = Field(default_factory=WatchSection, description="What is looked at and rehearsed each day.")
     archive: ArchiveSection | None = Field(default=None, description="Where finished days go.")
@@ -179,4 +184,7 @@ SECTIONS: tuple[type[Section], ...] = (
     PriceEventRow,
     WatchSection,
     ProcessWatchSection,
+    AlertsSection,
+    WebhookSection,
+    MailSection,
 )

@@ -25,6 +25,11 @@ FILE = r"^file:.+$"
 SUBJECT = r"^(user|metadata\.[A-Za-z0-9_-]{1,64})$"
 NAME = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 HEADER = r"^[a-z0-9-]+$"
+KEY_ID = r"^[a-z0-9]{8}$"
+URL_OR_REFERENCE = r"^(https?://[^\s#]+|env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"
+HOST = r"^[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?$"
+# What no header and no command of SMTP can be broken with; addresses with quotes are none that anybody uses.
+MAIL_ADDRESS = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?$"
 LANGUAGE = r"^[a-z]{2}$"
 
 PATTERN_MEANS = {
@@ -34,6 +39,10 @@ PATTERN_MEANS = {
     PUBLISHED: "provider/model, such as openai/gpt-4.1",
     AMOUNT: 'a decimal in quotes, such as "0.60"',
     LANGUAGE: "a language of two small letters, such as nl",
+    URL_OR_REFERENCE: "https://host/path, or env:NAME or file:PATH that holds it",
+    HOST: "the name of a machine, such as smtp.example.net",
+    MAIL_ADDRESS: "an address such as finance@example.net",
+    KEY_ID: "the id of a caller key, such as k3v9x2ab",
     HEADER: "a header's name in small letters, digits and dashes",
     FILE: "file:PATH",
     NAME: "a name of small letters, digits, dots, dashes and underscores",

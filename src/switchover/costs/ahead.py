@@ -122,7 +122,7 @@ def usages(
     store: Store, settings: Settings, wanted: Collection[str] | None, since: float | None
 ) -> tuple[dict[str, UsageModel], list[str]]:
     """Each process's usage; the record's known gaps, and the processes that nothing can be said of."""
-    rows, busy = hourly(store, since or 0.0), minutes(store, since)
+    rows, busy = hourly(store, since or 0.0, wanted), minutes(store, since, wanted)
     gaps = [f"known to be missing from the record: {one}" for one in missing(store)]
     found = {}
     for name in settings.processes:

@@ -16,8 +16,8 @@ from switchover.domain.budget import Period
 from switchover.domain.process import Budget
 
 Counts = MutableSequence[int] | memoryview
-# Places in a lease's counts.
-SETTLED, RESERVED, UNKNOWN = 0, 1, 2
+# Places in a lease's counts; the last is 1 where the cap is soft, so that more may be reserved than was granted.
+SETTLED, RESERVED, UNKNOWN, SOFT = 0, 1, 2, 3
 # Characters of a month's name, such as 2026-11.
 MONTH = 7
 MARKS = (50, 80, 95, 100)
@@ -25,8 +25,6 @@ MARKS = (50, 80, 95, 100)
 FADING = 7
 # What is left that nobody needs at once is given out in such a part, so that no worker hoards the last of it.
 SHARE = 8
-# Less of a period says too little of the rest of it.
-TELLING_SHARE = 0.04
 
 
 class Span(NamedTuple):
@@ -71,6 +69,8 @@ class Lease:
         self.budget, self.span, self.limit, self.counts, self.hard, self.at_cap = (
             budget, period, limit, counts, hard, at_cap,
         )  # fmt: skip
+        if not hard:
+            counts[SOFT] = 1
         self.granted = self.returned = self.spent = self.reserved = self.free = 0
         self.settled = self.unknown = self.leased = self.needed = self.peak = self.pace = 0
         # What is left, as the ledger said at ``heard_at`` on the monotonic clock.
@@ -179,22 +179,6 @@ def settle(leases: Sequence[Lease], bound: int, cost: int, *, unknown: bool = Fa
         one.free += bound - cost
 
 
-def left_behind(granted: int, returned: int, settled: int, reserved: int) -> int:
-    """What of a dead worker's reservations is settled at its upper bound: as much as its lease covers."""
-    return min(reserved, max(granted - returned - settled, 0))
-
-
-def ends_at(limit: int, settled: int, period: Span, now: float) -> float | None:
-    """When the budget is used up at the pace so far (Unix seconds); None: not in this period, or too early to say."""
-    elapsed = now - period.begin
-    if settled >= limit:
-        return now
-    if settled <= 0 or elapsed < TELLING_SHARE * (period.end - period.begin):
-        return None
-    end = period.begin + elapsed * limit / settled
-    return end if end < period.end else None
-
-
-def marks_reached(limit: int, settled: int) -> tuple[int, ...]:
-    """The marks, in percent of the cap, that what is settled has reached."""
-    return tuple(mark for mark in MARKS if settled * 100 >= mark * limit)
+def mark_reached(limit: int, settled: int) -> int | None:
+    """The highest mark, in percent of the cap, that what is settled has reached."""
+    return max((mark for mark in MARKS if settled * 100 >= mark * limit), default=None)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
-from switchover.domain.budget import PICO, Rates, Tariff, is_free, limits_on
+from switchover.domain.budget import PICO, Rates, Tariff, is_free, keys_limited, limits_on
 from switchover.domain.process import Process, Settings, UpstreamSpec
 
 from .rates import factors
@@ -145,7 +145,11 @@ def limited(settings: Settings) -> Iterator[tuple[UpstreamSpec, Sequence[str]]]:
     """The upstreams that cost something and that a budget is about, with the budgets' names."""
     for name, spec in settings.upstreams.items():
         users = [one for one in settings.processes.values() if name in _asked(one)]
-        budgets = dict.fromkeys(budget for one in users for budget in limits_on(one, spec, settings.budgets))
+        budgets = dict.fromkeys(
+            budget
+            for one in users
+            for budget in (*limits_on(one, spec, settings.budgets), *keys_limited(one, settings.budgets))
+        )
         if budgets and not is_free(spec):
             yield spec, tuple(budgets)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from .exchange import Usage
-from .process import Process, UpstreamSpec
+from .process import Budget, Process, Settings, UpstreamSpec
+
+if TYPE_CHECKING:
+    from .register import CallerKey
 
 USD = 1_000_000
 PICO = 1_000_000
@@ -74,7 +77,8 @@ class BudgetStanding:
 
     ``unknown`` is among ``settled``: nobody told what those calls cost, so that they count with the most they could.
     ``reserved`` is held by workers, for calls under way and those to come. ``ends_at``: when it is used up at the pace
-    so far, None where that is not within the period or too early to say.
+    so far, None where that is not within the period or too early to say. ``total`` is what is projected for the whole
+    period by what was spent of late, None where it is too early to say.
     """
 
     budget: str
@@ -89,6 +93,12 @@ class BudgetStanding:
     begins: float
     over: float
     ends_at: float | None
+    total: int | None
+
+    @property
+    def left(self) -> int:
+        """What is neither settled nor reserved."""
+        return max(self.cap - self.settled - self.reserved, 0)
 
     @property
     def is_spent(self) -> bool:
@@ -96,10 +106,52 @@ class BudgetStanding:
         return self.settled >= self.cap
 
 
-def limits_on(process: Process, spec: UpstreamSpec, budgets: Mapping[str, object]) -> tuple[str, ...]:
-    """The names of the budgets that a call of this process to this upstream is charged to."""
-    names = [f"process:{process.name}"] if process.budget is not None else []
-    return (*names, *(name for name in (ORGANISATION, f"provider:{spec.host}") if name in budgets))
+def limits_on(process: Process, spec: UpstreamSpec, budgets: Mapping[str, Budget], key: str = "") -> dict[str, Budget]:
+    """The budgets, by name, that a call of this process to this upstream is charged to.
+
+    ``key`` is the account of the caller's key; "": nobody's, so that no key's budget is about it.
+    """
+    found = {f"process:{process.name}": process.budget, f"key:{key}": key_budget(process, budgets, key)}
+    found |= {name: budgets.get(name) for name in (ORGANISATION, f"provider:{spec.host}")}
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def key_budget(process: Process, budgets: Mapping[str, Budget], key: str) -> Budget | None:
+    """What a key of the process may spend: by its own row, else as each of the process's keys."""
+    return budgets.get(f"key:{key}", process.key_budget) if key else None
+
+
+def keys_limited(process: Process, budgets: Mapping[str, Budget]) -> tuple[str, ...]:
+    """The budgets, in words, that keys of the process may be charged to: whose a named one is the register knows."""
+    each = (f"each key of {process.name}",) if process.key_budget is not None else ()
+    return (*each, *(name for name in budgets if name.startswith("key:")))
+
+
+def budgets_named(settings: Settings) -> dict[str, Budget]:
+    """Every budget of the configuration by name, but those of caller keys."""
+    own = {f"process:{name}": one.budget for name, one in settings.processes.items() if one.budget is not None}
+    return own | {name: one for name, one in settings.budgets.items() if not name.startswith("key:")}
+
+
+def limits_keys(settings: Settings) -> bool:
+    """Whether a budget is about what caller keys spend."""
+    return any(keys_limited(one, settings.budgets) for one in settings.processes.values())
+
+
+def has_budgets(settings: Settings) -> bool:
+    """Whether there is any."""
+    return bool(settings.budgets) or any(one.budget or one.key_budget for one in settings.processes.values())
+
+
+def key_budgets(settings: Settings, keys: Iterable[CallerKey]) -> dict[str, Budget]:
+    """What these keys may spend, by name; those that were made one in the place of the other are one."""
+    found = {}
+    for key in keys:
+        process = settings.processes.get(key.process)
+        budget = key_budget(process, settings.budgets, key.account) if process is not None else None
+        if budget is not None:
+            found[f"key:{key.account}"] = budget
+    return found
 
 
 def is_free(spec: UpstreamSpec) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from .alert import Channels
 from .costing import Costing
 from .data_class import DataClass as DataClass
 from .jurisdiction import within
@@ -260,7 +261,7 @@ class Process:
     ``exact``: an answer by another model than the one asked is a failed attempt. ``provider_fallback``: a provider may
     be asked to let another model of its own answer. ``embeddings`` names the upstreams that make its embeddings, in
     order; none: those that answer it. ``detect``: its requests are searched for data of a more sensitive class than
-    ``data``; None: where that may decide who sees them.
+    ``data``; None: where that may decide who sees them. ``key_budget`` is what each of its callers' keys may spend.
     """
 
     name: str
@@ -283,6 +284,7 @@ class Process:
     rehearse: RehearsalTerms | None = None
     detect: bool | None = None
     budget: Budget | None = None
+    key_budget: Budget | None = None
     watch: Sampling = field(default_factory=Sampling)
 
     @property
@@ -407,7 +409,7 @@ class Settings:
 
     ``master`` is a reference to the master key of the key ring, None for a file of our own beside it. ``timestamp`` is
     the address of a time-stamp authority, if any. ``budgets`` are those over several processes: ``organisation``,
-    ``provider:NAME``. ``database_password`` is the reference to the password of the URL's user.
+    ``provider:NAME``, ``key:ID``. ``database_password`` is the reference to the password of the URL's user.
     ``cost_tolerance`` is in percent of an invoice.
     """
 
@@ -433,3 +435,4 @@ class Settings:
     cost_tolerance: str = "2"
     costing: Costing = field(default_factory=Costing)
     watch: Watch = field(default_factory=Watch)
+    alerts: Channels = field(default_factory=Channels)

@@ -19,6 +19,7 @@ class CallerKey:
     """A caller's key: its id, the HMAC-SHA256 of its secret under the pepper (hex), and the process it belongs to.
 
     ``revoked_at`` may lie ahead: a key that was replaced goes on for a while. ``name`` is its maker's own word for it.
+    ``in_place_of`` is the first of the keys that it stands in the place of; None: it replaces none.
     """
 
     id: str
@@ -30,6 +31,12 @@ class CallerKey:
     expires_at: float | None = None
     made_by: str | None = None
     revoked_by: str | None = None
+    in_place_of: str | None = None
+
+    @property
+    def account(self) -> str:
+        """Under which id it spends: keys that were made one in the place of the other share what they may."""
+        return self.in_place_of or self.id
 
     @property
     def ends_at(self) -> float:

@@ -58,13 +58,21 @@ class Misdirected(CallerError):
 
 @dataclass(slots=True)
 class Head:
-    """What a request's headers say that matters. ``known`` is the door's: under a snapshot, whose and until when."""
+    """What a request's headers say that matters.
+
+    ``known`` is the door's: under a snapshot, whose process, until when, and on whose account.
+    """
 
     token: bytes
     anthropic: bool
     passed: Mapping[str, str]
     patience: float
-    known: tuple[Snapshot, Process, float | None] | None = None
+    known: tuple[Snapshot, Process, float | None, str] | None = None
+
+    @property
+    def account(self) -> str:
+        """The account of the caller's key, once the door knows it."""
+        return self.known[3] if self.known is not None else ""
 
 
 @dataclass(slots=True)
@@ -73,7 +81,7 @@ class Call:
 
     ``patience``: so many seconds from ``begun`` the caller waits for an answer to begin; inf when nothing is said.
     ``trace`` is None where there is no tracing. ``data`` is the class of what was found in it, where that is above the
-    process's own. ``spending``: what is reserved for it and not settled yet.
+    process's own. ``spending``: what is reserved for it and not settled yet. ``key``: the account of the caller's key.
     """
 
     id: str
@@ -88,6 +96,7 @@ class Call:
     trace: Trace | None = None
     data: DataClass | None = None
     spending: list[Spending] = field(default_factory=list)
+    key: str = ""
 
     @property
     def deadline(self) -> float:
@@ -161,7 +170,7 @@ class Door:
     def __init__(self, pepper: bytes, clock: Clock) -> None:
         self._pepper, self._clock = pepper, clock
         self._snapshot: Snapshot | None = None
-        self._checked: dict[bytes, tuple[Process, float | None]] = {}
+        self._checked: dict[bytes, tuple[Process, float | None, str]] = {}
 
     def process_of(self, head: Head, snapshot: Snapshot) -> Process:
         """The process the caller's key belongs to. Raises Unauthenticated."""
@@ -179,14 +188,14 @@ class Door:
         head.known = snapshot, *found
         return found[0]
 
-    def _check(self, token: str, snapshot: Snapshot) -> tuple[Process, float | None]:
+    def _check(self, token: str, snapshot: Snapshot) -> tuple[Process, float | None, str]:
         key = check_key(token, snapshot.keys, self._pepper, self._clock.now())
         process = snapshot.processes.get(key.process) if key is not None else None
         if key is None or process is None:
             raise Unauthenticated(
                 "the key is missing, unknown, expired or revoked; send a caller key made with `switchover keys create`"
             )
-        return process, None if key.ends_at == math.inf else key.ends_at
+        return process, None if key.ends_at == math.inf else key.ends_at, key.account
 
 
 def routes_of(process: Process) -> tuple[str, ...]:

@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from switchover.clock import Clock
-from switchover.costs.budget import Ask, Lease, Span, Told, amount, reserve, span
+from switchover.costs.budget import SOFT, Ask, Lease, Span, Told, amount, reserve, span
 from switchover.dialects.side import NEEDS_COUNT
 from switchover.domain.budget import PERIODS, Tariff, is_free, limits_on
-from switchover.domain.process import Budget, Process, UpstreamSpec
+from switchover.domain.process import Budget, UpstreamSpec
 from switchover.domain.register import Snapshot
 from switchover.errors import BudgetExceeded, BudgetUnavailable, StoreUnavailable
 
@@ -32,6 +32,7 @@ EVERY_S = 1.0
 WAIT_S = 0.25
 # For so long the ledger's word that nothing is left is taken without asking again.
 SPENT_FOR_S = 0.25
+KEY = "key:"
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,8 @@ class Budgets:
         self._current, self._clock, self._hold = current, clock, hold
         self._holding: Holding | None = None
         self._snapshot: Snapshot | None = None
-        self._purses: dict[tuple[str, str], Purse | None] = {}
+        # Of the upstream, the process, and the account of the caller's key.
+        self._purses: dict[tuple[str, str, str], Purse | None] = {}
         self._leases: dict[tuple[str, str], Lease] = {}
         self._heard: asyncio.Future[None] | None = None
         self._bell = asyncio.Event()
@@ -86,7 +88,7 @@ class Budgets:
     async def start(self) -> None:
         """Begins to keep leases filled, on the running loop."""
         snapshot = self._current()
-        if snapshot.budgets or any(one.budget for one in snapshot.processes.values()):
+        if snapshot.budgets or any(one.budget or one.key_budget for one in snapshot.processes.values()):
             # Rather now than under the first call.
             with contextlib.suppress(BudgetUnavailable):
                 self._held()
@@ -110,16 +112,16 @@ class Budgets:
         if snapshot is not self._snapshot:
             self._snapshot = snapshot
             self._purses.clear()
-        key = (call.process.name, spec.name)
+        key = (spec.name, call.process.name, call.key)
         try:
             purse = self._purses[key]
         except KeyError:
-            purse = self._purses[key] = self._purse(call.process, spec, snapshot)
+            purse = self._purses[key] = self._purse(call, spec, snapshot)
         if purse is None or NEEDS_COUNT in call.peek.needs:
             # Counting tokens is free (docs.claude.com/en/docs/build-with-claude/token-counting).
             return None
         if self._clock.now() >= purse.until:
-            purse = self._purses[key] = self._purse(call.process, spec, snapshot)
+            purse = self._purses[key] = self._purse(call, spec, snapshot)
         return purse
 
     def reserve(self, call: Call, spec: UpstreamSpec, purse: Purse, body: bytes) -> Spending | None:
@@ -195,18 +197,17 @@ class Budgets:
             f"not cover a call to {spec.name}; ask again soon (`switchover doctor` says what is wrong)"
         )
 
-    def _purse(self, process: Process, spec: UpstreamSpec, snapshot: Snapshot) -> Purse | None:
+    def _purse(self, call: Call, spec: UpstreamSpec, snapshot: Snapshot) -> Purse | None:
         if is_free(spec):
             return None
         # A call may have been admitted under the snapshot before.
-        process = snapshot.processes.get(process.name, process)
+        process = snapshot.processes.get(call.process.name, call.process)
         now, until = self._clock.now(), float("inf")
         leases = []
-        for name in limits_on(process, spec, snapshot.budgets):
-            budget = process.budget if name.startswith("process:") else snapshot.budgets[name]
+        for name, budget in limits_on(process, spec, snapshot.budgets, call.key).items():
             for period in PERIODS:
-                limit = amount(budget, period) if budget is not None else None
-                if budget is not None and limit is not None:
+                limit = amount(budget, period)
+                if limit is not None:
                     lease = self._lease(name, budget, limit, span(period, now))
                     leases.append(lease)
                     until = min(until, lease.span.end)
@@ -219,6 +220,7 @@ class Budgets:
             lease = Lease(name, period, limit, counts, hard=budget.kind == "hard", at_cap=budget.at_cap)
             self._leases[name, period.name] = lease
         lease.limit, lease.hard, lease.at_cap = limit, budget.kind == "hard", budget.at_cap
+        lease.counts[SOFT] = int(not lease.hard)
         return lease
 
     def _held(self) -> Holding:
@@ -248,11 +250,16 @@ class Budgets:
     async def exchange(self) -> None:
         """Tells the ledger what was spent, and hears what there is."""
         now, holding = self._clock.now(), self._holding
-        leases = self.leases
-        asked = [one.ask(over=now >= one.span.end, cut_off=bool(self.trouble)) for one in leases]
+        pairs = [(one, one.ask(over=now >= one.span.end, cut_off=bool(self.trouble))) for one in self.leases]
+        if any(one.tells_more(ask) for one, ask in pairs):
+            # Of those with nothing to tell we hear by the way, but of keys, of which there may be a thousand.
+            pairs = [(one, ask) for one, ask in pairs if one.tells_more(ask) or not one.budget.startswith(KEY)]
+        else:
+            pairs = []
+        leases, asked = [one for one, _ in pairs], [ask for _, ask in pairs]
         heard, self._heard = self._heard, None
         try:
-            if holding is not None and any(one.tells_more(ask) for one, ask in zip(leases, asked, strict=True)):
+            if holding is not None and asked:
                 if self._thread is None:
                     self._thread = ThreadPoolExecutor(1, "budget")
                 told = await asyncio.get_running_loop().run_in_executor(self._thread, holding.exchange, asked)
@@ -288,6 +295,5 @@ class Budgets:
 def named(budget: str) -> str:
     """A budget in words."""
     kind, _, name = budget.partition(":")
-    return {"process": f"the budget of {name}", "provider": f"the budget at {name}"}.get(
-        kind, "the organisation's budget"
-    )
+    said = {"process": f"the budget of {name}", "provider": f"the budget at {name}", "key": f"the budget of key {name}"}
+    return said.get(kind, "the organisation's budget")

@@ -152,6 +152,7 @@ class Gateway:
                 return
             peek = dialect.peek(body)
             call = Call(new_id(), dialect, process, body, peek, head.passed, self.clock.now(), begun, head.patience)
+            call.key = head.account
             if self.tracer is not None:
                 call.trace = self.tracer.begin(caller.head.headers)
             check_route(call.process, call.peek.model)

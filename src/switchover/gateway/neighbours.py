@@ -36,8 +36,8 @@ _keeper = msgspec.json.Decoder(Keeper)
 class Neighbours:
     """Writes ``metrics/<worker>.prom`` in the run folder every 5 s, and reads the others'; without a folder, neither.
 
-    The keeper has no pulse of its own: it counts as failing when it is not running, can't use the store, refuses the
-    configuration, or has written a snapshot that this worker does not go by.
+    The keeper counts as failing when it is not running, can't use the store, refuses the configuration, or has written
+    a snapshot that this worker does not go by.
     """
 
     def __init__(self, worker: str, folder: Path | None, clock: Clock) -> None:

@@ -24,8 +24,8 @@ class Pulse:
     """Measures the loop's lag into ``lag``; tells ``log`` of breakers that moved and of registers that came into force.
 
     ``boards`` of breakers are by what is asked for. ``follow(snapshot)`` is called at each look, so that a register is
-    gone by without waiting for a request; ``moved()`` when a breaker did. One that moved there and back between two
-    looks is not told.
+    gone by without waiting for a request; ``moved()`` when a breaker did or another register came into force. One that
+    moved there and back between two looks is not told.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Pulse:
         snapshot, now = self._source.current, self._clock.monotonic()
         self._follow(snapshot)
         if snapshot is not self._snapshot:
-            self._snapshot = snapshot
+            self._snapshot, is_moved = snapshot, True
             log("register in force", version=snapshot.version, cut_offs=[cut.id for cut in snapshot.cut_offs])
         for (asked, board), (name, spec) in product(self._boards.items(), snapshot.upstreams.items()):
             for scope, state, reason in board.breakers(spec, now):

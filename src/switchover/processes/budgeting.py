@@ -1,41 +1,43 @@
-"""What the keeper does for budgets: prices for the workers, leases of workers that are gone, and alarms."""
+"""What the keeper does for budgets: prices for the workers, leases of workers that are gone, and how fast it goes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from switchover.clock import Clock
-from switchover.costs.budget import amount, ends_at, marks_reached, span
+from switchover.costs.budget import span
+from switchover.costs.forecast import Seen, slot_of
 from switchover.costs.holding import settle_the_dead
 from switchover.costs.tariffs import next_price, tariffs
-from switchover.domain.budget import PERIODS, USD, Tariff
-from switchover.domain.process import Budget, Settings
+from switchover.domain.budget import PERIODS, Tariff, budgets_named, has_budgets
+from switchover.domain.process import Settings
 from switchover.errors import StoreUnavailable
-from switchover.evidence import events
-from switchover.evidence.log import Event
-from switchover.log import Level, Log, OncePerChange
+from switchover.log import Log, OncePerChange
 from switchover.store.ledger import Account, Ledger
 
 LOOK_S = 1.0
 # Published prices change by date and by the hour.
 PRICES_S = 900.0
-# Not a mark of the cap: the budget will not last, at the pace so far.
-PROJECTED = -1
-ALL = 100
 
 
 class Budgeting:
-    """Looks once a second while there is a budget; ``trouble`` is why the ledger can't be used, or nothing."""
+    """Looks once a second while there is a budget; ``trouble`` is why the ledger can't be used, or nothing.
+
+    ``accounts`` are those of the periods that are now, as the last look found them, and ``seen`` what was settled on
+    each before, by budget and period; None: the ledger was not to be had.
+    """
 
     def __init__(self, data: Path, clock: Clock, log: Log, say: OncePerChange) -> None:
         self.data, self.clock, self.log, self.say = data, clock, log, say
         self.trouble = ""
+        self.accounts: Mapping[tuple[str, str], Account] | None = None
+        self.seen: dict[tuple[str, str], list[Seen]] = {}
         self._ledger: Ledger | None = None
         self._database = ""
         self._look_at = self._price_at = clock.monotonic()
         self._priced: tuple[Settings, Mapping[str, Tariff]] | None = None
-        self._told: set[tuple[str, str, int]] = set()
+        self._slots: dict[tuple[str, str], int] | None = None
 
     def prices(self, settings: Settings) -> Mapping[str, Tariff]:
         """The tariffs that workers go by; found anew every quarter of an hour, and when a dated price begins."""
@@ -46,71 +48,64 @@ class Budgeting:
             self._priced = settings, tariffs(settings, at)
         return self._priced[1]
 
-    def look(self, settings: Settings) -> list[Event]:
-        """Settles what dead workers left, and tells which budgets have reached a mark: what is to be noted of it."""
+    def look(self, settings: Settings) -> bool:
+        """Settles what dead workers left, and sees what has come of each budget; whether it was time to."""
         now = self.clock.monotonic()
-        budgets = dict(_budgets(settings))
-        if not budgets or now < self._look_at:
-            return []
+        if not has_budgets(settings):
+            self.accounts = None
+            return False
+        if now < self._look_at:
+            return False
         self._look_at = now + LOOK_S
         try:
-            found = self._look(settings, budgets)
+            self._look(settings)
             self.trouble = ""
         except StoreUnavailable as error:
-            found, self.trouble = [], str(error)
+            self.accounts, self.trouble = None, str(error)
         said = "budget ledger can't be used: workers spend what they hold" if self.trouble else "budget ledger in use"
         self.say("budgets", said, self.trouble, level="error" if self.trouble else "info")
-        return found
+        return not self.trouble
 
     def close(self) -> None:
         """Closes the ledger."""
         if self._ledger is not None:
             self._ledger.close()
 
-    def _look(self, settings: Settings, budgets: Mapping[str, Budget]) -> list[Event]:
+    def _look(self, settings: Settings) -> None:
         if self._ledger is None or self._database != settings.database:
             self.close()
             self._ledger, self._database = Ledger.open(self.data, settings.database), settings.database
+            self._slots = None
         for holder in settle_the_dead(self._ledger, self.data):
             self.log("leases of a dead worker settled", level="warning", holder=holder)
-        accounts = {(one.budget, one.period): one for one in self._ledger.accounts()}
-        return [event for name, budget in budgets.items() for event in self._alarms(name, budget, accounts)]
+        periods = [span(period, self.clock.now()).name for period in PERIODS]
+        self.accounts = {(one.budget, one.period): one for one in self._ledger.accounts(periods)}
+        self._see(settings, self._ledger, self.accounts)
 
-    def _alarms(self, name: str, budget: Budget, accounts: Mapping[tuple[str, str], Account]) -> Iterator[Event]:
+    def _see(self, settings: Settings, ledger: Ledger, accounts: Mapping[tuple[str, str], Account]) -> None:
+        """Keeps what is settled, once in each part of a period; what is kept already is read at the first look."""
         now = self.clock.now()
-        for period in PERIODS:
-            cap, at = amount(budget, period), span(period, now)
-            account = accounts.get((name, at.name))
-            if cap is None or account is None:
-                continue
-            ends, marks = ends_at(cap, account.settled, at, now), list(marks_reached(cap, account.settled))
-            if ends is not None and account.settled < cap:
-                marks.append(PROJECTED)
-            for mark in marks:
-                if self._is_new(name, at.name, mark):
-                    self._tell(name, account, cap, mark, ends)
-                    percent = None if mark == PROJECTED else mark
-                    yield events.budget(name, at.name, percent, account.settled, account.unknown, cap, ends)
-
-    def _tell(self, name: str, account: Account, cap: int, mark: int, ends: float | None) -> None:
-        spent = {"settled_usd": account.settled / USD, "unknown_usd": account.unknown / USD, "cap_usd": cap / USD}
-        if mark == PROJECTED:
-            self.log("budget will not last", level="warning", budget=name, period=account.period, ends_at=ends, **spent)
-        else:
-            level: Level = "error" if mark >= ALL else "warning"
-            self.log("budget reached", level=level, budget=name, period=account.period, percent=mark, **spent)
-
-    def _is_new(self, name: str, period: str, mark: int) -> bool:
-        """Whether nobody told it yet: each is told once, whoever of several keepers sees it first."""
-        told = (name, period, mark)
-        if told in self._told or self._ledger is None:
-            return False
-        self._told.add(told)
-        return self._ledger.mark(*told)
-
-
-def _budgets(settings: Settings) -> Iterator[tuple[str, Budget]]:
-    for name, process in settings.processes.items():
-        if process.budget is not None:
-            yield f"process:{name}", process.budget
-    yield from settings.budgets.items()
+        if self._slots is None:
+            self._slots = {}
+            self.seen = {key: [Seen(*one) for one in rows] for key, rows in ledger.seen().items()}
+        keys = {budget for budget, _ in accounts if budget.startswith("key:")}
+        spans = {period: span(period, now) for period in PERIODS}
+        rows = []
+        for budget in (*budgets_named(settings), *sorted(keys)):
+            for period, at in spans.items():
+                key, slot = (budget, at.name), slot_of(at, period, now)
+                if self._slots.get(key) != slot:
+                    self._slots[key] = slot
+                    account = accounts.get(key)
+                    rows.append((budget, at.name, slot, now, account.settled if account is not None else 0))
+        if not rows:
+            return
+        names = [at.name for at in spans.values()]
+        ledger.see(rows, names)
+        for budget, name, _, at_, settled in rows:
+            known = self.seen.setdefault((budget, name), [])
+            if not known or known[-1].at < at_:
+                known.append(Seen(at_, settled))
+        for gone in [key for key in self.seen if key[1] not in names]:
+            del self.seen[gone]
+            self._slots.pop(gone, None)

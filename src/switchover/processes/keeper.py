@@ -35,6 +35,7 @@ from switchover.store.register import (
 from switchover.store.snapshot import write_snapshot
 from switchover.store.spending import learned
 
+from .alarming import Alarming
 from .budgeting import Budgeting
 from .indexing import index_all
 from .lease import STORIES, Lease
@@ -44,6 +45,7 @@ from .reload import WatchedSettings
 POLL_SECONDS = 0.1
 RENEW_SECONDS = 5.0
 LEARN_SECONDS = 60.0
+PULSE_SECONDS = 1.0
 
 
 class Keeper:
@@ -52,7 +54,7 @@ class Keeper:
     ``load(path)`` reads the configuration, ``endpoints(settings)`` gives the base URLs of own engines that run now,
     ``as_seen(settings)`` adds what upstreams were seen to be (their chat templates), ``open_store(settings)`` opens the
     store. ``run/keeper.json`` says how it goes: ``store``, ``configuration``, ``evidence`` and ``budgets`` are "ok" or
-    what is wrong and how to mend it.
+    what is wrong and how to mend it; the file is as old as the last round, to a second.
     """
 
     def __init__(
@@ -75,12 +77,14 @@ class Keeper:
         self.noting = Noting(self.data, clock, self.say)
         self.noting.configuration(None, settings)
         self.budgeting = Budgeting(self.data, clock, log, self.say)
+        self.alarming = Alarming(clock, log, self.budgeting)
+        self._alarms_due = False
         self.store: Store | None = None
         self.indexed = self.lost = 0
         self._written: tuple[int, Mapping[str, str], Mapping[str, UpstreamSpec], Mapping[str, Tariff]] | None = None
         self._cuts: dict[str, CutOff] = {}
         self._stale = True
-        self._renew_at = self._learn_at = 0.0
+        self._renew_at = self._learn_at = self._pulse_at = 0.0
         self._ratios: Ratios = {}
         # Upstreams with new settings, whose suspensions are to be lifted once the store can be had.
         self._changed: set[str] = set()
@@ -111,8 +115,7 @@ class Keeper:
         self.say("configuration", refused, self.settings.trouble, level="error")
         trouble = ""
         # Before the store: the ledger is another one, and what a dead worker held is wanted.
-        for event in self.budgeting.look(self.settings.current):
-            self.noting.note(event)
+        self._alarms_due = self.budgeting.look(self.settings.current) or self._alarms_due
         try:
             self._with_store(self._opened())
         except StoreUnavailable as error:
@@ -163,6 +166,10 @@ class Keeper:
             self.log("proofs suspended", level="warning", upstream=name, why=why)
         # The snapshot goes first: a cut must not wait for a long batch of records.
         self._refresh(store, now)
+        if self._alarms_due:
+            for event in self.alarming.look(self.settings.current, store):
+                self.noting.note(event)
+            self._alarms_due = False
         upstreams, ratios = self.settings.current.upstreams, self._learned(store)
         new, missing = index_all(
             store,
@@ -213,7 +220,7 @@ class Keeper:
                     self.log(event, level="warning", cut_off=name, target=str(cut.target), **drilled)
 
     def _tell(self, trouble: str) -> None:
-        """Writes ``run/keeper.json`` when something in it changed."""
+        """Writes ``run/keeper.json`` when something in it changed; touches it once a second, as its pulse."""
         told = msgspec.json.encode(
             {
                 "pid": os.getpid(),
@@ -227,12 +234,16 @@ class Keeper:
                 "runs_stories": self.lease.held,
             }
         )
-        if told == self._told:
+        path, elapsed = self.data / "run" / "keeper.json", self.clock.monotonic()
+        if told == self._told and elapsed < self._pulse_at:
             return
         try:
-            (self.data / "run").mkdir(mode=0o700, exist_ok=True)
-            write_whole(self.data / "run" / "keeper.json", told)
-            self._told = told
+            if told == self._told and path.exists():
+                os.utime(path)
+            else:
+                path.parent.mkdir(mode=0o700, exist_ok=True)
+                write_whole(path, told)
+            self._told, self._pulse_at = told, elapsed + PULSE_SECONDS
         except (StoreUnavailable, OSError) as error:
             self.say("status", "status not written", str(error), level="error")
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from switchover.capacity.size import carried, share_carried
 from switchover.costs.ahead import Terms, ahead
 from switchover.costs.options import Known
-from switchover.domain.candidate import Proof, Verdict, fingerprint
-from switchover.domain.process import Criticality, Process, Settings
+from switchover.domain.candidate import Verdict
+from switchover.domain.process import Process, Settings
 from switchover.domain.register import Snapshot
 from switchover.store import Store
 from switchover.store.drills import cut_offs, drills
@@ -18,8 +17,11 @@ from switchover.store.gaps import missing
 from switchover.store.proofs import proofs, verdicts
 
 from .answers import answers
-from .dependence import Losses, concentration
-from .model import BoardReport, Capacity, Permission, Sealed, Traffic
+from .carrying import capacities, shares_carried
+from .dependence import Losses
+from .graph import HELD, Weight, graph
+from .model import BoardReport, Permission, Sealed, Traffic
+from .recorded import loads, recorded
 from .standing import standing
 from .tally import Tally
 
@@ -49,8 +51,11 @@ def assemble(
     traffic = {name: tally.traffic() for name, tally in tallies.items() if tally.count}
     newest, held, drilled = _newest_per_cell(verdicts(store)), proofs(store), drills(store)
     in_date = [proof for proof in held if proof.expires_at > now and proof.upstream not in snapshot.suspended]
-    capacity = tuple(_capacity(settings, traffic, newest, in_date, rests_on))
-    carries = {(row.process, row.upstream): row.share for row in capacity}
+    capacity = tuple(capacities(settings, traffic, newest, in_date, rests_on))
+    # Whom all rests on is told by the figures, as on the page: they stay when their exchanges go.
+    counted = recorded(store, now, since)
+    carries = shares_carried(capacities(settings, loads(store, since), newest, in_date))
+    rests = graph(counted.flows, snapshot)
     report = BoardReport(
         made_at=now,
         organisation=dict(settings.organisation),
@@ -62,8 +67,11 @@ def assemble(
             standing(process, traffic.get(name), newest, snapshot, held, drilled, now, carries, rests_on[name])
             for name, process in settings.processes.items()
         ),
-        losses=Losses(snapshot, traffic, held, drilled, now, carries, rests_on).all(),
-        concentration=concentration(snapshot, traffic),
+        losses=Losses(snapshot, counted.volumes, held, drilled, now, carries, rests_on).all(),
+        concentration={
+            str(level): found for level in HELD if (found := rests.concentration[level][Weight.VOLUME]) is not None
+        },
+        graph=rests,
         permissions=tuple(_permissions(settings, traffic)),
         spend=tuple(tally.spend(rests_on[name]) for name, tally in tallies.items() if tally.count),
         ahead=ahead(store, settings, Known(proofs=in_date, verdicts=newest), now, terms or Terms(), since),
@@ -125,52 +133,3 @@ def _permissions(settings: Settings, traffic: Mapping[str, Traffic]) -> Iterable
 def _named(process: Process, name: str) -> bool:
     permitted = process.allow.get(process.data)
     return permitted is None or name in permitted
-
-
-def _capacity(
-    settings: Settings,
-    traffic: Mapping[str, Traffic],
-    newest: Sequence[Verdict],
-    in_date: Sequence[Proof],
-    rests_on: Mapping[str, tuple[str, ...]],
-) -> Iterable[Capacity]:
-    for process in settings.processes.values():
-        load = traffic.get(process.name)
-        for name in process.upstreams:
-            spec = settings.upstreams[name]
-            if not spec.is_own:
-                continue
-            proof = next((p for p in in_date if p.process == process.name and p.upstream == name), None)
-            # The prompt version that is proven is the one that would serve, so its time is the one that counts.
-            verdict = next(iter(_timed(newest, process.name, name, fingerprint(spec), proof)), None)
-            per_minute = carried(verdict.seconds_per_replay, spec.slots) if verdict else None
-            peak = load.peak_minute if load else 0
-            yield Capacity(
-                process=process.name,
-                upstream=name,
-                verdict=verdict.id if verdict else None,
-                state=str(verdict.state) if verdict else "untested",
-                ready=proof is not None,
-                seconds_per_answer=verdict.seconds_per_replay if verdict else None,
-                slots=spec.slots,
-                per_minute=per_minute,
-                peak_minute=peak,
-                p95_minute=load.p95_minute if load else 0,
-                share=share_carried(per_minute, peak),
-                critical=process.criticality is Criticality.CRITICAL,
-                simulated=rests_on[process.name],
-            )
-
-
-def _timed(
-    newest: Sequence[Verdict], process: str, upstream: str, made_with: str, proof: Proof | None
-) -> list[Verdict]:
-    """Verdicts of this very candidate that timed its replies: the proven prompt version first, then the newest."""
-    found = [
-        verdict
-        for verdict in newest
-        if (verdict.cell.process, verdict.cell.upstream, verdict.cell.fingerprint) == (process, upstream, made_with)
-        and verdict.seconds_per_replay is not None
-    ]
-    proven = proof.prompt_version if proof else None
-    return sorted(found, key=lambda v: (v.cell.prompt_version != proven, -v.made_at))

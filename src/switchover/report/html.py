@@ -85,6 +85,7 @@ def _environment() -> jinja2.Environment:
     )
     made.filters.update(
         anchor=wording.anchor,
+        concentration=wording.concentration,
         share=wording.share,
         usd=wording.usd,
         moment=wording.moment,

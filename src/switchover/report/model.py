@@ -11,6 +11,8 @@ from switchover.domain.candidate import Proof, Verdict
 from switchover.domain.cut_off import CutOff, Drill, Target
 from switchover.domain.process import Process
 
+from .graph import Graph
+
 
 class Fate(StrEnum):
     """What becomes of a process when something is lost. Untested counts as failing, and is called untested."""
@@ -238,7 +240,8 @@ class BoardReport:
     one issued before, None where there is none. ``address`` is where others reach the pages, if anywhere.
     ``sealed`` is None while nothing was signed. ``missing`` is what the record is known to lack.
     ``window`` bounds the recorded exchanges, None when there are none. ``supposed`` says that nothing was running, so
-    that own engines are taken to start. ``ahead`` is the projection of costs, or why there is none.
+    that own engines are taken to start. ``ahead`` is the projection of costs, or why there is none. ``graph`` says whom
+    all rests on; ``concentration`` is its Herfindahl index by level, weighed by volume.
     """
 
     made_at: float
@@ -256,6 +259,7 @@ class BoardReport:
     capacity: tuple[Capacity, ...]
     drills: tuple[Drill, ...]
     cut_offs: tuple[CutOff, ...]
+    graph: Graph
     sealed: Sealed | None = None
     missing: tuple[str, ...] = ()
     id: str | None = None

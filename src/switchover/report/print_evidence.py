@@ -9,7 +9,7 @@ from .drawings import capacity_bar, fate_class, survival_bar
 from .model import BoardReport, Capacity, Loss, Permission, ProcessFate
 from .print_costs import costs
 from .print_record import process_link, record
-from .wording import anchor, share
+from .wording import anchor, concentration, share
 
 TONES = {True: "good", False: "bad", None: ""}
 
@@ -67,10 +67,7 @@ def _losses(report: BoardReport) -> Iterator[Block]:
     if not report.losses:
         yield paragraph("No upstream of any process is outside our own machine.")
     if report.concentration:
-        levels = "; ".join(f"{level} {value:.2f}" for level, value in report.concentration.items())
-        yield paragraph(
-            f"Concentration of the recorded answers (Herfindahl index; 1.00: one holds all): {levels}.", soft=True
-        )
+        yield paragraph(concentration(report.graph), soft=True)
 
 
 def _loss(loss: Loss) -> Iterator[Block]:

@@ -59,6 +59,8 @@ def _losses(console: Console, report: BoardReport) -> None:
         _line(console, _loss(loss))
         for fate in loss.fates:
             _line(console, _fate(fate), 5)
+    if report.concentration:
+        _line(console, Text(wording.concentration(report.graph), style="dim"))
 
 
 def _loss(loss: Loss) -> Text:

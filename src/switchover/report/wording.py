@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from .graph import HELD, Graph, Weight
+
 if TYPE_CHECKING:
     from .model import Sealed
 
@@ -24,6 +26,19 @@ def share(value: float | None) -> str:
     if 0 < value < 0.01:
         return "under 1 %"
     return "99 %" if 0.99 < value < 1 else f"{value * 100:.0f} %"
+
+
+def concentration(graph: Graph) -> str:
+    """The Herfindahl index by level and weight, of every level that somebody outside holds, in one sentence."""
+    rows = (
+        f"{level} " + " / ".join("unknown" if (found := by[weight]) is None else f"{found:.2f}" for weight in Weight)
+        for level, by in ((one, graph.concentration[one]) for one in HELD)
+        if by[Weight.VOLUME] is not None
+    )
+    return (
+        f"Concentration by {' / '.join(Weight)} (Herfindahl index; 1.00: one holds all; two contracts with one parent "
+        f"are one at parent): {'; '.join(rows)}."
+    )
 
 
 def usd(value: Decimal | None) -> str:

@@ -158,7 +158,13 @@ class Figures:
         self._load: dict[tuple[object, ...], dict[str, Any]] = {}
 
     def take(self, exchange: Exchange, sign: int = 1) -> None:
-        """Counts an exchange; with ``sign`` -1 takes back what it was counted for."""
+        """Counts an exchange; with ``sign`` -1 takes back what it was counted for.
+
+        One whose moment nobody knows belongs to no hour; it still teaches how long a model's tokens are.
+        """
+        if not exchange.is_dated:
+            self._spent.take(exchange, self._meter(exchange), sign)
+            return
         hour, rest = divmod(exchange.started_at, HOUR_S)
         key = (
             int(hour),

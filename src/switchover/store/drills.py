@@ -18,6 +18,8 @@ from .versions import bump
 
 TABLE = schema.cut_off
 LIVE = frozenset({"running"})
+# Two who cut the same off for the same time do so within a minute, and mean one cut-off.
+TOGETHER_S = 60.0
 
 _drill = msgspec.msgpack.Decoder(Drill)
 _settings = msgspec.json.Decoder(dict[str, float])
@@ -26,25 +28,32 @@ _words = msgspec.json.Decoder(tuple[str, ...])
 
 def place_cut_off(store: Store, cut_off: CutOff) -> Fact:
     """Puts a cut-off in force; returns the row as a fact."""
-    row = {
-        "id": cut_off.id,
-        "target_kind": cut_off.target.kind.value,
-        "target_name": cut_off.target.name,
-        "reason": cut_off.reason,
-        "by": cut_off.by,
-        "placed_at": cut_off.placed_at,
-        "expires_at": cut_off.expires_at,
-        "fault": cut_off.fault,
-        "settings": msgspec.json.encode(cut_off.settings).decode(),
-        "drill": cut_off.drill,
-        "share": cut_off.share,
-        "processes": msgspec.json.encode(cut_off.processes).decode(),
-        "lifted_at": cut_off.lifted_at,
-    }
+    row = _row(cut_off)
     with store.write() as connection:
         upsert(connection, TABLE, [row])
         bump(connection)
     return fact("cut-off", row)
+
+
+def place_once(store: Store, cut_off: CutOff) -> tuple[CutOff, Fact | None]:
+    """Puts a real cut-off in force unless its target is cut off already, for as long; the fact of one that is new.
+
+    Of two who place it at the same moment one does, and the other is told so: there is one writer at a time. What
+    would lapse a minute or more before the new one does not stand for it.
+    """
+    row = _row(cut_off)
+    target = (TABLE.c.target_kind == row["target_kind"]) & (TABLE.c.target_name == row["target_name"])
+    as_long: Any = TABLE.c.expires_at.is_(None)
+    if cut_off.expires_at is not None:
+        as_long |= TABLE.c.expires_at > cut_off.expires_at - TOGETHER_S
+    standing = select(TABLE).where(target, TABLE.c.fault.is_(None), TABLE.c.processes == row["processes"], as_long)
+    with store.write() as connection:
+        found = connection.execute(standing.where(_in_force(cut_off.placed_at)).limit(1)).one_or_none()
+        if found is not None:
+            return _cut_off(found), None
+        upsert(connection, TABLE, [row])
+        bump(connection)
+    return cut_off, fact("cut-off", row)
 
 
 def lift_cut_off(store: Store, which: Target | str | None, by: str, at: float) -> int:
@@ -68,6 +77,13 @@ def cut_offs(store: Store, *, in_force_at: float | None = None) -> list[CutOff]:
         wanted = wanted.where(_in_force(in_force_at))
     with store.read() as connection:
         return [_cut_off(row) for row in connection.execute(wanted)]
+
+
+def get_cut_off(store: Store, name: str) -> tuple[CutOff, str | None] | None:
+    """The cut-off with this id, and who lifted it ("expiry": it lapsed); None: there was never one."""
+    with store.read() as connection:
+        row = connection.execute(select(TABLE).where(TABLE.c.id == name)).one_or_none()
+    return None if row is None else (_cut_off(row), row.lifted_by)
 
 
 def expire_cut_offs(store: Store, now: float) -> int:
@@ -134,6 +150,24 @@ def get_drill(store: Store, name: str) -> Drill | None:
 
 def _in_force(now: float) -> Any:
     return TABLE.c.lifted_at.is_(None) & or_(TABLE.c.expires_at.is_(None), TABLE.c.expires_at > now)
+
+
+def _row(cut_off: CutOff) -> dict[str, Any]:
+    return {
+        "id": cut_off.id,
+        "target_kind": cut_off.target.kind.value,
+        "target_name": cut_off.target.name,
+        "reason": cut_off.reason,
+        "by": cut_off.by,
+        "placed_at": cut_off.placed_at,
+        "expires_at": cut_off.expires_at,
+        "fault": cut_off.fault,
+        "settings": msgspec.json.encode(cut_off.settings).decode(),
+        "drill": cut_off.drill,
+        "share": cut_off.share,
+        "processes": msgspec.json.encode(cut_off.processes).decode(),
+        "lifted_at": cut_off.lifted_at,
+    }
 
 
 def _cut_off(row: Row[Any]) -> CutOff:

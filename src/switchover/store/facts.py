@@ -79,7 +79,7 @@ KINDS = {
         schema.caller_key,
         "made_at",
         ("revoked_at", "revoked_by"),
-        later=("name", "expires_at", "made_by", "revoked_by"),
+        later=("name", "expires_at", "made_by", "revoked_by", "in_place_of"),
         by="made_by",
         end_by="revoked_by",
     ),

@@ -6,7 +6,7 @@ not while it is merely stopped. So whoever gets the lock knows that the counts a
 counts may be old, which the boot's id in the file tells: then they say nothing.
 
 256 bytes of head (msgspec JSON, NUL-padded), then slots of 128 bytes: a lease's name in 96, and four signed 64-bit
-integers (settled, reserved, unknown, not used), each written whole.
+integers (settled, reserved, unknown, and 1 where the cap is soft), each written whole.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -25,9 +26,19 @@ from .files import unavailable
 
 FOLDER = "budget"
 HEAD, SLOT, NAME = 256, 128, 96
-SLOTS = 2048
+# A day's and a month's lease of four thousand caller keys.
+SLOTS = 8192
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 SEPARATOR = "|"
+
+
+class LeftBehind(NamedTuple):
+    """What a lease came to: settled, not known (of it), and reserved; ``soft``: it may be more than was granted."""
+
+    settled: int
+    unknown: int
+    reserved: int
+    soft: bool = False
 
 
 class Head(msgspec.Struct):
@@ -108,7 +119,7 @@ class LeaseFile:
             self._map[begin : begin + NAME] = bytes(NAME)
             self._free.append(place)
 
-    def all(self) -> dict[tuple[str, str], tuple[int, int, int]]:
+    def all(self) -> dict[tuple[str, str], LeftBehind]:
         """Of every lease what was settled, how much of that is not known, and what is reserved."""
         return _counts(self._map[:])
 
@@ -121,7 +132,7 @@ class LeaseFile:
         os.close(self._handle)
 
 
-def dead(data_dir: str | Path) -> Iterator[tuple[str, dict[tuple[str, str], tuple[int, int, int]] | None, Path]]:
+def dead(data_dir: str | Path) -> Iterator[tuple[str, dict[tuple[str, str], LeftBehind] | None, Path]]:
     """The workers of this folder that are gone: holder, what they had settled, not known and reserved, and their file.
 
     None: their counts say nothing. Each file is kept locked until the next one is asked for.
@@ -147,7 +158,7 @@ def living(data_dir: str | Path) -> set[str]:
     return {path.name.removesuffix(".lease") for path in Path(data_dir, FOLDER).glob("*.lease")}
 
 
-def _read(data: bytes, boot: str) -> dict[tuple[str, str], tuple[int, int, int]] | None:
+def _read(data: bytes, boot: str) -> dict[tuple[str, str], LeftBehind] | None:
     try:
         head = msgspec.json.decode(data[:HEAD].rstrip(b"\0"), type=Head)
     except msgspec.MsgspecError:
@@ -157,7 +168,7 @@ def _read(data: bytes, boot: str) -> dict[tuple[str, str], tuple[int, int, int]]
     return _counts(data)
 
 
-def _counts(data: bytes) -> dict[tuple[str, str], tuple[int, int, int]]:
+def _counts(data: bytes) -> dict[tuple[str, str], LeftBehind]:
     found = {}
     counts = memoryview(data).cast("q")
     for begin in range(HEAD, len(data), SLOT):
@@ -165,5 +176,6 @@ def _counts(data: bytes) -> dict[tuple[str, str], tuple[int, int, int]]:
         if name:
             budget, _, period = name.decode("utf-8", "replace").rpartition(SEPARATOR)
             first = (begin + NAME) // 8
-            found[budget, period] = (counts[first], counts[first + 2], counts[first + 1])
+            settled, reserved, unknown, soft = counts[first : first + 4]
+            found[budget, period] = LeftBehind(settled, unknown, reserved, bool(soft))
     return found

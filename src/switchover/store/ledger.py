@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from switchover.errors import StoreUnavailable
 
 from .files import claim
+from .lease_file import LeftBehind
 
 BUSY_S = 2.0
 # Two that make the tables at once must not trip over one another; any number will do.
@@ -29,15 +30,17 @@ TABLES = (
     "granted bigint not null, returned bigint not null, settled bigint not null, unknown bigint not null, "
     "closed integer not null, primary key (holder, budget, period))",
     "create index if not exists budget_lease_open on budget_lease (closed, holder)",
-    "create table if not exists budget_mark (budget text not null, period text not null, mark integer not null, "
-    "primary key (budget, period, mark))",
     # What an invoice said of calls that nobody had told the cost of: ``unknown`` is what stood for them before.
     "create table if not exists budget_correction (budget text not null, period text not null, "
     "unknown bigint not null, actual bigint not null, primary key (budget, period))",
+    # What was settled in each part (``slot``) of a period, which tells how fast it is spent.
+    "create table if not exists budget_seen (budget text not null, period text not null, slot integer not null, "
+    "seen_at double precision not null, settled bigint not null, primary key (budget, period, slot))",
 )
 # Made last: where it is, all are.
-NEWEST = "budget_correction"
-ACCOUNTS = "select budget, period, settled, unknown, leased from budget_account order by period desc, budget"
+NEWEST = "budget_seen"
+SEE = "insert into budget_seen values (?, ?, ?, ?, ?) on conflict do nothing"
+ACCOUNTS = "select budget, period, settled, unknown, leased from budget_account{} order by period desc, budget"
 ACCOUNT = "select settled, unknown, leased from budget_account where budget = ? and period = ?"
 LEASE = (
     "select granted, returned, settled, unknown, closed from budget_lease "
@@ -101,9 +104,7 @@ class LeaseRow:
         return max(self.granted - self.returned - self.settled, 0)
 
 
-# From a lease to what its dead holder had settled, how much of that was not known, and what it had reserved; None: not
-# known.
-Left = Mapping[tuple[str, str], tuple[int, int, int]]
+Left = Mapping[tuple[str, str], LeftBehind]
 
 
 class Ledger:
@@ -176,9 +177,10 @@ class Ledger:
                 if row.closed:
                     continue
                 before = row.held
-                settled, unknown, reserved = (left or {}).get((budget, period), (row.settled, row.unknown, row.held))
-                account = _settled(account, row, settled, unknown)
-                lost = min(reserved, row.held)
+                told = (left or {}).get((budget, period), LeftBehind(row.settled, row.unknown, row.held))
+                account = _settled(account, row, told.settled, told.unknown)
+                # A hard lease never covers more than was granted; what it seems to is one call seen twice.
+                lost = told.reserved if told.soft else min(told.reserved, row.held)
                 account = _settled(account, row, row.settled + lost, row.unknown + lost)
                 row.closed = 1
                 leased = account.leased - before
@@ -194,10 +196,11 @@ class Ledger:
         with self._read() as run:
             return [row[0] for row in run("select distinct holder from budget_lease where closed = 0", ()).fetchall()]
 
-    def accounts(self) -> list[Account]:
-        """Every account, the newest period first."""
+    def accounts(self, periods: Sequence[str] = ()) -> list[Account]:
+        """Every account, or those of some periods, the newest first."""
+        where = f" where period in ({', '.join('?' * len(periods))})" if periods else ""
         with self._read() as run:
-            rows = run(ACCOUNTS, ()).fetchall()
+            rows = run(ACCOUNTS.format(where), tuple(periods)).fetchall()
         return [
             Account(budget=budget, period=period, settled=settled, unknown=unknown, leased=leased)
             for budget, period, settled, unknown, leased in rows
@@ -225,11 +228,24 @@ class Ledger:
         with self._read() as run:
             return {(row[0], row[1]) for row in run("select budget, period from budget_correction", ()).fetchall()}
 
-    def mark(self, budget: str, period: str, mark: int) -> bool:
-        """Notes that a mark was told; False when it was told before, by anybody."""
+    def see(self, rows: Sequence[tuple[str, str, int, float, int]], periods: Sequence[str]) -> None:
+        """Keeps what was settled: budget, period, slot, moment, micro-USD; of other ``periods`` nothing stays.
+
+        A slot that somebody has seen is left as it is.
+        """
         with self._write() as run:
-            change = run("insert into budget_mark values (?, ?, ?) on conflict do nothing", (budget, period, mark))
-            return bool(change.rowcount > 0)
+            run(f"delete from budget_seen where period not in ({', '.join('?' * len(periods))})", tuple(periods))  # noqa: S608  # marks of parameters alone
+            for row in rows:
+                run(SEE, row)
+
+    def seen(self) -> dict[tuple[str, str], list[tuple[float, int]]]:
+        """What was settled when, by budget and period, in the order of time."""
+        found: dict[tuple[str, str], list[tuple[float, int]]] = {}
+        with self._read() as run:
+            text = "select budget, period, seen_at, settled from budget_seen order by budget, period, slot"
+            for budget, period, at, settled in run(text, ()).fetchall():
+                found.setdefault((budget, period), []).append((at, settled))
+        return found
 
     def _rows(self, run: Any, holder: str, budget: str, period: str) -> tuple[Account, LeaseRow]:
         run(NEW_ACCOUNT, (budget, period))

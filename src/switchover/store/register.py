@@ -70,11 +70,13 @@ def replace_key(store: Store, name: str, key: CallerKey, ends_at: float) -> tupl
 
     Raises NotFound when the other is not in use.
     """
-    table, row = schema.caller_key, asdict(key)
+    table = schema.caller_key
     with store.write() as connection:
-        old = connection.execute(select(table).where(table.c.id == name)).one_or_none()
-        if old is None or CallerKey(**old._mapping).ends_at <= key.made_at:
+        found = connection.execute(select(table).where(table.c.id == name)).one_or_none()
+        old = None if found is None else CallerKey(**found._mapping)
+        if old is None or old.ends_at <= key.made_at:
             raise NotFound(f"there is no key {name!r} in use", mend="see `switchover keys list`")
+        row = asdict(replace(key, in_place_of=old.account))
         _end_key(connection, name, ends_at, key.made_by)
         upsert(connection, table, [row])
         bump(connection)

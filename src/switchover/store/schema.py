@@ -398,6 +398,8 @@ caller_key = Table(
     Column("expires_at", Double),
     Column("made_by", Text),
     Column("revoked_by", Text),
+    # The first of the keys that it stands in the place of: they spend of one budget.
+    Column("in_place_of", String(64)),
 )
 
 # People who act, never removed: rows and the evidence log name them by id.
@@ -720,6 +722,41 @@ due_order = Table(
     Column("trouble", Text, nullable=False),
     Index(None, "state"),
     Index(None, "process", "opened_at"),
+)
+
+# What people were told of, each thing once: another amount (a cap that was raised) makes it another thing.
+alert = Table(
+    "alert",
+    metadata,
+    Column("kind", String(32), primary_key=True),
+    Column("about", String(192), primary_key=True),
+    Column("period", String(10), primary_key=True),
+    Column("amount", BigInteger, primary_key=True),
+    Column("percent", Integer, primary_key=True),
+    Column("id", String(32), nullable=False),
+    Column("settled", BigInteger, nullable=False),
+    Column("unknown", BigInteger, nullable=False),
+    Column("ends_at", Double),
+    Column("at", Double, nullable=False),
+    Column("said", Text, nullable=False),
+    Index(None, "id", unique=True),
+    Index(None, "at"),
+)
+
+# Whether it reached a channel: a keeper takes it for a while and tries, again and again.
+alert_delivery = Table(
+    "alert_delivery",
+    metadata,
+    Column("alert", String(32), primary_key=True),
+    Column("channel", String(96), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("not_before", Double, nullable=False),
+    Column("taken_by", String(128)),
+    Column("taken_until", Double),
+    Column("done_at", Double),
+    Column("trouble", Text, nullable=False),
+    Index(None, "state", "channel"),
 )
 
 # Reports that were issued. ``html`` is deflated; ``size``, ``root`` and ``origin`` are the evidence checkpoint's that

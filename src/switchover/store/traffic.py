@@ -104,11 +104,16 @@ def asked(store: Store, since: float, by: Sequence[str] = ("process", "upstream"
     return sorted((_asked(row, by) for row in _sums(store, HOURS, since, by, SUMS)), key=lambda row: -row.exchanges)
 
 
-def hourly(store: Store, since: float = 0.0) -> dict[str, list[Hourly]]:
-    """Each process's hours since then, oldest first. Embeddings and counts of tokens are no answers in words."""
-    words = HOURS.c.dialect.not_in(sorted(SIDE_DIALECTS))
+def hourly(store: Store, since: float = 0.0, processes: Collection[str] | None = None) -> dict[str, list[Hourly]]:
+    """The hours of ``processes`` (None: of all) since then, oldest first.
+
+    Embeddings and counts of tokens are no answers in words.
+    """
+    words = [HOURS.c.dialect.not_in(sorted(SIDE_DIALECTS))]
+    if processes is not None:
+        words.append(HOURS.c.process.in_(sorted(processes)))
     found: dict[str, list[Hourly]] = {}
-    for row in _sums(store, HOURS, since, ("process", "hour", "upstream"), SUMS, words):
+    for row in _sums(store, HOURS, since, ("process", "hour", "upstream"), SUMS, *words):
         figures = {name: int(row[name]) for name in SUMS if name != "spent"}
         spent = Decimal(int(row["spent"])) / PER_DOLLAR
         one = Hourly(hour=row["hour"], upstream=row["upstream"], spent=spent, **figures)
@@ -136,11 +141,13 @@ def took(store: Store, since: float, by: Sequence[str] = ("process", "upstream")
     return found
 
 
-def minutes(store: Store, since: float | None = None) -> dict[str, Minutes]:
-    """Each process's busy minutes since then."""
+def minutes(store: Store, since: float | None = None, processes: Collection[str] | None = None) -> dict[str, Minutes]:
+    """The busy minutes of ``processes`` (None: of all) since then."""
     wanted = select(LOAD.c.process, LOAD.c.hour, *(LOAD.c[name] for name in MINUTES))
     if since is not None:
         wanted = wanted.where(LOAD.c.hour >= int(since // HOUR_S))
+    if processes is not None:
+        wanted = wanted.where(LOAD.c.process.in_(sorted(processes)))
     found: dict[str, Minutes] = {}
     with store.read() as connection:
         for process, hour, *counts in connection.execute(wanted):

@@ -117,11 +117,10 @@ class Caps:
     def _about(self, process: Process, spec: UpstreamSpec) -> list[Lease]:
         """A lease on each budget that a call is charged to, in each of its periods."""
         found, now = [], self._clock.now()
-        for name in limits_on(process, spec, self._settings.budgets):
-            budget = process.budget if name.startswith("process:") else self._settings.budgets[name]
+        for name, budget in limits_on(process, spec, self._settings.budgets).items():
             for period in PERIODS:
-                limit = amount(budget, period) if budget is not None else None
-                if budget is None or limit is None:
+                limit = amount(budget, period)
+                if limit is None:
                     continue
                 key = name, span(period, now).name
                 if key not in self._leases:

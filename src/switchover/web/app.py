@@ -19,10 +19,15 @@ from switchover.errors import Forbidden, NotFound, OperatorError, StoreUnavailab
 
 from . import (
     assumptions,
+    away,
     compare,
     costs,
+    cut,
+    dependence,
     exchange,
     label,
+    lift,
+    now,
     portfolio,
     process,
     projection,
@@ -48,16 +53,26 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page: where it is, the act of the table of rights (``access/roles.py``) that it takes, and who makes it."""
+    """A page: where it is, the act of the table of rights (``access/roles.py``) that it takes, and who makes it.
+
+    ``keeps`` names fields of its form that somebody who has to sign in again finds filled in afterwards.
+    """
 
     path: str
     method: str
     act: str
     make: Callable[[Visit], Response]
+    keeps: tuple[str, ...] = ()
 
 
 PAGES: tuple[Page, ...] = (
-    Page("/", "GET", "verdicts", portfolio.show),
+    Page("/", "GET", "explain", now.show),
+    Page("/cut", "GET", "explain", cut.show),
+    Page("/cut", "POST", "cut", cut.take, keeps=cut.FIELDS),
+    Page("/cut/lift", "GET", "explain", lift.show),
+    Page("/cut/lift", "POST", "restore", lift.take),
+    Page("/dependence", "GET", "report", dependence.show),
+    Page("/dependence/{kind}/{name}", "GET", "report", dependence.show_node),
     Page("/processes", "GET", "verdicts", portfolio.show),
     Page("/processes/{process}", "GET", "verdicts", process.show),
     Page("/verdicts/{verdict}", "GET", "verdicts", verdict.show),
@@ -101,7 +116,7 @@ async def _alive(_request: Request) -> Response:
 async def _nowhere(_request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     what = "There is no such page." if status == 404 else "This page does not take that."
-    return bare_page(status, what, "Go back to the portfolio.")
+    return bare_page(status, what, "Go back to the first page.")
 
 
 async def _answer(sources: Sources, page: Page, cookie: str, scheme: str, request: Request) -> Response:
@@ -118,9 +133,12 @@ def _made(sources: Sources, page: Page, cookie: str, scheme: str, request: Reque
     settings = sources.settings()
     try:
         store = sources.store()
-        visitor = sources.sessions.visitor(store, request.cookies.get(cookie), partial(_local, sources, request))
+        # A page that asks again by itself is nobody who comes: it keeps no session alive.
+        came = asked.get("part") != now.LIVE
+        local = partial(_local, sources, request)
+        visitor = sources.sessions.visitor(store, request.cookies.get(cookie), local, came=came)
     except StoreUnavailable as error:
-        return _trouble(error)
+        return away.show(sources, settings, error)
     visit = Visit(
         sources=sources,
         settings=settings,
@@ -134,7 +152,8 @@ def _made(sources: Sources, page: Page, cookie: str, scheme: str, request: Reque
         form=form,
     )
     reply = _page(page, visit)
-    chosen = reply.cookie if isinstance(reply, sign_in.SignedIn) else visitor.cookie if visitor.is_new else None
+    own = visitor.cookie if visitor.is_new else None
+    chosen = reply.cookie if isinstance(reply, sign_in.SignedIn | sign_in.GoneOn) else own
     if chosen is not None:
         reply.set_cookie(cookie, chosen, path="/", secure=scheme == "https", httponly=True, samesite="strict")
     return reply
@@ -150,9 +169,11 @@ def _page(page: Page, visit: Visit) -> Response:
             )
         if page.act != OPEN:
             if visit.visitor.actor is None:
-                return sign_in.ask(visit)
+                return sign_in.ask(visit, {name: visit.form[name] for name in page.keeps if name in visit.form})
             visit.check_some(page.act)
         return page.make(visit)
+    except StoreUnavailable as error:
+        return away.show(visit.sources, visit.settings, error)
     except SwitchoverError as error:
         return _trouble(error)
     except Exception:
@@ -162,7 +183,7 @@ def _page(page: Page, visit: Visit) -> Response:
 
 def _trouble(error: SwitchoverError) -> Response:
     """What went wrong and how to mend it, as the command line says it."""
-    kinds = ((TooMany, 429), (Forbidden, 403), (NotFound, 404), (StoreUnavailable, 503), (OperatorError, 409))
+    kinds = ((TooMany, 429), (Forbidden, 403), (NotFound, 404), (OperatorError, 409))
     status = next((code for kind, code in kinds if isinstance(error, kind)), 400)
     what, _, _ = str(error).partition("\n")
     return bare_page(status, f"{what[:1].upper()}{what[1:]}.", getattr(error, "mend", ""))

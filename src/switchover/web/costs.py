@@ -66,7 +66,6 @@ class Budgeted:
     of: BudgetStanding
     href: str
     bar: Markup
-    left: str
 
 
 def show(visit: Visit) -> Response:
@@ -194,12 +193,12 @@ def _budgeted(one: BudgetStanding) -> Budgeted:
     share, held = (min(amount / one.cap, 1.0) if one.cap else 1.0 for amount in (one.settled, one.reserved))
     colour = "bad" if share >= FULL else "open" if share >= WATCHED else "good"
     label = f"{one.budget}: {share:.0%} of the cap is spent, {held:.0%} reserved"
-    of = {"span": "today" if one.period == "day" else "month", **({kind: name} if name else {})}
+    # What a caller's key spends is no figure of the record.
+    of = {"span": "today" if one.period == "day" else "month", **({kind: name} if kind in BY else {})}
     return Budgeted(
         one,
-        address("/costs/spent", of),
+        "" if kind == "key" else address("/costs/spent", of),
         charts.bar([(share, colour), (min(held, 1.0 - share), "held")], label),
-        dollars(max(one.cap - one.settled - one.reserved, 0)),
     )
 
 

@@ -21,6 +21,8 @@ class Entry:
 
 
 MENU: tuple[Entry, ...] = (
+    Entry("Now", "/", within=("/cut",)),
+    Entry("Dependence", "/dependence"),
     Entry("Processes", "/processes", within=("/verdicts", "/compare", "/label", "/exchanges")),
     Entry("Costs", "/costs"),
     Entry("Report", "/report"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from switchover.report.explaining import points
 
 from . import static, texts
 from .menu import MENU
+from .notices import notices
 
 if TYPE_CHECKING:
     from .visit import Visit
@@ -58,11 +60,13 @@ def page_of(template: str, *, visit: Visit, **values: object) -> str:
             path=visit.path,
             menu=MENU,
             now=visit.now,
+            notices=notices(visit),
             **values,
         )
     )
 
 
-def bare_page(status: int, what: str, mend: str) -> Response:
-    """A page that says what is wrong and how to mend it, and rests on nothing else."""
-    return HTMLResponse(environment().get_template("trouble.html").render(what=what, mend=mend, who=None), status)
+def bare_page(status: int, what: str, mend: str, known: Sequence[str] = ()) -> Response:
+    """A page that says what is wrong, how to mend it, and what is ``known`` all the same; it rests on nothing else."""
+    told = {"what": what, "mend": mend, "known": known, "who": None}
+    return HTMLResponse(environment().get_template("trouble.html").render(told), status)

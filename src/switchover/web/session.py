@@ -55,9 +55,14 @@ class Sessions:
         self._pepper, self._clock = pepper, clock
         self._tries: OrderedDict[str, list[float]] = OrderedDict()
 
-    def visitor(self, store: Store, cookie: str | None, is_local: Callable[[], Actor | None]) -> Visitor:
-        """Who comes with this cookie. While there are no people it is the machine's user where ``is_local`` says so."""
-        found = self._found(store, cookie)
+    def visitor(
+        self, store: Store, cookie: str | None, is_local: Callable[[], Actor | None], *, came: bool = True
+    ) -> Visitor:
+        """Who comes with this cookie. While there are no people it is the machine's user where ``is_local`` says so.
+
+        ``came`` False: a page asks by itself, which does not count as somebody's coming.
+        """
+        found = self._found(store, cookie, came)
         if found is not None and cookie is not None:
             return Visitor(found, cookie, is_new=False, signed_in=True)
         known = cookie is not None and COOKIE.fullmatch(cookie) is not None
@@ -105,7 +110,7 @@ class Sessions:
         """Whether a form was shown to whoever has this cookie."""
         return hmac.compare_digest(self.form_token(cookie), token.encode("ascii", "replace").decode())
 
-    def _found(self, store: Store, cookie: str | None) -> Actor | None:
+    def _found(self, store: Store, cookie: str | None, came: bool) -> Actor | None:
         """The person of a session that goes on; their key may have ended since."""
         shape = COOKIE.fullmatch(cookie) if cookie is not None else None
         if shape is None or cookie is None:
@@ -121,7 +126,7 @@ class Sessions:
         except Forbidden:
             rows.end_session(store, session.id)
             return None
-        if now - session.seen_at > TOUCH_S:
+        if came and now - session.seen_at > TOUCH_S:
             rows.touch_session(store, session.id, now)
         return replace(actor, role=None)
 

@@ -10,17 +10,25 @@ from switchover.clock import Clock
 from switchover.costs.ahead import Inputs
 from switchover.domain.budget import BudgetStanding
 from switchover.domain.candidate import Verdict
+from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.people import Actor
 from switchover.domain.process import Process, Settings
+from switchover.domain.register import Snapshot
 from switchover.evidence.events import Note
 from switchover.store import Store
 
 from .projections import Projections
+from .running import Running, Told
 from .session import Sessions
 from .sittings import Sittings
 
 # The verdict whose cell people label: of a process, a candidate and maybe a prompt version. Raises NotFound.
 Labelled = Callable[[Store, Process, str, str | None], Verdict]
+# Cuts a target off for a reason and so many seconds (None: until it is lifted): what is in force, and whether that is
+# new. Raises NotFound, StoreUnavailable.
+Cut = Callable[[Settings, Target, str, float | None, Actor], tuple[CutOff, bool]]
+# Lifts a cut-off by its id: as it is now, and who lifted it. Raises NotFound, StoreUnavailable.
+Lift = Callable[[Settings, str, Actor], tuple[CutOff, str]]
 # Makes and keeps a report in which upstreams of these names stand in for real ones; its id. Raises SwitchoverError.
 Issue = Callable[[Settings, Actor, Sequence[str]], str]
 
@@ -29,16 +37,20 @@ Issue = Callable[[Settings, Actor, Sequence[str]], str]
 class Sources:
     """``settings`` in force now; ``as_seen`` adds what upstreams were seen to be; ``store`` opens it, or raises.
 
+    ``snapshot`` is the register now, with own engines as if they ran.
+
     ``noting(settings, actor)`` gives who takes events to the evidence log. ``local`` is the machine's user, who acts
     while there are no people. ``sittings`` are those of people who label; ``labelled`` finds what they label.
     ``trouble`` is why the file of the configuration, as it stands now, is not in force, or nothing. ``budgets`` as they
-    stand; ``projected`` is what a projection made now rests on, and ``projections`` keeps the newest. ``issue`` makes a
-    report.
+    stand; ``projected`` is what a projection made now rests on, and ``projections`` keeps the newest.
+    ``running`` and ``told`` say what runs here and what its workers say; ``cut`` and ``lift`` act.
+    ``issue`` makes a report.
     """
 
     settings: Callable[[], Settings]
     as_seen: Callable[[Settings], Settings]
     store: Callable[[], Store]
+    snapshot: Callable[[Settings, Store], Snapshot]
     noting: Callable[[Settings, Actor | None], AbstractContextManager[Note]]
     local: Callable[[], Actor]
     clock: Clock
@@ -49,4 +61,8 @@ class Sources:
     budgets: Callable[[Settings], Sequence[BudgetStanding]]
     projected: Callable[[Settings, Store], Inputs]
     projections: Projections
+    running: Callable[[Settings], Running]
+    told: Callable[[Settings], Told]
+    cut: Cut
+    lift: Lift
     issue: Issue

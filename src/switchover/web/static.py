@@ -12,8 +12,12 @@ from starlette.responses import PlainTextResponse, Response
 KINDS = {
     "pages.css": "text/css; charset=utf-8",
     "costs.css": "text/css; charset=utf-8",
+    "dependence.css": "text/css; charset=utf-8",
     "report.css": "text/css; charset=utf-8",
     "label.js": "text/javascript; charset=utf-8",
+    "notices.css": "text/css; charset=utf-8",
+    "now.css": "text/css; charset=utf-8",
+    "now.js": "text/javascript; charset=utf-8",
     "mark.svg": "image/svg+xml",
 }
 

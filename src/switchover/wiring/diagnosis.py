@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from switchover.domain.alert import DeliveryState
+from switchover.domain.budget import has_budgets
 from switchover.domain.people import PersonKey
 from switchover.domain.process import Settings, UpstreamSpec
 from switchover.domain.register import CallerKey
 from switchover.domain.watching import OrderState
 from switchover.errors import StoreUnavailable, SwitchoverError
 from switchover.privacy import presidio
+from switchover.store.alerts import undelivered
 from switchover.store.due_orders import due_orders
 from switchover.store.exchanges import newest_keys
 from switchover.store.gaps import missing
@@ -27,7 +30,7 @@ from switchover.upstreams.weights import resolve as resolve_weights
 from switchover.watch import retirements
 
 from . import access, register
-from .budget import named_budgets, standings
+from .budget import standings, without_key
 from .parts import CLOCK, open_store, read_key, read_login, references, ring_of
 from .running import endpoints, runs
 
@@ -39,6 +42,8 @@ LOW_DISK = 1 << 30
 RECENT_S = 86_400.0
 # So long before a key's end an organisation wants to know.
 SOON_S = 14 * 86_400.0
+# Alerts that never came are old after a week.
+LOST_S = 7 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,8 @@ def examine(settings: Settings) -> list[Finding]:
     if found[-1].well:
         found += _watch(settings)
         found += _access(settings)
-    if named_budgets(settings):
+        found += _alerts(settings)
+    if has_budgets(settings):
         found.append(_try("budget ledger", lambda: _ledger(settings)))
     return found + list(_running(settings))
 
@@ -197,6 +203,28 @@ def _watch(settings: Settings) -> Iterator[Finding]:
         if order.done_at is not None and now - order.done_at < RECENT_S and order.process in settings.processes:
             said = f"given up after {order.tries} tries: {order.trouble}"
             yield Finding(f"due rehearsal of {order.candidate} for {order.process}", False, said)
+
+
+def _alerts(settings: Settings) -> Iterator[Finding]:
+    """What each channel could not be told lately, and budgets of keys that nobody has."""
+    with open_store(settings) as store:
+        tried = undelivered(store)
+    now = CLOCK.now()
+    for name in settings.alerts.names:
+        waiting = [way for _, way in tried if way.channel == name and way.state is DeliveryState.WAITING]
+        lost = [
+            way
+            for _, way in tried
+            if way.channel == name and way.state is DeliveryState.GIVEN_UP and now - (way.done_at or now) < LOST_S
+        ]
+        said = "all of them were delivered"
+        if waiting or lost:
+            last = (waiting or lost)[-1]
+            said = f"{len(waiting)} wait and {len(lost)} were given up; the last try: {last.trouble}; "
+            said += "mend it, then: switchover alerts test"
+        yield Finding(f"alerts by {name}", not waiting and not lost, said)
+    for name, said in without_key(settings).items():
+        yield Finding(f"budget of key {name}", False, said)
 
 
 def _ledger(settings: Settings) -> str:

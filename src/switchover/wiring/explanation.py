@@ -7,34 +7,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from switchover.dialects.side import NEEDS_VECTORS
-from switchover.domain.budget import BudgetStanding
+from switchover.domain.budget import BudgetStanding, has_budgets
 from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.process import DataClass, Settings
-from switchover.gateway.exposition import read
-from switchover.gateway.metric_table import PAUSED_UNTIL
+from switchover.gateway import health
+from switchover.gateway.health import Seen
 from switchover.gateway.neighbours import Neighbours
-from switchover.planning import BreakerState, Pause, Plan, asked_for, plan_request
-from switchover.planning.breaker import CLOSED, RANK
+from switchover.planning import Plan, asked_for, plan_request
 from switchover.store.people import name_of
 
-from .budget import named_budgets, standings
+from .budget import standings
 from .parts import CLOCK, open_store
 from .register import snapshot
 from .running import endpoints, runs
 from .templates import with_templates
-
-STATES = {rank: state for state, rank in RANK.items()}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """A breaker that is not closed: which, why, and at which workers."""
-
-    upstream: str
-    scope: str
-    state: BreakerState
-    fault: str
-    workers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +61,7 @@ def explain(
     pages = list(Neighbours("", Path(settings.data_dir, "run"), CLOCK).others()) if running else []
     asked = asked_for(needs)
     names = process.embedders if asked == NEEDS_VECTORS else process.upstreams
-    breakers = tuple(one for one in _breakers(pages, asked) if one.upstream in names)
-    states: dict[str, BreakerState] = {}
-    for one in breakers:
-        states[one.upstream] = max(states.get(one.upstream, CLOSED), one.state, key=lambda state: RANK[state])
+    breakers = tuple(one for one in health.breakers(pages, asked) if one.upstream in names)
     specs = [known.upstreams[upstream] for upstream in names]
     cuts = [
         cut
@@ -86,10 +69,15 @@ def explain(
         if any(cut.target.covers(spec, known.providers) for spec in specs)
         and (not cut.processes or name in cut.processes)
     ]
-    paused = sorted((until, labels["upstream"]) for _, _, page in pages for labels, until in read(page, PAUSED_UNTIL))
-    pauses = {upstream: Pause(until) for until, upstream in paused if until > now}
     planned = plan_request(
-        known, name, now, breakers=states, pauses=pauses, without=tuple(without), needs=needs, data=data
+        known,
+        name,
+        now,
+        breakers=health.worst(breakers),
+        pauses=health.pauses(pages, now),
+        without=tuple(without),
+        needs=needs,
+        data=data,
     )
     return Explanation(
         plan=planned,
@@ -98,25 +86,5 @@ def explain(
         told_ago=max((age for _, age, _ in pages), default=0.0),
         breakers=breakers,
         cut_offs=tuple(cuts),
-        budgets=tuple(standings(settings, name)) if named_budgets(settings, name) else (),
+        budgets=tuple(standings(settings, name)) if has_budgets(settings) else (),
     )
-
-
-def _breakers(pages: Sequence[tuple[str, float, str]], asked: str) -> list[Seen]:
-    """What is not closed for such requests on any worker's page, worst first; workers that agree are told together."""
-    found: dict[tuple[str, str, BreakerState, str], list[str]] = {}
-    for worker, _, page in pages:
-        reasons = {
-            (labels["upstream"], labels["scope"]): labels["fault"]
-            for labels, _ in read(page, "switchover_breaker_reason")
-            if labels["asked_for"] == asked
-        }
-        for labels, value in read(page, "switchover_breaker_state"):
-            state, hung = STATES.get(int(value), CLOSED), (labels["upstream"], labels["scope"])
-            if state is not CLOSED and labels["asked_for"] == asked:
-                found.setdefault((*hung, state, reasons.get(hung, "")), []).append(worker)
-    seen = [
-        Seen(upstream=upstream, scope=scope, state=state, fault=fault, workers=tuple(workers))
-        for (upstream, scope, state, fault), workers in found.items()
-    ]
-    return sorted(seen, key=lambda one: -RANK[one.state])

@@ -18,6 +18,8 @@ from switchover.domain.people import Actor
 from switchover.domain.process import Settings
 from switchover.errors import NotFound, OperatorError
 from switchover.evidence import events
+from switchover.notify import wording
+from switchover.store.alerts import raise_alert
 from switchover.store.invoices import Invoice, new_id, save_invoice
 from switchover.store.ledger import Account
 
@@ -92,11 +94,29 @@ def reconcile(
                         f"{one.metered.estimated:f}", bool(one.within),
                     )
                 )  # fmt: skip
+                _alarm(settings, one)
         made = list(_correct(settings, month, told)) if correct else []
         for each in made:
             if each.why is None:
                 note(events.budget_corrected(each.budget, each.month, each.unknown, each.before, each.after))
     return found, made
+
+
+def _alarm(settings: Settings, found: Difference) -> None:
+    """Tells whoever is to be told of an invoice that is beyond the tolerance; of the same amount once."""
+    if found.within or found.invoiced is None:
+        return
+    share = "all of it" if found.share is None else f"{found.share:.1%}"
+    alert = wording.invoice_differs(
+        found.provider, found.month, invoiced=_micro(found.invoiced), metered=_micro(found.metered.total),
+        percent=share, tolerance=settings.cost_tolerance, at=CLOCK.now(),
+    )  # fmt: skip
+    with open_store(settings) as store:
+        raise_alert(store, alert, settings.alerts.names)
+
+
+def _micro(amount: Decimal) -> int:
+    return int((amount * USD).to_integral_value())
 
 
 def _correct(settings: Settings, month: Month, bills: Billed) -> Iterator[Corrected]:
@@ -142,4 +162,4 @@ def _actual(
     parts = [
         part for host in concerned for process, part in shares[host].items() if kind != "process" or process == name
     ]
-    return int((sum(parts, Decimal(0)) * USD).to_integral_value()), None
+    return _micro(sum(parts, Decimal(0))), None

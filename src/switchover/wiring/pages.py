@@ -11,9 +11,12 @@ import uvicorn
 
 from switchover.access import load_pepper
 from switchover.access.local import local
+from switchover.clock import Clock
 from switchover.config import load
 from switchover.costs.ahead import Terms
+from switchover.costs.tariffs import tariff
 from switchover.domain.candidate import Verdict
+from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.people import Actor
 from switchover.domain.process import Settings
 from switchover.evidence.events import Note
@@ -29,7 +32,7 @@ from switchover.web.session import Sessions
 from switchover.web.sittings import Sittings
 from switchover.web.sources import Sources
 
-from . import answer, labels
+from . import alive, answer, labels, register
 from .budget import standings
 from .costs import projected
 from .evidence import noting
@@ -50,8 +53,10 @@ def serve_pages(configuration: str, descriptor: int) -> None:
         watched.changed()
         return watched.current
 
+    # Whoever cuts something off in a hurry must not wait a second for the price list to be read.
+    threading.Thread(target=_read_prices, args=(settings,), name="prices", daemon=True).start()
     sittings = Sittings(seat, noting, CLOCK)
-    made = site(settings, current, keeping, listening.getsockname()[1], sittings, lambda: watched.trouble)
+    made = site(settings, current, keeping, listening.getsockname()[1], sittings, trouble=lambda: watched.trouble)
     try:
         uvicorn.Server(site_config(made)).run(sockets=[listening])
     finally:
@@ -65,28 +70,50 @@ def site(
     store: Callable[[], Store],
     port: int,
     sittings: Sittings,
+    clock: Clock = CLOCK,
     trouble: Callable[[], str] = lambda: "",
 ) -> Site:
-    """The pages of these settings, reached at ``port``; ``trouble`` is why the file as it stands is not in force."""
+    """The pages of these settings, reached at ``port``; ``clock`` says what is now to them.
+
+    ``trouble`` is why the file of the configuration, as it stands, is not in force.
+    """
     at = settings.pages
     guard = Guard.at(at.address, at.host, port)
     sources = Sources(
         settings=current,
         as_seen=lambda found: with_templates(found, idle=True),
         store=store,
+        snapshot=register.snapshot,
         noting=noting,
         local=local,
-        clock=CLOCK,
-        sessions=Sessions(load_pepper(settings.data_dir), CLOCK),
+        clock=clock,
+        sessions=Sessions(load_pepper(settings.data_dir), clock),
         sittings=sittings,
         labelled=labels.newest,
         trouble=trouble,
         budgets=standings,
         projected=lambda found, kept: projected(found, kept, Terms()),
         projections=Projections(),
+        running=alive.running,
+        told=alive.told,
+        cut=_cut,
+        lift=_lift,
         issue=lambda found, actor, simulated: str(answer.issue(found, actor, simulated=simulated).report.id),
     )
     return Site(application(sources, guard.scheme), guard, lambda: sittings.lapse(current(), store))
+
+
+def _read_prices(settings: Settings) -> None:
+    for spec in settings.upstreams.values():
+        tariff(spec, CLOCK.now())
+
+
+def _cut(settings: Settings, target: Target, reason: str, lasting: float | None, actor: Actor) -> tuple[CutOff, bool]:
+    return register.place_cut(settings, target, reason=reason, by=actor.name, actor=actor, lasting=lasting)
+
+
+def _lift(settings: Settings, name: str, actor: Actor) -> tuple[CutOff, str]:
+    return register.lift_one(settings, name, by=actor.name, actor=actor)
 
 
 def seat(settings: Settings, store: Store, last: Verdict, actor: Actor, note: Note) -> Desk:

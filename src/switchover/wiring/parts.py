@@ -125,6 +125,13 @@ def references(settings: Settings) -> Iterator[tuple[str, str]]:
         yield f"the collector's {name}", reference
     if settings.archive is not None and settings.archive.key is not None:
         yield "key of the archive", settings.archive.key
+    for name, webhook in settings.alerts.webhooks.items():
+        yield f"secret of the webhook {name}", webhook.secret
+        if webhook.url.startswith(("env:", "file:")):
+            yield f"address of the webhook {name}", webhook.url
+    for name, mail in settings.alerts.mails.items():
+        if mail.login is not None:
+            yield f"login of the mail server {name}", mail.login
 
 
 def read_key(settings: Settings, reference: str) -> Secret:
@@ -132,9 +139,8 @@ def read_key(settings: Settings, reference: str) -> Secret:
     return resolve(reference, str(Path(settings.source).parent), os.environ)
 
 
-def read_login(settings: Settings, reference: str) -> Secret:
-    """The proxy's ``user:password`` behind its reference, read now. Raises ConfigError when it can't be, or is none."""
-    at = "egress.proxy_login"
+def read_login(settings: Settings, reference: str, at: str = "egress.proxy_login") -> Secret:
+    """The ``user:password`` behind a reference, read now. Raises ConfigError when it can't be, or is none."""
     try:
         login = read_key(settings, reference)
     except ConfigError as cause:

@@ -10,7 +10,7 @@ from switchover.domain.candidate import Proof, Verdict, digest
 from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.exchange import Exchange, Outcome
 from switchover.domain.people import Actor
-from switchover.domain.process import Settings
+from switchover.domain.process import Settings, UpstreamSpec
 from switchover.domain.register import CallerKey, Snapshot, Suspension
 from switchover.domain.secret import Secret
 from switchover.errors import NotFound, OperatorError
@@ -72,7 +72,7 @@ def rotate_key(
         made, ended = register_rows.replace_key(store, name, key, key.made_at + overlap)
         note(events.saved(made))
         note(events.ended(ended))
-    return key, token, _key(settings, name)
+    return _key(settings, key.id), token, _key(settings, name)
 
 
 def keys(settings: Settings) -> list[CallerKey]:
@@ -100,16 +100,52 @@ def revoke_key(settings: Settings, name: str, *, actor: Actor | None = None) -> 
             note(events.ended(fact))
 
 
-def place_cut(settings: Settings, target: Target, *, reason: str, by: str, actor: Actor | None = None) -> CutOff:
-    """Cuts a target off, really. Raises NotFound for a target that covers no upstream, Forbidden."""
+def place_cut(
+    settings: Settings,
+    target: Target,
+    *,
+    reason: str,
+    by: str,
+    actor: Actor | None = None,
+    lasting: float | None = None,
+) -> tuple[CutOff, bool]:
+    """Cuts a target off, really, for so many seconds (None: until it is lifted).
+
+    The cut-off that is in force, and whether it is new: a target that is cut off already stays so. Raises NotFound for
+    a target that covers no upstream, Forbidden.
+    """
     access.check(settings, actor, "cut", None)
-    if not any(target.covers(spec, settings.providers) for spec in settings.upstreams.values()):
+    if not _covered(settings, target):
         raise NotFound(f"{target} covers no upstream of the configuration", mend="see `upstreams:` and their hosts")
     now = CLOCK.now()
-    cut = CutOff(id=f"cut-{digest([str(target), now], 10)}", target=target, reason=reason, by=by, placed_at=now)
+    expires_at = None if lasting is None else now + lasting
+    name = f"cut-{digest([str(target), now], 10)}"
+    wanted = CutOff(id=name, target=target, reason=reason, by=by, placed_at=now, expires_at=expires_at)
     with open_store(settings) as store, noting(settings, actor) as note:
-        note(events.saved(drill_rows.place_cut_off(store, cut)))
-    return cut
+        cut, fact = drill_rows.place_once(store, wanted)
+        if fact is not None:
+            note(events.saved(fact))
+    return cut, fact is not None
+
+
+def lift_one(settings: Settings, name: str, *, by: str, actor: Actor | None = None) -> tuple[CutOff, str]:
+    """Lifts one cut-off; a drill's, too, which then ends. What else keeps its upstreams from serving stays.
+
+    Returns it as it is now, and who lifted it: somebody else, if they did before; "expiry" where it lapsed. Raises
+    NotFound, Forbidden.
+    """
+    access.check(settings, actor, "restore", None)
+    now = CLOCK.now()
+    with open_store(settings) as store, noting(settings, actor) as note:
+        lifted = drill_rows.lift_cut_off(store, name, by, now)
+        found = drill_rows.get_cut_off(store, name)
+        if found is None:
+            raise NotFound(f"there is no cut-off {name!r}", mend="see what is in force on the first page")
+        if lifted:
+            for fact in fact_rows.ended(store, "cut-off", now):
+                note(events.ended(fact))
+    cut, ended_by = found
+    return cut, ended_by or "expiry"
 
 
 def lift_cut(settings: Settings, target: Target | None, *, by: str, actor: Actor | None = None) -> int:
@@ -118,7 +154,7 @@ def lift_cut(settings: Settings, target: Target | None, *, by: str, actor: Actor
     Raises NotFound for a target that covers no upstream and no cut-off, Forbidden.
     """
     access.check(settings, actor, "restore", None)
-    covered = [s for s in settings.upstreams.values() if target is None or target.covers(s, settings.providers)]
+    covered = _covered(settings, target)
     now = CLOCK.now()
     with open_store(settings) as store, noting(settings, actor) as note:
         lifted = drill_rows.lift_cut_off(store, target, by, now)
@@ -137,6 +173,10 @@ def lift_cut(settings: Settings, target: Target | None, *, by: str, actor: Actor
             note(events.ended(fact))
         note(events.restoration(str(target) if target is not None else "all", cleared))
     return lifted
+
+
+def _covered(settings: Settings, target: Target | None) -> list[UpstreamSpec]:
+    return [s for s in settings.upstreams.values() if target is None or target.covers(s, settings.providers)]
 
 
 def snapshot(settings: Settings, store: Store) -> Snapshot:

@@ -39,6 +39,7 @@ from switchover.store.register import build_snapshot
 from switchover.store.snapshot import read_snapshot, write_snapshot
 from switchover.upstreams.local import STUDENT_SERVER, child_name, read_place
 
+from .alerts import delivering
 from .archive import target_of
 from .budget import load_priced
 from .listening import address_of, bind, bind_pages, who_comes_in
@@ -339,6 +340,7 @@ def serve_keeper(configuration: str) -> None:
         keeping = asyncio.create_task(house.run(stop), name="housekeeping")
         watching = asyncio.create_task(_watching(keeper, log).run(stop), name="watch")
         changing = asyncio.create_task(_changing(keeper, log).run(stop), name="prompts")
+        telling = asyncio.create_task(delivering(lambda: keeper.settings.current, log).run(stop), name="alerts")
         asking = asyncio.create_task(
             follow_templates(lambda: keeper.settings.current, Client(CLOCK), CLOCK, log), name="chat templates"
         )
@@ -346,7 +348,7 @@ def serve_keeper(configuration: str) -> None:
         stamping = asyncio.create_task(follow_stamps(lambda: keeper.settings.current, log), name="time-stamps")
         try:
             await keeper.run(stop)
-            await asyncio.gather(keeping, watching, changing)
+            await asyncio.gather(keeping, watching, changing, telling)
         finally:
             asking.cancel()
             hashing.cancel()
@@ -354,6 +356,7 @@ def serve_keeper(configuration: str) -> None:
             keeping.cancel()
             watching.cancel()
             changing.cancel()
+            telling.cancel()
 
     asyncio.run(run())
 

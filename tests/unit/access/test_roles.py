@@ -29,6 +29,7 @@ MAY = {
     "costs assume":   ("yes", "yes",    "P",   "no"),
     "report issue":   ("yes", "yes",    "no",  "no"),
     "costs reconcile": ("yes", "yes",   "no",  "no"),
+    "alerts test":    ("yes", "yes",    "no",  "no"),
     "costs import-invoice": ("yes", "yes", "no", "no"),
     "archive run":    ("yes", "yes",    "no",  "no"),
     "archive adopt":  ("yes", "yes",    "no",  "no"),

@@ -125,6 +125,7 @@ WORDS = {
     "costs assume": ("pue", "1.2", "--reason", "x"),
     "report issue": (),
     "costs reconcile": (),
+    "alerts test": (),
     "costs import-invoice": ("bill.csv", "--provider", "acme", "--month", "2026-11"),
     "archive run": (),
     "archive adopt": (),

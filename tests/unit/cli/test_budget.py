@@ -68,7 +68,9 @@ def test_each_budget_is_shown_with_what_is_settled_unknown_and_reserved(file, ca
         "500.000000", "30.000000", "1.000000",
     )  # fmt: skip
     assert rows["organisation", "day"]["kind"] == "soft"
-    assert "30.00 USD" in run(capsys, "budget", "--config", file)[1]
+    shown = run(capsys, "budget", "--config", file)[1]
+    assert "500.00    30.00" in shown
+    assert "process:claims (month) has 1.00 USD of it settled at the most" in shown
 
 
 def test_a_process_is_shown_the_budgets_that_it_is_charged_to(file, capsys):

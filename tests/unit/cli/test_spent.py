@@ -19,6 +19,7 @@ from switchover.costs.metering import charge_call, meter
 from switchover.domain.exchange import AttemptRecord, Length, Outcome, Usage
 from switchover.evidence import EvidenceLog, canonical
 from switchover.store import Store
+from switchover.store.alerts import newest_alerts
 from switchover.store.indexing import save_exchanges
 from switchover.store.spending import record_spend
 from switchover.testing.builders import make_exchange
@@ -210,6 +211,12 @@ def test_an_invoice_that_agrees_is_within_the_tolerance_and_one_that_does_not_en
     noted = [canonical.decode(one)["event"] for one in EvidenceLog(settings.data_dir, SystemClock()).entries()]
     assert noted.count("invoice imported") == 2
     assert noted.count("reconciled") == 2
+    # Of an invoice that differs people are told, once for what it bills.
+    run(capsys, "costs", "reconcile", "--month", MONTH, "--config", file)
+    with Store.open(settings.database) as store:
+        ((alert, _),) = newest_alerts(store, 9)
+    assert (alert.about, alert.period) == ("provider:acme", MONTH)
+    assert alert.said.startswith(f"invoice of acme, {MONTH}: differs by ")
     assert take(file, capsys, more)[0] == 1
     assert take(file, capsys, more, "--replace")[1].endswith("2 invoices of that month replaced\n")
 

@@ -51,7 +51,7 @@ SLIPS = [
     ("https://proxy.acme.test:3128", "proxy.canary.test:3128", f"4: egress.proxy: got another kind of address; {WANT_PROXY}"),
     ("https://proxy.acme.test:3128", "https://proxy/canary", f"4: egress.proxy: got an address with a path; {WANT_PROXY}"),
     ("file:keys/proxy", "worker:canary", "5: egress.proxy_login: got something else; want env:NAME or file:PATH, never the key itself"),
-    ("[inside.acme", "[outside.acme", "6: egress.direct.0: got outside.acme.test; want the host of a base_url (inside.acme.test)"),
+    ("[inside.acme", "[outside.acme", "6: egress.direct.0: got outside.acme.test; want the host of a base_url or a webhook (inside.acme.test)"),
     ("company.pem", "none.pem", "7: egress.tls_ca: got none.pem: No such file or directory; want a readable PEM file of certificate authorities"),
     ("company.pem", "switchover.yaml", "7: egress.tls_ca: got switchover.yaml: no certificate that can be read; want a readable PEM file of certificate authorities"),
     ("  proxy: https://proxy.acme.test:3128\n", "", "4: egress.proxy_login: got no proxy; want the proxy it is about, as egress.proxy"),

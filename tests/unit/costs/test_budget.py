@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,9 +14,8 @@ from switchover.costs.budget import (
     Ask,
     Lease,
     Told,
-    ends_at,
     grant,
-    marks_reached,
+    mark_reached,
     reserve,
     settle,
     span,
@@ -94,21 +92,6 @@ def test_what_is_idle_goes_back_in_the_end_and_at_a_periods_end_at_once() -> Non
     assert kept.ask(cut_off=True).returned == 0
 
 
-@pytest.mark.parametrize(
-    ("settled", "day", "expected"),
-    [(0, 15, None), (100, 1, None), (400, 15, None), (600, 15, 25), (1000, 15, 15)],
-)  # fmt: skip
-def test_the_end_of_a_budget_is_told_where_it_comes_before_the_periods(
-    settled: int, day: int, expected: int | None
-) -> None:
-    month = span("month", NOW)
-    now = month.begin + day * 86_400
-    found = ends_at(1000, settled, month, now)
-    assert found == (None if expected is None else month.begin + expected * 86_400)
-
-
-def test_marks_are_reached_one_after_the_other() -> None:
-    assert [marks_reached(1000, spent) for spent in (499, 500, 949, 950, 1000)] == [
-        (), (50,), (50, 80), (50, 80, 95), (50, 80, 95, 100),
-    ]  # fmt: skip
-    assert marks_reached(0, 0) == (50, 80, 95, 100)
+def test_the_highest_mark_that_was_reached_counts() -> None:
+    assert [mark_reached(1000, spent) for spent in (499, 500, 949, 950, 1000)] == [None, 50, 80, 95, 100]
+    assert mark_reached(0, 0) == 100

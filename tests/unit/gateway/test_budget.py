@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from switchover.access import make_key
 from switchover.clock import Clock
 from switchover.costs.budget import span
 from switchover.costs.holding import LedgerHolding, settle_the_dead
@@ -24,7 +25,7 @@ from switchover.domain.process import Budget, Criticality, DataClass, Midstream,
 from switchover.store.ledger import Account, Ledger
 from switchover.testing.clock import ManualClock
 from switchover.testing.scripted import HANG, RESET, ScriptedServer, reply, stream
-from switchover.testing.served import ServedGateway, register, spec
+from switchover.testing.served import PEPPER, ServedGateway, register, spec
 
 # A dollar for a million tokens read and ten for a million written: a micro-dollar and ten.
 PRICE = Price(input_mtok="1", output_mtok="10")
@@ -358,3 +359,53 @@ def test_a_budget_without_a_ledger_or_a_price_spends_nothing(tmp_path):
         assert (status, code(said)) == (503, "budget_unavailable")
         assert "has no price" in said["error"]["message"]
         assert not one.vendor.seen
+
+
+def test_each_key_of_a_process_has_a_cap_of_its_own_and_one_named_has_another(tmp_path):
+    with bench(tmp_path, Budget(month=USD), FINE, key_budget=Budget(day=5_000)) as one:
+        first = one.token
+        snapshot = one.served.gateway.source.current
+        others = [make_key("p", PEPPER, 1.0) for _ in range(3)]
+        keys = {key.id: key for key, _ in others}
+        # The third was made in the place of the second: they spend of one budget.
+        keys[others[2][0].id] = replace(others[2][0], in_place_of=others[1][0].id)
+        named = {f"key:{others[0][0].id}": Budget(day=100, kind="soft")}
+        one.served.gateway.source.current = replace(snapshot, keys={**snapshot.keys, **keys}, budgets=named)
+
+        def until_refused(token):
+            one.token = token
+            for number in range(100):
+                status, said = one.ask()
+                if status != 200:
+                    assert code(said) == "budget_exceeded"
+                    return number, said["error"]["message"]
+            return None
+
+        served, said = until_refused(first)
+        assert served > 0
+        assert f"of the budget of key {next(iter(snapshot.keys))} for the day" in said
+        again, _ = until_refused(others[1][1].reveal())
+        assert again == served
+        assert until_refused(others[2][1].reveal())[0] == 0
+        # A soft cap is counted and crossed.
+        one.token = others[0][1].reveal()
+        assert [one.ask()[0] for _ in range(4)] == [200] * 4
+        assert one.account(f"key:{others[0][0].id}", "day").settled == 4 * COST
+        assert one.account("process:p").settled == (2 * served + 4) * COST
+
+
+def test_what_a_thousand_keys_hold_is_told_to_the_ledger_only_where_there_is_news(tmp_path):
+    with bench(tmp_path, Budget(month=USD), FINE, key_budget=Budget(day=USD)) as one:
+        assert one.ask()[0] == 200
+        one.account("process:p")
+        budgets = one.served.gateway.budgets
+        # Leases of keys that have nothing to tell, and a ledger that says what it is told.
+        mine = next(lease for lease in budgets.leases if lease.budget.startswith("key:"))
+        for number in range(1000):
+            budgets._lease(f"key:{number:08}", Budget(day=USD), USD, mine.span)
+        told = []
+        real = budgets._holding.exchange
+        budgets._holding.exchange = lambda asks: told.append(len(asks)) or real(asks)
+        assert one.ask()[0] == 200
+        one.account("process:p")
+        assert max(told) < 10

@@ -1,4 +1,4 @@
-"""What the keeper does for budgets: prices, leases of the dead, and each alarm once."""
+"""What the keeper does for budgets: prices, leases of the dead, what was settled when, and each alert once."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ from typing import Any
 
 import pytest
 
-from switchover.costs.budget import RESERVED, SETTLED, Ask, grant
+from switchover.costs.budget import RESERVED, SETTLED, SOFT, Ask, grant
+from switchover.domain.alert import AlertKind, Channels, Webhook
 from switchover.domain.process import Budget, Price, Settings
+from switchover.domain.register import CallerKey
 from switchover.log import OncePerChange
+from switchover.processes.alarming import Alarming
 from switchover.processes.budgeting import Budgeting
+from switchover.store import Store
+from switchover.store.alerts import newest_alerts
 from switchover.store.lease_file import LeaseFile
 from switchover.store.ledger import Ledger
+from switchover.store.register import replace_key, save_key
 from switchover.testing.builders import make_process, make_settings, make_upstream
 from switchover.testing.clock import ManualClock
 
@@ -35,15 +41,24 @@ class Kept:
             make_settings(), data_dir=str(folder), upstreams={**make_settings().upstreams, "vendor": vendor},
             processes={"p": make_process("p", budget=Budget(day=CAP))},
             budgets={"organisation": Budget(month=CAP * 10)},
+            alerts=Channels(webhooks={"ops": Webhook(url="https://hooks.example.net/x", secret="env:HOOK")}),
         )  # fmt: skip
         self.ledger = Ledger.open(folder, "sqlite://", busy_s=0.05)
-        self.part = self.made()
+        self.store = Store.open(f"sqlite:///{folder / 'store.sqlite'}")
+        self.part, self.alarming = self.made()
 
-    def made(self) -> Budgeting:
+    def made(self) -> tuple[Budgeting, Alarming]:
+        """A keeper's part: as it was started anew, or another keeper's on the same store."""
+
         def log(event: str, **fields: Any) -> None:
             self.logged.append((event, fields))
 
-        return Budgeting(self.folder, self.clock, log, OncePerChange(log))
+        part = Budgeting(self.folder, self.clock, log, OncePerChange(log))
+        return part, Alarming(self.clock, log, part)
+
+    def anew(self) -> None:
+        self.part.close()
+        self.part, self.alarming = self.made()
 
     def spend(self, micro: int, *, budget: str = "process:p", period: str = DAY) -> None:
         """A worker's life: it takes a lease and is gone once so much is settled on it."""
@@ -54,11 +69,14 @@ class Kept:
         counts[SETTLED] = micro
         file.close(remove=False)
 
-    def look(self) -> list[tuple[object, ...]]:
-        """What is to be noted after a second."""
-        self.clock.advance(1.0)
-        found = self.part.look(self.settings)
+    def look(self, after: float = 1.0) -> list[tuple[object, ...]]:
+        """What is to be noted after some seconds."""
+        self.clock.advance(after)
+        found = self.alarming.look(self.settings, self.store) if self.part.look(self.settings) else ()
         return [(one["event"], one["budget"], one.get("percent")) for one in found]
+
+    def cap(self, **terms: Any) -> None:
+        self.settings = replace(self.settings, processes={"p": make_process("p", budget=Budget(**terms))})
 
 
 @pytest.fixture
@@ -67,30 +85,115 @@ def kept(tmp_path: Path) -> Iterator[Kept]:
     yield kept
     kept.part.close()
     kept.ledger.close()
+    kept.store.close()
 
 
-def test_each_mark_is_told_once_to_the_log_and_to_the_evidence(kept: Kept) -> None:
+def test_each_mark_is_told_once_to_the_log_the_evidence_and_every_channel(kept: Kept) -> None:
     kept.spend(CAP // 10)
     assert kept.look() == []
     kept.spend(CAP // 5 * 2)
-    # By noon half of it: at that pace it lasts for the day, and no longer.
     assert kept.look() == [("budget reached", "process:p", 50)]
     assert kept.look() == []
-    kept.spend(CAP // 2)
-    assert kept.look() == [("budget reached", "process:p", mark) for mark in (80, 95, 100)]
+    kept.spend(CAP // 10 * 3)
+    assert kept.look() == [("budget reached", "process:p", 80)]
+    kept.spend(CAP // 5)
+    # Of two marks at once the higher says it all.
+    assert kept.look() == [("budget reached", "process:p", 100)]
     told = [(fields["percent"], fields["level"]) for event, fields in kept.logged if event == "budget reached"]
-    assert told == [(50, "warning"), (80, "warning"), (95, "warning"), (100, "error")]
-    kept.part.close()
-    kept.part = kept.made()
+    assert told == [(50, "warning"), (80, "warning"), (100, "error")]
+    kept.anew()
     assert kept.look() == []
+    raised = newest_alerts(kept.store, 9)
+    assert [(alert.percent, [way.channel for way in ways]) for alert, ways in raised] == [
+        (mark, ["webhook:ops"]) for mark in (100, 80, 50)
+    ]
+    assert raised[0][0].said.startswith("budget of p, 2026-11-25: used up; 1.00 USD of 1.00 USD spent; until ")
 
 
-def test_a_budget_that_will_not_last_is_told_before_it_ends(kept: Kept) -> None:
-    kept.spend(CAP // 10 * 7)
-    assert kept.look() == [("budget reached", "process:p", 50), ("budget will not last", "process:p", None)]
+def test_two_keepers_at_once_raise_it_once(kept: Kept) -> None:
+    kept.spend(CAP // 2)
+    other, others = kept.made()
+    kept.clock.advance(1.0)
+    assert kept.part.look(kept.settings)
+    assert other.look(kept.settings)
+    both = [list(one.look(kept.settings, kept.store)) for one in (kept.alarming, others)]
+    other.close()
+    assert [len(one) for one in both] == [1, 0]
+    assert len(newest_alerts(kept.store, 9)) == 1
+
+
+def test_a_cap_that_is_raised_is_told_of_anew_and_one_that_is_put_back_is_not(kept: Kept) -> None:
+    kept.spend(CAP // 5 * 4)
+    assert kept.look() == [("budget reached", "process:p", 80)]
+    kept.cap(day=CAP * 10)
+    assert kept.look() == []
+    kept.cap(day=CAP)
+    assert kept.look() == []
+    kept.cap(day=CAP * 10)
+    kept.spend(CAP * 5)
+    assert kept.look() == [("budget reached", "process:p", 50)]
+    kept.cap(day=CAP * 6)
+    assert kept.look() == [("budget reached", "process:p", 95)]
+
+
+def test_a_budget_that_will_not_last_is_told_with_the_moment_once_there_is_a_rate(kept: Kept) -> None:
+    kept.spend(CAP // 10 * 3)
+    assert kept.look() == []
+    told = []
+    # A twentieth in each quarter of an hour, from noon on: at one o'clock half of it is left for ten quarters.
+    for _ in range(4):
+        kept.spend(CAP // 20)
+        told += kept.look(900)
+    assert told == [("budget reached", "process:p", 50), ("budget will not last", "process:p", None)]
     fields = next(fields for event, fields in kept.logged if event == "budget will not last")
-    # 70 % by noon: all of it by eight minutes past five.
-    assert datetime.fromtimestamp(fields["ends_at"], UTC).strftime("%H:%M") == "17:08"
+    assert datetime.fromtimestamp(fields["ends_at"], UTC).strftime("%H:%M") == "15:30"
+    # A keeper that is started anew knows what was seen, and has nothing more to tell.
+    kept.anew()
+    kept.spend(CAP // 20)
+    assert kept.look(900) == []
+    assert len(kept.part.seen["process:p", DAY]) == 6
+    (alert,) = [one for one, _ in newest_alerts(kept.store, 9) if one.kind is AlertKind.WILL_NOT_LAST]
+    assert alert.headline == "budget of p, 2026-11-25: will not last, ends on 2026-11-25 15:30 UTC"
+    kept.clock.advance(86_400)
+    kept.look()
+    assert {period for _, period in kept.part.seen} == {"2026-11-26", "2026-11"}
+    assert {period for _, period in kept.ledger.seen()} == {"2026-11-26", "2026-11"}
+
+
+def test_a_key_is_told_of_under_the_first_of_those_made_in_its_place(kept: Kept) -> None:
+    kept.settings = replace(
+        kept.settings, processes={"p": make_process("p", key_budget=Budget(day=CAP))},
+        budgets={"key:secondkk": Budget(day=CAP // 10, kind="soft")},
+    )  # fmt: skip
+    first = CallerKey(id="firstkey", process="p", mac="00", made_at=1.0)
+    save_key(kept.store, first)
+    save_key(kept.store, replace(first, id="secondkk"))
+    save_key(kept.store, replace(first, id="othersxx", process="gone"))
+    replace_key(kept.store, "firstkey", replace(first, id="inplacex", made_at=2.0), 50.0)
+    kept.spend(CAP // 2, budget="key:firstkey")
+    kept.spend(CAP // 2, budget="key:secondkk")
+    kept.spend(CAP // 2, budget="key:othersxx")
+    assert sorted(kept.look(), key=str) == [
+        ("budget reached", "key:firstkey", 50), ("budget reached", "key:secondkk", 100),
+    ]  # fmt: skip
+    said = {alert.about: alert.said for alert, _ in newest_alerts(kept.store, 9)}
+    assert "budget of key firstkey" in said["key:firstkey"]
+    assert "calls go on" in said["key:secondkk"]
+
+
+def test_an_upstream_whose_price_is_gone_is_told_of_where_a_budget_is_about_it(kept: Kept) -> None:
+    kept.spend(1)
+    assert kept.look() == []
+    vendor = replace(kept.settings.upstreams["vendor"], price=None, model="nobody-knows-it")
+    kept.settings = replace(kept.settings, upstreams={**kept.settings.upstreams, "vendor": vendor})
+    kept.look()
+    kept.look()
+    kept.anew()
+    kept.look()
+    (alert,) = [one for one, _ in newest_alerts(kept.store, 9)]
+    assert (alert.kind, alert.about, alert.period) == (AlertKind.NO_PRICE, "upstream:vendor", "2026-11")
+    assert "upstreams.vendor.price" in alert.said
+    assert [event for event, _ in kept.logged].count("price missing") == 1
 
 
 def test_what_dead_workers_left_is_settled_and_said(kept: Kept) -> None:
@@ -104,6 +207,18 @@ def test_what_dead_workers_left_is_settled_and_said(kept: Kept) -> None:
     account = kept.ledger.accounts()[0]
     assert (account.settled, account.unknown, account.leased) == (150, 50, 0)
     assert ("leases of a dead worker settled", {"level": "warning", "holder": file.holder}) in kept.logged
+
+
+def test_of_a_soft_cap_a_dead_worker_leaves_more_than_it_was_granted(kept: Kept) -> None:
+    file = LeaseFile(kept.folder, "w")
+    counts = file.counts("process:p", DAY)
+    asked = Ask(budget="process:p", period=DAY, limit=None, settled=0, unknown=0, returned=0, need=90, want=90)
+    kept.ledger.exchange(file.holder, [asked], grant)
+    counts[SETTLED], counts[RESERVED], counts[SOFT] = 100, 50, 1
+    file.close(remove=False)
+    kept.look()
+    account = kept.ledger.accounts()[0]
+    assert (account.settled, account.unknown, account.leased) == (150, 50, 0)
 
 
 def test_a_ledger_that_is_away_is_said_once_and_looked_for_again(kept: Kept) -> None:
@@ -131,4 +246,5 @@ def test_workers_get_the_prices_of_what_a_budget_is_about_and_no_other(kept: Kep
     assert kept.part.prices(kept.settings) == found
     without = replace(kept.settings, budgets={}, processes={"p": make_process("p")})
     assert kept.part.prices(without) == {}
-    assert kept.part.look(without) == []
+    assert not kept.part.look(without)
+    assert kept.part.accounts is None

@@ -119,6 +119,22 @@ def spooled(settings, records, worker="w0"):
     spool.close()
 
 
+def test_its_status_is_as_old_as_its_last_round_and_not_written_anew_for_that(kept):
+    kept.keeper.round()
+    path = os.path.join(kept.settings.data_dir, "run", "keeper.json")
+    for seconds, is_touched in ((0.5, False), (0.6, True), (0.5, False)):
+        os.utime(path, (1.0, 1.0))
+        before = os.stat(path).st_ino
+        kept.clock.advance(seconds)
+        kept.keeper.round()
+        assert (os.stat(path).st_mtime > 1.0) == is_touched
+        assert os.stat(path).st_ino == before
+    os.remove(path)
+    kept.clock.advance(1.0)
+    kept.keeper.round()
+    assert kept.status()["store"] == "ok"
+
+
 def test_every_spool_is_indexed_once_and_what_is_left_open_by_a_restart_is_unfinished(kept, settings):
     spooled(settings, [intent("a"), exchange("a"), intent("b")])
     spooled(settings, [exchange("c")], worker="w1")

@@ -144,7 +144,9 @@ def test_two_providers_with_one_parent_are_lost_together(store, answer):
         assert loss.loses == ("vendor", "other")
         # Letters falls back on beta, which falls with acme: only claims goes on.
         assert loss.surviving == loss.proven == pytest.approx(60 / 90)
-    assert report.concentration["provider"] == 1.0
+    # Two contracts: vendor's 100 of 110 answers and other's 10; and one parent behind both.
+    assert report.concentration["provider"] == pytest.approx(10_100 / 12_100)
+    assert report.concentration["parent"] == report.concentration["jurisdiction"] == 1.0
 
 
 def test_an_engine_that_is_down_serves_nobody_unless_nothing_is_meant_to_run(store, answer):

@@ -14,7 +14,7 @@ from switchover.costs.budget import RESERVED, SETTLED, UNKNOWN, Ask, grant
 from switchover.costs.holding import settle_the_dead
 from switchover.errors import StoreUnavailable
 from switchover.store import lease_file
-from switchover.store.lease_file import LeaseFile, dead
+from switchover.store.lease_file import LeaseFile, LeftBehind, dead
 from switchover.store.ledger import Ledger
 
 MONTH = "2026-11"
@@ -125,12 +125,12 @@ def test_counts_are_found_again_by_name_and_serve_again_once_forgotten(tmp_path:
     file = LeaseFile(tmp_path, "w")
     first = file.counts("b", "2026-10")
     first[SETTLED], first[UNKNOWN] = 7, 3
-    assert file.all() == {("b", "2026-10"): (7, 3, 0)}
+    assert file.all() == {("b", "2026-10"): LeftBehind(settled=7, unknown=3, reserved=0)}
     file.forget("b", "2026-10")
     again = file.counts("b", MONTH)
     assert list(again) == [0, 0, 0, 0]
     file.close(remove=False)
-    assert [left for _, left, _ in dead(tmp_path)] == [{("b", MONTH): (0, 0, 0)}]
+    assert [left for _, left, _ in dead(tmp_path)] == [{("b", MONTH): LeftBehind(settled=0, unknown=0, reserved=0)}]
 
 
 def test_the_ledger_is_readable_by_its_owner_only(tmp_path: Path, ledger: Ledger) -> None:

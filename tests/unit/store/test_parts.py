@@ -354,6 +354,7 @@ def test_a_replaced_key_goes_on_until_it_was_said_to_and_ends_no_later_than_it_w
     known = {key.id: key for key in caller_keys(store)}
     assert known["k1"] == dataclasses.replace(old, revoked_at=200.0, revoked_by="p-1")
     assert (known["k1"].ends_at, known["k2"].ends_at) == (200.0, math.inf)
+    assert (known["k1"].account, known["k2"].account) == ("k1", "k1")
     replace_key(store, "k1", CallerKey(id="k3", process="claims", mac="02", made_at=150.0), 300.0)
     assert {key.id: key.revoked_at for key in caller_keys(store)} == {"k1": 200.0, "k2": None, "k3": None}
     assert revoke_key(store, "k1", 160.0)

@@ -144,10 +144,11 @@ def test_what_an_earlier_version_counted_is_carried_over_with_its_sum(blank, mon
         assert [settled_row[f"{kind}_tokens"] for kind in KINDS[:-1]] == [300, 200, 0, 30]
 
 
-def test_a_ledger_without_the_newest_table_gets_it_and_is_corrected_once(blank, tmp_path):
+def test_a_ledger_without_the_newest_tables_gets_them_and_is_corrected_once(blank, tmp_path):
     found = Ledger.open(tmp_path, blank, busy_s=2)
     with found._write() as run:
         run("drop table budget_correction", ())
+        run("drop table budget_seen", ())
         run("insert into budget_account values ('organisation', '2026-11', 900, 400, 0)", ())
         run("insert into budget_account values ('process:p', '2026-11', 900, 400, 50)", ())
     found.close()

@@ -25,6 +25,8 @@ def parts_of(served, process="messages"):
         "verdict": verdict,
         "exchange": exchange_id(process, 1),
         "candidate": "other",
+        "kind": "parent",
+        "name": "acme",
         "report": served.report,
         "assumption": f"defect_usd:{process}",
     }

@@ -60,7 +60,9 @@ class EgressSection(Section):
     proxy_login: KeyReference | None = Field(
         default=None, description="`env:NAME` or `file:PATH` that holds `user:password` for the proxy, never itself."
     )
-    direct: tuple[str, ...] = Field(default=(), description="Hosts of upstreams that are called without the proxy.")
+    direct: tuple[str, ...] = Field(
+        default=(), description="Hosts of upstreams and webhooks that are called without the proxy."
+    )
     tls_ca: str | None = Field(
         default=None,
         min_length=1,

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ..values import (
+    KEY_ID,
     NAME,
     Money,
     Percent,
@@ -36,6 +37,11 @@ class BudgetsSection(Section):
     organisation: BudgetSection | None = Field(default=None, description="Over everything.")
     providers: dict[Annotated[str, Field(pattern=NAME)], BudgetSection] = Field(
         default_factory=dict, description="Over all that is spent at a provider."
+    )
+    keys: dict[Annotated[str, Field(pattern=KEY_ID)], BudgetSection] = Field(
+        default_factory=dict,
+        description="Over what a caller key spends, by its id (`switchover keys list`), in the place of its process's "
+        "`key_budget`. A key made in its place spends of the same.",
     )
 
 

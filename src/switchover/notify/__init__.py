@@ -1,0 +1,1 @@
+"""Alerts out: what they say, and the channels that carry them."""
