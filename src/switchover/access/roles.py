@@ -53,6 +53,9 @@ RULES: Mapping[str, Rule] = {
     "costs import-invoice": Rule(RUN),
     "costs project": READS,
     "costs own-price": READS,
+    "costs assumptions": READS,
+    # Owners say what is said of their own process; what is said of all is no one owner's.
+    "costs assume": Rule(OWN),
     "evidence log": READS,
     "evidence checkpoint": READS,
     "evidence stamp": READS,

@@ -12,6 +12,7 @@ from typing import Any
 
 from switchover.domain.acceptance import Acceptance
 from switchover.domain.candidate import Cell, Proof, State, Verdict
+from switchover.domain.costing import Edit
 from switchover.domain.cut_off import Drill
 from switchover.domain.label import People
 from switchover.domain.placement import Decision
@@ -32,6 +33,7 @@ SAVED = {
     "cut-off": "cut-off placed",
     "key": "key created",
     "erasure": "erasure",
+    "assumption": "assumption edited",
     "gap": "gap",
     "person": "person added",
     "person-key": "person's key created",
@@ -142,6 +144,17 @@ def erasure(fact: Fact, row: Mapping[str, Any], artefacts: Sequence[str]) -> Eve
     """An erasure: what it reached, of a subject the keyed hash, how much went, and which artefacts went with it."""
     told = ("subject", "first_month", "last_month", "keys", "exchanges", "versions", "proofs")
     return saved(fact, artefacts=list(artefacts) or None, **{name: row[name] for name in told})
+
+
+def assumed(fact: Fact, edit: Edit) -> Event:
+    """An assumption that somebody edited; without a value it was taken back. Why and whence is in the row."""
+    return saved(
+        fact,
+        value=figure(edit.value),
+        low=figure(edit.low),
+        high=figure(edit.high),
+        taken_back=edit.value is None or None,
+    )
 
 
 def proof_expired(proof: Proof) -> Event:

@@ -604,6 +604,26 @@ invoice = Table(
     Index(None, "provider", "month"),
 )
 
+# Assumptions as people said them on a page or by a command, edit by edit, never removed: of a name the newest counts.
+# The id is name and version, so that of two who edit the same version one is told. ``value`` NULL: taken back.
+assumption = Table(
+    "assumption",
+    metadata,
+    Column("id", String(192), primary_key=True),
+    Column("name", String(128), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("value", Double),
+    Column("low", Double),
+    Column("high", Double),
+    Column("source", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("date", String(10), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("by", Text, nullable=False),
+    Index(None, "name", "version"),
+)
+
 # Exchanges that were sent to each upstream, and in how many of them it failed.
 traffic_tried = Table(
     "traffic_tried",

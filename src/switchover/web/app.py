@@ -18,9 +18,11 @@ from switchover.domain.people import Actor
 from switchover.errors import Forbidden, NotFound, OperatorError, StoreUnavailable, SwitchoverError
 
 from . import (
+    assumptions,
     away,
     compare,
     configuration,
+    costs,
     cut,
     dependence,
     drill,
@@ -34,6 +36,7 @@ from . import (
     placement,
     portfolio,
     process,
+    projection,
     report,
     sign_in,
     static,
@@ -83,6 +86,12 @@ PAGES: tuple[Page, ...] = (
     Page("/verdicts/{verdict}", "GET", "verdicts", verdict.show),
     Page("/verdicts/{verdict}/cases/{exchange}", "GET", "exchanges show", verdict.show_case),
     Page("/compare/{process}", "GET", "verdicts", compare.show),
+    Page("/costs", "GET", "costs", costs.show),
+    Page("/costs/spent", "GET", "costs", costs.show_spent),
+    Page("/costs/projection", "GET", "costs project", projection.show),
+    Page("/costs/assumptions", "GET", "costs assumptions", assumptions.show),
+    Page("/costs/assumptions/{assumption}", "GET", "costs assumptions", assumptions.show_one),
+    Page("/costs/assumptions/{assumption}", "POST", "costs assume", assumptions.take),
     Page("/exchanges/{exchange}", "GET", "exchanges show", exchange.show),
     Page("/label/{process}/{candidate}", "GET", "label", label.show),
     Page("/label/{process}/{candidate}", "POST", "label", label.take),

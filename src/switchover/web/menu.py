@@ -31,6 +31,7 @@ MENU: tuple[Entry, ...] = (
     Entry("Dependence", "/dependence"),
     Entry("Processes", "/processes", within=("/verdicts", "/compare", "/label", "/exchanges", "/decisions")),
     Entry("Drills", "/drills"),
+    Entry("Costs", "/costs"),
     Entry("Evidence", "/evidence"),
     Entry("Report", "/report"),
     Entry("Settings", "/settings", act="settings", instead="/settings/access"),

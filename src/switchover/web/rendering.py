@@ -43,6 +43,7 @@ def environment() -> jinja2.Environment:
         points=points,
         took=seconds_said,
         cap=dollars,
+        change=wording.change,
         shown=texts.shown,
     )
     made.globals["static"] = static.address_of

@@ -9,6 +9,8 @@ from typing import Protocol
 
 from switchover.clock import Clock
 from switchover.config.showing import InForce
+from switchover.costs.ahead import Inputs
+from switchover.domain.budget import BudgetStanding
 from switchover.domain.candidate import Verdict
 from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.people import Actor
@@ -18,6 +20,7 @@ from switchover.evidence.events import Note
 from switchover.report.quarter import Quarter
 from switchover.store import Store
 
+from .projections import Projections
 from .running import Running, Told
 from .session import Sessions
 from .sittings import Sittings
@@ -62,6 +65,7 @@ class Sources:
     while there are no people. ``sittings`` are those of people who label; ``labelled`` finds what they label.
     ``in_force`` is the configuration as it was read; ``examined`` what a doctor finds.
     ``quarter`` is what the last quarter tells that placements rest on, some minutes old at most.
+    ``budgets`` as they stand; ``projected`` is what a projection made now rests on; ``projections`` keeps the newest.
     ``running`` and ``told`` say what runs here and what its workers say; ``cut`` and ``lift`` act.
     ``issue`` makes a report.
     """
@@ -79,6 +83,9 @@ class Sources:
     in_force: Callable[[], InForce]
     examined: Callable[[Settings], Sequence[Finding]]
     quarter: Callable[[Store, Settings], Quarter]
+    budgets: Callable[[Settings], Sequence[BudgetStanding]]
+    projected: Callable[[Settings, Store], Inputs]
+    projections: Projections
     running: Callable[[Settings], Running]
     told: Callable[[Settings], Told]
     cut: Cut

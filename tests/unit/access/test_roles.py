@@ -27,6 +27,7 @@ MAY = {
     "restore":        ("yes", "yes",    "no",  "no"),
     "erase":          ("yes", "yes",    "no",  "no"),
     "import":         ("yes", "yes",    "no",  "no"),
+    "costs assume":   ("yes", "yes",    "P",   "no"),
     "report issue":   ("yes", "yes",    "no",  "no"),
     "costs reconcile": ("yes", "yes",   "no",  "no"),
     "alerts test":    ("yes", "yes",    "no",  "no"),

@@ -123,6 +123,7 @@ WORDS = {
     "restore": ("all",),
     "import": ("log.jsonl", "--process", "sales"),
     "erase": ("--process", "sales", "--reason", "x"),
+    "costs assume": ("pue", "1.2", "--reason", "x"),
     "report issue": (),
     "costs reconcile": (),
     "alerts test": (),

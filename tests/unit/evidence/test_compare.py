@@ -10,6 +10,7 @@ from sqlalchemy import delete, insert, select, update
 
 from switchover.domain.acceptance import Acceptance
 from switchover.domain.candidate import Cell, Evidence, SliceEvidence, State, Verdict
+from switchover.domain.costing import Edit
 from switchover.domain.people import Approval, ApprovalState, Person, PersonKey, Role
 from switchover.domain.placement import Decision, Place
 from switchover.domain.register import CallerKey
@@ -19,6 +20,7 @@ from switchover.evidence.compare import GRACE_S, Noted, differences, late, unnot
 from switchover.store import schema
 from switchover.store.acceptances import save_acceptance
 from switchover.store.approvals import ask, decide, use
+from switchover.store.assumptions import save_edit
 from switchover.store.changes import save_change
 from switchover.store.decisions import save_decision
 from switchover.store.drills import expire_cut_offs, heartbeat, lift_cut_off, place_cut_off, save_drill
@@ -60,6 +62,10 @@ ERASURE = {
     "by": "p-1", "approved_by": "p-2", "reason": "Jane Roe asked", "keys": 1,
     "exchanges": 2, "versions": 0, "proofs": 0,
 }  # fmt: skip
+EDIT = Edit(
+    name="pue", version=1, value=1.3, low=1.2, high=1.4, source="Jane Roe", owner="facilities", date="2026-11-20",
+    reason="Jane Roe measured it", at=NOW, by="p-1",
+)  # fmt: skip
 PERSON = Person(id="p-1", name="Jane Roe", roles=(Role.ADMIN,), processes=(), made_at=NOW, made_by="local user root")
 OTHER = replace(PERSON, id="p-2", name="Max Moe", made_by="p-1")
 ASKED = Approval(
@@ -92,6 +98,7 @@ def noted(store, log):
     log.append(events.saved(use(store, ASKED, "p-1", NOW)[1]))
     log.append(events.saved(save_change(store, Change.of("p", ChangeKind.PROMPT, "it changed", at=NOW))))
     log.append(events.erasure(save_erasure(store, ERASURE), ERASURE, []))
+    log.append(events.assumed(save_edit(store, EDIT), EDIT))
     page = {"checkpoint": (3, "root", "log"), "headlines": "{}", "html": b"page", "pdf": b"paper"}
     log.append(events.saved(save_report(store, "report-1", made_at=NOW, by="p-1", **page)))
     save_spooled(store, "w0", (2, 90), [], [], GAPS, at=NOW)

@@ -31,6 +31,7 @@ def parts_of(served, process="messages"):
         "kind": "parent",
         "name": "acme",
         "report": served.report,
+        "assumption": f"defect_usd:{process}",
     }
 
 
@@ -38,6 +39,7 @@ def parts_of(served, process="messages"):
 FORMS = {
     "label": {"do": "undo"},
     "decide": {"place": "vendor", "reason": "it is good", "review": str(date.today() + timedelta(days=30))},
+    "costs assume": {"value": "2", "source": "x", "owner": "y", "date": "2026-11-20", "reason": "z", "seen": "0"},
 }
 GETS = [page for page in PAGES if page.method == "GET" and page.act != OPEN]
 POSTS = [page for page in PAGES if page.method == "POST" and page.act != OPEN]
@@ -60,8 +62,8 @@ def test_every_route_lets_in_the_roles_of_its_act_and_no_others(served, page, ro
     allowed = first_role(Actor(id="p", name="", roles=frozenset([Role(role)])), page.act) is not None
     if page.act == "label" and role == "process-owner":
         allowed = False  # they own messages alone
-    assert (reply.status < 400) == allowed, reply.text
-    assert reply.status in (200, 303, 403)
+    assert (reply.status != 403) == allowed, reply.text
+    assert reply.status in (200, 303, 403, 409)
 
 
 @pytest.mark.parametrize("page", GETS, ids=lambda page: page.path)
@@ -233,7 +235,7 @@ def test_every_page_is_below_200_kb(served):
 
 def test_no_key_is_on_any_page(served):
     visitor = served.known("admin")
-    secrets = [key.rpartition("_")[2] for key in served.keys.values()]
+    secrets = [key.split("_", 2)[2] for key in served.keys.values()]
     for page in GETS:
         told = visitor.get(page.path.format(**parts_of(served))).page
         assert not any(secret in told for secret in secrets)
