@@ -69,6 +69,7 @@ def samples(served: Served, paths) -> dict[str, str]:
         "provider": "acme",
         "upstream": "vendor",
         "report": served.report,
+        "assumption": f"defect_usd:{PROCESS}",
     }
     return {
         path: filled(path, parts) + ASKED.get(path, "") for path in paths if path not in ELSEWHERE and path not in FILES

@@ -66,6 +66,7 @@ def addresses(served, path: str) -> list[str]:
         "kind": "upstream",
         "name": "vendor",
         "report": served.report,
+        "assumption": f"defect_usd:{process}",
     }
     if path == "/cut/lift":
         return [path, f"{path}?cut=cut-1"]

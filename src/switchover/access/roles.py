@@ -53,6 +53,9 @@ RULES: Mapping[str, Rule] = {
     "costs import-invoice": Rule(RUN),
     "costs project": READS,
     "costs own-price": READS,
+    "costs assumptions": READS,
+    # Owners say what is said of their own process; what is said of all is no one owner's.
+    "costs assume": Rule(OWN),
     "evidence log": READS,
     "evidence checkpoint": READS,
     "evidence stamp": READS,
@@ -79,6 +82,9 @@ RULES: Mapping[str, Rule] = {
     "drill": Rule(OWN),
     # Of the owner alone; an admin answers for what nobody owns. Who runs things does not take risks for others.
     "accept": Rule(ADMIN | {Role.OWNER}),
+    "placement": READS,
+    # The same for where a process is placed.
+    "decide": Rule(ADMIN | {Role.OWNER}),
     "cut": Rule(RUN),
     "restore": Rule(RUN),
     "import": Rule(RUN),

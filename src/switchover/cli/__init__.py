@@ -41,6 +41,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verdicts": ("verdicts", "List verdicts and proofs."),
     "watch": ("watch", "Probe what processes rest on, and show which rehearsals are due."),
     "accept": ("accept", "Let a candidate serve without a proof, as the owner of a process, until a day."),
+    "placement": ("placement", "Show where each process should be placed and why, and what was decided."),
+    "decide": ("decide", "Decide where a process is placed, as its owner, for a reason and until a review."),
     "compare": ("compare", "Show a process's candidates side by side, and where they fail."),
     "drill": ("drill", "Lose an upstream on purpose, for a while, and watch."),
     "cut": ("cut", "Cut off an upstream, a provider or a jurisdiction, really."),

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from switchover.domain.budget import USD, dollars
+from switchover.domain.budget import USD, BudgetStanding, dollars
 from switchover.wiring.alerts import of_budgets
-from switchover.wiring.budget import BudgetStanding, standings, without_key
+from switchover.wiring.budget import standings, without_key
 
 from .common import DEFAULT_CONFIG, Config, Json, console, moment, plain, print_json, process_named, settings, visible
 

@@ -14,6 +14,7 @@ from rich.table import Table
 from switchover.costs.ahead import Terms
 from switchover.costs.invoices import FIELDS
 from switchover.costs.reconcile import Difference
+from switchover.costs.spent import BY, Share
 from switchover.costs.weigh import DRAWS, MONTHS, SEED
 from switchover.domain.budget import dollars
 from switchover.errors import OperatorError
@@ -22,6 +23,7 @@ from switchover.wiring import invoices
 from switchover.wiring import spent as wired
 from switchover.wiring.costs import price_of_own, projection
 
+from . import assume
 from .common import (
     DEFAULT_CONFIG,
     Config,
@@ -39,6 +41,8 @@ from .common import (
 app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 Month = Annotated[str | None, typer.Option("--month", help="A month by UTC, such as 2026-11; default: this one.")]
 SHOWN_SOURCES = 10
+app.command("assumptions")(assume.show)
+app.command("assume")(assume.take)
 
 
 @app.callback()
@@ -56,8 +60,8 @@ def costs(
     """
     if context.invoked_subcommand is not None:
         return
-    if by not in wired.BY:
-        raise typer.BadParameter(f"{by!r} is none of {', '.join(wired.BY)}", param_hint="--by")
+    if by not in BY:
+        raise typer.BadParameter(f"{by!r} is none of {', '.join(BY)}", param_hint="--by")
     terms = settings(config)
     name = process_named(terms, process).name if process is not None else None
     found = wired.costs(terms, wired.month_of(month), by, name)
@@ -245,7 +249,7 @@ def _explain(one: Difference, tolerance: str) -> None:
         print(f"{one.provider}: {counted(one.metered.unpriced, 'call', 'calls')} without a price, in no sum")
 
 
-def _told(one: wired.Share) -> dict[str, object]:
+def _told(one: Share) -> dict[str, object]:
     return plain(one) | {"total": str(one.total)}  # type: ignore[no-any-return]
 
 

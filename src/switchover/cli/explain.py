@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from switchover.domain.budget import dollars
+from switchover.domain.budget import BudgetStanding, dollars
 from switchover.domain.cut_off import Target
 from switchover.domain.process import DataClass, Midstream
 from switchover.errors import OperatorError
@@ -15,7 +15,6 @@ from switchover.planning import NEEDS, cannot_continue
 from switchover.planning.breaker import BreakerState
 from switchover.planning.plan import Attempt, Plan
 from switchover.wiring import explanation
-from switchover.wiring.budget import BudgetStanding
 from switchover.wiring.explanation import Explanation
 
 from .common import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from datetime import UTC, date, datetime, time
 from difflib import get_close_matches
@@ -11,11 +11,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from switchover.domain.costing import Assumption, Costing, OptionSpec, PriceEvent
+from switchover.domain.costing import EDITED, FILE, Assumption, Costing, OptionSpec, PriceEvent
 from switchover.domain.process import Process, Provider, UpstreamSpec
-from switchover.errors import ConfigError
 from switchover.facts.read import facts
 
+from .complaint import located
 from .document import Document, Place, read
 from .sections.money import AssumptionsFile, CostOptionSection, CostsSection
 
@@ -29,12 +29,8 @@ def costing_of(
     processes: Mapping[str, Process],
     providers: Mapping[str, Provider],
     base: Path,
-    located: Callable[[Document, ValidationError], ConfigError],
 ) -> Costing:
-    """Options and assumptions, checked. Raises ConfigError with the file and the line.
-
-    ``located`` turns the schema's complaint into such an error.
-    """
+    """Options and assumptions, checked. Raises ConfigError with the file and the line."""
     options = tuple(_option(document, name, one, upstreams) for name, one in section.options.items())
     for one in options:
         _check_mix(document, one, options, processes)
@@ -45,8 +41,7 @@ def costing_of(
         parsed = AssumptionsFile.model_validate(file.value)
     except ValidationError as cause:
         raise located(file, cause) from None
-    known: Mapping[str, Any] = facts("assumptions")["assumptions"]
-    rows = {name: _assumption(file, name, one, known, processes) for name, one in parsed.assumptions.items()}
+    rows = {name: _assumption(file, name, one, processes, FILE) for name, one in parsed.assumptions.items()}
     events = tuple(_event(file, at, one, upstreams, providers) for at, one in enumerate(parsed.events))
     return Costing(assumptions=rows, events=events, options=options)
 
@@ -92,10 +87,22 @@ def _check_mix(
             raise document.error(at, got=chosen, want=f"one of {', '.join(plain)}")
 
 
-def _assumption(
-    file: Document, name: str, section: BaseModel, known: Mapping[str, Any], processes: Mapping[str, Process]
-) -> Assumption:
+def stated(name: str, given: Mapping[str, str], processes: Collection[str]) -> Assumption:
+    """An assumption as somebody says it, field by field, checked as one of the file is.
+
+    Raises ConfigError, whose ``at`` ends with the field.
+    """
+    file = Document("", {"assumptions": {name: {field: text for field, text in given.items() if text.strip()}}})
+    try:
+        section = AssumptionsFile.model_validate(file.value).assumptions[name]
+    except ValidationError as cause:
+        raise located(file, cause) from None
+    return _assumption(file, name, section, processes, EDITED)
+
+
+def _assumption(file: Document, name: str, section: BaseModel, processes: Collection[str], kept_in: str) -> Assumption:
     at: Place = ("assumptions", name)
+    known: Mapping[str, Any] = facts("assumptions")["assumptions"]
     kind, colon, process = name.partition(":")
     row = known.get(kind)
     if row is None:
@@ -118,7 +125,9 @@ def _assumption(
         want = f"between low ({ends['low']}) and high ({ends['high']})"
         raise file.error((*at, "value"), got=given["value"], want=want)
     rest = {key: given[key] for key in ("value", "source", "owner")}
-    return Assumption(name=name, means=row["means"], unit=row["unit"], date=given["date"].isoformat(), **rest, **ends)
+    return Assumption(
+        name=name, means=row["means"], unit=row["unit"], date=given["date"].isoformat(), kept_in=kept_in, **rest, **ends
+    )  # fmt: skip
 
 
 def _event(

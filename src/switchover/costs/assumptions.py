@@ -9,7 +9,7 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from switchover.domain.costing import Assumption
+from switchover.domain.costing import SHIPPED, Assumption
 from switchover.facts.read import facts
 
 Array = npt.NDArray[np.float64]
@@ -51,7 +51,7 @@ def shipped() -> dict[str, Assumption]:
 def _shipped(name: str, row: Mapping[str, Any]) -> Assumption:
     low, value, high = (float(row[end]) for end in ("low", "value", "high"))
     words = {key: str(row[key]) for key in ("means", "unit", "source", "owner", "date")}
-    return Assumption(name=name, low=low, value=value, high=high, **words)
+    return Assumption(name=name, low=low, value=value, high=high, kept_in=SHIPPED, **words)
 
 
 def triangular(uniform: Array, low: float, mode: float, high: float) -> Array:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from switchover.domain.costing import Assumption, PriceEvent
+from switchover.domain.costing import FILE, SHIPPED, Assumption, PriceEvent
 from switchover.facts.read import facts
 
 from .assumptions import Array, Values
@@ -67,11 +67,14 @@ def _row(name: str, unit: str, ends: dict[str, float], events: Sequence[str], da
     return Assumption(
         name=name,
         means=name,
-        **{end: float(ends[end]) for end in ("value", "low", "high")},
+        value=float(ends["value"]),
+        low=float(ends["low"]),
+        high=float(ends["high"]),
         unit=unit,
         source=f"facts/events.yaml: {', '.join(events)}",
         owner="whoever runs Switchover",
         date=day,
+        kept_in=SHIPPED,
     )
 
 
@@ -112,7 +115,7 @@ def successor(where: str, at: float, source: str) -> PriceEvent:
     size = next(one.size for one in mechanisms() if one.name == FORCED_SUCCESSOR)
     return PriceEvent(
         name=FORCED_SUCCESSOR, where=where, at=at, probability=1.0, low=size.low, value=size.value, high=size.high,
-        source=f"{source}; size: {size.source}", owner=size.owner,
+        source=f"{source}; size: {size.source}", owner=size.owner, announced=True,
     )  # fmt: skip
 
 
@@ -129,6 +132,7 @@ def row_of(event: PriceEvent) -> Assumption:
         source=event.source,
         owner=event.owner,
         date="",
+        kept_in="" if event.announced else FILE,
     )
 
 

@@ -57,7 +57,7 @@ def world(
         options=tuple(options),
         rows=shipped() | dict(settings.costing.assumptions),
         mechanisms=mechanisms(),
-        events=_expected(settings.costing.events, known.events),
+        events=expected(settings.costing.events, known.events),
     )
     mixes = [_mixed(spec.name, spec.mix, options) for spec in specs if spec.mix]
     if not settings.costing.options:
@@ -66,7 +66,7 @@ def world(
     return replace(found, options=(*options, *mixes)), (*gaps, *lacking)
 
 
-def _expected(stated: Sequence[PriceEvent], announced: Sequence[PriceEvent]) -> tuple[PriceEvent, ...]:
+def expected(stated: Sequence[PriceEvent], announced: Sequence[PriceEvent]) -> tuple[PriceEvent, ...]:
     """What is stated stands for what was announced under the same name at the same place."""
     told = {(one.name, one.where) for one in stated}
     return (*stated, *(one for one in announced if (one.name, one.where) not in told))

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from switchover.access.local import local
 from switchover.costs.budget import Ask, span
+from switchover.costs.spent import provider_of, spent_of
 from switchover.domain.budget import ORGANISATION, USD
 from switchover.domain.process import Settings
 from switchover.store import Store
 from switchover.store.ledger import Ledger
 from switchover.store.spending import spend_rows
 from switchover.wiring.invoices import import_invoice
-from switchover.wiring.spent import month_of, provider_of, spent_of
+from switchover.wiring.spent import month_of
 
 from . import setting
 

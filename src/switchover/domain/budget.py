@@ -71,6 +71,41 @@ class Tariff:
         return (read * self.most_input + written * self.most_output + self.per_call) // PICO + 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetStanding:
+    """Where a budget stands in the period that is now; money in micro-USD, moments in Unix seconds.
+
+    ``unknown`` is among ``settled``: nobody told what those calls cost, so that they count with the most they could.
+    ``reserved`` is held by workers, for calls under way and those to come. ``ends_at``: when it is used up at the pace
+    so far, None where that is not within the period or too early to say. ``total`` is what is projected for the whole
+    period by what was spent of late, None where it is too early to say.
+    """
+
+    budget: str
+    period: str
+    name: str
+    kind: str
+    at_cap: str
+    cap: int
+    settled: int
+    unknown: int
+    reserved: int
+    begins: float
+    over: float
+    ends_at: float | None
+    total: int | None
+
+    @property
+    def left(self) -> int:
+        """What is neither settled nor reserved."""
+        return max(self.cap - self.settled - self.reserved, 0)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether nothing is left of it."""
+        return self.settled >= self.cap
+
+
 def limits_on(process: Process, spec: UpstreamSpec, budgets: Mapping[str, Budget], key: str = "") -> dict[str, Budget]:
     """The budgets, by name, that a call of this process to this upstream is charged to.
 

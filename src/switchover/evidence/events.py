@@ -7,12 +7,15 @@ store's row, of which the entry has the hash: so nothing personal is in a log th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from switchover.domain.acceptance import Acceptance
 from switchover.domain.candidate import Cell, Proof, State, Verdict
+from switchover.domain.costing import Edit
 from switchover.domain.cut_off import Drill
 from switchover.domain.label import People
+from switchover.domain.placement import Decision
 from switchover.domain.watching import DueOrder, Probe, Retirement
 from switchover.store.facts import Fact
 
@@ -30,10 +33,12 @@ SAVED = {
     "cut-off": "cut-off placed",
     "key": "key created",
     "erasure": "erasure",
+    "assumption": "assumption edited",
     "gap": "gap",
     "person": "person added",
     "person-key": "person's key created",
     "acceptance": "risk accepted",
+    "decision": "placement decided",
     "approval": "approval asked",
     "approval-step": "approval",
     "report": "report issued",
@@ -105,6 +110,18 @@ def accepted(fact: Fact, found: Acceptance) -> Event:
     return saved(fact, prompt_version=found.prompt_version, verdict=found.verdict, expires=moment(found.expires_at))
 
 
+def decided(fact: Fact, found: Decision, proposed: Mapping[str, str | None], evidence: Sequence[str]) -> Event:
+    """A placement that a person decided: what was ``proposed``, and the ``evidence`` of that ("proof …") by id."""
+    signed = asdict(found.signed)
+    return saved(
+        fact,
+        proposed={name: None if value is None else text(value) for name, value in proposed.items()},
+        evidence=[text(one) for one in evidence] or None,
+        rests_on=[text(f"{name}: {value}") for name, value in sorted(found.basis.items())],
+        signed={name: str(value) for name, value in signed.items() if value is not None} or None,
+    )
+
+
 def drill(fact: Fact, drill: Drill, reports: Mapping[str, str]) -> Event:
     """A drill as it stands; ``reports``: the SHA-256 of each file of its report, by name."""
     outcome = drill.outcome
@@ -127,6 +144,17 @@ def erasure(fact: Fact, row: Mapping[str, Any], artefacts: Sequence[str]) -> Eve
     """An erasure: what it reached, of a subject the keyed hash, how much went, and which artefacts went with it."""
     told = ("subject", "first_month", "last_month", "keys", "exchanges", "versions", "proofs")
     return saved(fact, artefacts=list(artefacts) or None, **{name: row[name] for name in told})
+
+
+def assumed(fact: Fact, edit: Edit) -> Event:
+    """An assumption that somebody edited; without a value it was taken back. Why and whence is in the row."""
+    return saved(
+        fact,
+        value=figure(edit.value),
+        low=figure(edit.low),
+        high=figure(edit.high),
+        taken_back=edit.value is None or None,
+    )
 
 
 def proof_expired(proof: Proof) -> Event:

@@ -21,6 +21,8 @@ from .carrying import capacities, shares_carried
 from .dependence import Losses
 from .graph import HELD, Weight, graph
 from .model import BoardReport, Permission, Sealed, Traffic
+from .placements import placements
+from .quarter import quarter
 from .recorded import loads, recorded
 from .standing import standing
 from .tally import Tally
@@ -83,6 +85,9 @@ def assemble(
         cut_offs=tuple(cut_offs(store)),
         sealed=sealed,
         missing=tuple(map(str, missing(store))),
+        placements=tuple(
+            one.placed() for one in placements(store, settings, now, quarter(store, settings, newest, now)).values()
+        ),
     )
     return replace(report, answers=answers(report))
 

@@ -14,22 +14,28 @@ from markupsafe import Markup, escape
 from switchover.costs.outlook import Band, Swing
 
 from .charts import drawing
-from .wording import harmless, short, usd
+from .wording import change, harmless, short, usd
 
 FAN_HIGH, LINES_HIGH, SWING_ROW, SWING_BAR = 120, 220, 62, 12
 # The plot leaves room for the labels at its right.
 WIDE, LINES_WIDE = 72, 66
 LABEL_APART = 16.0
 MOST_SWINGS = 8
+# Room at the left for the change, at the right for the longest amount.
+CHANGE_ROW, CHANGE_LEFT, CHANGE_WIDE = 24, 16, 62
 DECADES = (0.01, 1.0, 100.0, 10_000.0)
 
 
-def fan(band: Band, stay: Sequence[Decimal], label: str) -> Markup:
-    """What an option costs up to each month: P10 to P90 as an area, P50 as a line, beside the P50 of staying."""
-    high, months = float(max(band.p90[-1], stay[-1])) or 1.0, len(band.p50)
+def fan(band: Band, stay: Sequence[Decimal], label: str, *, monthly: bool = False) -> Markup:
+    """What an option costs up to each month: P10 to P90 as an area, P50 as a line, beside the P50 of staying.
+
+    ``monthly``: the amounts are those of each month by itself, and not added up.
+    """
+    high, months = float(max(*band.p90, *stay)) or 1.0, len(band.p50)
 
     def points(line: Sequence[Decimal]) -> list[str]:
-        places = [(0.0, 0.0), *((month, float(amount)) for month, amount in enumerate(line, 1))]
+        first = float(line[0]) if monthly else 0.0
+        places = [(0.0, first), *((month, float(amount)) for month, amount in enumerate(line, 1))]
         return [f"{m / months * 100:.2f},{FAN_HIGH - a / high * (FAN_HIGH - 12):.2f}" for m, a in places]
 
     def line(kind: str, amounts: Sequence[Decimal]) -> str:
@@ -74,6 +80,25 @@ def swings(rows: Sequence[Swing], middle: Decimal) -> Markup:
     anchor = "start" if float(middle) - low < width / 3 else "end" if high - float(middle) < width / 3 else "middle"
     drawn.append(f'<text class="tick" text-anchor="{anchor}" x="{at}" y="{base + 6}">P50 {usd(middle)}</text>')
     return drawing(base + 12, "What is saved, with each assumption at either end of its range", "".join(drawn))
+
+
+def changes(rows: Mapping[int, Decimal]) -> Markup:
+    """What staying costs after each change of price (percent), as bars; that of no change is marked on each."""
+    if not rows:
+        return Markup("")
+    high = float(max(rows.values())) or 1.0
+    drawn = []
+    for i, (by, amount) in enumerate(sorted(rows.items())):
+        top, kind = CHANGE_ROW * i, "swing" if by else "swing today"
+        wide = max(float(amount), 0.0) / high * CHANGE_WIDE
+        drawn.append(f'<text class="name" x="0" y="{top + 14}">{change(by)}</text>')
+        drawn.append(f'<rect class="{kind}" x="{CHANGE_LEFT}%" y="{top + 3}" width="{wide:.2f}%" height="14"></rect>')
+        drawn.append(f'<text x="{CHANGE_LEFT + wide + 1:.2f}%" y="{top + 14}">{usd(amount)}</text>')
+    if (now := rows.get(0)) is not None:
+        at = f"{CHANGE_LEFT + float(now) / high * CHANGE_WIDE:.2f}%"
+        base = CHANGE_ROW * len(rows)
+        drawn.append(f'<line class="limit" x1="{at}" x2="{at}" y1="0" y2="{base - 4}"></line>')
+    return drawing(CHANGE_ROW * len(rows), "What staying costs after one change of price", "".join(drawn))
 
 
 def lines_by_volume(

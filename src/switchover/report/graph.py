@@ -13,6 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
 
+from switchover.domain import placement
 from switchover.domain.cut_off import Target, TargetKind
 from switchover.domain.jurisdiction import EU
 from switchover.domain.process import Criticality, UpstreamSpec
@@ -205,8 +206,7 @@ def jurisdictions(snapshot: Snapshot) -> set[str]:
 
 def controller(host: str, snapshot: Snapshot) -> str:
     """The organisation in control of a host: its parent, or itself."""
-    provider = snapshot.providers.get(host)
-    return (provider.parent if provider else None) or host
+    return placement.controller(host, snapshot.providers)
 
 
 def lost_with(level: Level, name: str, snapshot: Snapshot) -> tuple[Target, ...]:

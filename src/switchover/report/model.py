@@ -140,6 +140,30 @@ class Permission:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """Where one process is proposed to be placed, and what a person decided; nothing of the latter while nobody did.
+
+    ``kept``: something proven stays in our own hands; None: it need not. ``state`` is in a word or two, ``follows``:
+    it was decided as proposed. ``changes`` are in what the decision rests on, for the worse.
+    """
+
+    process: str
+    said: str
+    place: str | None
+    serves: str | None
+    replacement: str | None
+    kept: bool | None
+    state: str
+    follows: bool | None = None
+    decided: str = ""
+    by: str = ""
+    decided_at: float | None = None
+    review_on: str = ""
+    overdue: bool = False
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Spend:
     """What a process cost in the window.
 
@@ -264,6 +288,7 @@ class BoardReport:
     sealed: Sealed | None = None
     missing: tuple[str, ...] = ()
     note: str = ""
+    placements: tuple[Placed, ...] = ()
     id: str | None = None
     since: Since | None = None
     address: str | None = None

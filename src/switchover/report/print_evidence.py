@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from .blocks import Block, Cell, cell, drawn, heading, paragraph, table
 from .drawings import capacity_bar, fate_class, survival_bar
-from .model import BoardReport, Capacity, Loss, Permission, ProcessFate
+from .model import BoardReport, Capacity, Loss, Permission, Placed, ProcessFate
 from .print_costs import costs
 from .print_record import process_link, record
 from .wording import anchor, concentration, share
@@ -107,6 +107,26 @@ def _policy(report: BoardReport) -> Iterator[Block]:
     yield paragraph(
         f"{broken:,} recorded exchange{'' if broken == 1 else 's'} broke the data policy as it is today. Which of "
         "these to keep in our own hands is a decision: a person takes it and signs for it."
+    )
+    yield table(
+        ("Process", "Proposed", "Decided", "Look again on"),
+        (2.4, 6, 6, 2),
+        map(_placed, report.placements),
+        "Where each process is placed: proposed by the evidence, decided by people",
+    )
+
+
+def _placed(row: Placed) -> tuple[Cell, ...]:
+    handed = " Handed over entirely." if row.kept is False else ""
+    decided = (
+        f"{row.decided}{'' if row.follows else ', other than proposed'}; by {row.by}" if row.decided else "by nobody"
+    )
+    shaken = f". What it rests on has changed: {'; '.join(row.changes)}" if row.changes else ""
+    return (
+        cell(row.process, link=process_link(row.process), tone="strong"),
+        cell(f"{row.said}{handed}"),
+        cell(f"{decided}{shaken}", tone="bad" if row.changes else ""),
+        cell(f"{row.review_on or '–'}{', overdue' if row.overdue else ''}", tone="bad" if row.overdue else ""),
     )
 
 

@@ -11,12 +11,13 @@ from rich.text import Text
 
 from switchover.costs.outlook import Insurance, Machines, OptionOutlook, Outlook, Swing
 from switchover.costs.usage import UsageModel
-from switchover.domain.costing import Assumption
+from switchover.domain.costing import EDITED, FILE, SHIPPED, Assumption
 
 from . import wording
 
 MOST_SWINGS = 8
 UNPROVEN = "UNPROVEN"
+KEPT_IN = {EDITED: "Edited here, before the file", FILE: "In the file", SHIPPED: "As shipped"}
 
 
 def render_projection(found: Outlook, console: Console, *, assumptions: bool = False) -> None:
@@ -57,6 +58,27 @@ def row_of(one: OptionOutlook, found: Outlook) -> tuple[str, ...]:
     if one.saved is None:
         return (name, *amounts, UNPROVEN, "–")
     return (name, *amounts, wording.usd(one.saved[1]), wording.share(chance_of(one, found)))
+
+
+def lead_words(found: Outlook) -> str:
+    """The projection in a few sentences; what is not proven is no saving in it."""
+    total = found.stay.total
+    if total is None:
+        return "Nobody knows what staying will cost."
+    low, middle, high = (wording.usd(amount) for amount in total)
+    said = (
+        f"Staying as we are costs about {middle} over {found.months} months; in eight of ten futures {low} to {high}."
+    )
+    proven = [(one.saved[1], one) for one in found.options[1:] if one.saved is not None]
+    if not proven:
+        return f"{said} No alternative is proven good enough everywhere it would serve, so none counts as a saving."
+    saved, best = max(proven, key=lambda row: row[0])
+    name, chance = wording.harmless(best.name), wording.share(chance_of(best, found))
+    if saved > 0:
+        most = f"Of what is proven, the option {name} saves most, about {wording.usd(saved)}"
+        return f"{said} {most}, and it is cheaper in {chance} of all futures."
+    none = f"Nothing that is proven saves anything at the middle; the option {name} is cheaper"
+    return f"{said} {none} in {chance} of all futures."
 
 
 def chance_of(one: OptionOutlook, found: Outlook) -> float:
@@ -170,7 +192,8 @@ def _assumptions(console: Console, rows: Iterable[Assumption], whole: bool) -> N
         _line(console, line)
         if whole:
             dated = f", {row.date}" if row.date else ""
-            said = f"{row.means} Source: {row.source}. Owner: {row.owner}{dated}."
+            stands = f" {KEPT_IN[row.kept_in]}." if row.kept_in else ""
+            said = f"{row.means} Source: {row.source}. Owner: {row.owner}{dated}.{stands}"
             _line(console, Text(wording.harmless(said), style="dim"), 5)
 
 

@@ -10,6 +10,7 @@ from switchover.domain.process import Bodies
 
 from . import wording
 from .model import Answer, BoardReport, Loss, Permission, ProcessFate, Since, Spend
+from .placement_text import placed_line
 from .projection_text import options_table, scenario_words
 
 STYLES = {True: "green", False: "red", None: ""}
@@ -92,6 +93,8 @@ def _permissions(console: Console, report: BoardReport) -> None:
         _line(console, Text(f"{wording.harmless(process)} ({rows[0].data} data)"))
         for row in rows:
             _line(console, _permission(row), 5)
+    for placed in report.placements:
+        _line(console, placed_line(placed))
 
 
 def _permission(row: Permission) -> Text:

@@ -107,9 +107,13 @@ KINDS = {
         end_by="withdrawn_by",
         told=("approved_by",),
     ),
+    "decision": _Kind(
+        schema.decision, "made_at", by="made_by", told=("place", "serves", "replacement", "review_on", "follows")
+    ),
     "approval": _Kind(schema.approval, "proposed_at", by="proposed_by", told=("act",)),
     "approval-step": _Kind(schema.approval_step, "at", by="by", told=("approval",)),
     "erasure": _Kind(schema.erasure, "at"),
+    "assumption": _Kind(schema.assumption, "at", by="by", told=("name", "version")),
     "report": _Kind(schema.issued_report, "made_at", by="issued_by", told=("html_sha256", "pdf_sha256")),
     "gap": _Kind(schema.gap, "at", told=("worker", "segment", "offset", "records", "reason")),
 }

@@ -236,6 +236,29 @@ acceptance = Table(
     Index(None, "process", "upstream"),
 )
 
+# What people decided on where processes are placed. Never changed: the next one of a process supersedes it.
+decision = Table(
+    "decision",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("process", String(128), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("place", String(16), nullable=False),
+    Column("serves", String(128), nullable=False),
+    Column("replacement", String(128)),
+    Column("reason", Text, nullable=False),
+    Column("review_on", String(10), nullable=False),
+    Column("made_at", Double, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("follows", Boolean, nullable=False),
+    Column("proposed", Text, nullable=False),
+    Column("basis", Text, nullable=False),
+    Column("criticality", String(16)),
+    Column("substitutability", String(32)),
+    Column("impact", String(16)),
+    Index(None, "process", "number", unique=True),
+)
+
 verdict = Table(
     "verdict",
     metadata,
@@ -579,6 +602,26 @@ invoice = Table(
     Column("lines", Integer, nullable=False),
     Column("by_model", Text, nullable=False),
     Index(None, "provider", "month"),
+)
+
+# Assumptions as people said them on a page or by a command, edit by edit, never removed: of a name the newest counts.
+# The id is name and version, so that of two who edit the same version one is told. ``value`` NULL: taken back.
+assumption = Table(
+    "assumption",
+    metadata,
+    Column("id", String(192), primary_key=True),
+    Column("name", String(128), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("value", Double),
+    Column("low", Double),
+    Column("high", Double),
+    Column("source", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("date", String(10), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("by", Text, nullable=False),
+    Index(None, "name", "version"),
 )
 
 # Exchanges that were sent to each upstream, and in how many of them it failed.

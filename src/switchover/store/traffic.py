@@ -5,6 +5,7 @@ A window begins with the full hour in which ``since`` (Unix seconds) lies and en
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from .schema import BOUNDS_MS, BUCKETS, MINUTES
 HOURS, TRIED, LOAD = schema.traffic_hour, schema.traffic_tried, schema.traffic_load
 SUMS = ("exchanges", "metered", "input", "cached_input", "output", "priced", "spent")
 PER_DOLLAR = 1_000_000_000
+# So many hours of a process are looked at for its newest exchanges; retention may have taken those of older ones.
+MOST_HOURS = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +161,15 @@ def minutes(store: Store, since: float | None = None, processes: Collection[str]
     return found
 
 
+def peaks(store: Store, since: float) -> dict[str, int]:
+    """Each process's busiest minute since then: how many requests for answers in words it had."""
+    most = [func.max(LOAD.c[name]) for name in MINUTES]
+    wanted = select(LOAD.c.process, *most).where(LOAD.c.hour >= int(since // HOUR_S)).group_by(LOAD.c.process)
+    with store.read() as connection:
+        found = {process: int(max(counts)) for process, *counts in connection.execute(wanted)}
+    return {process: count for process, count in found.items() if count}
+
+
 def seen(store: Store, since: float = 0.0) -> list[Seen]:
     """What each upstream was asked since then, and when it was last asked."""
     names = ("asked", "failed")
@@ -173,6 +185,46 @@ def newest_failures(store: Store, since: float = 0.0, limit: int = 20) -> list[E
     with store.read() as connection:
         rows = connection.execute(wanted.order_by(table.c.started_at.desc()).limit(limit))
         return [exchange_of(store, row) for row in rows]
+
+
+def newest_answered(
+    store: Store,
+    begin: float,
+    end: float,
+    *,
+    process: str | None = None,
+    upstreams: Collection[str] | None = None,
+    limit: int = 20,
+) -> list[Exchange]:
+    """The newest exchanges from ``begin`` to before ``end`` (Unix seconds, full hours), without their bodies.
+
+    ``upstreams``: only those that one of these answered. The figures say in which hours there are any, so that no other
+    hour is looked at.
+    """
+    hour, name = HOURS.c.hour, HOURS.c.process
+    hours = select(hour, name, func.sum(HOURS.c.exchanges)).where(
+        hour >= int(begin // HOUR_S), hour < math.ceil(end / HOUR_S)
+    )
+    if process is not None:
+        hours = hours.where(name == process)
+    if upstreams is not None:
+        hours = hours.where(HOURS.c.upstream.in_(sorted(upstreams)))
+    hours = hours.group_by(hour, name).having(func.sum(HOURS.c.exchanges) > 0).order_by(hour.desc(), name)
+    table = schema.exchange
+    found: list[Exchange] = []
+    with store.read() as connection:
+        last = None
+        for at, of, _ in connection.execute(hours.limit(MOST_HOURS)).all():
+            if len(found) >= limit and at != last:
+                break
+            last = at
+            wanted = BARE.where(table.c.process == of, table.c.started_at >= at * HOUR_S)
+            wanted = wanted.where(table.c.started_at < (at + 1) * HOUR_S)
+            if upstreams is not None:
+                wanted = wanted.where(table.c.upstream.in_(sorted(upstreams)))
+            rows = connection.execute(wanted.order_by(table.c.started_at.desc()).limit(limit))
+            found += [exchange_of(store, row) for row in rows]
+    return sorted(found, key=lambda one: -one.started_at)[:limit]
 
 
 def gaps(store: Store, since: float = 0.0) -> list[tuple[str, float, int, str]]:

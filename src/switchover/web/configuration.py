@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from switchover.config.showing import Shown, masked
 from switchover.domain.personal import KINDS, Privacy
-from switchover.errors import NotFound
+from switchover.errors import ConfigError, NotFound
 from switchover.privacy.detect import Patterns
 
 from .visit import Visit
@@ -20,6 +20,11 @@ LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 MOST_WHOLE = 12
 # Looks for keys alone: a configuration may name people and places.
 KEYS = Patterns(Privacy(without=tuple(kind for kind in KINDS if kind != "key")))
+
+
+def got_of(refused: ConfigError) -> str:
+    """What stands where a file is wrong, without what may be secret of it."""
+    return hidden(masked(refused.got))
 
 
 def show(visit: Visit) -> Response:
@@ -34,7 +39,7 @@ def show(visit: Visit) -> Response:
         "configuration.html",
         found=found,
         refused=refused,
-        refused_got=hidden(masked(refused.got)) if refused is not None else "",
+        refused_got=got_of(refused) if refused is not None else "",
         part=part,
         whole=not wanted,
         most=MOST_WHOLE,

@@ -22,15 +22,16 @@ class Entry:
     def holds(self, path: str) -> bool:
         """True for a page of this section."""
         return path == self.path or any(
-            path.startswith(f"{below}/") for below in (self.path, *self.within) if below != "/"
+            path == below or path.startswith(f"{below}/") for below in (self.path, *self.within) if below != "/"
         )
 
 
 MENU: tuple[Entry, ...] = (
     Entry("Now", "/", within=("/cut",)),
     Entry("Dependence", "/dependence"),
-    Entry("Processes", "/processes", within=("/verdicts", "/compare", "/label", "/exchanges")),
+    Entry("Processes", "/processes", within=("/verdicts", "/compare", "/label", "/exchanges", "/decisions")),
     Entry("Drills", "/drills"),
+    Entry("Costs", "/costs"),
     Entry("Evidence", "/evidence"),
     Entry("Report", "/report"),
     Entry("Settings", "/settings", act="settings", instead="/settings/access"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import jinja2
 from starlette.responses import HTMLResponse, Response
 
+from switchover.domain.budget import dollars
 from switchover.report import wording
 from switchover.report.explaining import points
 from switchover.report.timeline import seconds_said
@@ -41,6 +42,8 @@ def environment() -> jinja2.Environment:
         span=wording.span,
         points=points,
         took=seconds_said,
+        cap=dollars,
+        change=wording.change,
         shown=texts.shown,
     )
     made.globals["static"] = static.address_of

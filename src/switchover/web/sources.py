@@ -9,14 +9,18 @@ from typing import Protocol
 
 from switchover.clock import Clock
 from switchover.config.showing import InForce
+from switchover.costs.ahead import Inputs
+from switchover.domain.budget import BudgetStanding
 from switchover.domain.candidate import Verdict
 from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.people import Actor
 from switchover.domain.process import Process, Settings
 from switchover.domain.register import Snapshot
 from switchover.evidence.events import Note
+from switchover.report.quarter import Quarter
 from switchover.store import Store
 
+from .projections import Projections
 from .running import Running, Told
 from .session import Sessions
 from .sittings import Sittings
@@ -60,6 +64,8 @@ class Sources:
     ``noting(settings, actor)`` gives who takes events to the evidence log. ``local`` is the machine's user, who acts
     while there are no people. ``sittings`` are those of people who label; ``labelled`` finds what they label.
     ``in_force`` is the configuration as it was read; ``examined`` what a doctor finds.
+    ``quarter`` is what the last quarter tells that placements rest on, some minutes old at most.
+    ``budgets`` as they stand; ``projected`` is what a projection made now rests on; ``projections`` keeps the newest.
     ``running`` and ``told`` say what runs here and what its workers say; ``cut`` and ``lift`` act.
     ``issue`` makes a report.
     """
@@ -76,6 +82,10 @@ class Sources:
     labelled: Labelled
     in_force: Callable[[], InForce]
     examined: Callable[[Settings], Sequence[Finding]]
+    quarter: Callable[[Store, Settings], Quarter]
+    budgets: Callable[[Settings], Sequence[BudgetStanding]]
+    projected: Callable[[Settings, Store], Inputs]
+    projections: Projections
     running: Callable[[Settings], Running]
     told: Callable[[Settings], Told]
     cut: Cut

@@ -11,6 +11,8 @@ from starlette.responses import PlainTextResponse, Response
 
 KINDS = {
     "pages.css": "text/css; charset=utf-8",
+    "placement.css": "text/css; charset=utf-8",
+    "costs.css": "text/css; charset=utf-8",
     "dependence.css": "text/css; charset=utf-8",
     "report.css": "text/css; charset=utf-8",
     "label.js": "text/javascript; charset=utf-8",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -108,6 +108,11 @@ class Visit:
 def in_address(text: str) -> str:
     """A text as a part of an address may have it."""
     return quote(text, safe="")
+
+
+def address(path: str, asked: Mapping[str, str]) -> str:
+    """A path of ours with what is asked there."""
+    return f"{path}?{urlencode(dict(asked))}" if asked else path
 
 
 def fields_of(text: bytes) -> dict[str, str]:

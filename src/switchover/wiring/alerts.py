@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from switchover.config.alerts import REFERENCE, check_address
 from switchover.domain.alert import WEBHOOK, Alert, Delivery, DeliveryState
-from switchover.domain.budget import dollars
+from switchover.domain.budget import BudgetStanding, dollars
 from switchover.domain.people import Actor
 from switchover.domain.process import Settings
 from switchover.egress.s3 import origin
@@ -25,7 +25,6 @@ from switchover.processes.delivering import Delivering
 from switchover.store.alerts import alerts_of, newest_alerts
 
 from . import access
-from .budget import BudgetStanding
 from .parts import CLOCK, database, has_store, open_store, outbound, read_key, read_login
 
 SHOWN = 20

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from switchover.config import load
 from switchover.costs.budget import amount, span
 from switchover.costs.forecast import Seen, forecast
 from switchover.costs.holding import LedgerHolding
 from switchover.costs.priced import check_prices
-from switchover.domain.budget import PERIODS, budgets_named, key_budgets, limits_keys
+from switchover.domain.budget import PERIODS, BudgetStanding, budgets_named, key_budgets, limits_keys
 from switchover.domain.process import Budget, Settings
 from switchover.domain.register import CallerKey
 from switchover.store.ledger import Account, Ledger
@@ -33,41 +32,6 @@ def holding(settings: Settings, worker: str) -> LedgerHolding:
 def ledger(settings: Settings) -> Ledger:
     """The ledger of the configuration."""
     return Ledger.open(settings.data_dir, settings.database)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BudgetStanding:
-    """Where a budget stands in the period that is now; money in micro-USD, moments in Unix seconds.
-
-    ``unknown`` is among ``settled``: nobody told what those calls cost, so that they count with the most they could.
-    ``reserved`` is held by workers, for calls under way and those to come. ``ends_at``: when it is used up at the pace
-    so far, None where that is not within the period or too early to say. ``total`` is what is projected for the whole
-    period by what was spent of late, None where it is too early to say.
-    """
-
-    budget: str
-    period: str
-    name: str
-    kind: str
-    at_cap: str
-    cap: int
-    settled: int
-    unknown: int
-    reserved: int
-    begins: float
-    over: float
-    ends_at: float | None
-    total: int | None
-
-    @property
-    def left(self) -> int:
-        """What is neither settled nor reserved."""
-        return max(self.cap - self.settled - self.reserved, 0)
-
-    @property
-    def is_spent(self) -> bool:
-        """Whether nothing is left of it."""
-        return self.settled >= self.cap
 
 
 def standings(settings: Settings, process: str | None = None) -> list[BudgetStanding]:

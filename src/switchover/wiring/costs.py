@@ -1,37 +1,72 @@
-"""Costs to come, from the store and the register as they are."""
+"""Costs to come, from the store and the register as they are, and the assumptions behind them."""
 
 from __future__ import annotations
 
-from switchover.costs.ahead import Terms, ahead, usages
+from collections.abc import Mapping
+
+from switchover.costs import assumed
+from switchover.costs.ahead import Inputs, Terms, inputs, usages, weighed
+from switchover.costs.assumed import Overtaken, Standing, process_of, standing, standings, with_edits
 from switchover.costs.assumptions import shipped
 from switchover.costs.hosting import SECONDS_PER_MONTH
 from switchover.costs.options import Known
 from switchover.costs.outlook import Outlook
 from switchover.costs.own_price import MOST_BUSY, OwnPrice, busy_share, own_price
 from switchover.costs.serving import Serving
+from switchover.domain.people import Actor
 from switchover.domain.process import Settings
 from switchover.errors import OperatorError
+from switchover.store import Store
+from switchover.store.assumptions import edits
 from switchover.store.proofs import proofs, verdicts
 from switchover.store.spending import spend_rows
 
+from . import access
+from .evidence import noting
 from .parts import CLOCK, open_store
 from .register import snapshot
 from .templates import with_templates
 
-
-def projection(settings: Settings, terms: Terms) -> Outlook | str:
-    """The projection from now on, or why there is none."""
-    settings = with_templates(settings, idle=True)
-    with open_store(settings) as store:
-        now = CLOCK.now()
-        suspended = snapshot(settings, store).suspended
-        held = [proof for proof in proofs(store, now=now) if proof.upstream not in suspended]
-        return ahead(store, settings, Known(proofs=held, verdicts=verdicts(store)), now, terms)
-
-
 # Days of the record that say how busy a machine is.
 RECENT_S = 30 * 86_400.0
 MONTHS_IN_RECENT = RECENT_S / SECONDS_PER_MONTH
+
+
+def projection(settings: Settings, terms: Terms) -> Outlook | str:
+    """The projection from today on, or why there is none."""
+    with open_store(settings) as store:
+        return weighed(projected(settings, store, terms))
+
+
+def projected(settings: Settings, store: Store, terms: Terms) -> Inputs:
+    """What a projection made now rests on."""
+    settings = with_templates(settings, idle=True)
+    now = CLOCK.now()
+    suspended = snapshot(settings, store).suspended
+    held = [proof for proof in proofs(store, now=now) if proof.upstream not in suspended]
+    return inputs(store, settings, Known(proofs=held, verdicts=verdicts(store)), now, terms)
+
+
+def assumptions(settings: Settings) -> list[Standing]:
+    """Every assumption that can be said, with where the row in force stands."""
+    with open_store(settings) as store:
+        return standings(settings, edits(store))
+
+
+def assume(settings: Settings, actor: Actor, name: str, given: Mapping[str, str] | None, reason: str) -> Standing:
+    """Edits an assumption, or takes the edit back, whatever was edited before; that is noted. Returns what stands then.
+
+    Raises Forbidden, ConfigError, NotFound and OperatorError.
+    """
+    access.check(settings, actor, "costs assume", process_of(name))
+    with open_store(settings) as store, noting(settings, actor) as note:
+        seen = standing(settings, edits(store), name).version
+        found = assumed.assume(
+            store, settings, name, given, seen=seen, reason=reason, actor=actor, now=CLOCK.now(), note=note
+        )
+        if isinstance(found, Overtaken):
+            raise OperatorError(f"somebody else edited {name} meanwhile", mend="look at it, and say it again")
+        return standing(settings, edits(store), name)
 
 
 def price_of_own(settings: Settings, upstream: str, share: float | None = None) -> OwnPrice:
@@ -48,6 +83,7 @@ def price_of_own(settings: Settings, upstream: str, share: float | None = None) 
         )
     now = CLOCK.now()
     with open_store(settings) as store:
+        settings, _ = with_edits(settings, edits(store))
         usage, _ = usages(store, settings, None, None)
         serving = Serving(settings, usage, verdicts(store), now, 1)
         found = serving.hosting(named[0])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from switchover.dialects.side import NEEDS_VECTORS
-from switchover.domain.budget import has_budgets
+from switchover.domain.budget import BudgetStanding, has_budgets
 from switchover.domain.cut_off import CutOff, Target
 from switchover.domain.process import DataClass, Settings
 from switchover.gateway import health
@@ -16,7 +16,7 @@ from switchover.gateway.neighbours import Neighbours
 from switchover.planning import Plan, asked_for, plan_request
 from switchover.store.people import name_of
 
-from .budget import BudgetStanding, standings
+from .budget import standings
 from .parts import CLOCK, open_store
 from .register import snapshot
 from .running import endpoints, runs

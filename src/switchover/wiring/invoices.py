@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from switchover.costs.billed import Billed, billed
 from switchover.costs.invoices import in_usd, read_bill
-from switchover.costs.reconcile import Difference, Metered, compare, really_unknown
+from switchover.costs.reconcile import Difference, Metered, really_unknown
+from switchover.costs.spent import Month
 from switchover.domain.budget import USD
-from switchover.domain.charge import BILLIONTH, Basis
+from switchover.domain.charge import BILLIONTH
 from switchover.domain.people import Actor
 from switchover.domain.process import Settings
 from switchover.errors import NotFound, OperatorError
 from switchover.evidence import events
 from switchover.notify import wording
-from switchover.store import Store
 from switchover.store.alerts import raise_alert
-from switchover.store.invoices import Invoice, invoices, new_id, save_invoice
+from switchover.store.invoices import Invoice, new_id, save_invoice
 from switchover.store.ledger import Account
-from switchover.store.spending import spend_rows
 
 from .budget import ledger
 from .evidence import noting
 from .parts import CLOCK, open_store
-from .spent import NOT_KNOWN, Month, Share, provider_of, spent_of
 
 MOST_FILE = 256 << 20
 
@@ -84,16 +82,9 @@ def reconcile(
     settings: Settings, actor: Actor, month: Month, *, correct: bool
 ) -> tuple[list[Difference], list[Corrected]]:
     """Each provider's month, metered beside billed; with ``correct`` what is unknown of budgets is put right by it."""
-    tolerance = Decimal(settings.cost_tolerance) / 100
     with open_store(settings) as store:
-        metered, estimates = _by_provider(settings, store, month)
-        billed: defaultdict[str, Decimal] = defaultdict(Decimal)
-        for bill in invoices(store, month.name):
-            billed[bill.provider] += Decimal(bill.amount) / BILLIONTH
-    found = [
-        compare(name, month.name, metered.get(name, Metered()), billed.get(name), tolerance)
-        for name in sorted({*metered, *billed})
-    ]
+        told = billed(store, settings, month)
+    found = told.differences(month.name, settings.cost_tolerance)
     with noting(settings, actor) as note:
         for one in found:
             if one.invoiced is not None:
@@ -104,7 +95,7 @@ def reconcile(
                     )
                 )  # fmt: skip
                 _alarm(settings, one)
-        made = list(_correct(settings, month, metered, billed, estimates)) if correct else []
+        made = list(_correct(settings, month, told)) if correct else []
         for each in made:
             if each.why is None:
                 note(events.budget_corrected(each.budget, each.month, each.unknown, each.before, each.after))
@@ -128,34 +119,12 @@ def _micro(amount: Decimal) -> int:
     return int((amount * USD).to_integral_value())
 
 
-def _by_provider(
-    settings: Settings, store: Store, month: Month
-) -> tuple[dict[str, Metered], dict[str, dict[str, Decimal]]]:
-    """What each provider was metered for, and the estimates among it by process. Our own machines bill nobody."""
-    shares: defaultdict[str, Share] = defaultdict(Share)
-    estimates: defaultdict[str, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
-    for row in spend_rows(store, month.begin, month.end, ("process", "upstream", "provider", "basis", "ending")):
-        name = provider_of(settings, row)
-        if name in ("own", NOT_KNOWN) and not spent_of(row):
-            continue
-        shares[name].take(row, int(row["calls"]), spent_of(row))
-        if row["basis"] == Basis.ESTIMATED:
-            estimates[name][row["process"]] += spent_of(row)
-    metered = {
-        name: Metered(settled=one.settled, estimated=one.estimated, unpriced=one.unpriced)
-        for name, one in shares.items()
-    }
-    return metered, {name: dict(one) for name, one in estimates.items()}
-
-
-def _correct(
-    settings: Settings, month: Month, metered: Mapping[str, Metered], billed: Mapping[str, Decimal],
-    estimates: Mapping[str, Mapping[str, Decimal]],
-) -> Iterator[Corrected]:  # fmt: skip
+def _correct(settings: Settings, month: Month, bills: Billed) -> Iterator[Corrected]:
     """Corrects the month's accounts in the ledger whose providers have all billed."""
+    estimates = bills.estimates
     shares = {
-        name: really_unknown(invoiced, metered.get(name, Metered()), estimates.get(name, {}))
-        for name, invoiced in billed.items()
+        name: really_unknown(invoiced, bills.metered.get(name, Metered()), estimates.get(name, {}))
+        for name, invoiced in bills.billed.items()
     }
     found = ledger(settings)
     try:

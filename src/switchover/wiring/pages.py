@@ -13,6 +13,7 @@ from switchover.access import load_pepper
 from switchover.access.local import local
 from switchover.clock import Clock
 from switchover.config.showing import InForce
+from switchover.costs.ahead import Terms
 from switchover.costs.tariffs import tariff
 from switchover.domain.candidate import Verdict
 from switchover.domain.cut_off import CutOff, Target
@@ -23,6 +24,7 @@ from switchover.log import Bridge, line_log
 from switchover.rehearsal import Desk
 from switchover.store import Store
 from switchover.web.app import application
+from switchover.web.projections import Projections
 from switchover.web.security import Guard
 from switchover.web.server import Site, site_config
 from switchover.web.session import Sessions
@@ -30,10 +32,13 @@ from switchover.web.sittings import Sittings
 from switchover.web.sources import Sources
 
 from . import alive, answer, labels, register
+from .budget import standings
 from .configured import Configured
+from .costs import projected
 from .diagnosis import examine
 from .evidence import noting
 from .parts import CLOCK, database
+from .placement import KeptQuarter
 from .templates import with_templates
 
 
@@ -82,6 +87,10 @@ def site(
         labelled=labels.newest,
         in_force=in_force,
         examined=examine,
+        quarter=KeptQuarter(clock.now),
+        budgets=standings,
+        projected=lambda found, kept: projected(found, kept, Terms()),
+        projections=Projections(),
         running=alive.running,
         told=alive.told,
         cut=_cut,

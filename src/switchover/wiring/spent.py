@@ -3,84 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from switchover.domain.charge import BILLIONTH, KINDS, Basis
+from switchover.costs.spent import NOT_KNOWN, Month, Share, month_at, provider_of, spent
+from switchover.costs.spent import month_of as month_named
 from switchover.domain.process import Settings
 from switchover.errors import OperatorError
 from switchover.report import focus, focus_check
 from switchover.store import Store
 from switchover.store.spending import spend_rows
-from switchover.store.traffic import gaps
 
 from .parts import CLOCK, open_store
-
-BY = ("upstream", "process", "provider", "purpose", "day")
-NOT_KNOWN = "not known"
-MOST_FILE = 256 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Month:
-    """A month by UTC: its name (``2026-11``), and when it begins and ends in Unix seconds."""
-
-    name: str
-    begin: float
-    end: float
 
 
 def month_of(name: str | None) -> Month:
     """The month of this name; None: the one that is now. Raises OperatorError."""
-    text = name or datetime.fromtimestamp(CLOCK.now(), UTC).strftime("%Y-%m")
-    try:
-        begin = datetime.strptime(f"{text}-01", "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError as cause:
-        raise OperatorError(f"--month {text!r} is no month", mend="write it as 2026-11") from cause
-    year, month = (begin.year + 1, 1) if begin.month == 12 else (begin.year, begin.month + 1)
-    return Month(f"{begin:%Y-%m}", begin.timestamp(), datetime(year, month, 1, tzinfo=UTC).timestamp())
-
-
-@dataclass(slots=True)
-class Share:
-    """What was spent under one name, in USD. ``broken`` is the part of tries that were no answer to anybody."""
-
-    calls: int = 0
-    settled: Decimal = Decimal(0)
-    estimated: Decimal = Decimal(0)
-    unpriced: int = 0
-    broken: Decimal = Decimal(0)
-    tokens: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def total(self) -> Decimal:
-        """All that has a price."""
-        return self.settled + self.estimated
-
-    def take(self, row: Mapping[str, object], calls: int, spent: Decimal) -> None:
-        """Counts a row of the store's."""
-        self.calls += calls
-        if row["basis"] == Basis.UNPRICED:
-            self.unpriced += calls
-        elif row["basis"] == Basis.ESTIMATED:
-            self.estimated += spent
-        else:
-            self.settled += spent
-        if row["ending"] != "answered":
-            self.broken += spent
-        for kind in KINDS[:-1]:
-            self.tokens[kind] += int(str(row[f"{kind}_tokens"]))
+    return month_at(CLOCK.now()) if name is None else month_named(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """A month's spend ``by`` one of :data:`BY`, most first. ``sources``: whose price made up how much, in USD.
+    """A month's spend ``by`` one of :data:`~switchover.costs.spent.BY`, most first.
 
-    ``gaps`` say of how many calls it is not known what they cost, and why; ``missing`` what the record itself lacks.
+    ``sources``: whose price made up how much, in USD. ``gaps`` say of how many calls it is not known what they cost,
+    and why; ``missing`` what the record itself lacks.
     """
 
     month: str
@@ -95,54 +45,13 @@ class Costs:
 
 def costs(settings: Settings, month: Month, by: str, process: str | None = None) -> Costs:
     """What was spent in a month, from the hourly figures."""
-    column = "upstream" if by == "provider" else by
-    columns = tuple(dict.fromkeys((column, "upstream", "provider", "basis", "ending", "source")))
-    rows: defaultdict[str, Share] = defaultdict(Share)
-    whole, sources, unknown = Share(), Counter[str](), Counter[str]()
-    money: defaultdict[str, Decimal] = defaultdict(Decimal)
     with open_store(settings) as store:
-        for row in spend_rows(store, month.begin, month.end, columns, process):
-            spent, calls = spent_of(row), int(row["calls"])
-            name = provider_of(settings, row) if by == "provider" else _named(by, row[by])
-            for share in (rows[name], whole):
-                share.take(row, calls, spent)
-            if row["basis"] == Basis.UNPRICED:
-                unknown[row["source"]] += calls
-            else:
-                money[row["source"]] += spent
-                sources[row["source"]] += calls
-        missing = _missing(store, month)
-    ordered = sorted(rows.items()) if by == "day" else sorted(rows.items(), key=lambda one: (-one[1].total, one[0]))
+        of = {} if process is None else {"process": process}
+        found = spent(store, settings, month.begin, month.end, (by,), of)
     return Costs(
-        month=month.name, by=by, process=process, rows=dict(ordered), whole=whole,
-        sources=dict(sorted(money.items(), key=lambda one: -one[1])), gaps=dict(unknown.most_common()), missing=missing,
+        month=month.name, by=by, process=process, rows=found.by[by], whole=found.whole, sources=found.sources,
+        gaps=found.unknown, missing=found.missing,
     )  # fmt: skip
-
-
-def provider_of(settings: Settings, row: Mapping[str, object]) -> str:
-    """Who was paid: as it was when it was counted, else as the upstream is configured."""
-    known = settings.upstreams.get(str(row["upstream"]))
-    return str(row["provider"]) or (known.host if known else NOT_KNOWN)
-
-
-def _named(by: str, value: object) -> str:
-    if by == "day":
-        return datetime.fromtimestamp(int(str(value)) * 86_400, UTC).strftime("%Y-%m-%d")
-    return str(value) or NOT_KNOWN
-
-
-def spent_of(row: Mapping[str, object]) -> Decimal:
-    """A row's amount in USD."""
-    return Decimal(sum(int(str(row[f"{kind}_spent"])) for kind in KINDS)) / BILLIONTH
-
-
-def _missing(store: Store, month: Month) -> list[str]:
-    found = [one for one in gaps(store, month.begin) if one[1] < month.end]
-    return [
-        f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} {worker}: {f'{records} records lost, ' if records else ''}"
-        f"{reason}; what they cost is not in here"
-        for worker, at, records, reason in found
-    ]
 
 
 def export_focus(settings: Settings, month: Month, to: Path) -> focus.Written:

@@ -10,7 +10,9 @@ from sqlalchemy import delete, insert, select, update
 
 from switchover.domain.acceptance import Acceptance
 from switchover.domain.candidate import Cell, Evidence, SliceEvidence, State, Verdict
+from switchover.domain.costing import Edit
 from switchover.domain.people import Approval, ApprovalState, Person, PersonKey, Role
+from switchover.domain.placement import Decision, Place
 from switchover.domain.register import CallerKey
 from switchover.domain.watching import Change, ChangeKind
 from switchover.evidence import canonical, events
@@ -18,7 +20,9 @@ from switchover.evidence.compare import GRACE_S, Noted, differences, late, unnot
 from switchover.store import schema
 from switchover.store.acceptances import save_acceptance
 from switchover.store.approvals import ask, decide, use
+from switchover.store.assumptions import save_edit
 from switchover.store.changes import save_change
+from switchover.store.decisions import save_decision
 from switchover.store.drills import expire_cut_offs, heartbeat, lift_cut_off, place_cut_off, save_drill
 from switchover.store.erasing import save_erasure
 from switchover.store.facts import KINDS, end_sha256, ended, facts, row_sha256
@@ -49,11 +53,19 @@ ACCEPTED = Acceptance(
     id="ac-1", process="p", upstream="own", fingerprint="f", prompt_version="as-is-1", state=State.UNPROVEN,
     verdict=None, reason="Jane Roe wants it", made_at=NOW, made_by="p-1", expires_at=NOW + 60,
 )  # fmt: skip
+DECIDED = Decision(
+    id="pd-1", process="p", number=1, place=Place.OWN, serves="own", replacement=None, reason="Jane Roe wants it",
+    review_on="2027-01-01", made_at=NOW, made_by="p-1", follows=False, proposed="{}", basis={"data": "internal"},
+)  # fmt: skip
 ERASURE = {
     "id": "erasure-1", "at": NOW, "process": "p", "subject": None, "first_month": None, "last_month": None,
     "by": "p-1", "approved_by": "p-2", "reason": "Jane Roe asked", "keys": 1,
     "exchanges": 2, "versions": 0, "proofs": 0,
 }  # fmt: skip
+EDIT = Edit(
+    name="pue", version=1, value=1.3, low=1.2, high=1.4, source="Jane Roe", owner="facilities", date="2026-11-20",
+    reason="Jane Roe measured it", at=NOW, by="p-1",
+)  # fmt: skip
 PERSON = Person(id="p-1", name="Jane Roe", roles=(Role.ADMIN,), processes=(), made_at=NOW, made_by="local user root")
 OTHER = replace(PERSON, id="p-2", name="Max Moe", made_by="p-1")
 ASKED = Approval(
@@ -73,6 +85,8 @@ def noted(store, log):
     log.append(events.saved(place_cut_off(store, CUT)))
     log.append(events.saved(save_key(store, KEY)))
     log.append(events.accepted(save_acceptance(store, ACCEPTED), ACCEPTED))
+    saved = save_decision(store, DECIDED)
+    log.append(events.decided(saved, DECIDED, {"serves": "own", "replacement": None}, ["proof p1"]))
     heartbeat(store, "c1", NOW + 1)
     for person in (PERSON, OTHER):
         key = PersonKey(id=f"k-{person.id}", person=person.id, mac="secret-mac", made_at=NOW, made_by=person.made_by)
@@ -84,6 +98,7 @@ def noted(store, log):
     log.append(events.saved(use(store, ASKED, "p-1", NOW)[1]))
     log.append(events.saved(save_change(store, Change.of("p", ChangeKind.PROMPT, "it changed", at=NOW))))
     log.append(events.erasure(save_erasure(store, ERASURE), ERASURE, []))
+    log.append(events.assumed(save_edit(store, EDIT), EDIT))
     page = {"checkpoint": (3, "root", "log"), "headlines": "{}", "html": b"page", "pdf": b"paper"}
     log.append(events.saved(save_report(store, "report-1", made_at=NOW, by="p-1", **page)))
     save_spooled(store, "w0", (2, 90), [], [], GAPS, at=NOW)
@@ -122,6 +137,8 @@ def test_all_agrees_and_nothing_is_left_to_note(store, noted):
         (schema.caller_key, "abcd1234", {"process": "q"}),
         (schema.caller_key, "abcd1234", {"expires_at": NOW + 1e9}),
         (schema.caller_key, "abcd1234", {"made_by": "p-2"}),
+        (schema.decision, "pd-1", {"reason": "another"}),
+        (schema.decision, "pd-1", {"follows": True}),
         (schema.person, "p-2", {"roles": "admin,operator"}),
         (schema.person, "p-2", {"name": "somebody else"}),
         (schema.person_key, "k-p-1", {"mac": "of a key that somebody else has"}),

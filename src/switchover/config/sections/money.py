@@ -96,8 +96,8 @@ class AssumptionRow(Section):
     value: float = Field(description="What is most likely, in the unit of the shipped row.")
     low: float | None = Field(default=None, description="The least it may be; default: the value.")
     high: float | None = Field(default=None, description="The most it may be; default: the value.")
-    source: str = Field(min_length=1, description="Where it comes from.")
-    owner: str = Field(min_length=1, description="The role that answers for it.")
+    source: str = Field(min_length=1, max_length=500, description="Where it comes from.")
+    owner: str = Field(min_length=1, max_length=500, description="The role that answers for it.")
     date: datetime.date = Field(description="The day it was said, such as 2026-11-20.")
 
 
