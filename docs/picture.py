@@ -1,4 +1,4 @@
-"""Draws terminal text as an SVG without outside fonts: ``make picture`` pipes the end of the demo into it."""
+"""Draws terminal text as an SVG without outside fonts: ``make picture`` pipes a part of the demo into it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def picture(text: str) -> str:
         drawn += _line(line, MARGIN + LINE * (row + 0.8), heading) if line else ""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
-        f'aria-label="The end of the demo in a terminal"><rect width="100%" height="100%" rx="8" fill="#12171d"/>'
+        f'aria-label="The demo in a terminal: proof, drill and cut-off">'
+        f'<rect width="100%" height="100%" rx="8" fill="#12171d"/>'
         f'<g fill="#e9e6df" font-family="ui-monospace, Menlo, Consolas, monospace" font-size="14">{drawn}</g></svg>\n'
     )
 

@@ -113,6 +113,14 @@ class Browser:
         assert "exceptionDetails" not in result, result["exceptionDetails"]
         return result["result"].get("value")
 
+    def origins(self) -> set[str]:
+        """Who was asked for anything. What is in the page itself, or the browser's own, was asked of nobody."""
+        return {
+            "/".join(one.split("/")[:3])
+            for one in self.asked
+            if one != "about:blank" and not one.startswith(("data:", "blob:"))
+        }
+
     def forget(self) -> None:
         """What was complained of and asked for so far."""
         self.complaints.clear()
