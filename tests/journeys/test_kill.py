@@ -17,7 +17,7 @@ from switchover.store.spool_reader import read_spool
 CALLERS = 16
 # A record is durable within 5 ms of its end; the rest is room for a busy machine.
 DURABLE_BY = 0.25
-ENGINE = "  own: {kind: local, weights: starter, model: smollm2, developer: hf, host: own, context: 512}"
+ENGINE = "  own: {kind: local, weights: starter, model: smollm2, developer: hf, host: own, context: 512, threads: 1}"
 SORTING = """\
   sorting:
     owner: head-of-service

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -23,7 +24,7 @@ from switchover.wiring.templates import with_templates
 
 OWN = (
     "  own: {{kind: local, weights: 'file:{weights}', chat_template: 'file:{template}', model: small, developer: hf,"
-    " host: own, context: 512, slots: 2}}"
+    " host: own, context: 512, slots: 2, threads: 1}}"
 )
 JUDGED = "    fallbacks: [own]\n    rehearse: {grader: label, labels: [a, b]}\n"
 CHANGED = "its chat template has changed since its proof"
@@ -64,6 +65,11 @@ def ask(stage, text="where is my claim?"):
         return raw.headers["x-switchover-upstream"]
 
 
+def short(text):
+    said = [{"role": "user", "content": text}]
+    return json.dumps({"model": "messages", "messages": said, "max_tokens": 2}).encode()
+
+
 def restarted_with(stage, helpers, template):
     """The file is another, and the engine dies and comes back."""
     stage.template.write_text(template)
@@ -84,8 +90,9 @@ def test_what_does_not_fit_its_slot_is_refused_in_the_callers_words(running):
 
 
 def test_a_rehearsal_tells_which_template_it_was_made_with(running):
+    # A few tokens each: how long the engine writes is nothing that this is about.
     record = [
-        make_exchange(m.text, "a", process="messages", route="messages", started_at=time.time() - 9000 + number)
+        make_exchange(m.text, "a", process="messages", started_at=time.time() - 9000 + number, request=short(m.text))
         for number, m in enumerate(messages()[:16])
     ]
     with running.store() as store:

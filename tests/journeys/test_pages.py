@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 import pytest
-from journeys.browser import Browser, found
 from journeys.served_pages import with_people
 
 from switchover.store.labels import labels_of
@@ -17,27 +15,8 @@ WIDTHS = (1440, 390)
 
 
 @pytest.fixture(scope="module")
-def program():
-    program = found()
-    if program is None:
-        said = "no browser is installed (chromium, google-chrome)"
-        if os.environ.get("STRICT") == "1":
-            pytest.fail(said)
-        pytest.skip(said)
-    return program
-
-
-@pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     made = with_people(tmp_path_factory.mktemp("pages"), drills=NAMES)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def browser(program, tmp_path_factory):
-    made = Browser(program, tmp_path_factory.mktemp("browser"))
-    made.size(WIDTHS[0])
     yield made
     made.close()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import openai
 import pytest
 
-OWN = "  own: {{kind: local, weights: {weights}, model: small, developer: hf, host: own}}"
+OWN = "  own: {{kind: local, weights: {weights}, model: small, developer: hf, host: own, threads: 1}}"
 JUDGED = "    fallbacks: [{own}]\n    rehearse: {{grader: label, labels: [a, b]}}\n"
 
 

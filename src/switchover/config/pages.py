@@ -26,6 +26,7 @@ def pages_of(document: Document, section: PagesSection) -> PagesAt:
         host=section.host,
         port=section.port,
         address=section.address.rstrip("/") if section.address is not None else None,
+        note=section.note or "",
     )
 
 

@@ -53,6 +53,17 @@ class Screen:
         """A paragraph, indented; square brackets mark styles."""
         self.console.print(Padding(Text.from_markup(words, style=style), (0, 0, 0, 3)))
 
+    def address(self, url: str) -> None:
+        """Where the pages are, while they are served."""
+        self.console.print()
+        self.console.print(Text.assemble(("   The dashboard: ", "bold"), (f"{url}/", "bold green")))
+        self.say("Traffic goes on and it is yours: cut a provider, look, restore it. Ctrl-C ends it.", "dim")
+
+    def command(self, words: str, command: str) -> None:
+        """What to type next."""
+        self.console.print()
+        self.console.print(Text.assemble(("   ", ""), (f"{words}: ", "bold"), (command, "bold green")))
+
     def quote(self, words: str) -> None:
         """Somebody's words, as they are."""
         self.console.print(Padding(Text(f"“{words}”", style="yellow"), (0, 0, 0, 6)))

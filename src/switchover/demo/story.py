@@ -1,4 +1,4 @@
-"""The demo's story: traffic → record → rehearsal → adaptation → proof → drill → cut-off → answer."""
+"""The demo's story: traffic → record → rehearsal → adaptation → proof → drill → cut-off → past → answer."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from switchover.access.local import local
 from switchover.adaptation.run import WAYS
-from switchover.config import load
 from switchover.domain.candidate import State, Verdict
 from switchover.domain.cut_off import Target, TargetKind
 from switchover.domain.process import Settings
-from switchover.report.html import render_html
 from switchover.report.text import render_text
-from switchover.testing import inbox
 from switchover.wiring import answer, register, rehearsals, running, trials
+from switchover.wiring.parts import CLOCK, open_store
 
+from . import money, past, setting, tested
+from .insurer import CLAIMS, DESKS, MESSAGES, Row
 from .screen import Screen
-from .setting import CLAIMS, MESSAGES, stage
-from .traffic import Application, Tally, admitted, intake, send, sorting
+from .setting import Stage, stage
+from .stay import pages_of, stay
+from .traffic import Application, Tally, admitted, application, send
 
 ACME = Target(TargetKind.PROVIDER, "acme")
-SIMULATED = ("vendor",)
+SIMULATED = "vendor"
 # About a minute of the small engine's time on two cores; its verdict is what it is by then.
 ENGINE_BUDGET = 80
 LEGEND = (
@@ -39,39 +41,48 @@ class Cast:
     settings: Settings
     sorting: Application
     intake: Application
-    messages: list[inbox.Message]
-    claims: list[inbox.Claim]
+    messages: list[Row]
+    claims: list[Row]
     seed: int
 
 
-def play(folder: Path, seed: int, screen: Screen) -> Path:
-    """Plays the whole story in ``folder``; returns the report's path. Nothing is forced: verdicts fall as they fall."""
+def play(folder: Path, seed: int, screen: Screen, *, stays: bool) -> None:
+    """Plays the whole story in ``folder``. Nothing is forced: verdicts fall as they fall.
+
+    With ``stays``, gateway, pages and traffic go on afterwards, until SIGINT.
+    """
     screen.title()
     began = time.monotonic()
     with stage(folder, seed) as set_up:
-        settings = load(str(set_up.configuration))
+        settings = set_up.write()
         with running.running(settings, log=folder / "up.log") as url:
             cast = _cast(settings, url, seed)
-            screen.say(f"gateway on {url}, fake vendor on {set_up.vendor.url}", "dim")
+            screen.say(f"gateway on {url}, fake vendors on {' and '.join(set_up.vendors.values())}", "dim")
             asyncio.run(_record(cast, screen))
             _rehearse_as_is(cast, screen)
             _adapt(cast, screen)
             asyncio.run(_drill(cast, screen))
             asyncio.run(_cut(cast, screen))
-            report = _answer(cast, screen)
-    screen.say(f"The whole story took {time.monotonic() - began:.0f} s on this machine, seed {seed}.", "dim")
-    return report
+            settings = _past(set_up, cast, screen)
+            _answer(settings, screen)
+            screen.say(f"The whole story took {time.monotonic() - began:.0f} s on this machine, seed {seed}.", "dim")
+            if stays:
+                screen.address(pages_of(settings))
+                stay(settings, url, seed)
+    if not stays:
+        screen.command("Open the dashboard on it, with live traffic", setting.command_again(folder))
 
 
 def _cast(settings: Settings, url: str, seed: int) -> Cast:
-    keys = {name: register.create_key(settings, name)[1].reveal() for name in (MESSAGES, CLAIMS)}
-    messages, claims = inbox.messages(), inbox.claims()
+    apps = {
+        name: application(DESKS[name], f"{url}/v1", register.create_key(settings, name)[1].reveal())
+        for name in (MESSAGES, CLAIMS)
+    }
+    messages, claims = list(DESKS[MESSAGES].mail()), list(DESKS[CLAIMS].mail())
     rng = random.Random(seed)  # noqa: S311  # the order of the mail, nothing secret
     rng.shuffle(messages)
     rng.shuffle(claims)
-    return Cast(
-        settings, sorting(f"{url}/v1", keys[MESSAGES]), intake(f"{url}/v1", keys[CLAIMS]), messages, claims, seed
-    )
+    return Cast(settings, apps[MESSAGES], apps[CLAIMS], messages, claims, seed)
 
 
 async def _record(cast: Cast, screen: Screen) -> None:
@@ -185,7 +196,7 @@ async def _drill(cast: Cast, screen: Screen) -> None:
             approver="head-of-customer-service",
             operator="demo",
             scenario="fable5-export-directive",
-            simulated=SIMULATED[0],
+            simulated=SIMULATED,
         )
     finally:
         over.set()
@@ -233,19 +244,42 @@ async def _cut(cast: Cast, screen: Screen) -> None:
         screen.quote(reason)
 
 
-def _answer(cast: Cast, screen: Screen) -> Path:
-    screen.step("The four answers", "switchover report")
-    report = answer.report(cast.settings, simulated=SIMULATED)
-    render_text(report, screen.console)
-    path = Path(cast.settings.data_dir, "reports", "board.html")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render_html(report), encoding="utf-8")
+def _past(set_up: Stage, cast: Cast, screen: Screen) -> Settings:
+    """Lifts the cut and adds what takes weeks to come about; the settings with caps near what was spent."""
+    screen.step(
+        "The vendor is back. Around this day: four more processes and five weeks, made up",
+        "switchover restore provider:acme",
+    )
+    register.lift_cut(cast.settings, ACME, by="demo")
+    now = CLOCK.now()
+    with open_store(cast.settings) as store:
+        today = money.spent(store, cast.settings, now)
+        count = past.fill(store, cast.settings, now, seed=cast.seed)
+        whole = money.spent(store, cast.settings, now)
+        money.settle(cast.settings, whole.less(today), now)
+        tested.weeks_ago(store, cast.settings, now, seed=cast.seed)
+        bill = money.billed(store, cast.settings, now, set_up.folder / "bills")
+    screen.say(
+        f"{count:,} exchanges before today, a replacement whose proof has expired, others never tested, medical claims "
+        f"that went where they may not go, budgets{', a bill' if bill else ''}: [bold]made up for the demo[/]"
+    )
+    return set_up.write(money.caps(whole))
+
+
+def _answer(settings: Settings, screen: Screen) -> None:
+    screen.step("The four answers, issued with their evidence", "switchover report issue")
+    issued = answer.issue(settings, local())
+    render_text(issued.report, screen.console)
+    folder = Path(settings.data_dir, "reports")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    saved = {"board.html": issued.html} | ({"board.pdf": issued.pdf} if issued.pdf is not None else {})
+    for name, content in saved.items():
+        (folder / name).write_bytes(content)
     screen.console.print()
-    if report.sealed is not None:
+    if issued.report.sealed is not None:
         screen.say(
-            f"Evidence: {report.sealed.size} entries under a signed checkpoint; keep that elsewhere, and "
+            f"Evidence: {issued.report.sealed.size} entries under a signed checkpoint; keep that elsewhere, and "
             "[bold]switchover evidence verify[/] finds whatever was changed since",
             "dim",
         )
-    screen.say(f"The page: {path}")
-    return path
+    screen.say(f"The report: {' and '.join(str(folder / name) for name in saved)}")

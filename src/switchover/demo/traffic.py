@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 
 from openai import APIError, AsyncOpenAI
 
-from switchover.testing.inbox import CLAIM_PROMPT, SORTING_PROMPT, Claim, Message
+from switchover.testing.inbox import Claim, Message
+
+from .insurer import Desk
 
 
 @dataclass(slots=True)
@@ -59,14 +61,9 @@ class Application:
         tally.first_answer_by.setdefault(upstream, time.monotonic())
 
 
-def sorting(base_url: str, key: str) -> Application:
-    """The application that sorts customer messages."""
-    return Application(base_url, key, "messages", SORTING_PROMPT, 12)
-
-
-def intake(base_url: str, key: str) -> Application:
-    """The application that takes in claims."""
-    return Application(base_url, key, "claims", CLAIM_PROMPT, 100)
+def application(desk: Desk, base_url: str, key: str) -> Application:
+    """The application of a process."""
+    return Application(base_url, key, desk.route, desk.prompt, desk.longest)
 
 
 async def admitted(*applications: Application) -> None:

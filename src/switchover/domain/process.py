@@ -110,7 +110,8 @@ class UpstreamSpec:
     ``chat_template`` is a reference ("file:PATH") to a template that replaces the one in the weights.
     ``max_output``: tokens that its model writes at most in one answer, None where nothing was said. ``retires`` is the
     first day (ISO date) on which the model is gone, as whoever configured it knows. ``price`` holds from the beginning,
-    each of ``later_prices`` from its own moment on, in order.
+    each of ``later_prices`` from its own moment on, in order. ``simulated``: it stands in for a real one; whatever
+    rests on it says so.
 
     Two are not configured but seen: ``template`` is the digest of the chat template in force, None where nobody tells
     it; ``weights_hash`` the SHA-256 (hex) of what an own engine's file of weights holds, None until that is known.
@@ -133,6 +134,7 @@ class UpstreamSpec:
     chat_template: str | None = None
     max_output: int | None = None
     retires: str | None = None
+    simulated: bool = False
     template: str | None = None
     weights_hash: str | None = None
     later_prices: tuple[Price, ...] = ()
@@ -342,12 +344,16 @@ class Listen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PagesAt:
-    """Where the pages are. ``address`` is what browsers call them by, None where that is host and port themselves."""
+    """Where the pages are. ``address`` is what browsers call them by, None where that is host and port themselves.
+
+    ``note`` is said on top of each, and of the report.
+    """
 
     serve: bool = True
     host: str = "127.0.0.1"
     port: int = 8081
     address: str | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,12 +42,14 @@ def assemble(
 ) -> BoardReport:
     """The four answers as of ``now`` (Unix seconds), from the exchanges recorded ``since`` (None = all).
 
-    ``simulated`` names the upstreams that stand in for real ones. With ``running`` False nothing is up at this moment:
+    ``simulated`` names upstreams that stand in for real ones, beside those that the configuration says so of. With
+    ``running`` False nothing is up at this moment:
     own engines are then taken to start, and the report says so; with it, an engine that is down serves nobody.
     ``sealed`` is the evidence log's newest checkpoint. ``terms`` say how costs are projected.
     Raises StoreUnavailable when the store can't be read.
     """
     snapshot = snapshot if running else _with_engines(snapshot)
+    simulated = tuple(dict.fromkeys((*simulated, *(one.name for one in settings.upstreams.values() if one.simulated))))
     tallies = {name: _tally(store, process, settings, since) for name, process in settings.processes.items()}
     rests_on = {name: tuple(found for found in simulated if found in tally.touched) for name, tally in tallies.items()}
     traffic = {name: tally.traffic() for name, tally in tallies.items() if tally.count}
@@ -61,7 +63,8 @@ def assemble(
     report = BoardReport(
         made_at=now,
         organisation=dict(settings.organisation),
-        simulated=tuple(simulated),
+        simulated=simulated,
+        note=settings.pages.note,
         supposed=not running,
         window=_window(traffic),
         answers=(),

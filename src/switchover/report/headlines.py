@@ -80,7 +80,8 @@ class ProcessRow:
 class Headlines:
     """The two pages. ``months`` is how far the third answer looks; ``alarms`` are the cut-offs in force, in words.
 
-    ``sealed`` is the evidence checkpoint that the report carries on each page, ``since`` what changed.
+    ``sealed`` is the evidence checkpoint that the report carries on each page, ``since`` what changed. ``note``
+    is what the configuration has said on top.
     """
 
     made_at: float
@@ -98,6 +99,7 @@ class Headlines:
     alarms: tuple[str, ...]
     sealed: Sealed | None
     since: Since | None = None
+    note: str = ""
 
 
 _decoder = msgspec.json.Decoder(Headlines)
@@ -137,6 +139,7 @@ def headlines(report: BoardReport) -> Headlines:
         alarms=tuple(_alarms(report)),
         sealed=report.sealed,
         since=report.since,
+        note=report.note,
     )
 
 

@@ -265,7 +265,8 @@ class BoardReport:
     ``sealed`` is None while nothing was signed. ``missing`` is what the record is known to lack.
     ``window`` bounds the recorded exchanges, None when there are none. ``supposed`` says that nothing was running, so
     that own engines are taken to start. ``ahead`` is the projection of costs, or why there is none. ``graph`` says whom
-    all rests on; ``concentration`` is its Herfindahl index by level, weighed by volume.
+    all rests on; ``concentration`` is its Herfindahl index by level, weighed by volume. ``note`` is what the
+    configuration has said on top.
     """
 
     made_at: float
@@ -286,6 +287,7 @@ class BoardReport:
     graph: Graph
     sealed: Sealed | None = None
     missing: tuple[str, ...] = ()
+    note: str = ""
     placements: tuple[Placed, ...] = ()
     id: str | None = None
     since: Since | None = None

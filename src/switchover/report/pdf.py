@@ -29,7 +29,7 @@ SIGNS = {True: ("+", "good"), False: ("−", "bad"), None: ("·", "soft")}
 INKS = {
     "good": "#1d7a5f", "open": "#c08319", "bad": "#b3402e", "now": "#7b9cbf", "range": "#7f9f93", "pale": "#bfc4c8",
 }  # fmt: skip
-LONGEST_WORDS, LONGEST_NAME = 420, 60
+LONGEST_WORDS, LONGEST_NAME, LONGEST_NOTE = 420, 60, 260
 
 
 def render_pdf(report: BoardReport) -> bytes:
@@ -106,6 +106,8 @@ def _name(report: BoardReport) -> str:
 
 
 def _notes(found: Headlines) -> Iterable[str]:
+    if found.note:
+        yield short(found.note, LONGEST_NOTE)
     if found.window:
         first, last = found.window
         yield f"Measured on what was recorded from {moment(first)} to {moment(last)} UTC ({span(last - first)})."
@@ -115,7 +117,8 @@ def _notes(found: Headlines) -> Iterable[str]:
         yield "Nothing was running when this was made: our own engines are taken to start."
     if found.simulated:
         names_of = short(", ".join(found.simulated), 160)
-        yield f"Simulated vendor: {names_of}. Figures that rest on it say so; all else is measured on real parts."
+        rest = "." if found.note else "; all else is measured on real parts."
+        yield f"Simulated vendor: {names_of}. Figures that rest on it say so{rest}"
 
 
 def _standings(found: Headlines) -> dict[str, Any]:

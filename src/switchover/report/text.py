@@ -20,7 +20,10 @@ def render_text(report: BoardReport, console: Console) -> None:
     """Prints the four answers; figures are those of the page."""
     if report.simulated:
         names = wording.harmless(", ".join(report.simulated))
-        _line(console, Text(f"Simulated vendor: {names}. All else is measured on real parts.", style="yellow"), 0)
+        rest = "" if report.note else " All else is measured on real parts."
+        _line(console, Text(f"Simulated vendor: {names}.{rest}", style="yellow"), 0)
+    if report.note:
+        _line(console, Text(wording.harmless(report.note), style="yellow"), 0)
     _window(console, report)
     for answer, details in zip(report.answers, (_losses, _permissions, _spends, _capacity), strict=True):
         _answer(console, answer)

@@ -63,6 +63,7 @@ def page_of(template: str, *, visit: Visit, **values: object) -> str:
             form_token=visit.form_token,
             path=visit.path,
             menu=menu_for(visit.may_some),
+            note=visit.settings.pages.note,
             now=visit.now,
             notices=notices(visit),
             **values,
@@ -72,5 +73,5 @@ def page_of(template: str, *, visit: Visit, **values: object) -> str:
 
 def bare_page(status: int, what: str, mend: str, known: Sequence[str] = ()) -> Response:
     """A page that says what is wrong, how to mend it, and what is ``known`` all the same; it rests on nothing else."""
-    told = {"what": what, "mend": mend, "known": known, "who": None}
+    told = {"what": what, "mend": mend, "known": known, "who": None, "note": ""}
     return HTMLResponse(environment().get_template("trouble.html").render(told), status)

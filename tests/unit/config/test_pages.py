@@ -35,6 +35,7 @@ def loaded(tmp_path):
         ("", PagesAt()),
         ("{serve: false, host: 0.0.0.0}", PagesAt(serve=False, host="0.0.0.0")),
         ('{host: "::1", port: 0}', PagesAt(host="::1", port=0)),
+        ("{note: A rehearsal of ours.}", PagesAt(note="A rehearsal of ours.")),
         (
             "{host: 0.0.0.0, address: 'https://switchover.example/'}",
             PagesAt(host="0.0.0.0", address="https://switchover.example"),

@@ -35,9 +35,18 @@ from switchover.wiring.parts import lives
 CLOCK = SystemClock()
 
 
+# One thread: several wait for each other by looking, which takes from whoever tests beside.
 def _spec(weights="starter", **fields):
     return UpstreamSpec(
-        name="own", kind="local", model="smollm2", developer="h", host="own", weights=weights, context=512, **fields
+        name="own",
+        kind="local",
+        model="smollm2",
+        developer="h",
+        host="own",
+        weights=weights,
+        context=512,
+        threads=1,
+        **fields,
     )
 
 
@@ -47,6 +56,23 @@ def starter():
         return resolve("starter", Path(__file__).parents[3] / ".cache", os.environ)
     except WeightsMissing as missing:
         pytest.skip(f"no starter weights on this machine: {missing}")
+
+
+@pytest.fixture(scope="module")
+def engine(starter, tmp_path_factory):
+    """A running engine with two slots, and its data folder; for tests that leave it as it is."""
+    folder = tmp_path_factory.mktemp("engine")
+
+    async def started():
+        client = Client(CLOCK)
+        child = engine_child(_spec(f"file:{starter}", slots=2), str(folder), {}, clock=CLOCK, client=client)
+        place = await child.start()
+        await client.close()
+        return child, place
+
+    child, place = asyncio.run(started())
+    yield place, folder
+    child.stop()
 
 
 def _gguf(path, *keys):
@@ -118,38 +144,36 @@ def _body(text, **fields):
     return json.dumps({"messages": [{"role": "user", "content": text}], "max_tokens": 8, **fields}).encode()
 
 
-def test_a_prompt_is_counted_by_the_engines_own_slot_before_it_is_sent(starter, tmp_path):
+def test_a_prompt_is_counted_by_the_engines_own_slot_before_it_is_sent(starter, engine):
+    place, folder = engine
+
     async def story():
         client = Client(CLOCK)
-        child = engine_child(_spec(f"file:{starter}", slots=2), str(tmp_path), {}, clock=CLOCK, client=client)
-        upstream = OwnUpstream(_spec(), tmp_path, client)
-        try:
-            place = await child.start()
-            # 512 a slot, though the engine was given 1024 for both.
-            assert place.engine.context == 512
-            assert place.engine.template == digest_of(chat_template(starter))
-            headers = {"authorization": f"Bearer {place.key.reveal()}", "content-type": "application/json"}
-            url = f"{place.url}/v1/chat/completions/input_tokens"
-            counts = {}
-            for text in (
-                "claim? " * 450,
-                "Wo bleibt die Erstattung? " * 40,
-                "保険金を請求したい " * 30,
-                "my claim " * 10,
-            ):
-                counted = await client.request("POST", url, headers, _body(text), local=True)
-                counts[text] = json.loads(await counted.whole(4096))["input_tokens"]
-                assert measure(_body(text)).fewest < counts[text] < len(_body(text)) + place.engine.template_tokens
-            (long, count), *_, (short, fits) = counts.items()
-            assert measure(_body(long)).fewest <= 504 < count
-            with pytest.raises(PromptTooLong, match=rf"{count} tokens and own takes 504 \(context 512"):
-                await upstream.answer(OutboundRequest(body=_body(long), stream=False))
-            answer = await upstream.answer(OutboundRequest(body=_body(short), stream=False))
-            assert json.loads(await answer.whole(1 << 20))["usage"]["prompt_tokens"] == fits
-            with pytest.raises(PromptTooLong, match="600 or more tokens"):
-                await upstream.answer(OutboundRequest(body=_body("word " * 600), stream=False))
-        finally:
-            child.stop()
+        upstream = OwnUpstream(_spec(), folder, client)
+        # 512 a slot, though the engine was given 1024 for both.
+        assert place.engine.context == 512
+        assert place.engine.template == digest_of(chat_template(starter))
+        headers = {"authorization": f"Bearer {place.key.reveal()}", "content-type": "application/json"}
+        url = f"{place.url}/v1/chat/completions/input_tokens"
+        counts = {}
+        for text in (
+            "claim? " * 450,
+            "Wo bleibt die Erstattung? " * 40,
+            "保険金を請求したい " * 30,
+            "my claim " * 10,
+        ):
+            counted = await client.request("POST", url, headers, _body(text), local=True)
+            counts[text] = json.loads(await counted.whole(4096))["input_tokens"]
+            assert measure(_body(text)).fewest < counts[text] < len(_body(text)) + place.engine.template_tokens
+        (long, count), *_, (short, fits) = counts.items()
+        assert measure(_body(long)).fewest <= 504 < count
+        with pytest.raises(PromptTooLong, match=rf"{count} tokens and own takes 504 \(context 512"):
+            await upstream.answer(OutboundRequest(body=_body(long), stream=False))
+        answer = await upstream.answer(OutboundRequest(body=_body(short), stream=False))
+        assert json.loads(await answer.whole(1 << 20))["usage"]["prompt_tokens"] == fits
+        with pytest.raises(PromptTooLong, match="600 or more tokens"):
+            await upstream.answer(OutboundRequest(body=_body("word " * 600), stream=False))
+        await client.close()
 
     asyncio.run(story())
 
@@ -251,32 +275,21 @@ TALK = [
 LOOK = {"name": "look", "description": "looks", "input_schema": {"type": "object", "properties": {"at": {}}}}
 
 
-def test_the_engine_counts_for_anthropics_client_exactly_what_it_would_read(starter, tmp_path):
+def test_the_engine_counts_for_anthropics_client_exactly_what_it_would_read(starter, engine):
+    _, folder = engine
     process = Process(name="p", owner="o", criticality=Criticality.ORDINARY, data=DataClass.INTERNAL, baseline="own")
     spec = replace(_spec(f"file:{starter}"), base_url="http://127.0.0.1:9/v1")
     snapshot, token = register(process, [spec])
-    served = ServedGateway(snapshot, wrap=lambda made: OwnUpstream(spec, tmp_path, served._client))
-
-    async def started():
-        client = Client(CLOCK)
-        child = engine_child(spec, str(tmp_path), {}, clock=CLOCK, client=client)
-        await child.start()
-        await client.close()
-        return child
-
-    child = asyncio.run(started())
-    try:
-        with served, anthropic.Anthropic(base_url=served.url, api_key=token) as client:
-            for asked in ({"messages": SAID}, {"messages": SAID, "system": "Be brief."}, {"messages": TALK},
-                          {"messages": SAID, "tools": [LOOK]}):  # fmt: skip
-                counted = client.messages.count_tokens(model="p", **asked).input_tokens
-                # A forced end after one token: what is compared is what was read.
-                with contextlib.suppress(anthropic.APIStatusError):
-                    client.messages.create(model="p", max_tokens=1, **asked)
-                answer = _whole(served)
-                assert counted == answer.usage.input > 10
-    finally:
-        child.stop()
+    served = ServedGateway(snapshot, wrap=lambda made: OwnUpstream(spec, folder, served._client))
+    with served, anthropic.Anthropic(base_url=served.url, api_key=token) as client:
+        for asked in ({"messages": SAID}, {"messages": SAID, "system": "Be brief."}, {"messages": TALK},
+                      {"messages": SAID, "tools": [LOOK]}):  # fmt: skip
+            counted = client.messages.count_tokens(model="p", **asked).input_tokens
+            # A forced end after one token: what is compared is what was read.
+            with contextlib.suppress(anthropic.APIStatusError):
+                client.messages.create(model="p", max_tokens=1, **asked)
+            answer = _whole(served)
+            assert counted == answer.usage.input > 10
 
 
 def _whole(served):

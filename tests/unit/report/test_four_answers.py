@@ -17,6 +17,7 @@ from rich.console import Console
 from switchover.capacity.measure import measured
 from switchover.cli.common import plain
 from switchover.domain.exchange import UNDATED
+from switchover.domain.process import PagesAt
 from switchover.domain.register import Suspension
 from switchover.report.html import render_html
 from switchover.report.model import Fate
@@ -148,6 +149,18 @@ def test_every_figure_that_rests_on_a_simulated_vendor_says_so(report):
     assert all(loss.simulated == ("vendor",) for loss in report.losses)
     assert [row.simulated for row in report.spend] == [("vendor",)] * 3
     assert all(answer.simulated == ("vendor",) for answer in report.answers)
+
+
+def test_what_the_configuration_calls_simulated_is_called_so_and_its_note_stands_on_top(store, answer, report):
+    settings = sample_settings()
+    upstreams = {**settings.upstreams, "vendor": replace(settings.upstreams["vendor"], simulated=True)}
+    noted = replace(settings, upstreams=upstreams, pages=PagesAt(note="Made up: <b>all</b> of it."))
+    found = answer(noted)
+    assert (found.simulated, found.spend) == (("vendor",), report.spend)
+    assert "Made up: &lt;b&gt;all&lt;/b&gt; of it." in render_html(found)
+    console = Console(file=io.StringIO(), width=80)
+    render_text(found, console)
+    assert "Made up: <b>all</b> of it." in console.file.getvalue()
 
 
 def test_nothing_is_called_simulated_that_is_not(store, answer, report):

@@ -47,6 +47,12 @@ class PagesSection(Section):
         description="What browsers call them by, such as `https://switchover.example`, where something stands in "
         "front. Plain http to this machine only. Default: host and port.",
     )
+    note: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=500,
+        description="Said on top of every page and of the report, such as what in it is made up.",
+    )
 
 
 class EgressSection(Section):

@@ -120,3 +120,6 @@ class UpstreamSection(Section):
     retires: Day | None = Field(
         default=None, description="The first day on which its model is gone, as a date such as `2027-01-31`."
     )
+    simulated: bool = Field(
+        default=False, description="It stands in for a real one: every figure of the report that rests on it says so."
+    )
