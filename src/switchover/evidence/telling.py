@@ -34,6 +34,9 @@ WORDS: Mapping[str, str] = {
     "risk no longer accepted": "{target} may no longer serve {process} without a proof",
     "approval asked": "A second person is asked for[: {act}][ {target}][ of {process}]",
     "approval": "The approval {approval} is {state}",
+    "placement decided": "{process} was decided to be placed with: {place}[, served by {serves}]"
+    "[, {replacement} to stand in]; to be looked at again on {review_on}",
+    "assumption edited": "The assumption {name} was edited[ (version {version})]",
     "report issued": "The report {id} was issued; its PDF has the SHA-256 {pdf_sha256}",
     "failover": "{process} is answered by {to}[, and was by {from}]",
     "breaker held": "{upstream} is asked nothing until somebody restores it",

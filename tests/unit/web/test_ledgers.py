@@ -58,8 +58,8 @@ def guarded(tmp_path_factory):
         pepper = load_pepper(made.settings.data_dir)
         secrets = [
             *CANARIES.values(), "canary-login-19bd", PASTED, PASTED[8:40], pepper.hex(),
-            token.reveal().rpartition("_")[2],
-            *(key.rpartition("_")[2] for key in made.keys.values()),
+            token.reveal().split("_", 2)[2],
+            *(key.split("_", 2)[2] for key in made.keys.values()),
             *(data / "evidence.key").read_text(encoding="utf-8").splitlines()[1:-1],
         ]  # fmt: skip
         yield made, secrets

@@ -123,7 +123,7 @@ def test_a_process_says_what_its_owner_asks_for(served):
     for said in (
         "Should vendor be lost: other is proven", "Stay with vendor (vendor: acme, US)", "Passed over",
         "third (vendor)", "For a better placement", "drill the switch to other",
-        "Untested: no drill", "None is accepted.",
+        "untested: the switch was never drilled within a year", "None is accepted.",
         "No budget is set. None of this month's calls has a price.", "Who may see its internal data", "beta, DE",
     ):  # fmt: skip
         assert said in text, said
