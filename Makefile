@@ -169,7 +169,7 @@ docs: $(VENV)/.dev
 # The README's other picture: from the proof to the cut-off, in a real run.
 picture: $(VENV)/.run $(STARTER)
 	@COLUMNS=80 $(BIN)/switchover demo --seed $(SEED) | tee demo-data.log
-	@sed -n '/^4  /,/^8  /p' demo-data.log | sed '$$d; /^   ([0-9]* s)/d' | $(BIN)/python docs/picture.py docs/images/demo.svg; rm demo-data.log
+	@sed -n '/^4  Prove/,/^8  /p' demo-data.log | sed '$$d; /^   ([0-9]* s)/d' | $(BIN)/python docs/picture.py docs/images/demo.svg; rm demo-data.log
 
 lock: $(BIN)/uv
 	cd requirements && for name in run dev uv bench-smg bench-mlflow bench-inspect; do ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $$name.in -o $$name.txt; done

@@ -247,7 +247,7 @@ async def _cut(cast: Cast, screen: Screen) -> None:
 def _past(set_up: Stage, cast: Cast, screen: Screen) -> Settings:
     """Lifts the cut and adds what takes weeks to come about; the settings with caps near what was spent."""
     screen.step(
-        "The vendor is back. Around this day: four more processes and five weeks, made up",
+        "The vendor is back. Around this day: five weeks and four processes, made up",
         "switchover restore provider:acme",
     )
     register.lift_cut(cast.settings, ACME, by="demo")
