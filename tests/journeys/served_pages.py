@@ -159,7 +159,10 @@ def served_in(folder, *, configuration=CONFIGURATION, drills=("lapsed",), **more
         verdicts = fill(store, settings, CLOCK.now(), **more)
         with noting(settings) as note:
             fill_drills(store, CLOCK.now(), verdicts["messages other"], note, drills)
-    return Served(settings, verdicts)
+    made = Served(settings, verdicts)
+    # Read while the file is as it should be: a test may spoil it before it looks.
+    made._in_force()
+    return made
 
 
 def with_people(folder, **more) -> Served:

@@ -150,8 +150,8 @@ def test_a_breaker_that_moves_is_told_once_with_its_reason_until_it_is_closed_ag
     board.clear(vendor, now)
     look()
     told = [(one["event"], one["scope"], one["level"], one["fault"]) for one in looking.said if "scope" in one]
-    # Others are told to read anew after each move, and only then.
-    assert looking.moves == [2, 3, 5]
+    # Others are told to read anew after each move and each new register, and only then.
+    assert looking.moves == [1, 2, 3, 5]
     assert told == [
         ("breaker open", "upstream", "warning", "server-error"),
         ("breaker held", "credential", "error", "key-revoked"),
