@@ -63,6 +63,9 @@ def price_exchange(exchange: Exchange, upstreams: Upstreams, ratios: Ratios | No
         return Priced(None, "", gap=NOBODY_KNOWS)
     if not parts:
         return Priced(Decimal(0), "nothing was billed: no upstream accepted the call")
+    if len(parts) == 1 and parts[0].guessed is None:
+        # As nearly all are; what it is made of is not asked here.
+        return parts[0].priced
     known = [part.priced for part in parts if part.priced.amount is not None]
     gaps = [said for part in parts for said in (part.priced.gap, part.guessed) if said is not None]
     return Priced(
@@ -164,11 +167,11 @@ def _answer(exchange: Exchange, attempt: AttemptRecord, upstreams: Upstreams, ra
         gap = f"{spec.name} answered with another model than {attempt.model}, whose price is not known"
         return Part(attempt, ending, exchange.usage, Priced(None, "", gap=gap))
     usage = told = attempt.usage or exchange.usage
-    length, learned = length_of(exchange), ratios.get(attempt.model, NOTHING)
     if usage is None:
         usage = _estimated(exchange, attempt, ratios, heard=True)
-    elif exchange.stream and ending is not Ending.ANSWERED and length is not None and not usage.estimated:
-        usage = completed(usage, length, learned)
+    elif exchange.stream and ending is not Ending.ANSWERED and not usage.estimated:
+        length = length_of(exchange)
+        usage = usage if length is None else completed(usage, length, ratios.get(attempt.model, NOTHING))
     return _priced(exchange, attempt, ending, usage, told, spec)
 
 

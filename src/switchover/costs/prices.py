@@ -96,15 +96,20 @@ def _terms(price: Price | None) -> str:
 
 
 def _own(price: Price, used: Billed) -> Parts | None:
-    """A price of one's own. Cached tokens without a rate count as input, which is never too little."""
+    """What a call costs at a price of one's own."""
+    return _own_rates(price).parts(used)
+
+
+@lru_cache(maxsize=256)
+def _own_rates(price: Price) -> Rates:
+    """A price of one's own per token. Cached tokens without a rate count as input, which is never too little."""
     read, wrote = Decimal(price.input_mtok or 0), Decimal(price.output_mtok or 0)
-    rates = Rates(
+    return Rates(
         read / PER_MILLION,
         (read if price.cached_mtok is None else Decimal(price.cached_mtok)) / PER_MILLION,
         (read if price.written_mtok is None else Decimal(price.written_mtok)) / PER_MILLION,
         wrote / PER_MILLION,
     )
-    return rates.parts(used)
 
 
 class Billed(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 
 from switchover.capacity.size import Arrivals
@@ -24,6 +24,14 @@ def per_month(spent: Decimal, seconds: float) -> Decimal:
     if seconds <= 0:
         raise ValueError("the window has no length")
     return spent * SECONDS_PER_MONTH / Decimal(str(seconds))
+
+
+def _asked(exchange: Exchange) -> Collection[str]:
+    """The upstreams that an exchange was sent to, each once."""
+    attempts = exchange.attempts
+    if len(attempts) == 1 and attempts[0].upstream == exchange.upstream:
+        return (attempts[0].upstream,)
+    return {name for name in (*(one.upstream for one in attempts), exchange.upstream) if name is not None}
 
 
 class Tally:
@@ -65,9 +73,8 @@ class Tally:
             self.failed += not whole
             if exchange.upstream is not None:
                 self.answered[exchange.upstream] += 1
-            for name in {attempt.upstream for attempt in exchange.attempts} | {exchange.upstream}:
-                if name is not None:
-                    self.asked[name] += 1
+            for name in _asked(exchange):
+                self.asked[name] += 1
             self.examples.setdefault(exchange.upstream if whole else None, exchange.id)
             self._price(exchange)
 
