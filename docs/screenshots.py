@@ -6,6 +6,7 @@ Time stands still at :data:`NOW`, so that another run gives nearly the same pict
 from __future__ import annotations
 
 import base64
+import json
 import signal
 import struct
 import subprocess
@@ -32,7 +33,7 @@ from switchover.report.pdf import render_pictures  # noqa: E402
 from switchover.web.app import PAGES  # noqa: E402
 from switchover.wiring import answer  # noqa: E402
 
-WIDTH, TALLEST = 1440, 1900
+WIDTH, TALLEST = 1440, 1600
 # 827 × 1,169 points of an A4 page.
 PER_INCH = 100.0
 # So long there is traffic before the first page is taken.
@@ -61,6 +62,15 @@ REDUCE = """(async () => {
   let found = ""; const bytes = Uint8Array.from(points, (one) => places.get(one));
   for (let at = 0; at < bytes.length; at += 32768) found += String.fromCharCode(...bytes.subarray(at, at + 32768));
   return {width: picture.width, height: picture.height, palette: kept.flat(), points: btoa(found)};
+})()"""
+# No picture shows a folder of the machine that made it.
+HIDE = """(() => {
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), folder = %s;
+  while (texts.nextNode()) {
+    const words = texts.currentNode.data.split(" ");
+    if (words.some((word) => word.startsWith(folder)))
+      texts.currentNode.data = words.map((w) => (w.startsWith(folder) ? "./" + w.split("/").pop() : w)).join(" ");
+  }
 })()"""
 READ = sorted({page.path for page in PAGES if page.method == "GET"})
 
@@ -91,6 +101,7 @@ def keep(browser: Browser, picture: bytes, path: Path) -> None:
 def take(browser: Browser, address: str, path: Path) -> None:
     """A picture of a page from its top."""
     browser.open(address)
+    browser.value(HIDE % json.dumps(tempfile.gettempdir()))
     tall = browser.value("document.documentElement.scrollHeight")
     keep(browser, browser.pictured(height=min(max(tall, 600), TALLEST)), path)
 

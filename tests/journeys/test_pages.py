@@ -139,6 +139,22 @@ def test_an_assumption_is_edited_by_keyboard_alone(pages, browser):
     assert "edited here" in told
 
 
+# What a link saves: whether as a file, and how it begins.
+SAVED = """fetch(document.querySelector("%s").href).then(async (reply) => [
+  reply.headers.get("content-disposition").split(";")[0],
+  new TextDecoder("latin1").decode((await reply.arrayBuffer()).slice(0, 5)),
+])"""
+
+
+def test_a_report_is_issued_by_keyboard_and_saved(pages, browser):
+    browser.open(f"{pages.origin}/report")
+    browser.value("document.querySelector('form.issue button').focus()")
+    browser.follow(lambda: browser.press("Enter"))
+    assert "The board's four answers" in browser.text()
+    assert browser.value(SAVED % "a[href$='/pdf']") == ["attachment", "%PDF-"]
+    assert browser.value(SAVED % "a[href$='/page']") == ["attachment", "<!doc"]
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_page_fits(pages, browser, width):
     verdict = pages.verdicts["messages other"].id
