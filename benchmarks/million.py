@@ -29,6 +29,7 @@ import uvicorn
 from rich.console import Console
 from rich.table import Table
 
+from switchover.config.showing import InForce
 from switchover.costs.metering import meter
 from switchover.domain.exchange import AttemptRecord, Exchange, Outcome, Usage
 from switchover.domain.process import Criticality, DataClass, Listen, Price, Process, Provider, Settings, UpstreamSpec
@@ -260,7 +261,11 @@ def served(known: Settings) -> dict[str, dict[str, float]]:
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     keeping = Keeping(lambda: known)
-    made = site(known, lambda: known, keeping, port, Sittings(seat, noting, CLOCK), ManualClock(NOW))
+
+    def in_force() -> InForce:
+        raise AssertionError("the first page does not show the configuration")
+
+    made = site(known, lambda: known, keeping, port, Sittings(seat, noting, CLOCK), in_force, ManualClock(NOW))
     server = uvicorn.Server(site_config(made))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()

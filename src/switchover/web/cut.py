@@ -12,7 +12,8 @@ from starlette.responses import Response
 from switchover.domain.cut_off import Target, TargetKind
 from switchover.domain.process import Settings
 from switchover.errors import OperatorError
-from switchover.report.cutting import Effect, Preview, choices, preview
+from switchover.faults import FAULTS
+from switchover.report.cutting import Effect, Move, Preview, choices, preview
 from switchover.report.losing import Basis
 from switchover.report.moving import Moving
 from switchover.report.wording import LONGEST
@@ -91,7 +92,16 @@ def _page(
         may=visit.may("cut", None),
         drills=[move for move in found.moves if move.effect in (Effect.MOVES, Effect.STOPS)],
         two_people=target.kind is not TargetKind.UPSTREAM,
+        drillable=[move.process.name for move in found.moves if _drillable(visit, move, target)],
+        faults=sorted(FAULTS),
     )
+
+
+def _drillable(visit: Visit, move: Move, target: Target) -> bool:
+    """Whether who asks may drill the loss for a process; it has to take the process's baseline."""
+    process = move.process
+    baseline = visit.settings.upstreams[process.baseline]
+    return target.covers(baseline, visit.settings.providers) and visit.may("drill", process.name)
 
 
 def _basis(visit: Visit, running: Running) -> Basis:

@@ -27,8 +27,23 @@ from .sittings import Sittings
 
 # The verdict whose cell people label: of a process, a candidate and maybe a prompt version. Raises NotFound.
 Labelled = Callable[[Store, Process, str, str | None], Verdict]
+
+
 # Cuts a target off for a reason and so many seconds (None: until it is lifted): what is in force, and whether that is
 # new. Raises NotFound, StoreUnavailable.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillAsked:
+    """A drill that somebody asks for: ``share`` of the process's calls (0–1) meets it, for so many ``seconds``."""
+
+    process: str
+    target: Target
+    fault: str
+    share: float
+    seconds: float
+    approver: str | None
+    hypothesis: str
+
+
 Cut = Callable[[Settings, Target, str, float | None, Actor], tuple[CutOff, bool]]
 # Lifts a cut-off by its id: as it is now, and who lifted it. Raises NotFound, StoreUnavailable.
 Lift = Callable[[Settings, str, Actor], tuple[CutOff, str]]
@@ -66,7 +81,7 @@ class Sources:
     ``in_force`` is the configuration as it was read; ``examined`` what a doctor finds.
     ``quarter`` is what the last quarter tells that placements rest on, some minutes old at most.
     ``budgets`` as they stand; ``projected`` is what a projection made now rests on; ``projections`` keeps the newest.
-    ``running`` and ``told`` say what runs here and what its workers say; ``cut`` and ``lift`` act.
+    ``running`` and ``told`` say what runs here and what its workers say; ``cut``, ``drill`` and ``lift`` act.
     ``issue`` makes a report.
     """
 
@@ -89,5 +104,6 @@ class Sources:
     running: Callable[[Settings], Running]
     told: Callable[[Settings], Told]
     cut: Cut
+    drill: Callable[[Settings, DrillAsked, Actor], None]
     lift: Lift
     issue: Issue

@@ -31,7 +31,7 @@ from switchover.web.session import Sessions
 from switchover.web.sittings import Sittings
 from switchover.web.sources import Sources
 
-from . import alive, answer, labels, register
+from . import alive, answer, drilling, labels, register
 from .budget import standings
 from .configured import Configured
 from .costs import projected
@@ -94,6 +94,7 @@ def site(
         running=alive.running,
         told=alive.told,
         cut=_cut,
+        drill=drilling.start,
         lift=_lift,
         issue=lambda found, actor, simulated: str(answer.issue(found, actor, simulated=simulated).report.id),
     )

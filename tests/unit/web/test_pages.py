@@ -38,6 +38,7 @@ def parts_of(served, process="messages"):
 # What each form has to say to be taken.
 FORMS = {
     "label": {"do": "undo"},
+    "drill": {"process": "messages", "target": "provider:acme", "fault": "vanished", "share": "5", "minutes": "5"},
     "decide": {"place": "vendor", "reason": "it is good", "review": str(date.today() + timedelta(days=30))},
     "costs assume": {"value": "2", "source": "x", "owner": "y", "date": "2026-11-20", "reason": "z", "seen": "0"},
 }
