@@ -8,6 +8,7 @@ from switchover.costs.outlook import OptionOutlook, Outlook
 from switchover.domain.candidate import State, Verdict
 
 from . import charts, cost_charts, wording
+from .explaining import state_at
 from .model import Fate, Loss
 
 
@@ -45,11 +46,11 @@ def lines_by_volume(found: Outlook) -> Markup:
     return cost_charts.lines_by_volume(found.volumes, found.by_volume, pale, found.months)
 
 
-def verdict_plot(verdicts: tuple[Verdict, ...]) -> Markup:
-    """Each verdict's difference with its bounds, against the margin."""
+def verdict_plot(verdicts: tuple[Verdict, ...], now: float) -> Markup:
+    """Each verdict's difference with its bounds, against the margin, with its state by ``now``."""
     rows = []
     for verdict in verdicts:
-        overall = verdict.evidence.overall
+        overall, state = verdict.evidence.overall, state_at(verdict, now)
         rows.append(
             charts.Interval(
                 name=f"{verdict.cell.upstream} · {verdict.cell.prompt_version.rsplit('-', 1)[0]}",
@@ -57,8 +58,8 @@ def verdict_plot(verdicts: tuple[Verdict, ...]) -> Markup:
                 lower=overall.lower,
                 upper=overall.upper,
                 margin=overall.margin,
-                word=str(verdict.state),
-                good=verdict.state is State.READY,
+                word=str(state),
+                good=state is State.READY,
             )
         )
     return charts.margin_plot(rows)

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from switchover.domain.candidate import State, Verdict
+from switchover.domain.candidate import State
 from switchover.domain.process import Criticality
 from switchover.errors import StoreUnavailable
 
 from .answers import SENSITIVE
+from .explaining import state_at
 from .model import Answer, BoardReport, Sealed, Since, Standing
 from .wording import anchor, harmless, moment
 
@@ -201,7 +202,7 @@ def _row(standing: Standing, now: float) -> ProcessRow:
     for verdict in sorted(standing.verdicts, key=lambda one: one.made_at):
         # One READY prompt version is enough to stand in, whatever was tried after it.
         if states.get(verdict.cell.upstream) != State.READY:
-            states[verdict.cell.upstream] = str(_state(verdict, now))
+            states[verdict.cell.upstream] = str(state_at(verdict, now))
     return ProcessRow(
         process=standing.process.name,
         criticality=str(standing.process.criticality),
@@ -213,11 +214,6 @@ def _row(standing: Standing, now: float) -> ProcessRow:
         recorded=standing.traffic.exchanges if standing.traffic else 0,
         candidates=states,
     )
-
-
-def _state(verdict: Verdict, now: float) -> State:
-    ended = verdict.state is State.READY and verdict.expires_at is not None and verdict.expires_at <= now
-    return State.EXPIRED if ended else verdict.state
 
 
 def _alarms(report: BoardReport) -> Iterable[str]:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from switchover.domain.candidate import State
 
 from . import cost_charts, drawings, projection_text, wording
+from .explaining import state_at
 from .headline_charts import headline_chart
 from .headlines import Headlines, headlines
 from .model import Answer, BoardReport, Since
@@ -41,6 +42,7 @@ def render_html(report: BoardReport) -> str:
             changed=changes_html,
             survival_bar=drawings.survival_bar,
             margin_plot=drawings.verdict_plot,
+            state_at=state_at,
             ahead=None if isinstance(report.ahead, str) else report.ahead,
             fan=drawings.fan,
             swings=cost_charts.swings,

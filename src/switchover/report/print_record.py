@@ -9,7 +9,7 @@ from switchover.domain.cut_off import CutOff, Drill
 
 from .blocks import Block, Cell, cell, drawn, heading, listed, paragraph, table
 from .drawings import verdict_plot
-from .explaining import points
+from .explaining import points, state_at
 from .model import BoardReport, Standing
 from .wording import anchor, day, harmless, moment, share, span, usd
 
@@ -60,7 +60,7 @@ def _one_process(standing: Standing, now: float) -> Iterator[Block]:
         yield paragraph("no candidate was ever rehearsed.", lead="Untested:")
         return
     yield from drawn(
-        verdict_plot(standing.verdicts),
+        verdict_plot(standing.verdicts, now),
         f"Differences in quality of {process.name}'s candidates",
         "Difference in quality to the baseline, with its bounds; the amber mark is the margin. READY: the whole line "
         "lies to its right, in every slice too.",
@@ -68,20 +68,21 @@ def _one_process(standing: Standing, now: float) -> Iterator[Block]:
     yield table(
         ("Candidate", "Verdict", ">Replays", ">Candidate", ">Baseline", "Difference [bounds], points", "Holds until"),
         (3.4, 1.9, 1.4, 1.6, 1.5, 2.9, 2.2),
-        [row for verdict in standing.verdicts for row in _verdict(verdict)],
+        [row for verdict in standing.verdicts for row in _verdict(verdict, now)],
     )
 
 
-def _verdict(verdict: Verdict) -> Iterator[tuple[Cell, ...]]:
+def _verdict(verdict: Verdict, now: float) -> Iterator[tuple[Cell, ...]]:
     found, overall = verdict.evidence, verdict.evidence.overall
-    tone = "good" if verdict.state is State.READY else "bad"
+    state = state_at(verdict, now)
+    tone = "good" if state is State.READY else "bad"
     yield (
         cell(
             f"{verdict.cell.upstream} {verdict.cell.prompt_version}",
             tone="strong",
             name=f"verdict-{anchor(verdict.id)}",
         ),
-        cell(str(verdict.state), tone=tone),
+        cell(str(state), tone=tone),
         cell(f"{overall.replays:,}"),
         cell(share(found.candidate_score)),
         cell(share(found.baseline_self_agreement)),
@@ -148,7 +149,8 @@ def _cut_off(cut: CutOff) -> str:
 def _prices(report: BoardReport) -> Iterator[Block]:
     yield heading(2, "What was spent, and by which prices", "spend")
     for row in report.spend:
-        priced = f"{usd(row.spent)} for {row.priced:,} of {row.exchanges:,} exchanges within {span(row.window)}"
+        amount = usd(row.spent) if row.priced else "Unknown"
+        priced = f"{amount} for {row.priced:,} of {row.exchanges:,} exchanges within {span(row.window)}"
         monthly = "" if row.monthly is None else f"; {usd(row.monthly)} a month at that rate, day and night"
         gaps = f" Not priced: {harmless('; '.join(row.gaps))}." if row.gaps else ""
         sources = harmless("; ".join(row.sources)) or "No source"

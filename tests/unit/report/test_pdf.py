@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 import typst
@@ -17,6 +18,7 @@ from switchover.report import pdf
 from switchover.report.answers import answers
 from switchover.report.changes import changes
 from switchover.report.headlines import headlines
+from switchover.report.html import render_html
 from switchover.report.model import Sealed
 from switchover.store.drills import place_cut_off, save_drill
 from switchover.testing.sample_organisation import NOW, fill, prove, sample_drill, sample_settings
@@ -162,3 +164,26 @@ def test_what_typst_can_not_set_is_an_error_of_ours(shared, monkeypatch):
     monkeypatch.setattr(pdf, "said", lambda text, *_: f"{text}\U0001f389")
     with pytest.raises(OperatorError, match=r"the PDF could not be set: .*could not be displayed"):
         pdf.render_pdf(shared)
+
+
+def test_what_was_ready_once_is_expired_on_page_and_paper_and_what_has_no_price_is_unknown(shared):
+    ended = tuple(
+        replace(
+            one,
+            verdicts=tuple(
+                replace(verdict, state=State.READY, expires_at=shared.made_at - 1.0) for verdict in one.verdicts
+            ),
+        )
+        for one in shared.standings
+    )
+    spend = tuple(replace(row, priced=0, spent=Decimal(0), monthly=None) for row in shared.spend)
+    found = replace(shared, standings=ended, spend=spend)
+    paper = json.dumps(pdf.printed(found)["evidence"])
+    page = render_html(found)
+    assert any(one.verdicts for one in ended)
+    for told in (paper, page):
+        assert "EXPIRED" in told
+        assert "$0.00 for 0 of" not in told
+    assert "<strong>READY</strong>" not in page
+    assert "Unknown for 0 of" in paper
+    assert "unknown for 0 of" in page
