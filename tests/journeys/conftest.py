@@ -268,6 +268,12 @@ def helpers():
     return Helpers
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tests that ask for a browser are marked as they are found: whatever picks tests by mark does so after that."""
+    if "program" in getattr(item, "fixturenames", ()):
+        item.add_marker("browser")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A journey is told in order: its tests share one running stage, which the last of them takes down.
@@ -275,9 +281,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Journeys are the longest files and come first, so that none of them is left to one worker at the end.
     """
     told = [item for item in items if Path(__file__).parent in item.path.parents]
-    for item in told:
-        if "program" in item.fixturenames:
-            item.add_marker("browser")
     if told:
         others = [item for item in items if item not in set(told)]
         items[:] = sorted(told, key=lambda item: (str(item.path), item.reportinfo()[1] or 0)) + others
