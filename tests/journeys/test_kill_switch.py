@@ -106,8 +106,8 @@ def test_a_provider_is_cut_off_by_keyboard_and_the_traffic_moves_within_a_second
     if browser.value("location.pathname") == "/sign-in":
         browser.type(stage.operator)
         browser.follow(lambda: browser.press("Enter"))
-    assert "Every process is answered, as it should be" in browser.text()
-    assert "2 of 2 workers run" in browser.text()
+    stage.until(lambda: "2 of 2 workers run" in browser.text(), 20)
+    assert "Every process is answered, as it should be" in browser.text(), browser.text()
     assert answered_by(stage) == "vendor"
     fits(browser, width)
 

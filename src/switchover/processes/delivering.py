@@ -103,6 +103,11 @@ class Delivering:
             self._say("")
         except StoreUnavailable as error:
             self._say(str(error))
+        except asyncio.CancelledError:
+            # Whether what was under way is there nobody knows: at the next start it is tried again, with its id.
+            with contextlib.suppress(StoreUnavailable):
+                await self._with_store(settings, lambda store: give_back(store, channel, self.holder))
+            raise
 
     async def _try(self, settings: Settings, channel: str, alert: Alert, tries: int) -> None:
         trouble = ""
@@ -110,11 +115,6 @@ class Delivering:
             await self.send(settings, channel, alert)
         except SwitchoverError as error:
             trouble = str(error).partition("\n")[0]
-        except asyncio.CancelledError:
-            # Whether it is there nobody knows: at the next start it is tried again, with its id.
-            with contextlib.suppress(StoreUnavailable):
-                await self._with_store(settings, lambda store: give_back(store, channel, self.holder))
-            raise
         except Exception as error:  # whatever a channel trips over, the others and the next try are to come
             trouble = f"{type(error).__name__} in the channel"
         now = self.clock.now()
@@ -146,6 +146,15 @@ class Delivering:
         return True
 
     async def _with_store(self, settings: Settings, work: Callable[[Store], T]) -> T:
+        """``work`` in a thread. Who is cancelled waits for its end first, so that what it did can be undone."""
+        task = asyncio.ensure_future(self._in_thread(settings, work))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.gather(task, return_exceptions=True)
+            raise
+
+    async def _in_thread(self, settings: Settings, work: Callable[[Store], T]) -> T:
         async with self._opening:
             if self._store is None:
                 self._store = await asyncio.to_thread(self.open_store, settings)

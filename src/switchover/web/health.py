@@ -23,6 +23,8 @@ from switchover.store.watching import newest_probes
 from .running import OK, Running, Told
 
 DAY_S = 86_400.0
+# A register is in force at every worker within a second of being written, and told by all of them in another.
+FOLLOWED_S = 2.0
 # What requests are for, answers first.
 KINDS = tuple(dict.fromkeys((ANSWERS, *(asked_for(frozenset([need])) for need in sorted(NEEDS)))))
 
@@ -78,13 +80,13 @@ def upstreams(store: Store, snapshot: Snapshot, told: Told, newest: Newest, now:
 
 
 def troubles(
-    store: Store, basis: Basis, running: Running, told: Told, found: list[Upstream], version: int, now: float
+    store: Store, basis: Basis, running: Running, told: Told, found: list[Upstream], now: float
 ) -> list[Trouble]:
-    """All that is degraded, the worst first; ``version`` is the register's. Raises StoreUnavailable."""
+    """All that is degraded, the worst first. Raises StoreUnavailable."""
     return [
         *_processes(basis),
         *_upstreams(basis.losses.snapshot, told, found),
-        *_machine(running, told, version),
+        *_machine(running, told),
         *_record(store, told, now),
     ]
 
@@ -130,7 +132,7 @@ def _upstreams(snapshot: Snapshot, told: Told, found: list[Upstream]) -> Iterato
         yield Trouble(f"{name}: its proofs are suspended since {_clock(suspension.at)}: {suspension.why}.")
 
 
-def _machine(running: Running, told: Told, version: int) -> Iterator[Trouble]:
+def _machine(running: Running, told: Told) -> Iterator[Trouble]:
     if not running.is_up:
         return
     for child in running.children:
@@ -144,10 +146,18 @@ def _machine(running: Running, told: Told, version: int) -> Iterator[Trouble]:
         ):
             if said != OK:
                 yield Trouble(f"{what}: {said}")
+    yield from _behind(running, told)
+
+
+def _behind(running: Running, told: Told) -> Iterator[Trouble]:
+    """Workers that still go by an older register than the one that the keeper wrote for them a while ago."""
+    written = None if running.keeper is None else running.keeper.snapshot_version
+    if written is None or (running.register_age or 0.0) < FOLLOWED_S:
+        return
     for worker, age, page in told.pages:
-        behind = [int(value) for _, value in read(page, "switchover_snapshot_version") if value < version]
-        if behind and age > 1.0:
-            yield Trouble(f"{worker} went by register {behind[0]} of {version}, {age:.0f} s ago.")
+        behind = [int(value) for _, value in read(page, "switchover_snapshot_version") if value < written]
+        if behind:
+            yield Trouble(f"{worker} went by register {behind[0]} of {written}, {age:.0f} s ago.")
 
 
 def _record(store: Store, told: Told, now: float) -> Iterator[Trouble]:

@@ -89,7 +89,7 @@ def show(visit: Visit) -> Response:
         answering=[_answering(one, basis) for one in traffic.processes],
         traffic=traffic,
         recorded=any(one.exchanges for one in traffic.processes) or bool(list_exchanges(store, limit=1, bodies=False)),
-        troubles=troubles(store, basis, running, told, found, version, now),
+        troubles=troubles(store, basis, running, told, found, now),
         upstreams=found,
         falls=[_falls(basis, target) for target in targets(basis.losses.snapshot)],
         running=running,

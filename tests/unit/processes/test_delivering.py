@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from switchover.errors import StoreUnavailable, Undelivered
 from switchover.processes import delivering
 from switchover.processes.delivering import GIVE_UP_S, TAKEN_S, Delivering
 from switchover.store import Store
-from switchover.store.alerts import newest_alerts, raise_alert, undelivered
+from switchover.store.alerts import newest_alerts, raise_alert, take_delivery, undelivered
 from switchover.testing.builders import NOW, make_settings
 from switchover.testing.clock import ManualClock
 
@@ -158,6 +159,32 @@ def test_a_slow_receiver_holds_up_only_itself_and_is_broken_off_at_the_end(stage
     # Given back: whoever comes next need not wait until the time it was taken for is over.
     stage.run(stage.part())
     assert stage.sent[-1] == ("webhook:ops", "al-50")
+
+
+def test_what_is_broken_off_while_it_is_being_taken_is_given_back(stage, monkeypatch):
+    stage.raise_one()
+    taking, go_on = threading.Event(), threading.Event()
+
+    def slowly(*words):
+        taking.set()
+        assert go_on.wait(20)
+        return take_delivery(*words)
+
+    async def go():
+        part = stage.part()
+        await part.look()
+        await asyncio.to_thread(taking.wait, 20)
+        closing = asyncio.create_task(part.close())
+        await asyncio.sleep(0)
+        go_on.set()
+        await closing
+
+    with monkeypatch.context() as patch:
+        patch.setattr(delivering, "take_delivery", slowly)
+        asyncio.run(go())
+    assert stage.sent == []
+    stage.run(stage.part())
+    assert sorted(stage.sent) == [("webhook:board", "al-50"), ("webhook:ops", "al-50")]
 
 
 def test_a_keeper_killed_between_deciding_and_delivering_has_lost_nothing(stage):

@@ -64,7 +64,7 @@ def run(office):
     folder.joinpath("supervisor.json").write_text(json.dumps(told))
     folder.joinpath("keeper.json").write_text(json.dumps({"pid": os.getpid(), **SAID}))
     yield Run(folder, told, register_version(office.keeping()))
-    for path in (*folder.glob("*.json"), *folder.glob("metrics/*")):
+    for path in (*folder.glob("*.json"), *folder.glob("metrics/*"), *folder.parent.glob("snapshot.json")):
         path.unlink()
 
 
@@ -80,6 +80,12 @@ class Run:
 
     def keeper(self, **said):
         self.folder.joinpath("keeper.json").write_text(json.dumps({"pid": os.getpid(), **SAID, **said}))
+
+    def register(self, ago):
+        """A register that the keeper wrote for the workers so many seconds ago."""
+        path = self.folder.parent / "snapshot.json"
+        path.write_text("{}")
+        os.utime(path, (time.time() - ago, time.time() - ago))
 
     def children(self, **changed):
         told = {**self.told, "children": {**self.told["children"], **changed}}
@@ -133,7 +139,8 @@ def test_everything_that_is_degraded_is_told(office, run):
         version=0,
     )
     os.utime(run.folder / "metrics" / "worker-0.prom", (time.time() - 4, time.time() - 4))
-    run.keeper(evidence="the disk is full")
+    run.register(ago=4)
+    run.keeper(evidence="the disk is full", snapshot_version=register_version(store))
     run.children(**{"worker-1": {"pid": None, "ready": False, "restarts": 3, "last_exit": 1}})
     save_probe(store, Probe(upstream="other", at=time.time(), failed="key", fault="denied", said="401"))
     try:
@@ -159,6 +166,19 @@ def test_everything_that_is_degraded_is_told(office, run):
         "worker-1 3 times",
     ):
         assert said in text, said
+
+
+@pytest.mark.parametrize(("ago", "written", "behind"), [(30, 1, True), (0.2, 1, False), (30, 0, False)])
+def test_a_register_is_followed_within_a_moment_before_anybody_is_alarmed(office, run, ago, written, behind):
+    """Neither by one written just now, nor by one that the keeper has still to write."""
+    version = register_version(office.keeping())
+    run.figures("worker-0", version=version - 1)
+    os.utime(run.folder / "metrics" / "worker-0.prom", (time.time() - 4, time.time() - 4))
+    run.register(ago)
+    run.keeper(snapshot_version=version - 1 + written)
+    text = first_page(office).text
+    assert (f"worker-0 went by register {version - 1} of {version}" in text) == behind
+    assert "only 1 of 2 go by the register as it is" in text
 
 
 def test_each_figure_says_how_old_it_is_and_old_ones_of_the_keeper_are_a_trouble(office, run):
