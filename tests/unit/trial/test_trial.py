@@ -181,6 +181,27 @@ def test_no_answer_scores_nothing_and_a_grader_that_fails_on_it_counts_as_the_wo
     assert (poisoned.candidate, poisoned.baseline) == (0.0, 1.0)
 
 
+class Talkative:
+    """A judge that may say anything."""
+
+    name = "rubric"
+    by_merit = True
+
+    def __init__(self, reason):
+        self.reason = reason
+
+    async def score(self, answer, question):
+        return Score(0.5, self.reason, calls=1)
+
+
+@pytest.mark.parametrize("reason", ["half a pair \ud83d", "word " * 1_000_000])
+def test_what_a_judge_says_can_be_kept(reason):
+    found = asyncio.run(grade(Talkative(reason), Reply("answer"), None, Question("recorded")))
+    assert found.candidate == 0.5
+    assert found.reason.encode().startswith(reason[:4].encode())
+    assert len(found.reason) <= 500
+
+
 class Costly:
     """A grader that is not deterministic and counts what it is asked."""
 
