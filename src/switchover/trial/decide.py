@@ -120,13 +120,15 @@ class Facts:
 class Decision:
     """A state with its evidence; ``expires_at`` is when a READY or PROVISIONAL would end without new replays.
 
-    ``lasts``: replays beyond these would not change what is concluded.
+    ``lasts``: replays beyond these would not change what is concluded. ``holds_until``: no earlier proof of the cell
+    stands longer; None where nothing that is known speaks against them.
     """
 
     state: State
     evidence: Evidence
     expires_at: float | None
     lasts: bool
+    holds_until: float | None = None
 
 
 def found_at(beta: float, topics: int) -> float:
@@ -145,7 +147,8 @@ def decide(facts: Facts, terms: RehearsalTerms, now: float) -> Decision:
     if state in (State.READY, State.PROVISIONAL) and facts.newest is not None:
         expires = _expires(ledgers.values(), facts.newest, facts.coverage_ends)
     lasts = expires is not None and facts.newest is not None and expires >= facts.newest + STANDS_DAYS * DAY
-    return Decision(state, _evidence(facts, _reasons(state, failing, lacking)), expires, lasts)
+    holds = now if expires is None and _is_contradicted(facts, ledgers.values()) else expires
+    return Decision(state, _evidence(facts, _reasons(state, failing, lacking)), expires, lasts, holds)
 
 
 def decide_continuing(
@@ -194,6 +197,12 @@ def _is_out_of_date(facts: Facts, ledgers: Iterable[Weighed]) -> bool:
     """Whether age or coverage alone keeps READY back, and neither what came since nor what people said."""
     doubted = facts.suspected or facts.lacking or _ungraded(facts.cases, facts.graded)
     return not doubted and all(weighed.passes_unaged for weighed in ledgers)
+
+
+def _is_contradicted(facts: Facts, ledgers: Iterable[Weighed]) -> bool:
+    """Whether evidence or coverage keeps READY back: what could not be graded says nothing against a candidate."""
+    lost = facts.suspected or facts.coverage < COVERED
+    return bool(lost) or not all(weighed.passes for weighed in ledgers)
 
 
 def _reasons(state: State, failing: Sequence[str], lacking: Sequence[str]) -> tuple[str, ...]:

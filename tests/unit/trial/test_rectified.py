@@ -171,7 +171,16 @@ def test_where_people_doubt_what_a_judge_had_called_provisional_nothing_is_out_o
     trial = Trial(1, 0.90, was_ready=True)
     assert trial.book.decide(NOW).state is State.PROVISIONAL
     trial.book.labels = [trial.label(row, (0.0, 1.0)) for row in trial.shown[:2]]
-    assert trial.book.decide(NOW).state is State.UNPROVEN
+    decision = trial.book.decide(NOW)
+    assert (decision.state, decision.holds_until) == (State.UNPROVEN, NOW)
+
+
+def test_labels_that_are_still_to_come_take_nothing_from_an_earlier_proof():
+    trial = Trial(4, 0.94)
+    trial.label_all()
+    assert trial.book.decide(NOW).state is State.READY
+    trial.book.labels = trial.book.labels[:4]
+    assert trial.book.decide(NOW).holds_until is None
 
 
 def test_labels_still_needed_are_estimated_from_those_so_far():

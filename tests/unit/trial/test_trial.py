@@ -297,6 +297,15 @@ def test_a_proof_ends_at_the_first_condition_to_fail():
     assert not thin.lasts
 
 
+def test_earlier_proofs_stand_no_longer_than_all_that_is_known_says():
+    thin = judged([row(n) for n in range(80)])
+    assert thin.holds_until == thin.expires_at < NOW + 7 * DAY
+    assert judged([row(n, -float(n > 115)) for n in range(120)]).holds_until == NOW
+    assert judged([row(n) for n in range(120)], traffic=[(NOW, 0), (NOW, 1)]).holds_until == NOW
+    # Nothing is said against a candidate by what could not be graded.
+    assert judged([row(n, graded=n > 9) for n in range(150)]).holds_until is None
+
+
 def test_a_proof_ends_when_the_traffic_that_it_covers_has_left_the_window():
     traffic = [(NOW - 28 * DAY, 0)] * 95 + [(NOW, 1)] * 5
     decision = judged([row(n) for n in range(400)], traffic=traffic)
