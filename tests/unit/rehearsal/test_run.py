@@ -226,6 +226,20 @@ def test_a_proof_that_is_held_as_its_baseline_is_gone_keeps_its_date(store):
     assert proof.expires_at == NOW + 7 * 86_400
 
 
+@pytest.mark.parametrize("name", ["complaints", "messages"])
+def test_a_slice_holds_the_requests_that_it_is_declared_to_hold_today(store, name):
+    save_exchanges(store, record())
+    first = run(store, Model())
+    [complaints] = first.evidence.slices
+    others = SlicePredicate(name=name, path="metadata.kind", equals="message")
+    order = replace(ORDER, process=replace(PROCESS, rehearse=replace(TERMS, slices=(others,))))
+    [part] = run(store, Model(), order=order).evidence.slices
+    is_of = {e.id: e.metadata["kind"] for e in record()}
+    kinds = [is_of[row.exchange_id] for row in scored_cases(store, first.cell.id)]
+    assert (part.name, part.replays) == (name, kinds.count("message"))
+    assert part.replays != complaints.replays
+
+
 def test_only_the_verdict_half_is_replayed_and_only_what_the_baseline_answered(store):
     save_exchanges(store, [*record(200), *record(400, "y", "student")[200:]])
     model = Model()
