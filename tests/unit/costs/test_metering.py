@@ -59,7 +59,7 @@ def test_a_stream_that_was_cut_is_estimated_by_what_was_learned_of_its_model_and
     priced = price_exchange(exchange, KNOWN, FIVE)
     assert priced.estimated
     assert priced.amount == Decimal(one.total) / BILLIONTH
-    assert priced.gap == "a broken answer of vendor, whose usage was not reported, is estimated"
+    assert priced.gap == "a broken answer of vendor, whose usage was not reported in full, is estimated"
 
 
 def test_a_caller_who_left_is_billed_with_what_had_come_and_before_that_with_the_prompt():
