@@ -45,6 +45,12 @@ class Usage:
     reasoning: int = 0
     estimated: bool = False
 
+    @property
+    def adds_up(self) -> bool:
+        """Whether it can be a usage: parts are no more than the whole, and nothing is below zero."""
+        cached, written = self.cached_input, self.written_input
+        return cached >= 0 and written >= 0 and self.output >= 0 and cached + written <= self.input
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Length:

@@ -13,7 +13,7 @@ from switchover.clock import Clock
 from switchover.costs.budget import Lease, amount, reserve, settle, span
 from switchover.costs.holding import LedgerHolding
 from switchover.costs.tariffs import tariff
-from switchover.domain.budget import ADDED_TOKENS, PERIODS, Tariff, dollars, is_free, limits_on
+from switchover.domain.budget import ADDED_TOKENS, MOST_MICRO_USD, PERIODS, Tariff, dollars, is_free, limits_on
 from switchover.domain.exchange import Usage
 from switchover.domain.process import Process, Settings, UpstreamSpec
 from switchover.errors import StoreUnavailable
@@ -37,11 +37,11 @@ class Held:
     bound: int
 
     def settle(self, usage: Usage | None) -> None:
-        """Puts what it cost in the place of that; None: nobody told, so that it counts whole."""
-        if usage is None:
+        """Puts what it cost in the place of that; what nobody told (None), or can't be, counts whole."""
+        if usage is None or usage.estimated or not usage.adds_up:
             settle(self.leases, self.bound, self.bound, unknown=True)
         else:
-            settle(self.leases, self.bound, self.rates.cost(usage))
+            settle(self.leases, self.bound, min(self.rates.cost(usage), MOST_MICRO_USD))
 
     def release(self) -> None:
         """It costs nothing: the call was turned down."""
