@@ -118,6 +118,14 @@ def charge_call(spec: UpstreamSpec, usage: Usage | None, at: float, ending: Endi
     return charge_of(asked, spec, ending, usage, untold if usage is None else price_call(spec, usage, at))
 
 
+def has_price(upstreams: Upstreams, name: str, model: str, at: float) -> bool:
+    """Whether calls of an upstream's model at a moment (Unix seconds) have a price, by ``upstreams`` as configured."""
+    spec = upstreams.get(name)
+    return (
+        spec is not None and spec.model == model and price_call(spec, Usage(input=1, output=1), at).amount is not None
+    )
+
+
 def _billionths(amount: Decimal) -> int:
     return int((amount * BILLIONTH).to_integral_value())
 

@@ -12,7 +12,6 @@ from switchover.errors import PromptTooLong, Unreachable
 from .admit import Call
 
 
-
 @dataclass(slots=True)
 class Purse:
     """What calls of one process to one upstream are charged to, until ``until`` (Unix seconds)."""

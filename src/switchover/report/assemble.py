@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from switchover.costs.ahead import Terms, ahead
 from switchover.costs.estimates import Ratios, ratios_of
+from switchover.costs.metering import has_price
 from switchover.costs.options import Known
 from switchover.domain.candidate import Verdict
 from switchover.domain.process import Process, Settings
@@ -103,7 +105,7 @@ def _with_engines(snapshot: Snapshot) -> Snapshot:
 
 def _tally(store: Store, process: Process, settings: Settings, since: float | None, ratios: Ratios) -> Tally:
     tally = Tally(process, settings, ratios)
-    told = hours(store, process.name, since)
+    told = hours(store, process.name, partial(has_price, settings.upstreams), since)
     if told is not None:
         tally.add(told)
         for begin, end in told.unread:

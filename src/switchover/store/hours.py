@@ -1,13 +1,13 @@
 """One process's record as its figures tell it, and the spans of time of which they don't tell all.
 
-An hour is told by its figures where all that it was billed has a price. Whatever has none may have got one since, so
-that the exchanges of such an hour are to be read.
+An hour is told by its figures unless something in it has no price and may have one by now: its exchanges are to be
+read, then.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -27,6 +27,9 @@ HOURS, TRIED, LOAD, SPEND, EXCHANGE = (
 )  # fmt: skip
 # So many hours are looked at for an example; retention or an erasure may have taken those of the others.
 MOST_HOURS = 24
+
+# Whether calls of an upstream's model at a moment (Unix seconds) have a price, as far as is known now.
+HasPrice = Callable[[str, str, float], bool]
 
 
 class Asked(NamedTuple):
@@ -71,7 +74,7 @@ class Hours:
     unread: Sequence[tuple[float, float]] = ()
 
 
-def hours(store: Store, process: str, since: float | None = None) -> Hours | None:
+def hours(store: Store, process: str, has_price: HasPrice, since: float | None = None) -> Hours | None:
     """What is told of a process since then (Unix seconds; None = all that is on record); None: nothing is on record."""
     with store.read() as connection:
         bounds = _bounds(connection, process, since)
@@ -79,7 +82,7 @@ def hours(store: Store, process: str, since: float | None = None) -> Hours | Non
             return None
         first, last = bounds
         start = int(first // HOUR_S)
-        unread = _unpriced(connection, process, start)
+        unread = _to_price(connection, process, start, has_price)
         if since is not None and since > start * HOUR_S:
             unread.add(start)
         rows = [row for row in _asked(connection, process, start) if row.hour not in unread]
@@ -109,20 +112,26 @@ def _bounds(connection: Connection, process: str, since: float | None) -> tuple[
     return float(first), float(first if last is None else last)
 
 
-def _unpriced(connection: Connection, process: str, start: int) -> set[int]:
-    """The hours of which not all has a price."""
-    exchanges, priced, calls = (func.sum(one) for one in (HOURS.c.exchanges, HOURS.c.priced, SPEND.c.calls))
-    asked = select(HOURS.c.hour).where(
+def _to_price(connection: Connection, process: str, start: int, has_price: HasPrice) -> set[int]:
+    """The hours in which something lacks a price that may have one by now, or that was never metered."""
+    without = func.sum(HOURS.c.exchanges) - func.sum(HOURS.c.priced)
+    asked = select(HOURS.c.hour, without).where(
         HOURS.c.process == process, HOURS.c.hour >= start, HOURS.c.dialect != TOKEN_COUNT
     )
-    billed = select(SPEND.c.hour).where(
+    lacking = {hour: int(count) for hour, count in connection.execute(asked.group_by(HOURS.c.hour).having(without > 0))}
+    keys, calls = (SPEND.c.hour, SPEND.c.upstream, SPEND.c.model), func.sum(SPEND.c.calls)
+    billed = select(*keys, calls).where(
         SPEND.c.process == process, SPEND.c.hour >= start, SPEND.c.purpose.in_(COUNTED),
         SPEND.c.basis == Basis.UNPRICED.value,
     )  # fmt: skip
-    return {
-        *connection.scalars(asked.group_by(HOURS.c.hour).having(exchanges > priced)),
-        *connection.scalars(billed.group_by(SPEND.c.hour).having(calls > 0)),
-    }
+    found: set[int] = set()
+    metered: Counter[int] = Counter()
+    for hour, upstream, model, count in connection.execute(billed.group_by(*keys).having(calls > 0)):
+        metered[hour] += int(count)
+        # At its end: a price that begins within the hour holds for some of it.
+        if hour not in found and has_price(upstream, model, (hour + 1) * HOUR_S - 1):
+            found.add(hour)
+    return found | {hour for hour, count in lacking.items() if count > metered[hour]}
 
 
 def _asked(connection: Connection, process: str, start: int) -> Iterator[Asked]:
