@@ -22,6 +22,7 @@ from switchover.errors import StoreUnavailable
 LEFT_TO_LIVE = 0.2
 # The ledger hears of what was spent at least so often.
 EVERY_S = 1.0
+PRICES_S = 900
 
 
 class OverBudget(Exception):
@@ -55,7 +56,7 @@ class Caps:
         self._settings, self._clock, self._hold = settings, clock, hold
         self._holding: LedgerHolding | None = None
         self._leases: dict[tuple[str, str], Lease] = {}
-        self._rates: dict[str, Tariff | None] = {}
+        self._rates: dict[tuple[str, int], Tariff | None] = {}
         self._told_at = float("-inf")
 
     def reserve(self, process: Process, spec: UpstreamSpec, read: int, written: int) -> Held | None:
@@ -139,9 +140,11 @@ class Caps:
         return self._holding
 
     def _tariff(self, spec: UpstreamSpec) -> Tariff | None:
-        if spec.name not in self._rates:
-            self._rates[spec.name] = tariff(spec, self._clock.now())
-        return self._rates[spec.name]
+        # A run may outlast a price: those by the hour begin at one of the clock's quarters.
+        key = spec.name, int(self._clock.now() // PRICES_S)
+        if key not in self._rates:
+            self._rates[key] = tariff(spec, self._clock.now())
+        return self._rates[key]
 
 
 def _ours(lease: Lease) -> int | None:

@@ -96,6 +96,21 @@ def test_a_usage_beyond_all_bounds_is_settled_and_stops_the_rest(caps, ledger):
     assert account(ledger).settled == 10**15
 
 
+def test_a_run_that_outlasts_a_price_by_the_hour_settles_by_the_next_one(tmp_path, ledger):
+    # deepseek-v4-pro is twice as dear from 01:00 to 04:00 UTC; NOW is a midnight.
+    by_hour = make_upstream(model="deepseek-v4-pro", host="deepseek")
+    found = make_settings(upstreams={"vendor": by_hour}, processes={PROCESS.name: PROCESS})
+    clock = ManualClock(NOW + 3300)
+    caps = Caps(found, clock, lambda: LedgerHolding(Ledger.open(tmp_path, "sqlite://"), tmp_path, "trials-1"))
+    settled = []
+    for _ in range(2):
+        caps.reserve(PROCESS, by_hour, 1_000_000, 0).settle(Usage(input=1_000_000))
+        clock.advance(300)
+        caps._exchange(0)
+        settled.append(account(ledger).settled)
+    assert settled[1] == 3 * settled[0] > 0
+
+
 def test_the_last_of_a_cap_is_left_to_callers(caps, ledger):
     spent = 0
 
