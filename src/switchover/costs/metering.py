@@ -174,7 +174,7 @@ def _answer(exchange: Exchange, attempt: AttemptRecord, upstreams: Upstreams, ra
     if exchange.by_other is not None and spec is not None and attempt.model == spec.model:
         gap = f"{spec.name} answered with another model than {attempt.model}, whose price is not known"
         return Part(attempt, ending, exchange.usage, Priced(None, "", gap=gap))
-    usage = attempt.usage or exchange.usage
+    usage = told(attempt.usage) or told(exchange.usage)
     if usage is None:
         usage = _estimated(exchange, attempt, ratios, heard=True)
     elif exchange.stream and ending is not Ending.ANSWERED and not usage.estimated:
@@ -185,9 +185,14 @@ def _answer(exchange: Exchange, attempt: AttemptRecord, upstreams: Upstreams, ra
 
 def _broken(exchange: Exchange, attempt: AttemptRecord, upstreams: Upstreams, ratios: Ratios) -> Part:
     left = attempt.fault is None and exchange.outcome is Outcome.ABANDONED
-    usage = attempt.usage or _estimated(exchange, attempt, ratios, heard=False)
+    usage = told(attempt.usage) or _estimated(exchange, attempt, ratios, heard=False)
     ending = Ending.ABANDONED if left else Ending.FAILED
     return _priced(exchange, attempt, ending, usage, upstreams.get(attempt.upstream))
+
+
+def told(usage: Usage | None) -> Usage | None:
+    """A usage that tells something; None: nobody told."""
+    return usage if usage is not None and usage.tells else None
 
 
 def _estimated(exchange: Exchange, attempt: AttemptRecord, ratios: Ratios, *, heard: bool) -> Usage | None:

@@ -74,6 +74,7 @@ def test_what_nobody_told_counts_whole_and_what_was_turned_down_not_at_all(caps,
 @pytest.mark.parametrize(
     "usage",
     [
+        Usage(),
         Usage(input=10, cached_input=900_000),
         Usage(input=10, cached_input=6, written_input=6),
         Usage(input=900_000, output=-10),
