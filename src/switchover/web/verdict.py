@@ -31,7 +31,7 @@ def show(visit: Visit) -> Response:
     verdict, process = _found(visit)
     void = _void(visit, verdict, process)
     rows = sorted(scored_cases(visit.store, verdict.cell.id), key=lambda row: (difference(row), -row.graded_at))
-    start = min(visit.number("from"), len(rows))
+    start = visit.start(len(rows))
     return visit.page(
         "verdict.html",
         verdict=verdict,
@@ -81,10 +81,15 @@ def show_case(visit: Visit) -> Response:
 def _found(visit: Visit) -> tuple[Verdict, Process]:
     """Raises NotFound for a verdict that there is not, or of a process that is not configured any more."""
     verdict = get_verdict(visit.store, visit.parts["verdict"])
-    process = visit.settings.processes.get(verdict.cell.process) if verdict is not None else None
-    if verdict is None or process is None:
-        raise NotFound(f"there is no verdict {visit.parts['verdict']!r}", mend="see the portfolio")
-    return verdict, process
+    if verdict is None:
+        raise NotFound(f"there is no verdict {visit.parts['verdict']!r}", mend="see the list of processes")
+    name = verdict.cell.process
+    if name not in visit.settings.processes:
+        raise NotFound(
+            f"the verdict {verdict.id} is of {name!r}, which is not configured any more",
+            mend="`switchover verdicts` lists it",
+        )
+    return verdict, visit.settings.processes[name]
 
 
 def _void(visit: Visit, verdict: Verdict, process: Process) -> str | None:

@@ -77,13 +77,18 @@ class Visit:
         """The process that the path names. Raises NotFound."""
         name = self.parts["process"]
         if name not in self.settings.processes:
-            raise NotFound(f"there is no process {name!r}", mend="see the portfolio")
+            raise NotFound(f"there is no process {name!r}", mend="see the list of processes")
         return self.settings.processes[name]
 
     def number(self, name: str) -> int:
         """A number that is asked for; 0 where there is none."""
         given = self.asked.get(name, "")
         return int(given) if given.isascii() and given.isdecimal() and len(given) < 12 else 0
+
+    def start(self, total: int) -> int:
+        """From which place on a list of so many is asked for; its beginning for one that lies beyond its end."""
+        given = self.number("from")
+        return given if given < total else 0
 
     def page(self, template: str, status: int = 200, **values: object) -> Response:
         """A page from its template."""
