@@ -182,6 +182,7 @@ def test_every_answer_forbids_what_a_page_does_not_need_and_is_not_kept(served):
         b"PUT / HTTP/1.1\r\nHost: HERE\r\nContent-Length: 0\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: HERE\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: HERE\r\n" + b"A: b\r\n" * 200 + b"\r\n",
+        b"GET /?" + b"a" * 9000 + b" HTTP/1.1\r\nHost: HERE\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: HERE\r\nOrigin: https://evil.invalid\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: HERE\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\n\r\n",
     ],
@@ -190,6 +191,8 @@ def test_doubtful_bytes_reach_no_page(served, head):
     told = served.raw(head.replace(b"HERE", f"127.0.0.1:{served.port}".encode()))
     assert re.match(rb"HTTP/1.1 4\d\d ", told), told[:100]
     assert b"<html" not in told
+    assert b"content-security-policy: default-src 'none'" in told
+    assert b"cache-control: no-store" in told
 
 
 def test_a_form_longer_than_any_here_is_not_read(served):
