@@ -121,7 +121,11 @@ def address(path: str, asked: Mapping[str, str]) -> str:
 
 
 def fields_of(text: bytes) -> dict[str, str]:
-    """The fields of a form or of a query; of one that comes twice the last. Raises ValueError for too many."""
-    return dict(
-        parse_qsl(text.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="replace")
+    """The fields of a form or of a query; of one that comes twice the last. Raises ValueError for too many.
+
+    A form ends its lines with CR LF (HTML Standard, 4.10.21.7); what was typed has one character there.
+    """
+    found = parse_qsl(
+        text.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="replace"
     )
+    return {name: value.replace("\r\n", "\n") for name, value in found}
