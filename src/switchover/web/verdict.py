@@ -37,6 +37,7 @@ def show(visit: Visit) -> Response:
         verdict=verdict,
         process=process,
         state=state_at(verdict, visit.now),
+        void=void,
         explained=explain(verdict, process, visit.now, void=void),
         plot=_plot(verdict, process),
         cases=[(row, difference(row)) for row in rows[start : start + LISTED]],

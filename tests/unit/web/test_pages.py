@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -251,6 +252,20 @@ def test_the_portfolio_says_how_many_are_sure_among_all_that_were_tried(served):
     assert "1 of 3 candidates that were tried is READY" in text
     assert "Of the 1 marked ✓ , at most 5 % are expected to be wrong" in text
     assert "None is sure enough" not in visitor.get("/processes?rate=1&x=").text
+
+
+def test_a_verdict_of_another_model_is_called_void_and_none_of_it_untried(served, monkeypatch):
+    names, auditor = served.settings.upstreams, served.known("auditor")
+    verdict = f"/verdicts/{served.verdicts['messages other'].id}"
+    assert "other for messages READY " in auditor.get(verdict).text
+    for changed, said in (
+        (("other",), "0 of 1 candidate that was tried and whose verdict stands is READY. The verdicts of 2 others are"),
+        (("other", "third"), "No verdict stands: all 3 there are say nothing of what would answer today."),
+    ):
+        others = {name: replace(names[name], model="mid-2") for name in changed}
+        monkeypatch.setattr(served, "settings", replace(served.settings, upstreams={**names, **others}))
+        assert said in auditor.get("/processes").text
+        assert "other for messages READY, void" in auditor.get(verdict).text
 
 
 def test_a_page_that_is_not_there_says_so(served):
