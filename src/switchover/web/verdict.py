@@ -11,7 +11,7 @@ from switchover.evidence import events
 from switchover.report.charts import Interval
 from switchover.report.comparison import Judge
 from switchover.report.explaining import explain, passes, state_at
-from switchover.report.failing import answered, asked, difference
+from switchover.report.failing import answered, asked, difference, reason_of
 from switchover.report.intervals import interval_plot
 from switchover.store.exchanges import get_exchange
 from switchover.store.proofs import get_verdict
@@ -31,7 +31,7 @@ def show(visit: Visit) -> Response:
     verdict, process = _found(visit)
     void = _void(visit, verdict, process)
     rows = sorted(scored_cases(visit.store, verdict.cell.id), key=lambda row: (difference(row), -row.graded_at))
-    start = visit.start(len(rows))
+    start, reads = visit.start(len(rows)), visit.may("bodies", process.name)
     return visit.page(
         "verdict.html",
         verdict=verdict,
@@ -40,11 +40,14 @@ def show(visit: Visit) -> Response:
         void=void,
         explained=explain(verdict, process, visit.now, void=void),
         plot=_plot(verdict, process),
-        cases=[(row, difference(row)) for row in rows[start : start + LISTED]],
+        cases=[
+            (row, difference(row), reason_of(row, verdict.cell.grader, words=reads))
+            for row in rows[start : start + LISTED]
+        ],
         start=start,
         listed=LISTED,
         total=len(rows),
-        reads=visit.may("bodies", process.name),
+        reads=reads,
         labels=asks_people(process) and visit.may("label", process.name),
     )
 
@@ -70,6 +73,7 @@ def show_case(visit: Visit) -> Response:
         verdict=verdict,
         process=process,
         row=row,
+        reason=reason_of(row, verdict.cell.grader, words=reads),
         difference=difference(row),
         reads=reads,
         question=question,
