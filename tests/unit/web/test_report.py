@@ -32,7 +32,7 @@ def test_a_report_says_how_old_it_is_and_where_the_answers_of_this_moment_are(se
         connection.execute(changed, {"at": CLOCK.now() - 9.2 * 86_400, "id": old.id})
     try:
         reply = served.known("auditor").get(f"/report/{old.id}")
-        assert "That was 9 days ago, and nothing below has changed since." in reply.text
+        assert "That was 9 days ago; the answers below stay as they were then." in reply.text
         assert all(f'<a href="{path}">' in reply.page.partition("<main")[2] for path in LIVE)
     finally:
         with store.write() as connection:
