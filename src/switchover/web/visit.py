@@ -115,6 +115,11 @@ def in_address(text: str) -> str:
     return quote(text, safe="")
 
 
+def in_query(text: str) -> str:
+    """A text as what follows an address may have it, a path as it is."""
+    return quote(text, safe="/:")
+
+
 def address(path: str, asked: Mapping[str, str]) -> str:
     """A path of ours with what is asked there."""
     return f"{path}?{urlencode(dict(asked))}" if asked else path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import date, timedelta
+from html import unescape
 
 import pytest
 
@@ -115,6 +116,19 @@ def test_what_a_judge_said_of_words_is_for_whom_the_words_are_meant(served, monk
         served.keeping(), [replace(rows[0], candidate=0.0, baseline=1.0)], 1, "rubric:1", words=reads
     )
     assert bool(worst.reason) == reads
+
+
+def test_a_sign_in_leads_back_to_what_was_asked_of_the_page(served):
+    visitor = served.visitor()
+    for asked, onward in (
+        ("/cut?target=provider:acme", "/cut?target=provider:acme"),
+        ("/drills?process=messages&from=20", "/drills?process=messages&from=20"),
+        ("/evidence?kind=%0d%0aSet-Cookie:x", "/evidence"),
+    ):
+        form = visitor.get(visitor.get(asked).headers["Location"])
+        assert unescape(re.search(r'name="next" value="([^"]*)"', form.page)[1]) == onward
+    signed = visitor.post("/sign-in", key=served.keys["auditor"], next="/cut?target=provider:acme")
+    assert (signed.status, signed.headers["Location"]) == (303, "/cut?target=provider:acme")
 
 
 def test_signing_out_ends_the_session_wherever_its_cookie_is(served):
