@@ -115,7 +115,7 @@ class Housekeeping:
             self._store = None
 
     def _give_up_pass(self) -> None:
-        """Ends a pass that is under way; whoever goes on with it, or a command, need not wait for the lease to lapse."""
+        """Ends a pass that is under way, with its lease: neither the next one nor a command waits for that to lapse."""
         begun, self._pass = self._pass, None
         if begun is not None and self._store is not None:
             with contextlib.suppress(StoreUnavailable):
