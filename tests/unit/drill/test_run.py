@@ -231,7 +231,7 @@ def test_a_store_that_is_away_for_a_moment_after_the_lift_costs_no_outcome(monke
         raise StoreUnavailable("the store is locked", mend="wait")
 
     monkeypatch.setattr("switchover.drill.run.heartbeat", away)
-    made, drill = run(order())
+    _, drill = run(order())
     assert beaten
     assert (drill.state, drill.outcome.result) == ("done", "passed")
 
