@@ -104,7 +104,7 @@ class Meter:
 
     def _estimated(self, spec: UpstreamSpec, length: Length, ending: Ending) -> Usage:
         if self._ratios is None:
-            # Without the store it is estimated by what holds for all: the answer is there, and is not to be lost by that.
+            # Without the store it is estimated by what holds for all: the answer is there, and not to be lost by that.
             with contextlib.suppress(StoreUnavailable):
                 self._ratios = ratios_of(learned(self._store))
         heard = ending is Ending.ANSWERED
