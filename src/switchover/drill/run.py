@@ -119,10 +119,11 @@ async def _observe(
 ) -> tuple[list[str], float]:
     """Until the time is over or a stop condition is met; lifts. Returns the stop reasons and when it was lifted."""
     hold = Hold(cut_off, store, clock, note)
-    ends = cut_off.placed_at + order.duration
+    # In elapsed time: a clock that is set back, which holds up the cut-off's expiry as well, makes no drill longer.
+    begun = clock.monotonic()
     stopped: list[str] = []
     try:
-        while not stopped and (left := ends - clock.now()) > 0:
+        while not stopped and (left := order.duration - (clock.monotonic() - begun)) > 0:
             progress("cut off", 1 - left / order.duration)
             await clock.sleep(min(BEAT_S, left))
             observer.read(clock.now())

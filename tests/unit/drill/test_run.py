@@ -196,6 +196,17 @@ def test_a_real_cut_off_ends_a_drill():
     assert "for real" in drill.outcome.reasons[0]
 
 
+def test_a_clock_that_is_set_back_makes_no_drill_longer(monkeypatch):
+    def back(world):
+        clock = world.clock
+        monkeypatch.setattr(clock, "now", lambda: clock.monotonic() - 3600.0)
+
+    made, drill = run(order(), at={10.0: back})
+    # The world plays for 90 seconds: without an end of its own it would have been broken off.
+    assert drill.state != "running"
+    assert made.clock.monotonic() - NOW < 40
+
+
 def test_an_interrupted_drill_is_lifted_and_recorded():
     made = World()
 
