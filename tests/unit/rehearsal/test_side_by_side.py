@@ -19,6 +19,7 @@ from switchover.errors import OperatorError, RateLimited, StoreUnavailable
 from switchover.graders import grader
 from switchover.rehearsal import Among, Order, cell_of, rehearse
 from switchover.rehearsal import alone as module
+from switchover.rehearsal import saving
 from switchover.rehearsal.alone import LEASE_S, RENEW_S, _begun, _world, alone
 from switchover.rehearsal.run import INTERRUPTED, NO_CASES, NO_RECORD
 from switchover.rehearsal.under_way import NO_BASELINE, SPENT_CALLS, SPENT_MONEY
@@ -26,7 +27,7 @@ from switchover.store import Store
 from switchover.store.indexing import save_exchanges
 from switchover.store.leases import lease_holder, release_lease, take_lease
 from switchover.store.proofs import latest_verdict
-from switchover.store.trials import baseline_samples, scored_cases, waiting_cases
+from switchover.store.trials import baseline_samples, save_batch, scored_cases, waiting_cases
 from switchover.testing.builders import NOW, make_exchange, make_process, make_upstream
 from switchover.testing.clock import FastClock, ManualClock
 from switchover.trial.replay import Reply
@@ -328,6 +329,38 @@ def test_the_right_of_a_process_that_is_gone_is_taken_over_and_that_of_another_m
     with pytest.raises(OperatorError):
         run(store, Model())
     assert run(store, Model(), clock=ManualClock(NOW + 61)).state is State.READY
+
+
+def test_interrupted_twice_its_verdict_rests_on_nothing_that_is_not_saved(store, monkeypatch):
+    model, slow = Model(), threading.Event()
+
+    def late(opened, batch):
+        if len(model.asked) >= 40:
+            slow.wait(20)
+        save_batch(opened, batch)
+
+    monkeypatch.setattr(saving, "save_batch", late)
+
+    async def go():
+        rehearsing = asyncio.create_task(start(store, model))
+        while len(model.asked) < 40:
+            await asyncio.sleep(0)
+        for _ in range(200):
+            # More are answered meanwhile, and counted.
+            await asyncio.sleep(0)
+        for _ in range(2):
+            rehearsing.cancel()
+            for _ in range(20):
+                await asyncio.sleep(0)
+        slow.set()
+        await rehearsing
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(go())
+    verdict = latest_verdict(store, cell_of(ORDER).id)
+    assert verdict.evidence.overall.replays == len(scored_cases(store, verdict.cell.id)) > 0
+    waiting = waiting_cases(store, verdict.cell.id)
+    assert len(waiting) + len(scored_cases(store, verdict.cell.id)) == verdict.calls
 
 
 def test_a_renewal_that_was_under_way_at_the_end_takes_nothing_again(store, monkeypatch):
