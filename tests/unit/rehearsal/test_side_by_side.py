@@ -17,9 +17,8 @@ from switchover.domain.ports import Score
 from switchover.domain.process import RehearsalTerms
 from switchover.errors import OperatorError, RateLimited, StoreUnavailable
 from switchover.graders import grader
-from switchover.rehearsal import Among, Order, cell_of, rehearse
+from switchover.rehearsal import Among, Order, cell_of, rehearse, saving
 from switchover.rehearsal import alone as module
-from switchover.rehearsal import saving
 from switchover.rehearsal.alone import LEASE_S, RENEW_S, _begun, _world, alone
 from switchover.rehearsal.run import INTERRUPTED, NO_CASES, NO_RECORD
 from switchover.rehearsal.under_way import NO_BASELINE, SPENT_CALLS, SPENT_MONEY
@@ -332,19 +331,19 @@ def test_the_right_of_a_process_that_is_gone_is_taken_over_and_that_of_another_m
 
 
 def test_interrupted_twice_its_verdict_rests_on_nothing_that_is_not_saved(store, monkeypatch):
-    model, slow = Model(), threading.Event()
+    model, held, let_go = Model(), threading.Event(), threading.Event()
 
     def late(opened, batch):
         if len(model.asked) >= 40:
-            slow.wait(20)
+            held.set()
+            let_go.wait(20)
         save_batch(opened, batch)
 
     monkeypatch.setattr(saving, "save_batch", late)
 
     async def go():
         rehearsing = asyncio.create_task(start(store, model))
-        while len(model.asked) < 40:
-            await asyncio.sleep(0)
+        await asyncio.to_thread(held.wait, 20)
         for _ in range(200):
             # More are answered meanwhile, and counted.
             await asyncio.sleep(0)
@@ -352,7 +351,7 @@ def test_interrupted_twice_its_verdict_rests_on_nothing_that_is_not_saved(store,
             rehearsing.cancel()
             for _ in range(20):
                 await asyncio.sleep(0)
-        slow.set()
+        let_go.set()
         await rehearsing
 
     with pytest.raises(asyncio.CancelledError):
