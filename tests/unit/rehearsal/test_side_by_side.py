@@ -106,7 +106,19 @@ def test_answers_that_overtake_each_other_count_in_the_order_of_the_plan(store):
 
 
 def test_what_came_ahead_of_the_look_is_kept_and_does_not_count(store):
-    verdict = run(store, Model())
+    straight, model = Model(), Model()
+    enough = run(store, straight, order=replace(ORDER, concurrency=1)).evidence.overall.replays
+
+    async def ask(request):
+        answer = await model(request)
+        for _ in range(2_000):
+            # The last one before the look comes after one that has no turn yet.
+            if request["messages"][-1]["content"] != straight.asked[enough - 1] or len(model.asked) > enough:
+                break
+            await asyncio.sleep(0.005)
+        return answer
+
+    verdict = run(store, ask, order=OTHER)
     waiting = waiting_cases(store, verdict.cell.id)
     assert verdict.state is State.READY
     assert verdict.evidence.overall.replays == len(scored_cases(store, verdict.cell.id)) == verdict.calls - len(waiting)
