@@ -292,7 +292,8 @@ class ScoredCase:
 
     ``candidate`` and ``baseline`` are scores in 0–1, None when ungraded for the ``reason`` given. ``baseline`` is the
     second baseline sample graded against the recorded answer; ``anchor`` the plain candidate's score, where it was
-    asked. ``topic`` numbers a kind of request, ``frame`` names what it was asked with (system prompt, tools, schema);
+    asked. ``remark`` is what a judge or a hook said of it, and kept as the answer is.
+    ``topic`` numbers a kind of request, ``frame`` names what it was asked with (system prompt, tools, schema);
     ``seconds`` is the candidate's time; ``answer`` its text. ``counts``: in the overall ledger, too; drawn beforehand.
     A judge was asked ``judge_calls`` times, for ``judge_nusd`` billionths of a dollar; None: at no known price.
     ``shadow``: it was drawn from live traffic by the watch.
@@ -304,6 +305,7 @@ class ScoredCase:
     candidate: float | None
     baseline: float | None
     reason: str = ""
+    remark: str = ""
     slices: tuple[str, ...] = ()
     topic: int = 0
     seconds: float = 0.0

@@ -105,6 +105,7 @@ class Fault(Protocol):
 class Score:
     """0–1, or ungraded (``value`` None) with a reason.
 
+    ``remark`` is what a judge or a hook says of it in words of its own, which may be those of the request or an answer.
     A judge was asked ``calls`` times, for ``nusd`` billionths of a dollar; None: at a price that is not known.
     """
 
@@ -112,6 +113,7 @@ class Score:
     reason: str = ""
     calls: int = 0
     nusd: int | None = None
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

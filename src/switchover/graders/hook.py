@@ -65,7 +65,7 @@ class Hook:
                 raise GraderFailed("the hook's process died")
         if "raised" in reply:
             raise GraderFailed(f"the hook raised {reply['raised']}")
-        return Score(reply["score"], reply["reason"])
+        return Score(reply["score"], reply["reason"], remark=reply["remark"])
 
     async def start(self) -> None:
         """Starts the child, so that a function that can't be loaded is known before anything is asked."""

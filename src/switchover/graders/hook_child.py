@@ -16,8 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-# A reason is a sentence; a longer one would not fit into the line that a reply is.
-LONGEST_REASON = 10_000
+# A remark is a sentence; a longer one would not fit into the line that a reply is.
+LONGEST_REMARK = 10_000
 
 
 def load(file: str, function: str) -> Callable[..., Any]:
@@ -37,18 +37,18 @@ def load(file: str, function: str) -> Callable[..., Any]:
 
 def said(value: Any) -> dict[str, Any]:
     """What a hook returned, as a reply: a score, ungraded, or something that is neither."""
-    reason = ""
+    score, reason, remark = None, "", ""
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], str):
-        value, reason = value[0], value[1][:LONGEST_REASON]
+        value, remark = value[0], value[1][:LONGEST_REMARK]
     if value is None:
-        return {"score": None, "reason": reason or "the hook gave no score"}
+        return {"score": None, "reason": "the hook gave no score", "remark": remark}
     try:
         score = float(value)
     except (TypeError, ValueError, OverflowError):
-        return {"score": None, "reason": f"the hook returned {type(value).__name__}, not a number from 0 to 1"}
-    if not math.isfinite(score) or not 0 <= score <= 1:
-        return {"score": None, "reason": f"the hook returned {score:g}, not a number from 0 to 1"}
-    return {"score": score, "reason": reason}
+        reason = f"the hook returned {type(value).__name__}, not a number from 0 to 1"
+    if score is not None and not (math.isfinite(score) and 0 <= score <= 1):
+        score, reason = None, f"the hook returned {score:g}, not a number from 0 to 1"
+    return {"score": score, "reason": reason, "remark": remark}
 
 
 def answer(hook: Callable[..., Any], question: dict[str, Any]) -> dict[str, Any]:

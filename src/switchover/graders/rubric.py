@@ -93,12 +93,12 @@ class Rubric:
                 why = opinion.error or "no reply"
                 break
             try:
-                score, reason = read_reply(opinion.text, case)
+                score, remark = read_reply(opinion.text, case)
             except Unreadable as error:
                 why = f"its reply could not be read: {error}"
                 request = _asked_again(request, opinion.text, str(error))
                 continue
-            return Score(score, reason, len(costs), _sum(costs))
+            return Score(score, calls=len(costs), nusd=_sum(costs), remark=remark)
         return Score(None, f"the judge: {why}", len(costs), _sum(costs))
 
 

@@ -73,6 +73,7 @@ class Track(ABC):
             candidate=graded.candidate,
             baseline=graded.baseline,
             reason=graded.reason,
+            remark=graded.remark,
             slices=case.slices,
             topic=kind.topic,
             seconds=reply.seconds,

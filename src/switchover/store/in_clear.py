@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select, update
+from sqlalchemy import ColumnElement, Connection, Table, func, select, update
 
 from switchover.domain.exchange import Exchange
 
@@ -19,6 +19,7 @@ from .files import sync_folder
 from .indexing import spool_mark
 from .spool_frames import Rot
 from .spool_reader import read_segment, segment_path, segments
+from .trials import remark_of
 from .words import beside, sealed
 
 PAGE = 200
@@ -55,18 +56,20 @@ def seal_bodies(store: Store) -> int:
 
 def _seal_beside(store: Store, connection: Connection, name: str) -> None:
     cases, samples = schema.scored_case, schema.baseline_sample
-    for row in _clear(connection, cases, "answer", name):
+    for row in _clear(connection, cases, cases.c.answer.is_not(None) | (cases.c.remark != ""), name):
         words = beside(store, connection, name, row.cell_id, row.answer)
+        remark = beside(store, connection, name, remark_of(row.cell_id), row.remark or None)
         this = (cases.c.cell_id == row.cell_id) & (cases.c.exchange_id == name)
-        connection.execute(update(cases).where(this).values(answer=words["text"], key=words["key"]))
-    for row in _clear(connection, samples, "answer_text", name):
+        changed = {"answer": words["text"], "remark": remark["text"] or "", "key": words["key"] or remark["key"]}
+        connection.execute(update(cases).where(this).values(**changed))
+    for row in _clear(connection, samples, samples.c.answer_text.is_not(None), name):
         words = beside(store, connection, name, f"{row.process} {row.epoch}", row.answer_text)
         this = (samples.c.process == row.process) & (samples.c.epoch == row.epoch) & (samples.c.exchange_id == name)
         connection.execute(update(samples).where(this).values(answer_text=words["text"], key=words["key"]))
 
 
-def _clear(connection: Connection, table: Table, column: str, name: str) -> list[Any]:
-    said = table.c.exchange_id == name, table.c.key == "", table.c[column].is_not(None)
+def _clear(connection: Connection, table: Table, speaks: ColumnElement[bool], name: str) -> list[Any]:
+    said = table.c.exchange_id == name, table.c.key == "", speaks
     return list(connection.execute(select(table).where(*said)).all())
 
 

@@ -88,8 +88,19 @@ def _leave_waiting(connection: Connection, rows: Iterable[ScoredCase]) -> None:
 
 def _scored(store: Store, keys: Mapping[str, str], row: ScoredCase) -> dict[str, object]:
     words = under(store, keys, row.exchange_id, row.cell_id, row.answer)
+    remark = under(store, keys, row.exchange_id, remark_of(row.cell_id), row.remark or None)
     slices = msgspec.json.encode(row.slices).decode()
-    return asdict(row) | {"slices": slices, "answer": words["text"], "key": words["key"]}
+    return asdict(row) | {
+        "slices": slices,
+        "answer": words["text"],
+        "remark": remark["text"] or "",
+        "key": words["key"] or remark["key"],
+    }
+
+
+def remark_of(cell_id: str) -> str:
+    """What tells a remark from the answer of the same case, where both are sealed."""
+    return f"{cell_id} remark"
 
 
 def _sample(store: Store, keys: Mapping[str, str], sample: BaselineSample) -> dict[str, object]:
@@ -134,7 +145,9 @@ def scored_cases(store: Store, cell_id: str) -> list[ScoredCase]:
     with store.read() as connection:
         rows = [dict(row._mapping) for row in connection.execute(wanted)]
     for row in rows:
-        row["answer"] = said(store, row["exchange_id"], cell_id, row.pop("key"), row["answer"])
+        key, exchange = row.pop("key"), row["exchange_id"]
+        row["answer"] = said(store, exchange, cell_id, key, row["answer"])
+        row["remark"] = said(store, exchange, remark_of(cell_id), key, row["remark"])
     return [ScoredCase(**row | {"slices": _words.decode(row["slices"])}) for row in rows]
 
 
@@ -157,7 +170,7 @@ def differences(store: Store, cell_id: str) -> list[Difference]:
 def bare_cases(store: Store, cell_id: str) -> list[ScoredCase]:
     """The cell's ledger without what was said, so that nothing has to be opened."""
     cases = schema.scored_case
-    columns = [column for column in cases.c if column.name not in ("key", "answer")]
+    columns = [column for column in cases.c if column.name not in ("key", "answer", "remark")]
     wanted = select(*columns).where(cases.c.cell_id == cell_id).order_by(cases.c.graded_at, cases.c.exchange_id)
     with store.read() as connection:
         rows = [dict(row._mapping) for row in connection.execute(wanted)]

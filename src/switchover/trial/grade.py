@@ -20,8 +20,8 @@ from .replay import Reply
 
 IDENTICAL = "identical answers"
 NO_SAMPLE = "no second baseline sample"
-# A judge's or a hook's reason is a sentence of theirs; one of a megabyte would be kept with every case.
-LONGEST_REASON = 500
+# What a judge or a hook says is a sentence; one of a megabyte would be kept with every case.
+LONGEST_REMARK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class Graded:
     """Scores in 0–1; None with the reason when the case is ungraded. ``anchor`` is the plain candidate's.
 
     Identical answers count as 1 both: their difference is known, and what they are worth was not asked.
+    ``remark`` is what the grader said of the candidate's in its own words.
     A judge was asked ``calls`` times for that, for ``nusd`` billionths of a dollar; None: nobody knows for how much.
     """
 
@@ -38,6 +39,7 @@ class Graded:
     anchor: float | None = None
     calls: int = 0
     nusd: int | None = None
+    remark: str = ""
 
 
 async def grade(
@@ -56,7 +58,7 @@ async def grade(
         return Graded(1.0, 1.0, IDENTICAL)
     ceiling = await _ceiling(grader, held_against, question)
     if ceiling.value is None:
-        return Graded(None, None, ceiling.reason, calls=ceiling.calls, nusd=ceiling.nusd)
+        return Graded(None, None, ceiling.reason, calls=ceiling.calls, nusd=ceiling.nusd, remark=ceiling.remark)
     plain = (await grader.score(anchor, question)).value if anchor is not None else None
     try:
         score = await _score(grader, reply.text, question)
@@ -67,8 +69,8 @@ async def grade(
         return Graded(0.0, 1.0, reason, plain, ceiling.calls, ceiling.nusd)
     calls, nusd = ceiling.calls + score.calls, _both(ceiling, score)
     if score.value is None:
-        return Graded(None, None, score.reason, plain, calls, nusd)
-    return Graded(score.value, ceiling.value, reply.error or score.reason, plain, calls, nusd)
+        return Graded(None, None, score.reason, plain, calls, nusd, score.remark)
+    return Graded(score.value, ceiling.value, reply.error or score.reason, plain, calls, nusd, score.remark)
 
 
 async def _ceiling(grader: Grader, answer: str, question: Question) -> Score:
@@ -85,12 +87,12 @@ async def _score(grader: Grader, answer: str | None, question: Question) -> Scor
     if answer == question.reference and not grader.by_merit and grader.name not in DETERMINISTIC:
         return Score(1.0, IDENTICAL)
     score = await grader.score(answer, question)
-    return replace(score, reason=_storable(score.reason)) if score.reason else score
+    return replace(score, remark=_storable(score.remark)) if score.remark else score
 
 
-def _storable(reason: str) -> str:
-    """A reason as it can be kept: half of a pair of surrogates, which JSON lets through, is in no encoding."""
-    return reason[:LONGEST_REASON].encode("utf-8", "replace").decode()
+def _storable(remark: str) -> str:
+    """A remark as it can be kept: half of a pair of surrogates, which JSON lets through, is in no encoding."""
+    return remark[:LONGEST_REMARK].encode("utf-8", "replace").decode()
 
 
 def _both(one: Score, other: Score) -> int | None:

@@ -142,6 +142,7 @@ class _Sampling:
             candidate=graded.candidate,
             baseline=graded.baseline,
             reason=graded.reason,
+            remark=graded.remark,
             slices=case.slices,
             topic=NOVEL,
             seconds=reply.seconds,

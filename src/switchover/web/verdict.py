@@ -11,7 +11,7 @@ from switchover.evidence import events
 from switchover.report.charts import Interval
 from switchover.report.comparison import Judge
 from switchover.report.explaining import explain, passes, state_at
-from switchover.report.failing import answered, asked, difference, reason_of
+from switchover.report.failing import answered, asked, difference, why
 from switchover.report.intervals import interval_plot
 from switchover.store.exchanges import get_exchange
 from switchover.store.proofs import get_verdict
@@ -40,10 +40,7 @@ def show(visit: Visit) -> Response:
         void=void,
         explained=explain(verdict, process, visit.now, void=void),
         plot=_plot(verdict, process),
-        cases=[
-            (row, difference(row), reason_of(row, verdict.cell.grader, words=reads))
-            for row in rows[start : start + LISTED]
-        ],
+        cases=[(row, difference(row), why(row, words=reads)) for row in rows[start : start + LISTED]],
         start=start,
         listed=LISTED,
         total=len(rows),
@@ -73,7 +70,7 @@ def show_case(visit: Visit) -> Response:
         verdict=verdict,
         process=process,
         row=row,
-        reason=reason_of(row, verdict.cell.grader, words=reads),
+        reason=why(row, words=reads),
         difference=difference(row),
         reads=reads,
         question=question,

@@ -84,7 +84,7 @@ def asked(hook, *answers, question=None):
 def test_a_hook_scores_and_what_is_no_score_is_ungraded_with_a_reason(file):
     answers = ("good", "half", "true", "unsure", "too much", "nan", "text", "pair", "huge", None)
     scores = asked(Hook(file, "score"), *answers)
-    assert scores[:3] == [Score(1.0), Score(0.5, "half of it"), Score(1.0)]
+    assert scores[:3] == [Score(1.0), Score(0.5, remark="half of it"), Score(1.0)]
     assert [score.value for score in scores[3:9]] == [None] * 6
     assert [score.reason for score in scores[3:9]] == [
         "the hook gave no score",
@@ -124,11 +124,11 @@ def test_what_a_hook_starts_reads_no_question_and_waits_for_none(file):
     assert asked(Hook(file, "score", seconds=5), "read", "good") == [Score(1.0, ""), Score(1.0)]
 
 
-def test_a_reason_that_goes_on_for_megabytes_is_cut_and_its_score_counts(file):
+def test_a_remark_that_goes_on_for_megabytes_is_cut_and_its_score_counts(file):
     [score] = asked(Hook(file, "score"), "at length")
     assert score.value == 0.25
-    assert score.reason.startswith("long long")
-    assert len(score.reason) <= 10_000
+    assert score.remark.startswith("long long")
+    assert len(score.remark) <= 10_000
 
 
 def test_a_cancelled_call_leaves_no_reply_for_the_next_one(file):
@@ -151,18 +151,18 @@ def test_a_hook_is_told_no_keys(file, monkeypatch):
     monkeypatch.setenv("VENDOR_KEY", "sk-secret")
     monkeypatch.setenv("SWITCHOVER_OPERATOR_KEY", "swo-secret")
     [score] = asked(Hook(file, "score"), "environment")
-    told = json.loads(score.reason)
+    told = json.loads(score.remark)
     assert set(told) <= {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"}
-    assert "secret" not in score.reason
+    assert "secret" not in score.remark
     assert told["PATH"] == os.environ["PATH"]
 
 
 def test_a_hook_gets_the_recorded_answer_and_the_request_and_by_merit_none(file):
     question = Question("recorded", {"messages": []})
     [score] = asked(Hook(file, "score"), "reference", question=question)
-    assert score.reason == "('recorded', {'messages': []})"
+    assert score.remark == "('recorded', {'messages': []})"
     [score] = asked(Hook(file, "score", by_merit=True), "reference", question=question)
-    assert score.reason == "(None, {'messages': []})"
+    assert score.remark == "(None, {'messages': []})"
 
 
 @pytest.mark.parametrize(

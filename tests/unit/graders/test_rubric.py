@@ -49,7 +49,7 @@ def test_the_wording_has_a_version_and_a_changed_one_needs_another():
 def test_the_judge_sees_request_and_answer_and_neither_the_other_answer_nor_whose_it_is():
     case = judge_request(RUBRIC, REQUEST, "Tomorrow.")[1]
     judge = Judge(reply(case, 0.75))
-    assert scored(judge, "Tomorrow.") == Score(0.75, "so", 1, 7)
+    assert scored(judge, "Tomorrow.") == Score(0.75, "", 1, 7, "so")
     [asked] = judge.asked
     said = json.dumps(asked)
     assert asked["temperature"] == 0
@@ -136,7 +136,7 @@ def test_one_object_alone_or_in_a_fence_is_read(text):
 def test_an_unreadable_reply_is_asked_for_again_and_every_call_is_counted():
     case = judge_request(RUBRIC, REQUEST, "Tomorrow.")[1]
     judge = Judge("Well.", reply(case, 1))
-    assert scored(judge, "Tomorrow.") == Score(1.0, "so", 2, 14)
+    assert scored(judge, "Tomorrow.") == Score(1.0, "", 2, 14, "so")
     assert [message["role"] for message in judge.asked[1]["messages"]] == ["system", "user", "assistant", "user"]
     assert "not one JSON object" in judge.asked[1]["messages"][-1]["content"]
 

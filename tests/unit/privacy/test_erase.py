@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from switchover.access.local import local
 from switchover.domain.candidate import PromptKind, ScoredCase
@@ -21,7 +22,7 @@ from switchover.privacy.keyring import subject_hash
 from switchover.privacy.sealing import Sealer
 from switchover.processes.indexing import index_all
 from switchover.prompts.demonstrations import Pair, to_bytes
-from switchover.store import Store, artefacts
+from switchover.store import Store, artefacts, schema
 from switchover.store import erasing as erasing_rows
 from switchover.store.exchanges import count_exchanges, get_exchange, list_exchanges
 from switchover.store.indexing import save_exchanges
@@ -194,13 +195,20 @@ def test_what_a_judge_said_of_a_persons_words_goes_with_them(place):
         for name, words in (("anna-1", WORDS), ("bob-1", OTHERS)):
             said = ScoredCase(
                 cell_id="c2", exchange_id=name, graded_at=place.at, candidate=0.5, baseline=1.0,
-                reason=f"It leaves out {words}", judge_calls=1,
+                reason="ours", remark=f"It leaves out {words}",
             )  # fmt: skip
             save_score(store, said)
+        assert {row.remark for row in scored_cases(store, "c2")} == {
+            f"It leaves out {WORDS}",
+            f"It leaves out {OTHERS}",
+        }
+        with store.read() as connection:
+            held = list(connection.execute(select(schema.scored_case.c.remark)).scalars())
+    assert not any("leaves out" in one for one in held)
     place.erase(subject=ANNA)
     with open_store(place.settings) as store:
-        assert {row.exchange_id: row.reason for row in scored_cases(store, "c2")} == {
-            "anna-1": "", "bob-1": f"It leaves out {OTHERS}",
+        assert {row.exchange_id: (row.reason, row.remark) for row in scored_cases(store, "c2")} == {
+            "anna-1": ("ours", ""), "bob-1": ("ours", f"It leaves out {OTHERS}"),
         }  # fmt: skip
 
 
@@ -381,8 +389,9 @@ def test_what_was_recorded_before_there_were_keys_is_sealed_where_it_lies(place)
     (folder / "0000000001.torn").write_bytes(WORDS.encode())
     with Store.open(place.settings.database) as store:
         index_all(store, place.folder / "spool", place.at)
-        save_score(store, ScoredCase(cell_id="c2", exchange_id="old-1-0", graded_at=1.0, candidate=1.0, baseline=1.0,
-                                     answer=f"{WORDS} old"))  # fmt: skip
+        for cell, said in (("c2", {"answer": f"{WORDS} old"}), ("c3", {"remark": f"{WORDS} left out"})):
+            save_score(store, ScoredCase(cell_id=cell, exchange_id="old-1-0", graded_at=1.0, candidate=1.0,
+                                         baseline=1.0, **said))  # fmt: skip
     assert place.in_clear() == {"store.sqlite", "0000000001.seg", "0000000002.seg", "0000000001.torn"}
     told = erasure.seal_what_is_in_clear(place.settings, dry_run=True)
     assert (told.bodies, told.segments, told.waiting) == (4, 1, 1)
@@ -395,7 +404,8 @@ def test_what_was_recorded_before_there_were_keys_is_sealed_where_it_lies(place)
     with open_store(place.settings) as store:
         index_all(store, place.folder / "spool", place.at)
         assert get_exchange(store, "old-1-0").request == words[0].request
-        assert scored_cases(store, "c2")[0].answer == f"{WORDS} old"
+        assert [one.answer for one in scored_cases(store, "c2")] == [f"{WORDS} old"]
+        assert [(one.answer, one.remark) for one in scored_cases(store, "c3")] == [(None, f"{WORDS} left out")]
     assert erasure.seal_what_is_in_clear(place.settings).segments == 1
     assert place.in_clear() == set()
     with Store.open("sqlite://") as again:

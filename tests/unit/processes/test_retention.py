@@ -154,16 +154,16 @@ def test_bodies_go_before_their_exchanges_which_say_so(kept):
 def test_what_a_verdict_rests_on_stays_and_the_words_go(kept):
     for name in ("claims-1", "claims-7"):
         row = ScoredCase(
-            cell_id="c", exchange_id=name, graded_at=NOON, candidate=1.0, baseline=0.5, reason="it says words",
-            slices=("s",), topic=1, seconds=1.0, answer="words", anchor=None, judge_calls=1,
+            cell_id="c", exchange_id=name, graded_at=NOON, candidate=1.0, baseline=0.5, reason="ours",
+            remark="it says words", slices=("s",), topic=1, seconds=1.0, answer="words", anchor=None, judge_calls=1,
         )  # fmt: skip
         save_score(kept.store, row)
         save_baseline_sample(kept.store, "claims", name, "e", "words", NOON)
     kept.go(exchanges=3 * DAY)
     rows = {row.exchange_id: row for row in scored_cases(kept.store, "c")}
-    assert {name: (row.candidate, row.answer, row.reason) for name, row in rows.items()} == {
-        "claims-1": (1.0, "words", "it says words"),
-        "claims-7": (1.0, None, ""),
+    assert {name: (row.candidate, row.answer, row.reason, row.remark) for name, row in rows.items()} == {
+        "claims-1": (1.0, "words", "ours", "it says words"),
+        "claims-7": (1.0, None, "ours", ""),
     }
     assert baseline_samples(kept.store, "claims", "e") == {"claims-1": "words"}
 

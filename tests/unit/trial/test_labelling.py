@@ -26,7 +26,7 @@ from switchover.trial.labelling import (
 from switchover.trial.looked import Looked
 
 
-def case(number, *, candidate=1.0, baseline=1.0, reason="", cell="c", judge_calls=0):
+def case(number, *, candidate=1.0, baseline=1.0, reason="", cell="c", judge_calls=0, remark=""):
     return ScoredCase(
         cell_id=cell,
         exchange_id=f"x{number}",
@@ -35,6 +35,7 @@ def case(number, *, candidate=1.0, baseline=1.0, reason="", cell="c", judge_call
         baseline=baseline,
         reason=reason,
         judge_calls=judge_calls,
+        remark=remark,
     )
 
 
@@ -91,7 +92,7 @@ def test_nobody_looks_at_answers_that_are_the_same_or_that_the_judge_could_not_g
 
 @pytest.mark.parametrize("said", [IDENTICAL, WAITING])
 def test_a_judge_that_says_what_we_say_of_a_case_keeps_nobody_from_looking(said):
-    every, row = drawing(ROWS[:1], 1.0), case(0, reason=said, judge_calls=2)
+    every, row = drawing(ROWS[:1], 1.0), case(0, remark=said, judge_calls=2)
     assert every.is_shown(row)
     assert counted(every, [row], {}) == []
     label = labelled(row, 0.0, 1.0)

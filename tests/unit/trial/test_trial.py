@@ -187,19 +187,19 @@ class Talkative:
     name = "rubric"
     by_merit = True
 
-    def __init__(self, reason):
-        self.reason = reason
+    def __init__(self, remark):
+        self.remark = remark
 
     async def score(self, answer, question):
-        return Score(0.5, self.reason, calls=1)
+        return Score(0.5, calls=1, remark=self.remark)
 
 
-@pytest.mark.parametrize("reason", ["half a pair \ud83d", "word " * 1_000_000])
-def test_what_a_judge_says_can_be_kept(reason):
-    found = asyncio.run(grade(Talkative(reason), Reply("answer"), None, Question("recorded")))
+@pytest.mark.parametrize("remark", ["half a pair \ud83d", "word " * 1_000_000])
+def test_what_a_judge_says_can_be_kept(remark):
+    found = asyncio.run(grade(Talkative(remark), Reply("answer"), None, Question("recorded")))
     assert found.candidate == 0.5
-    assert found.reason.encode().startswith(reason[:4].encode())
-    assert len(found.reason) <= 500
+    assert found.remark.encode().startswith(remark[:4].encode())
+    assert len(found.remark) <= 500
 
 
 class Costly:

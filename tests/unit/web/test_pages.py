@@ -105,16 +105,12 @@ def test_words_are_for_whom_they_are_meant_and_who_read_them_is_noted(served):
 @pytest.mark.parametrize(("role", "reads"), [("operator", True), ("auditor", False)])
 def test_what_a_judge_said_of_words_is_for_whom_the_words_are_meant(served, monkeypatch, role, reads):
     found = served.verdicts["messages other"]
-    judged = replace(found, cell=replace(found.cell, grader="rubric:c0ffee"))
-    rows = [replace(row, reason="It forgets the burst pipe") for row in scored_cases(served.keeping(), found.cell.id)]
-    monkeypatch.setattr("switchover.web.verdict.get_verdict", lambda *_: judged)
+    rows = [replace(row, remark="It forgets the burst pipe") for row in scored_cases(served.keeping(), found.cell.id)]
     monkeypatch.setattr("switchover.web.verdict.scored_cases", lambda *_: rows)
     for path in (f"/verdicts/{found.id}", f"/verdicts/{found.id}/cases/{rows[0].exchange_id}"):
         reply = served.known(role).get(path)
         assert (reply.status, "burst pipe" in reply.text) == (200, reads)
-    (worst,) = worst_cases(
-        served.keeping(), [replace(rows[0], candidate=0.0, baseline=1.0)], 1, "rubric:1", words=reads
-    )
+    (worst,) = worst_cases(served.keeping(), [replace(rows[0], candidate=0.0, baseline=1.0)], 1, words=reads)
     assert bool(worst.reason) == reads
 
 

@@ -1,3 +1,3 @@
 """Schema changes, appended: a revision that has been released is never edited."""
 
-HEAD = "0025"
+HEAD = "0026"

@@ -20,7 +20,9 @@ scored_case = Table(
     Column("seconds", Double, nullable=False),
     Column("answer", Text),
     Column("anchor", Double),
+    # Of the answer and the remark.
     Column("key", String(64), nullable=False, server_default=""),
+    Column("remark", Text, nullable=False, server_default=""),
     Column("counts", Boolean, nullable=False, server_default=true()),
     Column("frame", String(16), nullable=False, server_default=""),
     Column("shadow", Boolean, nullable=False, server_default="0"),
