@@ -209,6 +209,6 @@ def test_of_many_who_try_at_once_exactly_one_gets_it(tmp_path):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20)
+            thread.join(60)
     assert len(got) == 6
     assert sum(name is not None for name in got) == 1

@@ -22,7 +22,7 @@ def asked(script, work):
     async def main(server):
         client = Client(SystemClock())
         try:
-            return await asyncio.wait_for(work(client, server.url, server), 10)
+            return await asyncio.wait_for(work(client, server.url, server), 60)
         finally:
             await client.close()
 
@@ -220,6 +220,6 @@ def test_closing_an_unfinished_answer_tells_the_upstream():
     async def work(client, url, server):
         answer = await ask(client, url)
         answer.close()
-        return await asyncio.to_thread(server.departed.wait, 2)
+        return await asyncio.to_thread(server.departed.wait, 60)
 
     assert asked([*stream(b"hel", end=False), "hang"], work)

@@ -66,7 +66,7 @@ def played(script, work, clock=None):
     async def main(server):
         client = Client(clock or SystemClock())
         try:
-            return await asyncio.wait_for(work(client, server), 10)
+            return await asyncio.wait_for(work(client, server), 60)
         finally:
             await client.close()
 

@@ -121,7 +121,7 @@ def test_of_two_imports_at_once_the_second_waits_and_takes_nothing_twice(setting
     with imports._alone(Path(settings.data_dir, "spool", imports.WORKER), lambda: None):
         for thread in both:
             thread.start()
-        assert all(waiting.acquire(timeout=20) for _ in both)
+        assert all(waiting.acquire(timeout=60) for _ in both)
         assert stored(settings) == {}
     for thread in both:
         thread.join()
