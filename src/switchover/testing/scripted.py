@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 
-# A step of a script: bytes to write, seconds to wait, or a word.
-Step = bytes | float | str
+# A step of a script: bytes to write, seconds to wait, what to wait for until it is true, or a word.
+Step = bytes | float | str | Callable[[], bool]
 Script = Sequence[Step]
 CLOSE = "close"
 RESET = "reset"
@@ -148,6 +148,9 @@ class ScriptedServer:
                 await writer.drain()
             elif isinstance(step, float | int):
                 await asyncio.sleep(step)
+            elif callable(step):
+                while not step():  # noqa: ASYNC110  # it comes true in another thread
+                    await asyncio.sleep(0.005)
             elif step == HANG:
                 await asyncio.Event().wait()
             elif step == RESET:

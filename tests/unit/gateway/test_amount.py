@@ -284,11 +284,8 @@ def test_a_whole_answer_with_more_than_was_asked_for_is_left_as_it_is_and_marked
 
 def drips(texts, over):
     """An answer in drips, fewer in all than one look wants; its last comes once ``over`` says so."""
-    end = chunk("z"), chunk("", finish_reason="stop"), b"data: [DONE]\n\n"
-    yield from stream(*[step for text in texts for step in (chunk(text), 0.2)], end=False)
-    while not over():
-        yield 0.01
-    yield from stream(*end)[1:]
+    return stream(*[step for text in texts for step in (chunk(text), 0.2)], over,
+                  chunk("z"), chunk("", finish_reason="stop"), b"data: [DONE]\n\n")  # fmt: skip
 
 
 def test_a_drip_is_served_to_its_end_and_counted_once_as_slow_while_it_goes_on(monkeypatch):

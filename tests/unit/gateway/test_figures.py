@@ -60,14 +60,7 @@ def call(served, method, path, text=None, headers=None):
 def streamed_in_two(served, token, vendor):
     """A streamed answer whose rest is sent a moment after its beginning has come."""
     came = threading.Event()
-
-    def script():
-        yield from stream(CHUNKS[0], end=False)
-        while not came.is_set():
-            yield 0.01
-        yield from stream(CHUNKS[0], CHUNKS[1])[1:]
-
-    vendor.play(script())
+    vendor.play(stream(CHUNKS[0], came.is_set, CHUNKS[0], CHUNKS[1]))
     connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=60)
     text = json.dumps({"model": "p", "messages": [{"role": "user", "content": "?"}], "stream": True})
     connection.request("POST", "/v1/chat/completions", text, {"authorization": f"Bearer {token}"})

@@ -231,18 +231,12 @@ def test_the_last_event_is_not_sent_before_the_record_is_safe():
     end = b'data: {"id":"1","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
     spool, sent, came, ended = Held(), [], threading.Event(), threading.Event()
 
-    def script():
-        yield from stream(chunk, end=False)
-        while not came.is_set():
-            yield 0.01
-        yield from stream(end, b"data: [DONE]\n\n")[1:]
-
     def seen():
         # What had been sent would come in this time.
         time.sleep(0.05)
         sent.append((came.is_set(), ended.is_set()))
 
-    with ScriptedServer(script()) as vendor:
+    with ScriptedServer(stream(chunk, came.is_set, end, b"data: [DONE]\n\n")) as vendor:
         gateway, token = served(vendor, Recording(required=True), recorder=spool)
         with gateway, CLIENTS["openai"](gateway.url, token) as client:
             spool.seen = seen
