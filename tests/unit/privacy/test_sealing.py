@@ -172,7 +172,7 @@ def test_durable_counts_every_record_however_they_overtake_each_other(tmp_path, 
             spool.append(intent(number))
             mine = spool.append(words(id=f"x{number}"))
             if number % 40 == 0:
-                assert await spool.wait_durable(mine)
+                assert await spool.wait_durable(mine, 60.0)
                 there = {r.id for _, r in read_spool(tmp_path / "spool" / "w0") if isinstance(r, Exchange)}
                 wrong.extend(n for n in range(number + 1) if f"x{n}" not in there)
             seen.append(spool.durable)

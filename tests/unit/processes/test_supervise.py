@@ -132,7 +132,7 @@ def test_a_child_that_ignores_the_request_to_end_is_killed_after_the_limit():
 
     begin = time.monotonic()
     supervised([spec(code=STUBBORN)], story, drain=0.3)
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 50  # it would go on for 60
     assert not alive(pids[0])
 
 
