@@ -198,7 +198,7 @@ def test_of_many_who_try_at_once_exactly_one_gets_it(tmp_path):
         got, start = [], threading.Barrier(6)
 
         def carry_out(who):
-            with Store.open(url) as store:
+            with Store.open(url, busy_seconds=60) as store:
                 start.wait()
                 try:
                     got.append(desk.require(who, at=NOW + 1, store=store).id)

@@ -21,7 +21,7 @@ def test_of_many_who_raise_an_alert_at_once_one_does(blank):
     begin = threading.Barrier(4)
 
     def work(number: int) -> None:
-        with Store.open(blank) as store:
+        with Store.open(blank, busy_seconds=60) as store:
             begin.wait(60)
             for mark in (50, 80):
                 raised.append(raise_alert(store, alert(f"{mark}-{number}", mark), ["webhook:a"]))
