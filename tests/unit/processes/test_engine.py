@@ -233,7 +233,7 @@ def test_an_engine_that_is_stopped_in_its_tracks_is_started_again(starter, tmp_p
     logged = []
 
     async def story():
-        pulse = Pulse(Client(CLOCK), limit=2.0)
+        pulse = Pulse(Client(CLOCK), limit=5.0)
 
         async def beats():
             place = read_place(tmp_path, "own")
