@@ -146,7 +146,7 @@ def topic_line(topic: TopicEvidence, words: Sequence[str]) -> str:
 
 def print_verdict(verdict: Verdict, words: Mapping[int, Sequence[str]] | None = None) -> None:
     """The verdict with its slices and what it must be read beside; ``words`` are typical of topics."""
-    console().print(table([verdict]))
+    console().print(table([verdict], verdict.made_at))
     evidence, known = verdict.evidence, words or {}
     for part in (*evidence.slices, *evidence.told):
         kind = "slice" if part in evidence.slices else "for information, slice"

@@ -11,7 +11,7 @@ from rich.table import Table
 from switchover.domain.acceptance import Acceptance
 from switchover.domain.candidate import Verdict
 from switchover.domain.register import Suspension
-from switchover.report.explaining import Explained, explain
+from switchover.report.explaining import Explained, explain, state_at
 from switchover.wiring import acceptance, register, watching
 from switchover.wiring.access import now
 
@@ -43,7 +43,7 @@ def verdicts(
         print("No verdicts yet. Rehearse a candidate: switchover rehearse PROCESS --candidate UPSTREAM")
         return
     if found:
-        console().print(table(found, void))
+        console().print(table(found, now(), void))
     for verdict in found if explained else ():
         if verdict.cell.process in terms.processes:
             print(in_words(explain(verdict, terms.processes[verdict.cell.process], now(), void=void.get(verdict.id))))
@@ -84,8 +84,11 @@ def _accepted(taken: Sequence[tuple[Acceptance, str]], verdict: Verdict) -> Acce
     return next((one for one, _ in taken if (one.process, one.upstream, one.prompt_version) == candidate), None)
 
 
-def table(found: list[Verdict], void: Collection[str] = ()) -> Table:
-    """Verdicts as a table: state, replays, difference with its bounds, expiry. ``void``: ids that say no more."""
+def table(found: list[Verdict], at: float, void: Collection[str] = ()) -> Table:
+    """Verdicts as they stand ``at`` a moment (Unix seconds): state, replays, difference with its bounds, expiry.
+
+    ``void``: ids that say no more.
+    """
     drawn = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("process", "candidate", "prompt version", "verdict", "replays", "difference [bounds]", "expires"):
         drawn.add_column(heading, justify="right" if heading == "replays" else "left")
@@ -96,7 +99,7 @@ def table(found: list[Verdict], void: Collection[str] = ()) -> Table:
             verdict.cell.process,
             verdict.cell.upstream,
             verdict.cell.prompt_version,
-            f"{verdict.state}, void" if verdict.id in void else str(verdict.state),
+            f"{state_at(verdict, at)}, void" if verdict.id in void else str(state_at(verdict, at)),
             str(overall.replays),
             f"{mean} [{overall.lower:+.2f}, {overall.upper:+.2f}]",
             moment(verdict.expires_at)[:10],

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from switchover.domain.process import RehearsalTerms, SlicePredicate, UpstreamSpec
+from switchover.errors import ConfigError
 from switchover.graders import VERSIONS
 from switchover.graders.checks import OF_REQUEST
 from switchover.graders.fields import parts_of
 from switchover.graders.language import LANGUAGES
+from switchover.graders.leaves import folded
 from switchover.graders.schema import Schema, pattern
 from switchover.graders.text import ARTICLES
+from switchover.graders.words import normalise, tokens
 
 from . import judging
 from .comparison import comparison
@@ -182,10 +185,30 @@ def _one_line(cause: ValueError) -> str:
 def _label(document: Document, at: Place, section: RehearseSection) -> Settings:
     if len(section.labels) < 2:
         raise document.error((*at, "labels"), got=list(section.labels), want="the closed set of answers, two or more")
+    read: dict[str, str] = {}
+    for position, label in enumerate(section.labels):
+        other = read.setdefault(normalise(label), label)
+        if not normalise(label) or folded(other) != folded(label):
+            raise _confused(document, (*at, "labels", position), label, other)
+    for alias, label in section.aliases.items():
+        other = read.setdefault(normalise(alias), label)
+        if not normalise(alias) or normalise(other) != normalise(label):
+            raise _confused(document, (*at, "aliases", alias), alias, other)
     return {"labels": list(section.labels), "aliases": dict(section.aliases)}
 
 
+def _confused(document: Document, at: Place, spelling: str, other: str) -> ConfigError:
+    """A spelling that is read as nothing, or as another label is: whatever answers either would count as right."""
+    read = f"as {other!r} is" if normalise(spelling) else "as nothing"
+    want = "labels that differ in letters or digits (for signs: `grader: exact`)"
+    return document.error(at, got=f"{spelling!r}, which is read {read}", want=want)
+
+
 def _exact(document: Document, at: Place, section: RehearseSection) -> Settings:
+    for alias in section.aliases:
+        if not tokens(alias):
+            want = "an answer with letters or digits, as no answer at all would be read as it, too"
+            raise document.error((*at, "aliases", alias), got=repr(alias), want=want)
     return section.model_dump(include={"aliases", "case_sensitive", "decimal"}, exclude_defaults=True)
 
 

@@ -13,7 +13,7 @@ from .log import Event
 
 KIND_SAVED = {event: kind for kind, event in events.SAVED.items()}
 KIND_ENDED = {event: kind for kind, event in events.ENDED.items()}
-# States in which a drill's row may still change; the row of every other kind is final.
+# States in which a drill's row may still change; any other row is as its newest entry has it.
 PASSING = frozenset({"planned", "running"})
 # What only the keeper saves and notes: one that is not noted yet is neither late nor given time.
 KEEPERS = frozenset({"gap"})

@@ -47,7 +47,7 @@ DETERMINISTIC = frozenset({"label", "exact", "json_fields", "tool_calls", "text"
 TRUSTED = DETERMINISTIC | {"hook"}
 
 # Raised when a grader scores otherwise than before under the same settings: what it said before then proves nothing.
-VERSIONS: Mapping[str, int] = {"json_fields": 2}
+VERSIONS: Mapping[str, int] = {"json_fields": 3, "tool_calls": 2}
 
 
 def grader(terms: RehearsalTerms, ask: AskJudge | None = None) -> Grader:

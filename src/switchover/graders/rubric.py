@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -143,7 +142,7 @@ def read_reply(text: str, case: str) -> tuple[float, str]:
     if value["case"] != case:
         raise Unreadable("it does not name the case")
     score, reason = value["score"], value.get("reason", "")
-    if isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score) or not 0 <= score <= 1:
+    if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
         raise Unreadable("its score is no number from 0 to 1")
     return float(score), reason if isinstance(reason, str) else ""
 

@@ -58,6 +58,8 @@ class Plain(Track):
         was_ready: bool,
     ) -> None:
         super().__init__(cell.id, store, clock, terms.half_life)
+        self.rows = [record.as_declared(row) for row in self.rows]
+        self.waiting = {name: record.as_declared(row) for name, row in self.waiting.items()}
         self._record, self._timeout, self._grader, self._clock = record, timeout, grader, clock
         self._ask, self._gate, self._samples, self._anchor = ask, gate, samples, anchor
         self.book = self._open(store, terms, was_ready)

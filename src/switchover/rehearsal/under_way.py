@@ -24,6 +24,7 @@ from switchover.trial.sample import Planned
 
 from .among import Among
 from .continuing import NO_WAY, NOT_SHOWN, CutCases
+from .cut_back import cut_back
 from .flights import Flights, Turn
 from .order import Order, cell_of, terms_of
 from .plain import Anchor, Plain, is_settled
@@ -252,7 +253,7 @@ class UnderWay:
         await self.among.saving.done()
 
     def conclude(self, decision: Decision) -> Verdict:
-        """Saves the verdict and, when it holds, the proof; NOT READY ends the proofs there were."""
+        """Saves the verdict and, when it holds, the proof; earlier ones stand no longer than what is known now says."""
         now = self.clock.now()
         timed = [row.seconds for row in self.rows if row.answer is not None]
         verdict = Verdict(
@@ -269,6 +270,8 @@ class UnderWay:
             stopped="" if self.is_settled(decision) else self.stopped,
         )
         self.note(events.verdict(save_verdict(self.store, verdict), verdict, self.before))
+        if decision.holds_until is not None and decision.state is not State.NOT_READY:
+            cut_back(self.store, self.cell, decision.holds_until, now=now, note=self.note)
         if decision.expires_at is not None:
             proof = _proof(verdict, decision.expires_at)
             self.note(events.proof(save_proof(self.store, proof), proof))

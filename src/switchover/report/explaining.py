@@ -187,11 +187,11 @@ def _part(part: SliceEvidence, terms: RehearsalTerms, what: str) -> Ground:
 
 def _ungraded(verdict: Verdict) -> Ground:
     ungraded, graded = verdict.evidence.ungraded, verdict.evidence.overall.replays
-    share = ungraded / max(ungraded + graded, 1)
+    # Cases of a slice that were taken in advance are graded, too, and not among these: a verdict that proves knew.
+    proves = verdict.state in (State.READY, State.PROVISIONAL)
+    holds = proves or ungraded <= MOST_UNGRADED * (ungraded + graded)
     said = f"{ungraded:,} answers could not be compared" if ungraded else "Every answer could be compared"
-    return Ground(
-        what="Not compared", said=f"{said}; at most {MOST_UNGRADED:.0%} may not be.", holds=share <= MOST_UNGRADED
-    )
+    return Ground(what="Not compared", said=f"{said}; at most {MOST_UNGRADED:.0%} may not be.", holds=holds)
 
 
 def _people(people: People) -> Ground:

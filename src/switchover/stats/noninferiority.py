@@ -37,6 +37,7 @@ class Terms:
 class Weighed:
     """What a ledger says: ``lower`` and ``upper`` bound mean(d) at chances alpha and beta.
 
+    ``passes`` and ``fails`` are what its aged cases show, ``passes_unaged`` what they would at their full weight.
     ``good_until`` is the Unix moment at which the evidence for READY fades below 1/alpha, None when it is below it.
     ``still_needed`` estimates further replays to READY, None where it can't be estimated.
     """
@@ -50,6 +51,7 @@ class Weighed:
     log_e_not_ready: float
     passes: bool
     fails: bool
+    passes_unaged: bool
     good_until: float | None
     still_needed: int | None
 
@@ -119,31 +121,39 @@ class Ledger:
 def weigh(ledger: Ledger, now: float, terms: Terms) -> Weighed:
     """What the ledger says at ``now`` (Unix seconds) under the terms."""
     ready, mirrored = ledger.weights(now, terms.half_life)
-    return weigh_counts(ready, mirrored, ledger.replays, ledger.total, now, terms, ledger.reach)
+    unaged = ledger.down.sum(axis=0, dtype=np.float64)
+    return weigh_counts(ready, mirrored, unaged, ledger.replays, ledger.total, now, terms, ledger.reach)
 
 
 def weigh_counts(
     ready: bets.Numbers,
     mirrored: bets.Numbers,
+    unaged: bets.Numbers,
     n: int,
     total: float,
     now: float,
     terms: Terms,
     reach: float = 1.0,
 ) -> Weighed:
-    """What ``n`` cases say whose differences come to ``total``; ``ready`` and ``mirrored`` are their aged counts."""
+    """What ``n`` cases say whose differences come to ``total``.
+
+    ``ready`` and ``mirrored`` are their aged counts, ``unaged`` those that ``ready`` began as.
+    """
+    wanted = -math.log(terms.alpha)
     log_ready = bets.log_e(ready, -terms.margin, reach)
     log_not = bets.log_e(mirrored, terms.margin, reach)
     return Weighed(
         replays=n,
         margin=terms.margin,
         mean=total / n if n else None,
-        lower=bets.lower_bound(ready, terms.alpha, reach),
-        upper=-bets.lower_bound(mirrored, terms.beta, reach),
+        # Whatever single rectified values may be: their mean is one of differences.
+        lower=max(bets.lower_bound(ready, terms.alpha, reach), -1.0),
+        upper=min(-bets.lower_bound(mirrored, terms.beta, reach), 1.0),
         log_e_ready=log_ready,
         log_e_not_ready=log_not,
-        passes=log_ready >= -math.log(terms.alpha),
+        passes=log_ready >= wanted,
         fails=log_not >= -math.log(terms.beta),
+        passes_unaged=log_ready >= wanted or bets.log_e(unaged, -terms.margin, reach) >= wanted,
         good_until=_good_until(ready, now, terms, reach),
         still_needed=_still_needed(ready, log_ready, terms, reach),
     )

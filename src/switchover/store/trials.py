@@ -7,7 +7,7 @@ A case counts from the moment its turn comes. One that was scored ahead of its t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 
 import msgspec
 from sqlalchemy import Connection, delete, select
@@ -100,13 +100,14 @@ def _sample(store: Store, keys: Mapping[str, str], sample: BaselineSample) -> di
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """The scores of one graded case, without its words."""
+    """The scores of one graded case, without its words. ``counts``: in the overall ledger, too."""
 
     exchange_id: str
     graded_at: float
     candidate: float
     baseline: float
     shadow: bool
+    counts: bool
 
 
 def save_score(store: Store, row: ScoredCase) -> None:
@@ -146,7 +147,7 @@ def waiting_cases(store: Store, cell_id: str) -> dict[str, ScoredCase]:
 def differences(store: Store, cell_id: str) -> list[Difference]:
     """The cell's graded cases in the order of grading, without words."""
     cases = schema.scored_case
-    columns = (cases.c.exchange_id, cases.c.graded_at, cases.c.candidate, cases.c.baseline, cases.c.shadow)
+    columns = [cases.c[one.name] for one in fields(Difference)]
     graded = cases.c.candidate.is_not(None) & cases.c.baseline.is_not(None)
     wanted = select(*columns).where(cases.c.cell_id == cell_id, graded).order_by(cases.c.graded_at, cases.c.exchange_id)
     with store.read() as connection:

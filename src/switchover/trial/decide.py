@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -120,13 +120,15 @@ class Facts:
 class Decision:
     """A state with its evidence; ``expires_at`` is when a READY or PROVISIONAL would end without new replays.
 
-    ``lasts``: replays beyond these would not change what is concluded.
+    ``lasts``: replays beyond these would not change what is concluded. ``holds_until``: no earlier proof of the cell
+    stands longer; None where nothing that is known speaks against them.
     """
 
     state: State
     evidence: Evidence
     expires_at: float | None
     lasts: bool
+    holds_until: float | None = None
 
 
 def found_at(beta: float, topics: int) -> float:
@@ -140,12 +142,13 @@ def decide(facts: Facts, terms: RehearsalTerms, now: float) -> Decision:
     failing = [f"{name}: {WORSE}" for name, weighed in ledgers.items() if weighed.fails]
     failing += [_worse(topic) for topic in facts.found]
     lacking = _lacking(ledgers, facts, now)
-    state = _state(failing, lacking, facts)
+    state = _state(failing, lacking, facts, ledgers.values())
     expires = None
     if state in (State.READY, State.PROVISIONAL) and facts.newest is not None:
         expires = _expires(ledgers.values(), facts.newest, facts.coverage_ends)
     lasts = expires is not None and facts.newest is not None and expires >= facts.newest + STANDS_DAYS * DAY
-    return Decision(state, _evidence(facts, _reasons(state, failing, lacking)), expires, lasts)
+    holds = now if expires is None and _is_contradicted(facts, ledgers.values()) else expires
+    return Decision(state, _evidence(facts, _reasons(state, failing, lacking)), expires, lasts, holds)
 
 
 def decide_continuing(
@@ -164,10 +167,11 @@ def decide_continuing(
     weighed = weigh(_ledger(rows), now, terms_at(terms, terms.slice_margin))
     newest = max((row.graded_at for row in rows if row.candidate is not None), default=None)
     lacking = [] if weighed.passes else [_shows("continuing", weighed)]
-    lacking += _stale(newest, now) + _ungraded(len(rows), sum(row.graded for row in rows))
+    ungraded = _ungraded(len(rows), sum(row.graded for row in rows))
+    lacking += _stale(newest, now) + ungraded
     if weighed.fails:
         return Continuing(state=State.NOT_READY, way=way, evidence=numbers("continuing", weighed), reason=WORSE)
-    state = State.EXPIRED if was_ready else State.UNPROVEN
+    state = State.EXPIRED if was_ready and weighed.passes_unaged and not ungraded else State.UNPROVEN
     expires = None
     if not lacking and newest is not None:
         state = State.READY if calibrated else State.PROVISIONAL
@@ -181,12 +185,24 @@ def decide_continuing(
     )
 
 
-def _state(failing: Sequence[str], lacking: Sequence[str], facts: Facts) -> State:
+def _state(failing: Sequence[str], lacking: Sequence[str], facts: Facts, ledgers: Collection[Weighed]) -> State:
     if failing:
         return State.NOT_READY
     if not lacking:
         return State.READY if facts.calibrated else State.PROVISIONAL
-    return State.EXPIRED if facts.was_ready else State.UNPROVEN
+    return State.EXPIRED if facts.was_ready and _is_out_of_date(facts, ledgers) else State.UNPROVEN
+
+
+def _is_out_of_date(facts: Facts, ledgers: Iterable[Weighed]) -> bool:
+    """Whether age or coverage alone keeps READY back, and neither what came since nor what people said."""
+    doubted = facts.suspected or facts.lacking or _ungraded(facts.cases, facts.graded)
+    return not doubted and all(weighed.passes_unaged for weighed in ledgers)
+
+
+def _is_contradicted(facts: Facts, ledgers: Iterable[Weighed]) -> bool:
+    """Whether evidence or coverage keeps READY back: what could not be graded says nothing against a candidate."""
+    lost = facts.suspected or facts.coverage < COVERED
+    return bool(lost) or not all(weighed.passes for weighed in ledgers)
 
 
 def _reasons(state: State, failing: Sequence[str], lacking: Sequence[str]) -> tuple[str, ...]:

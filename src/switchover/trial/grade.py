@@ -10,7 +10,7 @@ nothing and is: it may find that the recorded answer can't be compared with, or 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from switchover.domain.ports import Grader, Question, Score
 from switchover.errors import OperatorError
@@ -20,6 +20,8 @@ from .replay import Reply
 
 IDENTICAL = "identical answers"
 NO_SAMPLE = "no second baseline sample"
+# A judge's or a hook's reason is a sentence of theirs; one of a megabyte would be kept with every case.
+LONGEST_REASON = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,13 @@ async def _score(grader: Grader, answer: str | None, question: Question) -> Scor
     """The grader's score; 1 without asking a costly one where the answer is the very one it would be compared with."""
     if answer == question.reference and not grader.by_merit and grader.name not in DETERMINISTIC:
         return Score(1.0, IDENTICAL)
-    return await grader.score(answer, question)
+    score = await grader.score(answer, question)
+    return replace(score, reason=_storable(score.reason)) if score.reason else score
+
+
+def _storable(reason: str) -> str:
+    """A reason as it can be kept: half of a pair of surrogates, which JSON lets through, is in no encoding."""
+    return reason[:LONGEST_REASON].encode("utf-8", "replace").decode()
 
 
 def _both(one: Score, other: Score) -> int | None:

@@ -47,7 +47,9 @@ class Drawing:
         Not where both answers are the same, as d is 0 then whoever looks; nor where the judge could not grade.
         """
         is_graded = row.candidate is not None or row.reason == WAITING
-        return is_graded and row.reason != IDENTICAL and self.is_drawn(row)
+        # What a judge was asked about is looked at, whatever it says: the reason is a judge's own words, too.
+        is_same = row.reason == IDENTICAL and not row.judge_calls
+        return is_graded and not is_same and self.is_drawn(row)
 
     def in_order(self, rows: Sequence[ScoredCase]) -> list[ScoredCase]:
         """The rows that are still on record as they count; ``rows`` is in order of grading."""

@@ -109,7 +109,7 @@ class Looked:
 
 def _as_people_see(row: ScoredCase, label: Label | None) -> ScoredCase:
     """A case that waited for people, with the marks that they gave; others as they are."""
-    if row.reason != WAITING or label is None:
+    if row.candidate is not None or row.reason != WAITING or label is None:
         return row
     reason = UNCLEAR if label.difference is None else ""
     return replace(row, candidate=label.candidate, baseline=label.baseline, reason=reason)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from switchover.domain.candidate import ScoredCase
 from switchover.domain.exchange import Exchange
 from switchover.domain.process import Process
 from switchover.store import Store
@@ -24,7 +25,7 @@ from .topics import Topics, fit, typical_words
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """``planned`` is what may be replayed, in order; ``kinds`` gives every exchange's kind by id.
+    """``planned`` is what may be replayed, in order; ``kinds`` gives an exchange's kind by id, ``slices`` its slices.
 
     ``traffic`` is (moment, kind) of every exchange that can be asked again, ``examples`` the ids of typical ones by
     topic.
@@ -32,8 +33,16 @@ class Record:
 
     planned: Sequence[Planned]
     kinds: Mapping[str, Kind]
+    slices: Mapping[str, tuple[str, ...]]
     traffic: Sequence[tuple[float, Kind]]
     examples: Mapping[int, tuple[str, ...]]
+
+    def as_declared(self, row: ScoredCase) -> ScoredCase:
+        """A scored case in today's slices: one that was declared otherwise since holds other requests under its name.
+
+        A case whose exchange is not on record any more stays as it was.
+        """
+        return replace(row, slices=self.slices.get(row.exchange_id, row.slices))
 
 
 def read_record(
@@ -56,6 +65,7 @@ def read_record(
     return Record(
         planned=plan_cases(verdict_half[Split.VERDICT], seed, {part.name for part in slices if part.critical}),
         kinds=kinds,
+        slices={case.id: case.slices for case in everything},
         traffic=[(case.at, kinds[case.id]) for case in everything],
         examples=topics.typical,
     )

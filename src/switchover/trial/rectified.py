@@ -82,16 +82,23 @@ class RectifiedBook:
         return self._open([], calibrated=True, value=value, reach=rectify.reach(self.drawing.share))
 
     def _combined(self, seen: Decision, people: People, now: float) -> Decision:
-        enough = people.waiting >= people.budget
+        enough, doubted = people.waiting >= people.budget, bool(people.labelled) and self._is_doubted(seen)
+        # What was replayed again waits for its label, and a ledger that has shrunk for that says nothing against.
+        seen = replace(seen, holds_until=now if doubted else None)
         if self._terms.grader == "human" or seen.state in (State.READY, State.NOT_READY):
             return replace(seen, lasts=seen.lasts or enough)
         judged = self._judged.decide(now)
         settled = judged.lasts or judged.state is State.NOT_READY
-        if people.labelled and (judged.state is State.NOT_READY or self._is_doubted(seen)):
+        if doubted or (people.labelled and judged.state is State.NOT_READY):
             return replace(seen, lasts=enough)
         told = tuple(f"as people see it: {reason}" for reason in seen.evidence.reasons) if people.labelled else ()
         evidence = replace(judged.evidence, reasons=(*judged.evidence.reasons, *told))
-        return replace(judged, evidence=evidence, lasts=settled and enough)
+        return replace(
+            judged,
+            evidence=evidence,
+            lasts=settled and enough,
+            holds_until=None if people.labelled else judged.holds_until,
+        )
 
     def _is_doubted(self, seen: Decision) -> bool:
         """True where what people saw so far is, on average, worse than the margin allows: the judge is not believed."""

@@ -11,7 +11,7 @@ from switchover.domain.answer import read_text
 from switchover.graders.fields import parse
 from switchover.graders.refusals import refuses
 from switchover.graders.source import all_of
-from switchover.graders.words import normalise
+from switchover.graders.words import normalise, tokens
 
 from .cases import Case
 from .json_shape import NEARLY_ALL, copied_of, fractions_of, keys_of, schema_of
@@ -129,6 +129,9 @@ def _label(answers: _Answers, seen: list[str], unsure: list[str]) -> dict[str, A
     spelt: dict[str, Counter[str]] = {}
     for words in answers.words:
         spelt.setdefault(normalise(words), Counter())[words.strip()] += 1
+    # Answers that only signs tell apart, such as 1 and -1, would be one label.
+    if any(not name or len({tuple(tokens(words)) for words in spelt[name]}) > 1 for name in common):
+        return None
     labels = [spelt[name].most_common(1)[0][0] for name in sorted(common, key=lambda name: (-common[name], name))]
     if max(len(label.split()) for label in labels) > LABEL_WORDS:
         return None

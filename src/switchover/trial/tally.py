@@ -80,7 +80,8 @@ class Tally:
         key = (math.floor(now / DAY), terms)
         if self._weighed is None or self._weighed[0] != key:
             ready, mirrored = self._weights(key[0], terms.half_life)
-            found = weigh_counts(ready, mirrored, self.replays, self._total / int(_UNIT), now, terms, self.reach)
+            unaged, total = self._down[: len(self._rows)].sum(axis=0, dtype=np.float64), self._total / int(_UNIT)
+            found = weigh_counts(ready, mirrored, unaged, self.replays, total, now, terms, self.reach)
             self._weighed = (key, found)
         return self._weighed[1]
 

@@ -176,7 +176,8 @@ class _Sampling:
 
     def _judge(self, one: Held) -> Finding:
         """Whether the cases since the first proof lie below those that gave it; ends what rests on either upstream."""
-        rows = differences(self.store, one.cell.id)
+        # What a slice was given in advance of its turn is no part of the natural mix, before a proof or after it.
+        rows = [row for row in differences(self.store, one.cell.id) if row.counts]
         begun = first_proof_at(self.store, one.cell)
         before = [row for row in rows if row.graded_at <= begun]
         after = [row for row in rows if row.graded_at > begun]

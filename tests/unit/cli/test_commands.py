@@ -13,9 +13,12 @@ import pytest
 from switchover import cli
 from switchover.cli import common
 from switchover.cli.common import plain, visible
+from switchover.cli.verdicts import table
+from switchover.domain.candidate import State
 from switchover.domain.register import Suspension
 from switchover.domain.secret import Secret
 from switchover.store import Store
+from switchover.store.proofs import newest_verdicts
 from switchover.store.register import set_suspension
 from switchover.testing.sample_organisation import NOW, fill, sample_settings
 
@@ -184,6 +187,18 @@ def test_verdicts_say_whose_proof_is_suspended_and_how_it_counts_again(
     capsys.readouterr()
     assert exit_code("verdicts") == 0
     assert "suspended" not in capsys.readouterr().out
+
+
+def test_a_verdict_is_listed_with_the_state_that_it_has_by_now(doubted: Path) -> None:
+    with Store.open(f"sqlite:///{doubted / 'store.sqlite'}") as store:
+        found = [one for one in newest_verdicts(store) if one.state is State.READY]
+    assert found
+
+    def listed(at: float) -> set[object]:
+        return set(table(found, at).columns[3].cells)
+
+    assert listed(max(one.made_at for one in found)) == {"READY"}
+    assert listed(max(one.expires_at or 0.0 for one in found)) == {"EXPIRED"}
 
 
 def test_explain_says_that_a_baseline_is_in_doubt(doubted: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -131,7 +131,7 @@ def test_settings_of_graders_are_those_that_were_set(tmp_path: Path) -> None:
     for section, settings in (
         ("grader: exact", {}),
         ("grader: exact, decimal: ','", {"decimal": ","}),
-        ("grader: json_fields, tolerance: {a: 0.01}", {"must_match": [], "tolerance": {"a": 0.01}, "version": 2}),
+        ("grader: json_fields, tolerance: {a: 0.01}", {"must_match": [], "tolerance": {"a": 0.01}, "version": 3}),
         (
             "grader: json_fields, schema: file:claim.json, tolerance: {d: {days: 2}}, keys: {lines: sku}",
             {
@@ -139,10 +139,10 @@ def test_settings_of_graders_are_those_that_were_set(tmp_path: Path) -> None:
                 "tolerance": {"d": {"days": 2.0}},
                 "keys": {"lines": "sku"},
                 "schema": {"type": "object"},
-                "version": 2,
+                "version": 3,
             },
         ),
-        ("grader: tool_calls, order: strict", {"tolerance": {}, "order": "strict"}),
+        ("grader: tool_calls, order: strict", {"tolerance": {}, "order": "strict", "version": 2}),
         ("grader: text, checks: {no_refusal: true, length: {most_words: 5}}",
          {"checks": {"no_refusal": True, "length": {"most_words": 5}}}),
         ("grader: checks, schema: {type: array}", {"schema": {"type": "array"}}),

@@ -319,6 +319,34 @@ SLIPS = (
         "27: processes.customer-messages.rehearse.labels: got ['billing']; want the closed set of answers, two or more",
     ),
     Slip(
+        "labels that are read as one",
+        "labels: [billing, claim]",
+        'labels: ["-1", "0", "1"]',
+        "27: processes.customer-messages.rehearse.labels.2: got '1', which is read as '-1' is; want labels that differ "
+        "in letters or digits (for signs: `grader: exact`)",
+    ),
+    Slip(
+        "a label that is read as nothing",
+        "labels: [billing, claim]",
+        'labels: [billing, "+"]',
+        "27: processes.customer-messages.rehearse.labels.1: got '+', which is read as nothing; want labels that differ "
+        "in letters or digits (for signs: `grader: exact`)",
+    ),
+    Slip(
+        "an alias that is read as another label",
+        "labels: [billing, claim]",
+        "labels: [billing, claim]\n      aliases: {Claim!: billing}",
+        "28: processes.customer-messages.rehearse.aliases.Claim!: got 'Claim!', which is read as 'claim' is; want "
+        "labels that differ in letters or digits (for signs: `grader: exact`)",
+    ),
+    Slip(
+        "an alias that is read as no answer",
+        "grader: label\n      labels: [billing, claim]",
+        'grader: exact\n      aliases: {"-": none}',
+        "27: processes.customer-messages.rehearse.aliases.-: got '-'; want an answer with letters or digits, as no "
+        "answer at all would be read as it, too",
+    ),
+    Slip(
         "a setting of another grader",
         "margin: 0.10",
         "order: strict",

@@ -54,6 +54,15 @@ def test_items_with_one_key_or_none_are_all_compared():
     assert scored(keyed, wanted[:1], wanted).value == pytest.approx(2 / 7)
 
 
+def test_whole_numbers_beyond_what_a_float_holds_are_told_apart():
+    wanted = {"account": 1234567890123456789}
+    assert scored(fields(), wanted, wanted).value == 1.0
+    assert scored(fields(), {"account": 1234567890123456788}, wanted).value == 0.0
+    assert scored(fields(tolerance={"account": {"absolute": 1}}), {"account": 1234567890123456788}, wanted).value == 1.0
+    assert scored(fields(tolerance={"account": {"absolute": 1}}), {"account": 1234567890123456787}, wanted).value == 0.0
+    assert scored(fields(), {"account": 10**400}, {"account": 10**400 + 1}).value == 0.0
+
+
 @pytest.mark.parametrize(
     ("tolerance", "got", "value"),
     [

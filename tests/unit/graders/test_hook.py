@@ -16,7 +16,7 @@ from switchover.trial.grade import grade
 from switchover.trial.replay import Reply
 
 SOURCE = """\
-import json, os, sys, time
+import json, os, subprocess, sys, time
 from beside import WORTH
 
 def score(answer, reference, request):
@@ -35,6 +35,16 @@ def score(answer, reference, request):
         return 0.5, json.dumps(dict(os.environ))
     if answer == "reference":
         return 1.0, repr((reference, request))
+    if answer == "fork":
+        child = os.fork()
+        if not child:
+            return 0.0
+        os.waitpid(child, 0)
+        return 1.0
+    if answer == "read":
+        return 1.0, subprocess.run(["cat"], stdout=subprocess.PIPE).stdout.decode()
+    if answer == "at length":
+        return 0.25, "long " * 1_000_000
     return WORTH[answer]
 
 def score_nothing(answer, reference, request):
@@ -42,7 +52,7 @@ def score_nothing(answer, reference, request):
 """
 BESIDE = """\
 WORTH = {"good": 1, "half": (0.5, "half of it"), "unsure": None, "too much": 1.5, "nan": float("nan"), "text": "high",
-         "true": True, "pair": (1, 2)}
+         "true": True, "pair": (1, 2), "huge": 10**400}
 """
 
 
@@ -78,18 +88,19 @@ def asked(hook, *answers, question=None):
 
 
 def test_a_hook_scores_and_what_is_no_score_is_ungraded_with_a_reason(file):
-    answers = ("good", "half", "true", "unsure", "too much", "nan", "text", "pair", None)
+    answers = ("good", "half", "true", "unsure", "too much", "nan", "text", "pair", "huge", None)
     scores = asked(Hook(file, "score"), *answers)
     assert scores[:3] == [Score(1.0), Score(0.5, "half of it"), Score(1.0)]
-    assert [score.value for score in scores[3:8]] == [None] * 5
-    assert [score.reason for score in scores[3:8]] == [
+    assert [score.value for score in scores[3:9]] == [None] * 6
+    assert [score.reason for score in scores[3:9]] == [
         "the hook gave no score",
         "the hook returned 1.5, not a number from 0 to 1",
         "the hook returned nan, not a number from 0 to 1",
         "the hook returned str, not a number from 0 to 1",
         "the hook returned tuple, not a number from 0 to 1",
+        "the hook returned int, not a number from 0 to 1",
     ]
-    assert scores[8] == Score(0.0, "no answer")
+    assert scores[9] == Score(0.0, "no answer")
 
 
 def test_a_hook_that_raises_fails_without_a_word_of_the_answer_and_goes_on(file):
@@ -108,6 +119,22 @@ def test_a_hook_that_hangs_is_stopped_its_case_is_ungraded_and_the_next_one_is_g
 
 def test_a_hook_whose_process_dies_fails_and_is_started_anew(file):
     assert asked(Hook(file, "score"), "die", "good") == ["the hook's process died", Score(1.0)]
+
+
+def test_a_copy_that_a_hook_makes_of_its_process_gives_no_second_reply(file):
+    scores = asked(Hook(file, "score"), "fork", "half", "fork", "good")
+    assert [score.value for score in scores] == [1.0, 0.5, 1.0, 1.0]
+
+
+def test_what_a_hook_starts_reads_no_question_and_waits_for_none(file):
+    assert asked(Hook(file, "score", seconds=5), "read", "good") == [Score(1.0, ""), Score(1.0)]
+
+
+def test_a_reason_that_goes_on_for_megabytes_is_cut_and_its_score_counts(file):
+    [score] = asked(Hook(file, "score"), "at length")
+    assert score.value == 0.25
+    assert score.reason.startswith("long long")
+    assert len(score.reason) <= 10_000
 
 
 def test_a_cancelled_call_leaves_no_reply_for_the_next_one(file):

@@ -118,6 +118,7 @@ def test_an_answer_that_imitates_the_marks_is_judged_as_what_it_is():
         ('{"case": "c", "score": -0.1}', "no number"),
         ('{"case": "c", "score": NaN}', "no number"),
         ('{"case": "c", "score": 1e999}', "no number"),
+        (f'{{"case": "c", "score": 1{"0" * 400}}}', "no number"),
         ("[" * 100_000, "nested"),
     ],
 )

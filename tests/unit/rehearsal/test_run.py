@@ -26,6 +26,7 @@ from switchover.store import Store
 from switchover.store.facts import facts
 from switchover.store.indexing import save_exchanges
 from switchover.store.proofs import latest_verdict, proofs
+from switchover.store.register import set_baseline_lost
 from switchover.store.trials import baseline_samples, scored_cases, waiting_cases
 from switchover.testing.clock import ManualClock
 from switchover.trial.cases import cases_of
@@ -189,6 +190,54 @@ def test_a_bad_candidate_is_not_ready_soon_and_its_proofs_end(store):
     assert rows["proof", noted[1]["id"]].end_sha256 == noted[3]["sha256"]
     assert verdict.calls < 100
     assert not proofs(store, "messages")
+
+
+LATER = NOW + 5 * 86_400
+
+
+def worsened(store, **more):
+    """A candidate that was flawless, and of newer requests answers one in six wrongly, five days later."""
+    save_exchanges(store, record(300))
+    run(store, Model(), **more)
+    newer = [replace(e, id=f"later{e.id}", started_at=LATER - 60) for e in record(540)[300:]]
+    save_exchanges(store, newer)
+    order = replace(ORDER, fewest=60, budget_calls=60)
+    return run(store, Model(wrong=0.17), order=order, clock=ManualClock(LATER), **more)
+
+
+def test_a_proof_ends_with_the_replays_that_show_less_and_its_entry_says_so(store):
+    noted = []
+    verdict = worsened(store, note=noted.append)
+    assert verdict.state is State.UNPROVEN
+    assert not proofs(store, "messages", now=LATER)
+    [proof] = proofs(store, "messages")
+    assert proof.expires_at == LATER
+    told = [entry for entry in noted if entry["event"] == "proof given"]
+    assert [entry["id"] for entry in told] == [proof.id, proof.id]
+    [row] = [fact for fact in facts(store) if fact.kind == "proof"]
+    assert row.sha256 == told[-1]["sha256"] != told[0]["sha256"]
+
+
+def test_a_proof_that_is_held_as_its_baseline_is_gone_keeps_its_date(store):
+    set_baseline_lost(store, "messages", LATER - 60)
+    verdict = worsened(store)
+    assert verdict.state is State.UNPROVEN
+    [proof] = proofs(store, "messages", now=LATER)
+    assert proof.expires_at == NOW + 7 * 86_400
+
+
+@pytest.mark.parametrize("name", ["complaints", "messages"])
+def test_a_slice_holds_the_requests_that_it_is_declared_to_hold_today(store, name):
+    save_exchanges(store, record())
+    first = run(store, Model())
+    [complaints] = first.evidence.slices
+    others = SlicePredicate(name=name, path="metadata.kind", equals="message")
+    order = replace(ORDER, process=replace(PROCESS, rehearse=replace(TERMS, slices=(others,))))
+    [part] = run(store, Model(), order=order).evidence.slices
+    is_of = {e.id: e.metadata["kind"] for e in record()}
+    kinds = [is_of[row.exchange_id] for row in scored_cases(store, first.cell.id)]
+    assert (part.name, part.replays) == (name, kinds.count("message"))
+    assert part.replays != complaints.replays
 
 
 def test_only_the_verdict_half_is_replayed_and_only_what_the_baseline_answered(store):

@@ -99,6 +99,14 @@ def test_only_ready_is_called_good_enough_without_a_but():
         assert ("is good enough" in told) == (state is State.READY)
 
 
+def test_what_ready_rests_on_is_never_said_to_stand_in_its_way():
+    """Of 600 cases 25 were not graded; 380 of the others count overall, as a slice was replayed in advance."""
+    grounds = {ground.what: ground.holds for ground in said(verdict(ungraded=25)).rests_on}
+    assert grounds["Not compared"] is True
+    grounds = {ground.what: ground.holds for ground in said(verdict(State.UNPROVEN, ungraded=40)).rests_on}
+    assert grounds["Not compared"] is False
+
+
 def test_a_proof_whose_time_has_passed_is_expired():
     old = verdict(expires_at=NOW - 1)
     assert state_at(old, NOW) is State.EXPIRED

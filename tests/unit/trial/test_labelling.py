@@ -26,7 +26,7 @@ from switchover.trial.labelling import (
 from switchover.trial.looked import Looked
 
 
-def case(number, *, candidate=1.0, baseline=1.0, reason="", cell="c"):
+def case(number, *, candidate=1.0, baseline=1.0, reason="", cell="c", judge_calls=0):
     return ScoredCase(
         cell_id=cell,
         exchange_id=f"x{number}",
@@ -34,6 +34,7 @@ def case(number, *, candidate=1.0, baseline=1.0, reason="", cell="c"):
         candidate=candidate,
         baseline=baseline,
         reason=reason,
+        judge_calls=judge_calls,
     )
 
 
@@ -86,6 +87,15 @@ def test_nobody_looks_at_answers_that_are_the_same_or_that_the_judge_could_not_g
     assert not every.is_shown(case(1, reason=IDENTICAL))
     assert not every.is_shown(case(1, candidate=None, reason="the judge: no reply"))
     assert every.is_shown(case(1, candidate=None, baseline=None, reason=WAITING))
+
+
+@pytest.mark.parametrize("said", [IDENTICAL, WAITING])
+def test_a_judge_that_says_what_we_say_of_a_case_keeps_nobody_from_looking(said):
+    every, row = drawing(ROWS[:1], 1.0), case(0, reason=said, judge_calls=2)
+    assert every.is_shown(row)
+    assert counted(every, [row], {}) == []
+    label = labelled(row, 0.0, 1.0)
+    assert counted(every, [row], {"x0": label}) == [row]
 
 
 def test_a_case_counts_only_once_all_before_it_that_were_drawn_have_their_label():

@@ -27,7 +27,7 @@ SEEDS = range(20)
 class Trial:
     """Cases whose answers people find right or wrong; a judge that finds the candidate's right always."""
 
-    def __init__(self, seed, quality, count=480, *, terms=TERMS, judge=lambda right: 1.0):
+    def __init__(self, seed, quality, count=480, *, terms=TERMS, judge=lambda right: 1.0, was_ready=False):
         rng, self.seen, rows = random.Random(seed), {}, []
         for number in range(count):
             name = f"x{number}"
@@ -45,7 +45,7 @@ class Trial:
         drawing = Drawing("cell", terms.labels_share, keys)
         kind = Kind(0, "")
         open_book = partial(
-            Book, terms, kinds=dict.fromkeys(keys, kind), traffic=[(NOW, kind)], examples={}, was_ready=False
+            Book, terms, kinds=dict.fromkeys(keys, kind), traffic=[(NOW, kind)], examples={}, was_ready=was_ready
         )
         self.book = RectifiedBook(terms, rows, [], drawing=drawing, open_book=open_book)
 
@@ -165,6 +165,22 @@ def test_a_judge_is_not_believed_where_people_have_seen_worse_so_far():
     decision = trial.book.decide(NOW)
     assert decision.evidence.overall.mean_difference < -0.10
     assert decision.state is State.UNPROVEN
+
+
+def test_where_people_doubt_what_a_judge_had_called_provisional_nothing_is_out_of_date():
+    trial = Trial(1, 0.90, was_ready=True)
+    assert trial.book.decide(NOW).state is State.PROVISIONAL
+    trial.book.labels = [trial.label(row, (0.0, 1.0)) for row in trial.shown[:2]]
+    decision = trial.book.decide(NOW)
+    assert (decision.state, decision.holds_until) == (State.UNPROVEN, NOW)
+
+
+def test_labels_that_are_still_to_come_take_nothing_from_an_earlier_proof():
+    trial = Trial(4, 0.94)
+    trial.label_all()
+    assert trial.book.decide(NOW).state is State.READY
+    trial.book.labels = trial.book.labels[:4]
+    assert trial.book.decide(NOW).holds_until is None
 
 
 def test_labels_still_needed_are_estimated_from_those_so_far():

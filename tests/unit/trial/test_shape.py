@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
+
 from switchover.testing.builders import make_exchange
 from switchover.trial.cases import cases_of
 from switchover.trial.shape import propose
@@ -32,6 +34,12 @@ def test_a_closed_set_of_answers_is_labels_in_their_commonest_spelling():
     assert found.section == {"grader": "label", "labels": ["Billing", "new claim"]}
     assert found.seen == ("101 recorded answers", "2 answers make up 99%: a closed set")
     assert found.unsure[0].startswith("1 rare answers are left out")
+
+
+@pytest.mark.parametrize("answers", [["-1", "0", "1"], ["👍", "👎", "no opinion"], ["+5 %", "5", "0"]])
+def test_answers_that_only_signs_tell_apart_are_no_labels(answers):
+    found = proposed([(f"ask {n}", answers[n % 3]) for n in range(90)])
+    assert found.section["grader"] == "exact"
 
 
 def test_objects_are_fields_with_the_keys_schema_and_numbers_that_are_seen():

@@ -181,6 +181,27 @@ def test_no_answer_scores_nothing_and_a_grader_that_fails_on_it_counts_as_the_wo
     assert (poisoned.candidate, poisoned.baseline) == (0.0, 1.0)
 
 
+class Talkative:
+    """A judge that may say anything."""
+
+    name = "rubric"
+    by_merit = True
+
+    def __init__(self, reason):
+        self.reason = reason
+
+    async def score(self, answer, question):
+        return Score(0.5, self.reason, calls=1)
+
+
+@pytest.mark.parametrize("reason", ["half a pair \ud83d", "word " * 1_000_000])
+def test_what_a_judge_says_can_be_kept(reason):
+    found = asyncio.run(grade(Talkative(reason), Reply("answer"), None, Question("recorded")))
+    assert found.candidate == 0.5
+    assert found.reason.encode().startswith(reason[:4].encode())
+    assert len(found.reason) <= 500
+
+
 class Costly:
     """A grader that is not deterministic and counts what it is asked."""
 
@@ -237,8 +258,13 @@ def test_what_the_baseline_or_the_grader_could_not_do_is_ungraded_with_a_reason(
         (lambda: judged([row(n) for n in range(120)], calibrated=False), State.PROVISIONAL),
         (lambda: judged([row(n, -1.0) for n in range(40)], was_ready=True), State.NOT_READY),
         (lambda: judged([row(n) for n in range(40)]), State.UNPROVEN),
-        (lambda: judged([row(n) for n in range(40)], was_ready=True), State.EXPIRED),
         (lambda: judged([row(n, at=NOW - 8 * DAY) for n in range(300)], was_ready=True), State.EXPIRED),
+        (lambda: judged([row(n, at=NOW - 60 * DAY * (n > 8)) for n in range(120)], was_ready=True), State.EXPIRED),
+        (lambda: judged([row(n) for n in range(120)], traffic=[(NOW, 0), (NOW, 1)], was_ready=True), State.EXPIRED),
+        # What came since, and no age, keeps these back: nothing is out of date.
+        (lambda: judged([row(n) for n in range(40)], was_ready=True), State.UNPROVEN),
+        (lambda: judged([row(n, -float(n > 115)) for n in range(120)], was_ready=True), State.UNPROVEN),
+        (lambda: judged([row(n, graded=n > 9) for n in range(150)], was_ready=True), State.UNPROVEN),
         (lambda: judged([row(n) for n in range(120)], traffic=[(NOW, 0)] * 9 + [(NOW, 1)]), State.UNPROVEN),
         (lambda: judged([row(n, graded=n > 9) for n in range(150)]), State.UNPROVEN),
         (lambda: judged([]), State.UNPROVEN),
@@ -269,6 +295,15 @@ def test_a_proof_ends_at_the_first_condition_to_fail():
     assert thin.state is State.READY
     assert thin.expires_at < NOW + 7 * DAY
     assert not thin.lasts
+
+
+def test_earlier_proofs_stand_no_longer_than_all_that_is_known_says():
+    thin = judged([row(n) for n in range(80)])
+    assert thin.holds_until == thin.expires_at < NOW + 7 * DAY
+    assert judged([row(n, -float(n > 115)) for n in range(120)]).holds_until == NOW
+    assert judged([row(n) for n in range(120)], traffic=[(NOW, 0), (NOW, 1)]).holds_until == NOW
+    # Nothing is said against a candidate by what could not be graded.
+    assert judged([row(n, graded=n > 9) for n in range(150)]).holds_until is None
 
 
 def test_a_proof_ends_when_the_traffic_that_it_covers_has_left_the_window():

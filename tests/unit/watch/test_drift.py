@@ -10,7 +10,7 @@ from switchover.store.changes import changes, marks
 from switchover.store.exchanges import some_exchanges
 from switchover.store.indexing import save_exchanges
 from switchover.store.register import build_snapshot, set_baseline_lost
-from switchover.store.trials import differences, scored_cases
+from switchover.store.trials import differences, save_score, scored_cases
 from switchover.trial.cases import cases_of
 from switchover.trial.split import Split, split_of
 from switchover.watch.drift import watch_drift
@@ -50,6 +50,25 @@ def test_copies_of_what_was_replayed_are_not_replayed_again(desk):
     save_exchanges(desk.store, [replace(one, id=f"{one.id}b", started_at=desk.clock.now()) for one in live])
     desk.run(watch_drift)
     assert len(shadows(desk, proof)) == drawn > 0
+
+
+def test_a_slice_that_is_replayed_in_advance_of_its_turn_is_no_drift_of_the_whole(desk):
+    (proof,) = desk.proofs
+    cell = cell_of(proof).id
+    desk.clock.advance(DAY)
+    worse = [
+        replace(row, exchange_id=f"ahead-{row.exchange_id}", graded_at=desk.clock.now(), candidate=0.8, counts=False)
+        for row in scored_cases(desk.store, cell)
+    ]
+    for row in worse:
+        save_score(desk.store, row)
+    desk.record(60)
+    assert len(worse) >= 40
+    assert all(one.well for one in desk.run(watch_drift))
+    # The same in the natural mix is one.
+    for row in worse:
+        save_score(desk.store, replace(row, counts=True))
+    assert not all(one.well for one in desk.run(watch_drift))
 
 
 def test_a_replacement_that_fell_behind_loses_its_proof_and_its_ledger_begins_empty(desk):
