@@ -84,7 +84,7 @@ def test_lines_reach_the_pipe_whole_and_in_order_from_several_at_once():
     for lines in several:
         lines.close()
     os.close(writing)
-    reader.join(10)
+    reader.join(60)
     for who in range(3):
         mine = [line for line in got if line.startswith(b"%d:" % who)]
         assert mine == [b"%d:%d %b" % (who, number, b"x" * 300) for number in range(500)]

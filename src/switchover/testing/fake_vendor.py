@@ -154,7 +154,7 @@ class FakeVendor:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._run(self._listener.finish())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(60)
         self._loop.close()
 
     async def _set(self, changes: Mapping[str, Any]) -> None:
@@ -204,7 +204,7 @@ class VendorProcess:
         if self._child is None:
             return
         self._child.terminate()
-        self._child.wait(5)
+        self._child.wait(60)
         for pipe in (self._child.stdin, self._child.stdout):
             if pipe is not None:
                 pipe.close()

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 
-# A step of a script: bytes to write, seconds to wait, or a word.
-Step = bytes | float | str
+# A step of a script: bytes to write, seconds to wait, what to wait for until it is true, or a word.
+Step = bytes | float | str | Callable[[], bool]
 Script = Sequence[Step]
 CLOSE = "close"
 RESET = "reset"
@@ -79,13 +79,13 @@ class ScriptedServer:
 
     def __enter__(self) -> ScriptedServer:
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(5)
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(60)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(5)
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(60)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(60)
         self._loop.close()
 
     async def _start(self) -> None:
@@ -148,6 +148,9 @@ class ScriptedServer:
                 await writer.drain()
             elif isinstance(step, float | int):
                 await asyncio.sleep(step)
+            elif callable(step):
+                while not step():  # noqa: ASYNC110  # it comes true in another thread
+                    await asyncio.sleep(0.005)
             elif step == HANG:
                 await asyncio.Event().wait()
             elif step == RESET:

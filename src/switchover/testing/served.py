@@ -204,10 +204,11 @@ class ServedGateway:
 
     def __enter__(self) -> ServedGateway:
         self._thread.start()
-        self._started.wait(10)
+        if not self._started.wait(60):
+            raise RuntimeError("the gateway did not start within 60 s")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._server.should_exit = True
-        self._thread.join(10)
+        self._thread.join(60)
         self._socket.close()

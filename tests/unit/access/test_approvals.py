@@ -198,7 +198,7 @@ def test_of_many_who_try_at_once_exactly_one_gets_it(tmp_path):
         got, start = [], threading.Barrier(6)
 
         def carry_out(who):
-            with Store.open(url) as store:
+            with Store.open(url, busy_seconds=60) as store:
                 start.wait()
                 try:
                     got.append(desk.require(who, at=NOW + 1, store=store).id)
@@ -209,6 +209,6 @@ def test_of_many_who_try_at_once_exactly_one_gets_it(tmp_path):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20)
+            thread.join(60)
     assert len(got) == 6
     assert sum(name is not None for name in got) == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import ssl
-import time
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,7 @@ from switchover.testing.mail_server import MailServer
 from switchover.testing.scripted import ScriptedServer, reply
 from switchover.wiring.budget import ledger
 from switchover.wiring.diagnosis import examine
+from switchover.wiring.parts import CLOCK
 from switchover.wiring.register import create_key, rotate_key
 
 CONFIGURATION = """\
@@ -44,6 +44,13 @@ processes:
   claims: {{owner: o, criticality: important, data: internal, baseline: vendor, budget: {{month: 500 USD}}}}
 """
 SECRET, LOGIN = "canary-of-the-hook", "me:canary-of-the-mail"
+MIDMONTH = 1_794_830_400.0  # 2026-11-16, noon
+
+
+@pytest.fixture(autouse=True)
+def midmonth(monkeypatch):
+    """No day and no month ends in a test."""
+    monkeypatch.setattr(CLOCK, "now", lambda: MIDMONTH)
 
 
 @pytest.fixture
@@ -74,7 +81,7 @@ def run(capsys, *words: str) -> tuple[int, str]:
 
 
 def spend(micro: int) -> None:
-    found, name = ledger(load("switchover.yaml")), span("month", time.time()).name
+    found, name = ledger(load("switchover.yaml")), span("month", MIDMONTH).name
     asked = Ask(
         budget="process:claims", period=name, limit=None, settled=micro, unknown=0, returned=0, need=0, want=micro
     )
@@ -84,7 +91,7 @@ def spend(micro: int) -> None:
 
 def keep() -> None:
     """A keeper's look at the budgets."""
-    settings, clock = load("switchover.yaml"), ManualClock(time.time())
+    settings, clock = load("switchover.yaml"), ManualClock(MIDMONTH)
     part = Budgeting(Path(settings.data_dir), clock, lambda *_, **__: None, OncePerChange(lambda *_, **__: None))
     with Store.open(settings.database) as store:
         assert part.look(settings)
@@ -126,7 +133,7 @@ def test_without_a_channel_there_is_nothing_to_try(office, capsys):
 def test_alerts_and_what_became_of_them_are_shown_and_the_budget_and_the_doctor_say_what_is_late(office, capsys):
     spend(400 * USD)
     keep()
-    settings, now = load("switchover.yaml"), time.time()
+    settings, now = load("switchover.yaml"), MIDMONTH
     with Store.open(settings.database) as store:
         taken = take_delivery(store, "webhook:ops", "k", now + 1, 60)
         assert taken is not None
@@ -162,7 +169,7 @@ def test_alerts_and_what_became_of_them_are_shown_and_the_budget_and_the_doctor_
 
 def test_the_forecast_is_shown_once_there_is_a_rate(office, capsys, monkeypatch):
     monkeypatch.setattr(
-        "switchover.wiring.budget.CLOCK", ManualClock(at := span("month", time.time()).begin + 10 * 86_400)
+        "switchover.wiring.budget.CLOCK", ManualClock(at := span("month", MIDMONTH).begin + 10 * 86_400)
     )
     found, month = ledger(load("switchover.yaml")), span("month", at)
     spend(200 * USD)

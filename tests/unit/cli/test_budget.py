@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from switchover.costs.budget import Ask, grant, span
 from switchover.store import Store
 from switchover.wiring.budget import ledger
 from switchover.wiring.diagnosis import examine
+from switchover.wiring.parts import CLOCK
 
 CONFIGURATION = """\
 organisation: {domicile: NL}
@@ -28,6 +28,14 @@ processes:
   mail: {owner: o, criticality: important, data: internal, baseline: own}
 """
 USD = 1_000_000
+
+MIDMONTH = 1_794_830_400.0  # 2026-11-16, noon
+
+
+@pytest.fixture(autouse=True)
+def midmonth(monkeypatch):
+    """No day and no month ends in a test."""
+    monkeypatch.setattr(CLOCK, "now", lambda: MIDMONTH)
 
 
 @pytest.fixture
@@ -44,7 +52,7 @@ def file(tmp_path: Path) -> str:
 def spend(file: str, budget: str, period: str, micro: int, unknown: int = 0) -> None:
     """So much is settled, as by a worker."""
     found = ledger(load(file))
-    name = span(period, time.time()).name  # type: ignore[arg-type]  # as the test names it
+    name = span(period, MIDMONTH).name  # type: ignore[arg-type]  # as the test names it
     asked = Ask(budget=budget, period=name, limit=None, settled=micro, unknown=unknown, returned=0, need=0, want=micro)
     found.exchange("somebody", [asked], grant)
     found.close()

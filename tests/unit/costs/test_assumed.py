@@ -121,7 +121,7 @@ def test_of_many_who_edit_the_same_version_at_once_one_is_saved(store):
     ready = threading.Barrier(4)
 
     def go(value: float) -> None:
-        ready.wait(10)
+        ready.wait(60)
         saved.append(save_edit(store, edit("pue", 1, value)))
 
     threads = [threading.Thread(target=go, args=(1.0 + n / 10,)) for n in range(4)]

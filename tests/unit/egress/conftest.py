@@ -63,7 +63,7 @@ def run(request):
 
     def go(work):
         async def limited():
-            return await asyncio.wait_for(work, 20)
+            return await asyncio.wait_for(work, 60)
 
         factory = uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
         with asyncio.Runner(loop_factory=factory) as runner:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
 from switchover.clock import SystemClock
 from switchover.egress import Client
 from switchover.egress.client import KEEP_IDLE_S
-from switchover.egress.connection import MAX_HEADER_BYTES, MAX_INFORMATIONAL
+from switchover.egress.connection import MAX_HEADER_BYTES, MAX_INFORMATIONAL, Connection
 from switchover.errors import Malformed, Reset
 from switchover.testing.clock import ManualClock
 from switchover.testing.scripted import CLOSE, HANG, RESET, ScriptedServer, reply
@@ -66,7 +67,7 @@ def played(script, work, clock=None):
     async def main(server):
         client = Client(clock or SystemClock())
         try:
-            return await asyncio.wait_for(work(client, server), 10)
+            return await asyncio.wait_for(work(client, server), 60)
         finally:
             await client.close()
 
@@ -131,20 +132,35 @@ def test_a_second_connection_that_goes_too_is_an_error():
 
 
 @pytest.mark.parametrize("began", [b"H", b"HTTP/1.1 100 Continue\r\n\r\n", OK + FIVE])
-def test_a_kept_connection_that_goes_after_any_byte_is_an_error(began):
+def test_a_kept_connection_that_goes_after_any_byte_is_an_error(began, monkeypatch):
+    arrived, received = threading.Event(), Connection.data_received
+
+    def data_received(self, data):
+        received(self, data)
+        arrived.set()
+
+    monkeypatch.setattr(Connection, "data_received", data_received)
+
     async def work(client, server):
         await ask(client, server)
+        arrived.clear()
         with pytest.raises(Reset):
             await ask(client, server)
         return len(server.seen)
 
-    assert played(scripted([reply(b"hello")], [began, 0.02, RESET], [reply(b"never")]), work) == 2
+    assert played(scripted([reply(b"hello")], [began, arrived.is_set, RESET], [reply(b"never")]), work) == 2
+
+
+async def kept_no_more(client):
+    """Waits until what was kept has noticed that it is of no use."""
+    while not all(one.closed for kept in client._idle.values() for one in kept):  # noqa: ASYNC110  # nobody is told
+        await asyncio.sleep(0.005)
 
 
 def test_a_kept_connection_that_the_upstream_closed_meanwhile_is_not_used():
     async def work(client, server):
         first = await ask(client, server)
-        await asyncio.sleep(0.1)
+        await kept_no_more(client)
         return first, await ask(client, server), server.connections, len(server.seen)
 
     assert played([reply(b"hello"), CLOSE], work) == ((200, b"hello"), (200, b"hello"), 2, 2)
@@ -153,7 +169,7 @@ def test_a_kept_connection_that_the_upstream_closed_meanwhile_is_not_used():
 def test_a_kept_connection_on_which_bytes_came_unasked_is_not_used():
     async def work(client, server):
         first = await ask(client, server)
-        await asyncio.sleep(0.1)
+        await kept_no_more(client)
         return first, await ask(client, server), server.connections
 
     script = [reply(b"hello"), 0.02, OK + b"content-length: 4\r\n\r\nevil", HANG]

@@ -96,7 +96,7 @@ class Authority:
 
     def openssl(self, *words, check=True):
         command = [OPENSSL, "ts", *words]
-        return subprocess.run(command, cwd=self.folder, check=check, capture_output=True, timeout=30)
+        return subprocess.run(command, cwd=self.folder, check=check, capture_output=True, timeout=60)
 
     def answer(self, question):
         self.asked += 1
@@ -142,7 +142,7 @@ def served(answer):
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/tsr"
         server.shutdown()
-        thread.join(5)
+        thread.join(60)
 
 
 DATA = b"a checkpoint"
@@ -238,7 +238,7 @@ def test_a_command_has_the_checkpoint_stamped_and_an_auditor_checks_it_with_us_a
     assert "time-stamps signed by CN=a time-stamp authority: 1" in found.remarks
     export(log, tmp_path / "bundle")
     script = [sys.executable, "-I", str(tmp_path / "bundle" / "verify.py"), str(tmp_path / "bundle")]
-    done = subprocess.run(script, capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run(script, capture_output=True, text=True, check=True, timeout=60)
     assert "note   time-stamps that fit their checkpoints: 1; they say that 2 entries were there by 20" in done.stdout
     said = authority.openssl(
         "-verify", "-data", str(tmp_path / "bundle/checkpoints/2"), "-in", str(tmp_path / "bundle/stamps/2.tsr"),
@@ -360,7 +360,7 @@ def test_the_keepers_task_goes_by_the_authority_that_is_configured_at_the_moment
         await asyncio.sleep(0.1)
         before = list(log.folder.glob("stamps/*"))
         current[0] = settings
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not list(log.folder.glob("stamps/*")):  # noqa: ASYNC110  # the file is all there is to wait for
                 await asyncio.sleep(0.01)
         task.cancel()

@@ -243,7 +243,7 @@ def test_a_caller_who_leaves_while_the_rest_is_told_stops_whoever_tells_it():
                 came = b""
                 while b'"is"' not in came:
                     came += caller.recv(65536)
-            assert own.departed.wait(5)
+            assert own.departed.wait(60)
     found = exchange(served)
     assert found.outcome is Outcome.ABANDONED
     assert [(one.upstream, one.fault) for one in found.attempts] == [("vendor", "clean-end-too-soon"), ("own", None)]

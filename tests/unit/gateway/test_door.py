@@ -74,7 +74,7 @@ def test_a_connection_that_stays_open_is_turned_away_once_its_key_has_expired():
     clock = Ahead()
     snapshot = replace(snapshot, keys={key.id: replace(key, expires_at=time.time() + 3600)})
     with ServedGateway(snapshot, clock=clock) as served:
-        connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=10)
+        connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=60)
 
         def status():
             connection.request("GET", "/v1/models", headers={"authorization": f"Bearer {token}"})

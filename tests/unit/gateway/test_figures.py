@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import threading
 import time
 from dataclasses import replace
 
@@ -48,12 +49,27 @@ def ask(served, token, **more):
 
 
 def call(served, method, path, text=None, headers=None):
-    connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=60)
     connection.request(method, path, text, headers or {})
     response = connection.getresponse()
     got = response.status, response.read().decode()
     connection.close()
     return got
+
+
+def streamed_in_two(served, token, vendor):
+    """A streamed answer whose rest is sent a moment after its beginning has come."""
+    came = threading.Event()
+    vendor.play(stream(CHUNKS[0], came.is_set, CHUNKS[0], CHUNKS[1]))
+    connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=60)
+    text = json.dumps({"model": "p", "messages": [{"role": "user", "content": "?"}], "stream": True})
+    connection.request("POST", "/v1/chat/completions", text, {"authorization": f"Bearer {token}"})
+    response = connection.getresponse()
+    assert response.read(len(CHUNKS[0])) == CHUNKS[0]
+    time.sleep(0.05)
+    came.set()
+    assert response.read() == CHUNKS[0] + CHUNKS[1]
+    connection.close()
 
 
 def scrape(served):
@@ -68,7 +84,7 @@ def scrape(served):
     return found
 
 
-def until(check, seconds=5.0):
+def until(check, seconds=60.0):
     deadline = time.monotonic() + seconds
     while not (got := check()) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -81,8 +97,7 @@ def test_the_figures_say_what_happened():
         served, token = gateway(vendor, own)
         with served:
             assert ask(served, token)[0] == 200
-            vendor.play(stream(CHUNKS[0], 0.05, CHUNKS[0], CHUNKS[1]))
-            assert ask(served, token, stream=True)[0] == 200
+            streamed_in_two(served, token, vendor)
             assert ask(served, "nobody")[0] == 401
             vendor.play([DENIED])
             assert ask(served, token)[0] == 200
@@ -125,7 +140,7 @@ def test_a_request_in_progress_is_open():
     with ScriptedServer([*stream(CHUNKS[0], end=False), "hang"]) as vendor, ScriptedServer([reply(ANSWER)]) as own:
         served, token = gateway(vendor, own)
         with served:
-            connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=10)
+            connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=60)
             text = json.dumps({"model": "p", "stream": True, "messages": [{"role": "user", "content": "?"}]})
             connection.request("POST", "/v1/chat/completions", text, {"authorization": f"Bearer {token}"})
             assert connection.getresponse().status == 200

@@ -19,6 +19,7 @@ from switchover.costs.metering import meter
 from switchover.costs.tariffs import tariff
 from switchover.domain.charge import Basis, Ending
 from switchover.domain.process import Budget, Criticality, DataClass, Price, Process
+from switchover.gateway import budget
 from switchover.report import focus, focus_check
 from switchover.store import Store
 from switchover.store.indexing import save_exchanges
@@ -68,7 +69,9 @@ def priced(url: str):
     return replace(snapshot, tariffs={"vendor": tariff(asked, time.time())}), token, asked
 
 
-def test_the_focus_file_of_what_was_served_sums_to_the_ledger_to_the_cent(tmp_path: Path):
+def test_the_focus_file_of_what_was_served_sums_to_the_ledger_to_the_cent(tmp_path: Path, monkeypatch):
+    # However slow the disk is.
+    monkeypatch.setattr(budget, "WAIT_S", 30.0)
     ledger = Ledger.open(tmp_path, "sqlite://", busy_s=2)
     with ScriptedServer(answer) as vendor:
         snapshot, token, asked = priced(vendor.url)
@@ -90,7 +93,8 @@ def test_the_focus_file_of_what_was_served_sums_to_the_ledger_to_the_cent(tmp_pa
         exchanges = served.spool.exchanges
         assert len(exchanges) == CALLS
     found = Ledger.open(tmp_path, "sqlite://", busy_s=2)
-    (account,) = [one for one in found.accounts() if one.budget == "process:p" and len(one.period) == 7]
+    # More than one where a month ends meanwhile.
+    accounts = [one for one in found.accounts() if one.budget == "process:p" and len(one.period) == 7]
     found.close()
     known = {"vendor": asked}
     with Store.open(f"sqlite:///{tmp_path / 'store.sqlite'}") as store:
@@ -102,9 +106,10 @@ def test_the_focus_file_of_what_was_served_sums_to_the_ledger_to_the_cent(tmp_pa
     to.seek(0)
     checked = focus_check.check(to)
     assert checked.wrong == []
-    assert account.unknown == 0
-    assert account.settled > 500_000
-    cents = Decimal(account.settled) / 1_000_000
+    settled = sum(one.settled for one in accounts)
+    assert sum(one.unknown for one in accounts) == 0
+    assert settled > 500_000
+    cents = Decimal(settled) / 1_000_000
     print(f"ledger {cents} USD, FOCUS {written.total} USD, {written.rows} rows")
     # The ledger rounds each call up to the millionth of a dollar.
     assert 0 <= cents - written.total <= Decimal(CALLS) / 1_000_000
@@ -120,7 +125,7 @@ def test_a_caller_who_leaves_before_the_first_word_is_metered_with_what_was_aske
             connection = http.client.HTTPConnection(served.url.removeprefix("http://"))
             body = json.dumps({"model": "p", "stream": True, "messages": [{"role": "user", "content": "word " * 200}]})
             connection.request("POST", "/v1/chat/completions", body, {"authorization": f"Bearer {token}"})
-            end = time.monotonic() + 5
+            end = time.monotonic() + 60
             while not vendor.seen and time.monotonic() < end:
                 time.sleep(0.01)
             connection.close()

@@ -37,7 +37,7 @@ def serve(upstreams, clock, proven=(), **more):
 
 
 def call(served, token, method="POST", path="/v1/chat/completions", **headers):
-    connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=60)
     text = json.dumps({"model": "p", "messages": [{"role": "user", "content": "?"}]}) if method == "POST" else None
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.request(method, path, text, {"authorization": f"Bearer {token}", **named})
@@ -48,7 +48,7 @@ def call(served, token, method="POST", path="/v1/chat/completions", **headers):
 
 
 def until(true):
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while not true():
         assert time.monotonic() < end
         time.sleep(0.01)
@@ -100,7 +100,7 @@ def test_a_caller_with_nobody_else_waits_for_the_end_of_a_pause_it_did_not_cause
             until(lambda: waited() > 1)
             assert 12.0 <= waited() <= 12.2
             served._server.servers[0].get_loop().call_soon_threadsafe(clock.advance, 12.3)
-            asking.join(5)
+            asking.join(60)
     assert got[0][0] == 200
     assert got[0][2]["x-switchover-attempts"] == "vendor:ok"
     assert len(vendor.seen) == 2

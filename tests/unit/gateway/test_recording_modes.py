@@ -60,14 +60,14 @@ def post(gateway, token, body=ASKED):
     head = {"authorization": f"Bearer {token}", "content-type": "application/json"}
     request = urllib.request.Request(f"{gateway.url}/v1/chat/completions", json.dumps(body).encode(), head)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read()
 
 
-def until(found, seconds=5.0):
+def until(found, seconds=60.0):
     end = time.monotonic() + seconds
     while not (seen := found()) and time.monotonic() < end:
         time.sleep(0.005)
@@ -157,7 +157,7 @@ def test_a_worker_that_ends_waits_for_what_is_being_redacted():
 
     class Slow(Broken):
         def find(self, text):
-            free.wait(5)
+            free.wait(60)
             return []
 
     with ScriptedServer([reply(ANSWER)]) as vendor:
@@ -229,19 +229,25 @@ def test_the_end_of_a_stream_waits_for_its_record_and_is_an_error_without_it(kin
 def test_the_last_event_is_not_sent_before_the_record_is_safe():
     chunk = b'data: {"id":"1","choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":null}]}\n\n'
     end = b'data: {"id":"1","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
-    spool, sent = Held(), []
-    with ScriptedServer(stream(chunk, 0.05, end, b"data: [DONE]\n\n")) as vendor:
+    spool, sent, came, ended = Held(), [], threading.Event(), threading.Event()
+
+    def seen():
+        # What had been sent would come in this time.
+        time.sleep(0.05)
+        sent.append((came.is_set(), ended.is_set()))
+
+    with ScriptedServer(stream(chunk, came.is_set, end, b"data: [DONE]\n\n")) as vendor:
         gateway, token = served(vendor, Recording(required=True), recorder=spool)
         with gateway, CLIENTS["openai"](gateway.url, token) as client:
-            came = threading.Event()
-            spool.seen = lambda: sent.append(came.wait(5))
+            spool.seen = seen
             for chunks in client.chat.completions.create(
                 model="p", messages=[{"role": "user", "content": "?"}], stream=True
             ):
                 if chunks.choices[0].delta.content:
                     came.set()
-    # The content had come while the record was waited for.
-    assert sent == [True]
+            ended.set()
+    # The content had come, and the end had not, while the record was waited for.
+    assert sent == [(True, False)]
 
 
 def test_a_whole_answer_that_cannot_be_recorded_is_an_error_and_so_recorded():
@@ -276,7 +282,9 @@ def test_without_the_requirement_a_broken_spool_is_no_reason_to_refuse():
 
 @pytest.mark.parametrize("bodies", [Bodies.FULL, Bodies.REDACTED, Bodies.METADATA])
 def test_on_a_real_disk_what_was_answered_is_on_record_and_a_failing_one_refuses(bodies, tmp_path, monkeypatch):
-    monkeypatch.setattr(kept, "DURABLE_WAIT_S", 0.3)
+    # However slow this machine's disk is.
+    monkeypatch.setattr(kept, "INTENT_REQUIRED_S", 30.0)
+    monkeypatch.setattr(kept, "DURABLE_WAIT_S", 30.0)
     real, works = Segment.sync, threading.Event()
     works.set()
 
@@ -295,6 +303,7 @@ def test_on_a_real_disk_what_was_answered_is_on_record_and_a_failing_one_refuses
             on_disk = [one for _, one in read_spool(spool.directory) if isinstance(one, Exchange)]
             assert [one.bodies for one in on_disk] == [bodies]
             works.clear()
+            monkeypatch.setattr(kept, "DURABLE_WAIT_S", 0.3)
             status, body = post(gateway, token)
             assert (status, json.loads(body)["error"]["code"]) == (503, "recording_required")
             until(lambda: not spool.healthy)
@@ -303,6 +312,7 @@ def test_on_a_real_disk_what_was_answered_is_on_record_and_a_failing_one_refuses
             assert len(vendor.seen) == asked
             works.set()
             assert until(lambda: spool.healthy)
+            monkeypatch.setattr(kept, "DURABLE_WAIT_S", 30.0)
             assert post(gateway, token) == (200, ANSWER)
     spool.close()
     everything = b"".join(path.read_bytes() for path in spool.directory.glob("*"))

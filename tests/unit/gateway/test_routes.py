@@ -63,7 +63,7 @@ def status(served, method, path, token):
         body = ""
     key = f"authorization: Bearer {token}\r\n" if token else ""
     head = f"{method} {path} HTTP/1.1\r\nhost: localhost\r\n{key}connection: close\r\ncontent-length: {len(body)}\r\n"
-    with socket.create_connection(("127.0.0.1", int(served.url.rpartition(":")[2])), timeout=10) as caller:
+    with socket.create_connection(("127.0.0.1", int(served.url.rpartition(":")[2])), timeout=60) as caller:
         caller.sendall(f"{head}\r\n{body}".encode())
         with caller.makefile("rb") as answer:
             return int(answer.readline().split()[1])

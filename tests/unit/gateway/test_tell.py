@@ -39,7 +39,7 @@ class Said(list):
 
     def requests(self, count):
         """What it was told of requests, once there are so many."""
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while len(found := [one for one in self if one["event"] == "request"]) < count and time.monotonic() < deadline:
             time.sleep(0.01)
         return found
@@ -56,7 +56,7 @@ def gateway(vendor, own, **more):
 
 
 def ask(served, token, model="p", path="/v1/chat/completions"):
-    connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=60)
     text = json.dumps({"model": model, "messages": [{"role": "user", "content": "?"}]})
     connection.request("POST", path, text, {"authorization": f"Bearer {token}"})
     response = connection.getresponse()

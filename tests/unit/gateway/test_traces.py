@@ -17,6 +17,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from switchover.clock import SystemClock
 from switchover.domain.process import Criticality, DataClass, Process
 from switchover.egress import Client
+from switchover.gateway import export
 from switchover.gateway.export import BATCH, EVERY_S, Tracer
 from switchover.gateway.trace import begin
 from switchover.testing.clock import ManualClock
@@ -30,6 +31,13 @@ CHUNKS = [
     b'data: {"id":"1","model":"m","choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":null}]}\n\n',
     b'data: {"id":"1","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
 ]
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """However slow this machine is, the collector is waited for."""
+    for name in ("SEND_S", "END_S"):
+        monkeypatch.setattr(export, name, 60.0)
 
 
 def answer():
@@ -69,7 +77,7 @@ class Stage:
         self.served = ServedGateway(snapshot, tracer=tracer)
 
     def ask(self, token=None, headers=None, path="/v1/chat/completions", **more):
-        connection = http.client.HTTPConnection(self.served.url.removeprefix("http://"), timeout=10)
+        connection = http.client.HTTPConnection(self.served.url.removeprefix("http://"), timeout=60)
         text = json.dumps({"model": "p", "messages": [{"role": "user", "content": "?"}], **more})
         connection.request("POST", path, text, {"authorization": f"Bearer {token or self.token}", **(headers or {})})
         with contextlib.closing(connection):
@@ -230,7 +238,7 @@ def test_without_tracing_no_upstream_gets_a_callers_trace():
         )
         snapshot, token = register(process, [spec("vendor", vendor.url)])
         with ServedGateway(snapshot) as served:
-            connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=10)
+            connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=60)
             text = json.dumps({"model": "p", "messages": [{"role": "user", "content": "?"}]})
             headers = {"authorization": f"Bearer {token}", "traceparent": f"00-{TRACE}-{PARENT}-01"}
             connection.request("POST", "/v1/chat/completions", text, headers)
@@ -286,13 +294,19 @@ class Followed:
         )  # fmt: skip
 
     async def after(self, seconds, seen, count):
-        """Moves the clock, and waits until the collector has seen so many batches."""
-        await asyncio.sleep(0)
+        """Moves the clock, and waits until the collector has seen so many batches and the tracer sleeps again."""
+        await self.sleeps()
         self.clock.advance(seconds)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while len(seen) < count and time.monotonic() < deadline:  # noqa: ASYNC110  # it is seen in another thread
             await asyncio.sleep(0.005)
-        await asyncio.sleep(0.05)
+        await self.sleeps()
+
+    async def sleeps(self):
+        """Waits until the tracer waits for the clock."""
+        async with asyncio.timeout(60):
+            while not self.clock._sleepers:  # noqa: ASYNC110  # nothing tells it
+                await asyncio.sleep(0.005)
 
 
 def test_a_collector_that_is_busy_is_asked_again_later_and_loses_nothing():

@@ -129,7 +129,7 @@ def test_text_too_long_to_compare_its_characters_is_told_and_costs_little():
     long = scored(by, "y " * LONGEST_ANSWER, "x" * LONGEST)
     assert (long.value, long.reason) == (0.0, f"longer than {LONGEST_ANSWER} characters")
     assert scored(by, "ab" * (LONGEST_ANSWER // 2), "ba" * (LONGEST // 2)).value == pytest.approx(0.5, abs=0.01)
-    assert time.process_time() - begun < 5
+    assert time.process_time() - begun < 20
 
 
 def test_a_label_is_read_from_words_and_not_from_the_names_of_tools():

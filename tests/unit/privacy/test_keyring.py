@@ -48,7 +48,7 @@ def test_workers_that_begin_at_once_agree_on_master_subjects_and_keys(tmp_path):
     workers = [context.Process(target=_begin, args=(tmp_path, queue)) for _ in range(4)]
     for worker in workers:
         worker.start()
-    found = {queue.get(timeout=20) for _ in workers}
+    found = {queue.get(timeout=60) for _ in workers}
     for worker in workers:
         worker.join()
     assert len(found) == 1

@@ -47,7 +47,7 @@ def begun(folder, seal, **more):
 
 
 def until(condition):
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.002)
@@ -147,7 +147,7 @@ def test_an_intent_does_not_wait_for_exchanges_that_are_being_sealed(tmp_path, s
 
     def slow(batch):
         if batch:
-            going.wait(5)
+            going.wait(60)
         return sealer.seal(batch)
 
     spool = begun(tmp_path, slow)
@@ -172,7 +172,7 @@ def test_durable_counts_every_record_however_they_overtake_each_other(tmp_path, 
             spool.append(intent(number))
             mine = spool.append(words(id=f"x{number}"))
             if number % 40 == 0:
-                assert await spool.wait_durable(mine)
+                assert await spool.wait_durable(mine, 60.0)
                 there = {r.id for _, r in read_spool(tmp_path / "spool" / "w0") if isinstance(r, Exchange)}
                 wrong.extend(n for n in range(number + 1) if f"x{n}" not in there)
             seen.append(spool.durable)

@@ -150,9 +150,9 @@ def test_a_slow_receiver_holds_up_only_itself_and_is_broken_off_at_the_end(stage
     async def go():
         part, stop = stage.part(slow), asyncio.Event()
         running = asyncio.create_task(part.run(stop))
-        await asyncio.wait_for(reached.wait(), 20)
+        await asyncio.wait_for(reached.wait(), 60)
         stop.set()
-        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(running, 60)
 
     asyncio.run(go())
     assert stage.sent == [("webhook:board", "al-50")]
@@ -167,13 +167,13 @@ def test_what_is_broken_off_while_it_is_being_taken_is_given_back(stage, monkeyp
 
     def slowly(*words):
         taking.set()
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         return take_delivery(*words)
 
     async def go():
         part = stage.part()
         await part.look()
-        await asyncio.to_thread(taking.wait, 20)
+        await asyncio.to_thread(taking.wait, 60)
         closing = asyncio.create_task(part.close())
         await asyncio.sleep(0)
         go_on.set()

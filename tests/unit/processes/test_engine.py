@@ -95,7 +95,7 @@ def _command_line(pid):
 
 
 def _await_end(child):
-    child._child.wait(10)
+    child._child.wait(60)
 
 
 def test_the_engine_answers_the_same_twice_only_with_its_key_and_comes_back_when_killed(starter, tmp_path):
@@ -233,7 +233,7 @@ def test_an_engine_that_is_stopped_in_its_tracks_is_started_again(starter, tmp_p
     logged = []
 
     async def story():
-        pulse = Pulse(Client(CLOCK), limit=2.0)
+        pulse = Pulse(Client(CLOCK), limit=5.0)
 
         async def beats():
             place = read_place(tmp_path, "own")
@@ -294,7 +294,7 @@ def test_the_engine_counts_for_anthropics_client_exactly_what_it_would_read(star
 
 def _whole(served):
     """The newest answer in words."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while time.monotonic() < until:
         found = [one for one in served.spool.exchanges if one.dialect == "anthropic_messages"]
         if found and served.spool.records[-1] is found[-1]:

@@ -40,7 +40,7 @@ def supervised(children, story, into=None, **settings):
     return logged
 
 
-async def until(condition, seconds=10.0):
+async def until(condition, seconds=60.0):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it never came about"
@@ -132,7 +132,7 @@ def test_a_child_that_ignores_the_request_to_end_is_killed_after_the_limit():
 
     begin = time.monotonic()
     supervised([spec(code=STUBBORN)], story, drain=0.3)
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 50  # it would go on for 60
     assert not alive(pids[0])
 
 
@@ -190,7 +190,7 @@ def test_no_child_outlives_a_killed_supervisor():
         pid = int(parent.stdout.readline())
         assert alive(pid)
         parent.kill()
-        end = time.monotonic() + 5
+        end = time.monotonic() + 60
         while alive(pid) and time.monotonic() < end:
             time.sleep(0.01)
     assert not alive(pid)

@@ -346,7 +346,7 @@ def test_of_two_who_decide_at_the_same_moment_one_is_told(store, placed):
 
     def go(name):
         wish = Wish(place="proposed", reason=name, review=REVIEW, seen=told(seen.proposal), after=0)
-        ready.wait(10)
+        ready.wait(60)
         try:
             decide(store, sample_settings(), seen, wish, actor=Actor.local(name), now=NOW, note=lambda event: None)
             said.append("decided")
@@ -357,7 +357,7 @@ def test_of_two_who_decide_at_the_same_moment_one_is_told(store, placed):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert sorted(said) == ["decided", "somebody else has decided on claims meanwhile"]
     assert len(decisions(store)) == 1
 

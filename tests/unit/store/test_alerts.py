@@ -21,11 +21,11 @@ def test_of_many_who_raise_an_alert_at_once_one_does(blank):
     begin = threading.Barrier(4)
 
     def work(number: int) -> None:
-        with Store.open(blank) as store:
-            begin.wait(20)
+        with Store.open(blank, busy_seconds=60) as store:
+            begin.wait(60)
             for mark in (50, 80):
                 raised.append(raise_alert(store, alert(f"{mark}-{number}", mark), ["webhook:a"]))
-            begin.wait(20)
+            begin.wait(60)
             while one := take_delivery(store, "webhook:a", f"k{number}", AT + 1, 60):
                 taken.append(one[0].id)
 
@@ -34,7 +34,7 @@ def test_of_many_who_raise_an_alert_at_once_one_does(blank):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     # The lower mark may have come after the higher one of somebody else, and is no news then.
     assert 1 <= raised.count(True) <= 2
     assert len(taken) == len(set(taken)) == raised.count(True)

@@ -49,7 +49,7 @@ def test_concurrent_writers_wait_for_each_other_and_lose_nothing(database):
 
     def go(writer):
         try:
-            with Store.open(database, busy_seconds=20) as store:
+            with Store.open(database, busy_seconds=60) as store:
                 for number in range(15):
                     save_exchanges(store, [make_exchange(id=f"{writer}-{number}")])
         except BaseException as error:
@@ -69,7 +69,7 @@ def test_what_was_read_before_a_change_still_holds_when_it_is_made(database):
     """Two that read a number and write it back raised by one: neither is lost, whatever the database."""
 
     def go():
-        with Store.open(database, busy_seconds=20) as store:
+        with Store.open(database, busy_seconds=60) as store:
             for _ in range(10):
                 with store.write() as connection:
                     found = connection.execute(select(schema.register_version)).one()

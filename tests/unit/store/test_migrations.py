@@ -128,7 +128,7 @@ def test_several_that_open_an_empty_or_an_early_store_at_once_all_succeed(blank,
 
     def go():
         try:
-            Store.open(blank).close()
+            Store.open(blank, busy_seconds=60).close()
         except BaseException as error:
             errors.append(error)
 

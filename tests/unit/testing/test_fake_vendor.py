@@ -12,7 +12,7 @@ from switchover.testing.fake_vendor import FakeVendor, VendorProcess, main
 
 def call(url, method, path, body=None, key="k"):
     host = url.removeprefix("http://")
-    connection = http.client.HTTPConnection(host, timeout=5)
+    connection = http.client.HTTPConnection(host, timeout=60)
     try:
         connection.request(
             method, path, json.dumps(body) if body is not None else None, {"authorization": f"Bearer {key}"}

@@ -96,14 +96,14 @@ def test_a_drill_that_fails_after_it_has_begun_is_told_to_the_log(monkeypatch, c
 
     async def drill(settings, process, *, progress, **terms):
         progress("steady?", 0.0)
-        failed.wait(5)
+        failed.wait(60)
         raise OperatorError("the store is gone", mend="look")
 
     monkeypatch.setattr(trials, "drill", drill)
     with caplog.at_level(logging.ERROR):
         drilling.start(None, ASKED, WHO)
         failed.set()
-        next(one for one in threading.enumerate() if one.name == "drill").join(5)
+        next(one for one in threading.enumerate() if one.name == "drill").join(60)
     assert "a drill that was started on a page failed" in caplog.text
 
 
@@ -111,7 +111,7 @@ def test_what_keeps_it_from_beginning_is_told_to_the_log_once_no_page_waits_any_
     waited = threading.Event()
 
     async def drill(settings, process, **terms):
-        waited.wait(5)
+        waited.wait(60)
         raise OperatorError("the store is locked", mend="wait")
 
     monkeypatch.setattr(trials, "drill", drill)
@@ -119,7 +119,7 @@ def test_what_keeps_it_from_beginning_is_told_to_the_log_once_no_page_waits_any_
     with caplog.at_level(logging.ERROR):
         drilling.start(None, ASKED, WHO)
         waited.set()
-        next(one for one in threading.enumerate() if one.name == "drill").join(5)
+        next(one for one in threading.enumerate() if one.name == "drill").join(60)
     assert "a drill that was started on a page failed" in caplog.text
 
 

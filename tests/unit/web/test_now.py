@@ -21,6 +21,7 @@ from switchover.store.register import register_version, set_suspension
 from switchover.store.watching import save_probe
 from switchover.testing.builders import make_exchange
 from switchover.wiring import alive
+from switchover.wiring.parts import CLOCK
 
 SAID = {"store": "ok", "configuration": "ok", "evidence": "ok", "budgets": "ok", "snapshot_version": 1}
 
@@ -54,6 +55,13 @@ def answered(name):
     return AttemptRecord(upstream=name, model="m", fault=None, status=200, elapsed_ms=200.0)
 
 
+@pytest.fixture(autouse=True)
+def still(office, monkeypatch):
+    """The clock stands still: what is four seconds old stays so, however slow this machine is."""
+    now = time.time()
+    monkeypatch.setattr(CLOCK, "now", lambda: now)
+
+
 @pytest.fixture
 def run(office):
     """Files of a `switchover up` that runs: this process stands for all of its children."""
@@ -85,7 +93,7 @@ class Run:
         """A register that the keeper wrote for the workers so many seconds ago."""
         path = self.folder.parent / "snapshot.json"
         path.write_text("{}")
-        os.utime(path, (time.time() - ago, time.time() - ago))
+        os.utime(path, (CLOCK.now() - ago, CLOCK.now() - ago))
 
     def children(self, **changed):
         told = {**self.told, "children": {**self.told["children"], **changed}}
@@ -141,19 +149,19 @@ def test_everything_that_is_degraded_is_told(office, run):
         Sample("switchover_breaker_state", ("vendor", "credential", "answers"), 3),
         Sample("switchover_budget_cap_usd", ("process:messages", "day"), 5),
         Sample("switchover_budget_settled_usd", ("process:messages", "day"), 5.5),
-        Sample("switchover_credential_paused_until_seconds", ("third",), time.time() + 30),
+        Sample("switchover_credential_paused_until_seconds", ("third",), CLOCK.now() + 30),
         version=0,
     )
-    os.utime(run.folder / "metrics" / "worker-0.prom", (time.time() - 4, time.time() - 4))
+    os.utime(run.folder / "metrics" / "worker-0.prom", (CLOCK.now() - 4, CLOCK.now() - 4))
     run.register(ago=4)
     run.keeper(evidence="the disk is full", snapshot_version=register_version(store))
     run.children(**{"worker-1": {"pid": None, "ready": False, "restarts": 3, "last_exit": 1}})
-    save_probe(store, Probe(upstream="other", at=time.time(), failed="key", fault="denied", said="401"))
+    save_probe(store, Probe(upstream="other", at=CLOCK.now(), failed="key", fault="denied", said="401"))
     try:
         text = first_page(office).text
     finally:
         set_suspension(store, "other", None)
-        save_probe(store, Probe(upstream="other", at=time.time(), failed=None, fault=None, said=""))
+        save_probe(store, Probe(upstream="other", at=CLOCK.now(), failed=None, fault=None, said=""))
     assert "things to look at" not in text  # nobody answers, which comes first
     assert "2 of 2 processes are answered by nobody" in text
     for said in (
@@ -179,7 +187,7 @@ def test_a_register_is_followed_within_a_moment_before_anybody_is_alarmed(office
     """Neither by one written just now, nor by one that the keeper has still to write."""
     version = register_version(office.keeping())
     run.figures("worker-0", version=version - 1)
-    os.utime(run.folder / "metrics" / "worker-0.prom", (time.time() - 4, time.time() - 4))
+    os.utime(run.folder / "metrics" / "worker-0.prom", (CLOCK.now() - 4, CLOCK.now() - 4))
     run.register(ago)
     run.keeper(snapshot_version=version - 1 + written)
     text = first_page(office).text
@@ -189,7 +197,7 @@ def test_a_register_is_followed_within_a_moment_before_anybody_is_alarmed(office
 
 def test_each_figure_says_how_old_it_is_and_old_ones_of_the_keeper_are_a_trouble(office, run):
     for name, ago in (("metrics/worker-0.prom", 4), ("keeper.json", 34)):
-        os.utime(run.folder / name, (time.time() - ago, time.time() - ago))
+        os.utime(run.folder / name, (CLOCK.now() - ago, CLOCK.now() - ago))
     text = first_page(office).text
     assert "their figures are 4 seconds old" in text
     assert "The keeper has not gone round for 34 s: no change reaches the workers meanwhile." in text

@@ -124,9 +124,11 @@ def test_a_process_says_what_its_owner_asks_for(served):
         "Should vendor be lost: other is proven", "Stay with vendor (vendor: acme, US)", "Passed over",
         "third (vendor)", "For a better placement", "drill the switch to other",
         "untested: the switch was never drilled within a year", "None is accepted.",
-        "No budget is set. None of this month's calls has a price.", "Who may see its internal data", "beta, DE",
+        "No budget is set.", "Who may see its internal data", "beta, DE",
     ):  # fmt: skip
         assert said in text, said
+    # On the first of a month nothing may have been asked in it.
+    assert re.search("None of this month's calls has a price|Nothing was asked this month", text)
 
 
 def test_a_long_reason_of_several_lines_is_kept_and_shown_whole_and_comes_back_as_it_was_typed(served):

@@ -28,7 +28,7 @@ def drawn(monkeypatch):
     found, go = [], threading.Event()
 
     def draw(given):
-        assert go.wait(10)
+        assert go.wait(60)
         found.append(given)
         return f"drawing {len(found)}"
 

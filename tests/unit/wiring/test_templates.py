@@ -38,7 +38,7 @@ def own(**fields):
 
 async def until(condition):
     """Waits for what a task does."""
-    for _ in range(1000):
+    for _ in range(6000):
         if condition():
             return
         await asyncio.sleep(0.01)

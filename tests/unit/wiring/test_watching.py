@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -240,7 +241,9 @@ def test_a_notice_opens_an_order_once_which_is_run_and_the_doctor_has_nothing_to
     office.vendor.retire("big-1", soon)
     [told] = [one for one in run_by_hand(office.settings, None) if one.step == "retirements"]
     assert not told.well
-    assert f"vendor retires big-1 on {soon}, in 20 days (GET {office.vendor.url}/v1/models)" in told.said
+    # A day may end meanwhile.
+    there = re.escape(f"(GET {office.vendor.url}/v1/models)")
+    assert re.search(f"vendor retires big-1 on {soon}, in (20|19) days {there}", told.said)
     assert "no replacement is proven" in office.bad()["retirement, messages"]
     run_by_hand(office.settings, None)
     [order] = office.orders()
@@ -282,7 +285,7 @@ def test_keep_warm_renews_a_proof_before_it_ends(office, later):
         asked = sum(office.second.served.values())
         work(office.config)
         made = sum(office.second.served.values()) - asked
-        [order] = [one for one in office.orders() if one.opened_at > CLOCK.now() - 60]
+        [order] = [one for one in office.orders() if one.opened_at > CLOCK.now() - DAY_S]
         assert (order.why, order.state, order.calls) == (Why.KEEP_WARM, OrderState.DONE, made)
         assert order.replays <= made <= 40
         with office.store() as store:
