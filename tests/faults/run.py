@@ -9,7 +9,7 @@ from catalogue import SAME, Row, expected, tries
 from injectors import INJECTIONS, Injection
 from more import MORE
 from result import Result
-from stage import DEADLINE_S, OWN, OWN_IN_FORM, Said, Stage, staged
+from stage import DEADLINE_S, FIRST_CONTENT_S, OWN, OWN_IN_FORM, Said, Stage, staged
 from wires import WIRES
 
 from switchover.domain.candidate import Continuation
@@ -24,7 +24,6 @@ NOT_CONTINUED = frozenset([("events-out-of-order", "chat")])
 OPENS_AFTER = 5
 # Seconds that are waited for, such as those of a Retry-After, pass so much faster.
 TIMES = 20.0
-PATIENCE_S = 60.0
 
 
 def run(row: Row, dialect: str, *, streamed: bool, places: Mapping[str, str]) -> Result:
@@ -35,9 +34,8 @@ def run(row: Row, dialect: str, *, streamed: bool, places: Mapping[str, str]) ->
     clock = FastClock(TIMES) if row.retry == "after-wait" else None
     url = places[injection.place] if injection.place else None
     deadline = DEADLINE_S if injection.after_deadline else None
-    # Whatever is not itself late has time enough on a busy machine, too.
-    patience = {} if injection.after_deadline else {"first_content_timeout": PATIENCE_S}
-    as_it_is: dict[str, Any] = {"clock": clock, "url": url, "model": injection.model, **patience, **injection.process}
+    late = {"first_content_timeout": FIRST_CONTENT_S} if injection.after_deadline else {}
+    as_it_is: dict[str, Any] = {"clock": clock, "url": url, "model": injection.model, **late, **injection.process}
     with staged(dialect, script, backed=False, streamed=streamed, **as_it_is) as stage:
         said = stage.ask(
             streamed=streamed,
