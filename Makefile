@@ -69,8 +69,9 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# With STRICT=1 in the same order each time; otherwise in another one, so that tests that rest on each other are found.
 test: check $(STARTER)
-	STRICT=$(STRICT) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -rs
+	STRICT=$(STRICT) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -rs $(if $(STRICT),--randomly-seed=$(SEED))
 
 # The pages in Chromium; all of it is part of the tests.
 browser: $(VENV)/.dev

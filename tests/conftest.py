@@ -18,8 +18,14 @@ DATABASES = ("sqlite", "postgresql")
 NEWEST, PRISTINE = "newest", "pristine"
 _numbers = itertools.count()
 
-# How long something takes on a busy machine is no property of it.
-hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+# How long something takes on a busy machine is no property of it. With STRICT=1, as before a landing, the same examples
+# are tried each time; whoever works on something meets new ones.
+hypothesis.settings.register_profile(
+    "untimed",
+    deadline=None,
+    derandomize=os.environ.get("STRICT") == "1",
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile("untimed")
 
 

@@ -36,6 +36,12 @@ class Arrivals:
             counts = self._hours[hour] = array("L", [0] * 60)
         counts[minute] += 1
 
+    def add_hour(self, hour: int, minutes: Iterable[int]) -> None:
+        """So many came in each minute of an hour (since 1970)."""
+        counts = self._hours.setdefault(hour, array("L", [0] * 60))
+        for minute, count in enumerate(minutes):
+            counts[minute] += count
+
     def load(self) -> Load:
         """All of them as a load."""
         counts: Counter[int] = Counter()

@@ -9,8 +9,10 @@ from decimal import Decimal
 from switchover.domain.candidate import Verdict
 from switchover.domain.process import Settings
 from switchover.store import Store
+from switchover.store.assumptions import edits
 
-from .ahead import usages
+from .ahead import announced, usages
+from .assumed import with_edits
 from .assumptions import Chance, Values
 from .options import STAY, Known, world
 from .project import World, simulate
@@ -26,16 +28,18 @@ def alone(
 
     It rests on what was recorded ``since``. What nobody can price is left out. Raises StoreUnavailable.
     """
+    settings, _ = with_edits(settings, edits(store))
     usage, _ = usages(store, settings, None, since)
     if not usage:
         return {}
+    known = Known(verdicts=newest, events=announced(store, settings, begins))
     try:
-        found, _ = world(settings, usage, Known(verdicts=newest), begins, MONTHS)
+        found, _ = world(settings, usage, known, begins, MONTHS)
     except ValueError:
         return {}
     named = {one.name: one.upstream for one in settings.costing.options if one.upstream is not None}
-    known = {STAY: None} | {one.name: named.get(one.name, one.name) for one in found.options if one.name != STAY}
-    return {process: _of(found, settings, process, known) for process in found.usage}
+    upstreams = {STAY: None} | {one.name: named.get(one.name, one.name) for one in found.options if one.name != STAY}
+    return {process: _of(found, settings, process, upstreams) for process in found.usage}
 
 
 def _of(found: World, settings: Settings, process: str, known: dict[str, str | None]) -> dict[str, Decimal]:

@@ -16,6 +16,9 @@ from switchover.store.spending import spend_rows
 from .reconcile import Difference, Metered, compare
 from .spent import NOT_KNOWN, Month, Share, provider_of, spent_of
 
+# Our own machines, as the provider behind them is called: they send no invoice.
+OWN = "own"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Billed:
@@ -26,21 +29,22 @@ class Billed:
     estimates: Mapping[str, Mapping[str, Decimal]]
 
     def differences(self, month: str, tolerance: str) -> list[Difference]:
-        """Metered beside billed, provider by provider; ``tolerance`` in percent of the bill."""
+        """Metered beside billed by provider, without what nobody bills; ``tolerance`` in percent of the bill."""
         share = Decimal(tolerance) / 100
         return [
             compare(name, month, self.metered.get(name, Metered()), self.billed.get(name), share)
             for name in sorted({*self.metered, *self.billed})
+            if name != OWN or name in self.billed
         ]
 
 
 def billed(store: Store, settings: Settings, month: Month) -> Billed:
-    """A month, as the store has it. Our own machines bill nobody."""
+    """A month, as the store has it."""
     shares: defaultdict[str, Share] = defaultdict(Share)
     estimates: defaultdict[str, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for row in spend_rows(store, month.begin, month.end, ("process", "upstream", "provider", "basis", "ending")):
         name = provider_of(settings, row)
-        if name in ("own", NOT_KNOWN) and not spent_of(row):
+        if name in (OWN, NOT_KNOWN) and not spent_of(row):
             continue
         shares[name].take(row, int(row["calls"]), spent_of(row))
         if row["basis"] == Basis.ESTIMATED:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from switchover.errors import OperatorError
@@ -23,6 +23,10 @@ KNOWN = {
     "model": ("x_model", "model", "line_item", "description", "chargedescription", "skuid"),
 }
 FIELDS = tuple(KNOWN)
+# A number with a point before its decimals; commas part thousands or nothing.
+NUMBER = re.compile(r"-?((\d+|\d{1,3}(,\d{3})+)(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+# What a last line is called that is the sum of those before.
+TOTALS = ("total", "grand total", "sum")
 # Beyond this a comma has slipped.
 ABSURD = Decimal(1_000_000_000)
 CENT = Decimal("0.01")
@@ -60,7 +64,7 @@ def read_bill(data: bytes, month: str, columns: Mapping[str, str], name: str) ->
     if text.lstrip()[:1] in ("{", "["):
         lines, total = _json(text, name)
     else:
-        lines, total = list(_csv(text, columns, name)), None
+        lines, total = _without_total(list(_csv(text, columns, name)))
     if not lines:
         raise OperatorError(f"{name} has no line with an amount", mend="export the bill of that month again")
     return _bill(lines, total, month, name)
@@ -101,7 +105,8 @@ def _bill(lines: list[Line], total: Decimal | None, month: str, name: str) -> Bi
     return Bill(currency=currencies[0], amount=amount, lines=len(lines), by_model=dict(by_model))
 
 
-def _csv(text: str, columns: Mapping[str, str], name: str) -> Iterator[Line]:
+def _csv(text: str, columns: Mapping[str, str], name: str) -> Iterator[tuple[Line, bool]]:
+    """The lines, and whether each calls itself the total."""
     reader = csv.DictReader(io.StringIO(text))
     header = [column or "" for column in reader.fieldnames or ()]
     chosen = {field: _column(field, header, columns, name) for field in FIELDS}
@@ -111,11 +116,24 @@ def _csv(text: str, columns: Mapping[str, str], name: str) -> Iterator[Line]:
             mend="say which it is: --column amount='Total cost'",
         )
     for row in reader:
-        told = {field: (row.get(column) or "").strip() if column else "" for field, column in chosen.items()}
-        if not any((value or "").strip() for value in row.values() if isinstance(value, str)):
-            continue
         where = f"{name}:{reader.line_num}"
-        yield _line(told["amount"], told["currency"] or USD, told["model"], told["date"], where)
+        # csv.DictReader puts what has no column under None.
+        if any(cell.strip() for cell in row.pop(None, None) or ()):
+            raise OperatorError(f"{where}: more cells than columns", mend='put an amount such as "1,234.56" in quotes')
+        cells = {column: (value or "").strip() for column, value in row.items()}
+        if not any(cells.values()):
+            continue
+        told = {field: cells[column] if column else "" for field, column in chosen.items()}
+        is_total = any(cell.lower().rstrip(": ") in TOTALS for cell in cells.values())
+        yield _line(told["amount"], told["currency"] or USD, told["model"], told["date"], where), is_total
+
+
+def _without_total(found: list[tuple[Line, bool]]) -> tuple[list[Line], Decimal | None]:
+    """The lines, and what the last one says they come to, if that is what it is."""
+    lines = [line for line, _ in found]
+    if len(found) > 1 and found[-1][1]:
+        return lines[:-1], lines[-1].amount
+    return lines, None
 
 
 def _column(field: str, header: Iterable[str], columns: Mapping[str, str], name: str) -> str | None:
@@ -160,10 +178,12 @@ def _line(amount: Any, currency: str, model: str, day: str, where: str) -> Line:
 
 
 def _amount(text: Any, where: str) -> Decimal:
-    try:
-        amount = Decimal(str(text).strip().replace(",", "").removeprefix("$"))
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not math.isfinite(amount):
-        raise OperatorError(f"{where}: got {str(text)[:40]!r} as an amount", mend="write it as a number such as 12.34")
-    return amount
+    told = str(text).strip()
+    number = told.removeprefix("-").strip().removeprefix("$")
+    number = f"-{number}" if told.startswith("-") else number
+    if NUMBER.fullmatch(number) is None:
+        raise OperatorError(
+            f"{where}: got {told[:40]!r} as an amount",
+            mend="write it as a number such as 12.34, with a point before its decimals",
+        )
+    return Decimal(number.replace(",", ""))

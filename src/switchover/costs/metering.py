@@ -118,6 +118,14 @@ def charge_call(spec: UpstreamSpec, usage: Usage | None, at: float, ending: Endi
     return charge_of(asked, spec, ending, usage, untold if usage is None else price_call(spec, usage, at))
 
 
+def has_price(upstreams: Upstreams, name: str, model: str, at: float) -> bool:
+    """Whether calls of an upstream's model at a moment (Unix seconds) have a price, by ``upstreams`` as configured."""
+    spec = upstreams.get(name)
+    return (
+        spec is not None and spec.model == model and price_call(spec, Usage(input=1, output=1), at).amount is not None
+    )
+
+
 def _billionths(amount: Decimal) -> int:
     return int((amount * BILLIONTH).to_integral_value())
 
@@ -166,20 +174,25 @@ def _answer(exchange: Exchange, attempt: AttemptRecord, upstreams: Upstreams, ra
     if exchange.by_other is not None and spec is not None and attempt.model == spec.model:
         gap = f"{spec.name} answered with another model than {attempt.model}, whose price is not known"
         return Part(attempt, ending, exchange.usage, Priced(None, "", gap=gap))
-    usage = told = attempt.usage or exchange.usage
+    usage = told(attempt.usage) or told(exchange.usage)
     if usage is None:
         usage = _estimated(exchange, attempt, ratios, heard=True)
     elif exchange.stream and ending is not Ending.ANSWERED and not usage.estimated:
         length = length_of(exchange)
         usage = usage if length is None else completed(usage, length, ratios.get(attempt.model, NOTHING))
-    return _priced(exchange, attempt, ending, usage, told, spec)
+    return _priced(exchange, attempt, ending, usage, spec)
 
 
 def _broken(exchange: Exchange, attempt: AttemptRecord, upstreams: Upstreams, ratios: Ratios) -> Part:
     left = attempt.fault is None and exchange.outcome is Outcome.ABANDONED
-    usage = attempt.usage or _estimated(exchange, attempt, ratios, heard=False)
+    usage = told(attempt.usage) or _estimated(exchange, attempt, ratios, heard=False)
     ending = Ending.ABANDONED if left else Ending.FAILED
-    return _priced(exchange, attempt, ending, usage, attempt.usage, upstreams.get(attempt.upstream))
+    return _priced(exchange, attempt, ending, usage, upstreams.get(attempt.upstream))
+
+
+def told(usage: Usage | None) -> Usage | None:
+    """A usage that tells something; None: nobody told."""
+    return usage if usage is not None and usage.tells else None
 
 
 def _estimated(exchange: Exchange, attempt: AttemptRecord, ratios: Ratios, *, heard: bool) -> Usage | None:
@@ -191,24 +204,28 @@ def _estimated(exchange: Exchange, attempt: AttemptRecord, ratios: Ratios, *, he
 
 
 def _priced(
-    exchange: Exchange, attempt: AttemptRecord, ending: Ending, usage: Usage | None, told: Usage | None,
-    spec: UpstreamSpec | None,
-) -> Part:  # fmt: skip
-    broke = ending is not Ending.ANSWERED
-    said = f"a broken answer of {attempt.upstream}" if broke else f"an answer of {attempt.upstream}"
+    exchange: Exchange, attempt: AttemptRecord, ending: Ending, usage: Usage | None, spec: UpstreamSpec | None
+) -> Part:
     if spec is None:
         priced = Priced(None, "", gap=f"{attempt.upstream} is not configured any more")
     elif attempt.model != spec.model:
         gap = f"{spec.name} answered with {attempt.model} then, and is configured with another model now"
         priced = Priced(None, "", gap=gap)
     elif usage is None:
+        said = _said(attempt.upstream, ending)
         priced = Priced(None, "", gap=f"{said}, whose usage was not reported and can't be estimated")
     else:
         priced = price_call(spec, usage, exchange.started_at)
-    guessed = None
-    if told is None and priced.amount is not None:
-        guessed = f"{said}, whose usage was not reported, is estimated"
-    return Part(attempt, ending, usage, priced, guessed)
+    return Part(attempt, ending, usage, priced, guess(attempt.upstream, ending) if priced.estimated else None)
+
+
+def guess(upstream: str, ending: Ending) -> str:
+    """What an estimated charge leaves to be said."""
+    return f"{_said(upstream, ending)}, whose usage was not reported in full, is estimated"
+
+
+def _said(upstream: str, ending: Ending) -> str:
+    return f"an answer of {upstream}" if ending is Ending.ANSWERED else f"a broken answer of {upstream}"
 
 
 def _sample(exchange: Exchange, parts: list[Part]) -> Sample | None:

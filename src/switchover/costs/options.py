@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from switchover.domain.candidate import Proof, State, Verdict, fingerprint
 from switchover.domain.costing import OptionSpec, PriceEvent
@@ -57,8 +58,9 @@ def world(
         options=tuple(options),
         rows=shipped() | dict(settings.costing.assumptions),
         mechanisms=mechanisms(),
-        events=expected(settings.costing.events, known.events),
+        events=expected(settings.costing.events, known.events, begins),
     )
+    gaps += [_past(event) for event in settings.costing.events if event.at < begins]
     mixes = [_mixed(spec.name, spec.mix, options) for spec in specs if spec.mix]
     if not settings.costing.options:
         mixes = _cheapest(found)
@@ -66,10 +68,19 @@ def world(
     return replace(found, options=(*options, *mixes)), (*gaps, *lacking)
 
 
-def expected(stated: Sequence[PriceEvent], announced: Sequence[PriceEvent]) -> tuple[PriceEvent, ...]:
-    """What is stated stands for what was announced under the same name at the same place."""
-    told = {(one.name, one.where) for one in stated}
-    return (*stated, *(one for one in announced if (one.name, one.where) not in told))
+def expected(stated: Sequence[PriceEvent], announced: Sequence[PriceEvent], begins: float) -> tuple[PriceEvent, ...]:
+    """What comes after ``begins``; what is stated stands for what was announced under the same name at the same place.
+
+    What is past is in today's price, as far as it came.
+    """
+    coming = [one for one in stated if one.at >= begins]
+    told = {(one.name, one.where) for one in coming}
+    return (*coming, *(one for one in announced if (one.name, one.where) not in told))
+
+
+def _past(event: PriceEvent) -> str:
+    day = datetime.fromtimestamp(event.at, UTC).date()
+    return f"{event.name} at {event.where} was expected on {day}: that is past, and today's price is taken as it is"
 
 
 class _Build:

@@ -38,6 +38,14 @@ def busy_share(hosting: Hosting, rows: Mapping[str, Assumption], read: float, wr
     return float(busy(hosting, read, written, _certain(rows))[0])
 
 
+def own_month(hosting: Hosting, rows: Mapping[str, Assumption], machines: int) -> Decimal:
+    """USD a month for so many machines, with the people who run them. Raises ValueError for what nobody can price."""
+    if hosting.lacks is not None:
+        raise ValueError(hosting.lacks)
+    month = float(monthly(hosting, np.full((1, 1), float(machines)), _certain(rows))[0, 0])
+    return Decimal(f"{month:.2f}")
+
+
 def own_price(hosting: Hosting, rows: Mapping[str, Assumption], share: float) -> OwnPrice:
     """The price at a share of the time busy. Raises ValueError for one that is no share, or what nobody can price."""
     if not 0 < share <= MOST_BUSY:

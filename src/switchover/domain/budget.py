@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 USD = 1_000_000
 PICO = 1_000_000
+# A billion dollars: whatever an upstream says of its usage, the counts have room for it.
+MOST_MICRO_USD = 10**15
 ORGANISATION = "organisation"
 # Where neither the caller nor the engine sets a limit: twice the most that a provider lets one answer have.
 MOST_TOKENS = 262_144

@@ -45,6 +45,17 @@ class Usage:
     reasoning: int = 0
     estimated: bool = False
 
+    @property
+    def tells(self) -> bool:
+        """False where every count is nought, as some servers say who do not count: no call reads and writes nothing."""
+        return self.input != 0 or self.output != 0
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether it can be a usage: it tells something, parts are no more than the whole, nothing is below zero."""
+        cached, written = self.cached_input, self.written_input
+        return self.tells and cached >= 0 and written >= 0 and self.output >= 0 and cached + written <= self.input
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Length:

@@ -1,7 +1,7 @@
 """A live request: admit → plan → attempt → relay → record."""
 
 from .app import App
-from .handle import Gateway
+from .parts import Gateway
 from .server import server_config
 from .snapshot import FixedSnapshot, LiveSnapshot
 

@@ -69,9 +69,10 @@ class Amount:
     def usage(self) -> Usage:
         """What was used so far, estimated where it was not told."""
         told = self._decoder.usage
-        read = told.input if told is not None else len(self._call.body) // BYTES_PER_TOKEN
+        read = told.input if told is not None and told.tells else len(self._call.body) // BYTES_PER_TOKEN
         wrote = self._count(self._answer.total) // BYTES_PER_TOKEN
-        return Usage(input=read, output=wrote, cached_input=told.cached_input if told else 0, estimated=True)
+        cached, written = (told.cached_input, told.written_input) if told is not None else (0, 0)
+        return Usage(input=read, output=wrote, cached_input=cached, written_input=written, estimated=True)
 
     def _count(self, came: int) -> int:
         self._said += said(self._dialect, b"".join(self._parts[self._counted :]))

@@ -15,7 +15,8 @@ from .asgi_types import Message, Receive, Send
 from .caller import Caller, line
 from .connection import HttpConnection
 from .figures import degraded, metrics_page, own_page
-from .handle import Gateway
+from .handle import handle
+from .parts import Gateway
 from .refuse import refusal
 from .relay import JSON, Sent, send_error
 
@@ -46,7 +47,7 @@ class App:
         """Answers one request."""
         dialect = dialect_at(caller.head.path)
         if dialect is not None and caller.head.method == "POST":
-            return self.gateway.handle(caller, dialect)
+            return handle(self.gateway, caller, dialect)
         return _small(self.gateway, caller, dialect)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:

@@ -28,8 +28,9 @@ from .spending import Purse, Spending
 
 # How often the ledger is told what was spent.
 EVERY_S = 1.0
-# How long a call waits for a lease that is short. The ledger takes some 5 ms, and a few times that on a slow disk.
-WAIT_S = 0.25
+# How long a call waits for a lease that is short. The ledger takes some 5 ms; on a slow disk, or while another writes
+# much to the store, many times that, and an answer that comes late is better than none.
+WAIT_S = 2.0
 # For so long the ledger's word that nothing is left is taken without asking again.
 SPENT_FOR_S = 0.25
 KEY = "key:"

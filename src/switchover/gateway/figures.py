@@ -12,9 +12,9 @@ from switchover.planning.plan import TEMPLATE_CHANGED
 
 from .budget import named
 from .exposition import join, render
-from .handle import Gateway
 from .metric_table import PAUSED_UNTIL
 from .metrics import Sample
+from .parts import Gateway
 
 AGE = "switchover_figures_age_seconds"
 

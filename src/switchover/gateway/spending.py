@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from switchover.costs.budget import Lease, settle
-from switchover.domain.budget import Tariff
+from switchover.domain.budget import MOST_MICRO_USD, Tariff
 from switchover.domain.exchange import BY_OTHERS, Usage
 from switchover.errors import PromptTooLong, Unreachable
 
 from .admit import Call
-
-# A billion dollars: whatever an upstream says of its usage, the counts have room for it.
-MOST_MICRO_USD = 10**15
 
 
 @dataclass(slots=True)
@@ -38,7 +35,7 @@ class Spending:
 
         What is not told, was counted here, or belongs to another model is settled at its upper bound.
         """
-        if usage is None or usage.estimated or fault in BY_OTHERS or not _adds_up(usage):
+        if usage is None or usage.estimated or fault in BY_OTHERS or not usage.adds_up:
             self.unknown()
         else:
             self._settle(min(self._tariff.cost(usage), MOST_MICRO_USD))
@@ -59,9 +56,3 @@ class Spending:
         if self in self._call.spending:
             self._call.spending.remove(self)
             settle(self._leases, self._bound, cost, unknown=unknown)
-
-
-def _adds_up(usage: Usage) -> bool:
-    """Whether it can be a usage: parts are no more than the whole, and nothing is below zero."""
-    cached, written = usage.cached_input, usage.written_input
-    return cached >= 0 and written >= 0 and usage.output >= 0 and cached + written <= usage.input

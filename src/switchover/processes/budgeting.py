@@ -40,11 +40,12 @@ class Budgeting:
         self._slots: dict[tuple[str, str], int] | None = None
 
     def prices(self, settings: Settings) -> Mapping[str, Tariff]:
-        """The tariffs that workers go by; found anew every quarter of an hour, and when a dated price begins."""
+        """The tariffs that workers go by; found anew at every quarter of an hour, and when a dated price begins."""
         now = self.clock.monotonic()
         if self._priced is None or self._priced[0] is not settings or now >= self._price_at:
             at = self.clock.now()
-            self._price_at = now + min(PRICES_S, next_price(settings, at) - at)
+            # On the clock's quarters: prices by the hour begin at one of them.
+            self._price_at = now + min(PRICES_S - at % PRICES_S, next_price(settings, at) - at)
             self._priced = settings, tariffs(settings, at)
         return self._priced[1]
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from switchover.costs.ahead import Terms, ahead
+from switchover.costs.estimates import Ratios, ratios_of
+from switchover.costs.metering import has_price
 from switchover.costs.options import Known
 from switchover.domain.candidate import Verdict
 from switchover.domain.process import Process, Settings
@@ -14,7 +17,9 @@ from switchover.store import Store
 from switchover.store.drills import cut_offs, drills
 from switchover.store.exchanges import each_counted
 from switchover.store.gaps import missing
+from switchover.store.hours import hours
 from switchover.store.proofs import proofs, verdicts
+from switchover.store.spending import learned
 
 from .answers import answers
 from .carrying import capacities, shares_carried
@@ -40,7 +45,7 @@ def assemble(
     sealed: Sealed | None = None,
     terms: Terms | None = None,
 ) -> BoardReport:
-    """The four answers as of ``now`` (Unix seconds), from the exchanges recorded ``since`` (None = all).
+    """The four answers as of ``now`` (Unix seconds), from what was recorded ``since`` (None = all that is there).
 
     ``simulated`` names upstreams that stand in for real ones, beside those that the configuration says so of. With
     ``running`` False nothing is up at this moment:
@@ -50,7 +55,8 @@ def assemble(
     """
     snapshot = snapshot if running else _with_engines(snapshot)
     simulated = tuple(dict.fromkeys((*simulated, *(one.name for one in settings.upstreams.values() if one.simulated))))
-    tallies = {name: _tally(store, process, settings, since) for name, process in settings.processes.items()}
+    ratios = ratios_of(learned(store))
+    tallies = {name: _tally(store, process, settings, since, ratios) for name, process in settings.processes.items()}
     rests_on = {name: tuple(found for found in simulated if found in tally.touched) for name, tally in tallies.items()}
     traffic = {name: tally.traffic() for name, tally in tallies.items() if tally.count}
     newest, held, drilled = _newest_per_cell(verdicts(store)), proofs(store), drills(store)
@@ -97,9 +103,13 @@ def _with_engines(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, endpoints={**own, **snapshot.endpoints})
 
 
-def _tally(store: Store, process: Process, settings: Settings, since: float | None) -> Tally:
-    tally = Tally(process, settings)
-    tally.take(each_counted(store, process=process.name, since=since))
+def _tally(store: Store, process: Process, settings: Settings, since: float | None, ratios: Ratios) -> Tally:
+    tally = Tally(process, settings, ratios)
+    told = hours(store, process.name, partial(has_price, settings.upstreams), since)
+    if told is not None:
+        tally.add(told)
+        for begin, end in told.unread:
+            tally.take(each_counted(store, process=process.name, since=begin, until=end))
     return tally
 
 

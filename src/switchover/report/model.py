@@ -167,7 +167,8 @@ class Placed:
 class Spend:
     """What a process cost in the window.
 
-    ``priced`` of ``exchanges`` had a price; ``gaps`` name the others, which are left out and never counted as zero.
+    ``priced`` of ``exchanges`` had a price: the one that was metered, or where none was, today's. ``gaps`` name the
+    others, which are left out and never counted as zero; ``estimated`` what is counted and was not told in full.
     ``first`` and ``last`` bound the window of ``window`` seconds; ``monthly`` is None when nothing was priced.
     """
 
@@ -181,6 +182,7 @@ class Spend:
     monthly: Decimal | None
     sources: tuple[str, ...]
     gaps: tuple[str, ...]
+    estimated: tuple[str, ...] = ()
     simulated: tuple[str, ...] = ()
 
 

@@ -7,14 +7,16 @@ from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 from switchover.costs.ahead import usages
+from switchover.costs.assumed import with_edits
 from switchover.costs.assumptions import shipped
 from switchover.costs.hosting import Hosting
-from switchover.costs.own_price import MOST_BUSY, busy_share, own_price
+from switchover.costs.own_price import MOST_BUSY, busy_share, own_month
 from switchover.costs.serving import Serving
 from switchover.costs.usage import UsageModel
 from switchover.domain.candidate import Verdict
 from switchover.domain.process import Settings
 from switchover.store import Store
+from switchover.store.assumptions import edits
 
 PER_MILLION = 1e6
 
@@ -28,10 +30,10 @@ class Moving:
     def __init__(
         self, store: Store, settings: Settings, newest: Sequence[Verdict], now: float, processes: Collection[str]
     ) -> None:
-        self.settings = settings
+        self.settings, _ = with_edits(settings, edits(store))
         self.usage, gaps = usages(store, settings, processes, None)
         self._gaps = {name: gap for gap in gaps for name in processes if gap.startswith(f"{name} is left out")}
-        self._serving = Serving(settings, self.usage, newest, now, 1)
+        self._serving = Serving(self.settings, self.usage, newest, now, 1)
 
     def dearer(self, process: str, today: str, instead: str) -> Decimal | str:
         """USD a month that ``instead`` costs more than ``today`` (negative: less), or why nobody knows."""
@@ -64,8 +66,8 @@ class Moving:
     def _machines(self, usage: UsageModel, hosting: Hosting) -> Decimal | str:
         """A month of as many machines as this usage keeps busy, one at least: they cost the same when they stand by."""
         rows = shipped() | dict(self.settings.costing.assumptions)
+        count = max(1, math.ceil(busy_share(hosting, rows, usage.input, usage.output) / MOST_BUSY))
         try:
-            month = own_price(hosting, rows, MOST_BUSY).month
+            return own_month(hosting, rows, count)
         except ValueError as cause:
             return str(cause)
-        return month * max(1, math.ceil(busy_share(hosting, rows, usage.input, usage.output) / MOST_BUSY))

@@ -153,6 +153,7 @@ def _prices(report: BoardReport) -> Iterator[Block]:
         priced = f"{amount} for {row.priced:,} of {row.exchanges:,} exchanges within {span(row.window)}"
         monthly = "" if row.monthly is None else f"; {usd(row.monthly)} a month at that rate, day and night"
         gaps = f" Not priced: {harmless('; '.join(row.gaps))}." if row.gaps else ""
+        gaps += f" Of it: {harmless('; '.join(row.estimated))}." if row.estimated else ""
         sources = harmless("; ".join(row.sources)) or "No source"
         yield paragraph(f"{priced}{monthly}. {sources}.{gaps}", f"prices-{anchor(row.process)}", lead=f"{row.process}:")
     if not report.spend:

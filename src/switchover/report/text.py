@@ -113,6 +113,8 @@ def _spends(console: Console, report: BoardReport) -> None:
         _line(console, _spend(row))
         if row.gaps:
             _line(console, Text(f"not priced: {wording.harmless('; '.join(row.gaps))}", style="dim"), 5)
+        if row.estimated:
+            _line(console, Text(f"of it: {wording.harmless('; '.join(row.estimated))}", style="dim"), 5)
     found = report.ahead
     if isinstance(found, str):
         return

@@ -197,7 +197,7 @@ class Figures:
 
     def _used(self, row: dict[str, Any], exchange: Exchange, sign: int) -> None:
         usage = exchange.usage
-        if usage is not None:
+        if usage is not None and usage.tells:
             row["input"] += sign * usage.input
             row["output"] += sign * usage.output
             row["cached_input"] += sign * usage.cached_input

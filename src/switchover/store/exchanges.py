@@ -172,10 +172,15 @@ def newest_keys(store: Store, limit: int = 200) -> set[str]:
 
 
 def each_counted(
-    store: Store, *, process: str | None = None, since: float | None = None, side: bool = True
+    store: Store,
+    *,
+    process: str | None = None,
+    since: float | None = None,
+    until: float | None = None,
+    side: bool = True,
 ) -> Iterator[Exchange]:
     """As :func:`each_exchange`, with what is counted and priced of each alone: a million of them take seconds."""
-    wanted = _where(COUNTED, process, since, None, None)
+    wanted = _where(COUNTED, process, since, until, None)
     if not side:
         wanted = wanted.where(TABLE.c.dialect.not_in(SIDE_DIALECTS))
     with store.read() as connection:

@@ -81,8 +81,10 @@ def cost_at(spec: UpstreamSpec | None, at: float) -> Cost:
         return tariff(spec, at)
 
     def cost(usage: Usage | None) -> int | None:
-        found = price() if usage is not None else None
-        return None if found is None or usage is None else found.cost(usage)
+        if usage is None or not usage.adds_up:
+            return None
+        found = price()
+        return None if found is None else found.cost(usage)
 
     return cost
 

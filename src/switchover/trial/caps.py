@@ -13,7 +13,7 @@ from switchover.clock import Clock
 from switchover.costs.budget import Lease, amount, reserve, settle, span
 from switchover.costs.holding import LedgerHolding
 from switchover.costs.tariffs import tariff
-from switchover.domain.budget import ADDED_TOKENS, PERIODS, Tariff, dollars, is_free, limits_on
+from switchover.domain.budget import ADDED_TOKENS, MOST_MICRO_USD, PERIODS, Tariff, dollars, is_free, limits_on
 from switchover.domain.exchange import Usage
 from switchover.domain.process import Process, Settings, UpstreamSpec
 from switchover.errors import StoreUnavailable
@@ -22,6 +22,7 @@ from switchover.errors import StoreUnavailable
 LEFT_TO_LIVE = 0.2
 # The ledger hears of what was spent at least so often.
 EVERY_S = 1.0
+PRICES_S = 900
 
 
 class OverBudget(Exception):
@@ -37,11 +38,11 @@ class Held:
     bound: int
 
     def settle(self, usage: Usage | None) -> None:
-        """Puts what it cost in the place of that; None: nobody told, so that it counts whole."""
-        if usage is None:
+        """Puts what it cost in the place of that; what nobody told (None), or can't be, counts whole."""
+        if usage is None or usage.estimated or not usage.adds_up:
             settle(self.leases, self.bound, self.bound, unknown=True)
         else:
-            settle(self.leases, self.bound, self.rates.cost(usage))
+            settle(self.leases, self.bound, min(self.rates.cost(usage), MOST_MICRO_USD))
 
     def release(self) -> None:
         """It costs nothing: the call was turned down."""
@@ -55,7 +56,7 @@ class Caps:
         self._settings, self._clock, self._hold = settings, clock, hold
         self._holding: LedgerHolding | None = None
         self._leases: dict[tuple[str, str], Lease] = {}
-        self._rates: dict[str, Tariff | None] = {}
+        self._rates: dict[tuple[str, int], Tariff | None] = {}
         self._told_at = float("-inf")
 
     def reserve(self, process: Process, spec: UpstreamSpec, read: int, written: int) -> Held | None:
@@ -139,9 +140,11 @@ class Caps:
         return self._holding
 
     def _tariff(self, spec: UpstreamSpec) -> Tariff | None:
-        if spec.name not in self._rates:
-            self._rates[spec.name] = tariff(spec, self._clock.now())
-        return self._rates[spec.name]
+        # A run may outlast a price: those by the hour begin at one of the clock's quarters.
+        key = spec.name, int(self._clock.now() // PRICES_S)
+        if key not in self._rates:
+            self._rates[key] = tariff(spec, self._clock.now())
+        return self._rates[key]
 
 
 def _ours(lease: Lease) -> int | None:

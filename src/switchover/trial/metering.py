@@ -10,7 +10,7 @@ from typing import Protocol
 
 from switchover.clock import Clock
 from switchover.costs.estimates import NOTHING, Ratios, estimate, ratios_of
-from switchover.costs.metering import charge_call
+from switchover.costs.metering import charge_call, told
 from switchover.domain.charge import Ending
 from switchover.domain.exchange import Length, Usage
 from switchover.domain.process import Process, UpstreamSpec
@@ -73,9 +73,9 @@ class Meter:
         self, process: str, spec: UpstreamSpec, purpose: str, usage: Usage | None, length: Length, ending: Ending
     ) -> None:
         """Enters a try. What nobody told of it is estimated, and marked."""
-        told = usage if usage is not None else self._estimated(spec, length, ending)
+        used = told(usage) or self._estimated(spec, length, ending)
         now = self._clock.now()
-        self._spent.charge(process, now, purpose, [charge_call(spec, told, now, ending)])
+        self._spent.charge(process, now, purpose, [charge_call(spec, used, now, ending)])
         if self._clock.monotonic() - self._saved_at >= EVERY_S:
             self._save()
 

@@ -36,7 +36,7 @@ def show(visit: Visit) -> Response:
     rows = standings(visit.settings, edits(visit.store))
     kept = [one.row.kept_in for one in rows]
     today = visit.now - visit.now % DAY_S
-    events = expected(visit.settings.costing.events, announced(visit.store, visit.settings, today))
+    events = expected(visit.settings.costing.events, announced(visit.store, visit.settings, today), today)
     return visit.page(
         "assumptions.html",
         rows=rows,

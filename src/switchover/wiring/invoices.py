@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from switchover.costs.billed import Billed, billed
+from switchover.costs.billed import OWN, Billed, billed
 from switchover.costs.invoices import in_usd, read_bill
 from switchover.costs.reconcile import Difference, Metered, really_unknown
 from switchover.costs.spent import Month
@@ -122,7 +122,9 @@ def _micro(amount: Decimal) -> int:
 def _correct(settings: Settings, month: Month, bills: Billed) -> Iterator[Corrected]:
     """Corrects the month's accounts in the ledger whose providers have all billed."""
     estimates = bills.estimates
-    shares = {
+    # Nobody bills what ran on our own machines: their estimates stand.
+    shares: dict[str, Mapping[str, Decimal]] = {OWN: estimates.get(OWN, {})}
+    shares |= {
         name: really_unknown(invoiced, bills.metered.get(name, Metered()), estimates.get(name, {}))
         for name, invoiced in bills.billed.items()
     }

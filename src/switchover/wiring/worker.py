@@ -19,8 +19,8 @@ from switchover.egress import Client
 from switchover.errors import SwitchoverError
 from switchover.gateway.app import App
 from switchover.gateway.export import Tracer
-from switchover.gateway.handle import Gateway
 from switchover.gateway.neighbours import Neighbours
+from switchover.gateway.parts import Gateway
 from switchover.gateway.server import server_config
 from switchover.gateway.snapshot import LiveSnapshot
 from switchover.gateway.tell import Teller

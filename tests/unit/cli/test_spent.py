@@ -283,6 +283,30 @@ def test_what_no_invoice_tells_stays_unknown_with_the_reason(file, capsys):
     assert "process:claims: 0.1000 USD stay unknown: no invoice of acme was imported for the month" in told
 
 
+def test_what_broke_off_on_our_own_machine_waits_for_no_invoice_and_counts_as_estimated(file, capsys, tmp_path):
+    text = Path(file).read_text(encoding="utf-8")
+    box = """  box: {kind: openai, base_url: "http://127.0.0.1:9/v1", model: open-1, developer: meta, host: own,
+        price: {input_mtok: "1", output_mtok: "1", source: our machine}}
+processes:"""
+    Path(file).write_text(text.replace("processes:", box), encoding="utf-8")
+    settings = load(file)
+    cut = make_exchange(
+        process="claims", started_at=AT, upstream="box", model="open-1", outcome=Outcome.TRUNCATED, stream=True,
+        attempts=(tried("box", "open-1", "reset-midway"),), usage=None, length=Length(asked=80_000, said=4_000),
+    )  # fmt: skip
+    with Store.open(settings.database) as store:
+        save_exchanges(store, [cut], lambda exchange: meter(exchange, settings.upstreams))
+    spend(file, "process:claims", 312_000 + 6_000_000, 6_000_000)
+    take(file, capsys, bill(tmp_path, f"amount\n{3 * ANSWER + JUDGED + Decimal('0.02')}\n"))
+    _, told, _ = run(capsys, "costs", "reconcile", "--month", MONTH, "--correct", "--config", file)
+    assert "invoice of own" not in told
+    assert "own:" not in told
+    found = ledger(settings)
+    # 20,000 tokens of 80,000 bytes and 1,000 of 4,000, at a dollar per million; and the bill's 0.02 USD.
+    assert [(one.settled, one.unknown) for one in found.accounts()] == [(312_000 + 20_000 + 21_000, 0)]
+    found.close()
+
+
 def test_what_was_counted_before_the_configuration_changed_keeps_its_provider(file, capsys):
     text = Path(file).read_text(encoding="utf-8")
     Path(file).write_text(text.replace("developer: initech, host: acme", "developer: initech, host: globex"))

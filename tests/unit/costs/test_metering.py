@@ -59,7 +59,7 @@ def test_a_stream_that_was_cut_is_estimated_by_what_was_learned_of_its_model_and
     priced = price_exchange(exchange, KNOWN, FIVE)
     assert priced.estimated
     assert priced.amount == Decimal(one.total) / BILLIONTH
-    assert priced.gap == "a broken answer of vendor, whose usage was not reported, is estimated"
+    assert priced.gap == "a broken answer of vendor, whose usage was not reported in full, is estimated"
 
 
 def test_a_caller_who_left_is_billed_with_what_had_come_and_before_that_with_the_prompt():
@@ -77,6 +77,18 @@ def test_a_stream_that_told_its_prompt_at_the_beginning_is_not_taken_to_have_sai
     assert (one.basis, one.tokens) == (Basis.ESTIMATED, (900, 0, 0, 201))
     whole = broken(Outcome.ABANDONED, tried(), usage=Usage(input=900, output=190))
     assert [(one.basis, one.tokens[3]) for one in charges(whole)] == [(Basis.SETTLED, 190)]
+
+
+def test_a_usage_of_nothing_but_noughts_is_none_and_never_free():
+    """Some servers write the field and count nothing; others do so until their stream ends."""
+    nought = Usage(input=0, output=0)
+    (whole,) = charges(make_exchange(usage=nought, length=Length(asked=5000)))
+    assert (whole.basis, whole.tokens[0]) == (Basis.ESTIMATED, 1001)
+    (cut,) = charges(broken(Outcome.TRUNCATED, tried(fault="reset-midway"), usage=nought))
+    assert (cut.basis, cut.tokens) == (Basis.ESTIMATED, (1001, 0, 0, 201))
+    tries = (tried(fault="empty-answer", usage=nought), tried("other", "big-2"))
+    failed = make_exchange(upstream="other", attempts=tries, length=Length(asked=5000))
+    assert {one.upstream: one.basis for one in charges(failed)}["vendor"] == Basis.ESTIMATED
 
 
 def test_a_try_that_failed_before_another_one_answered_is_billed_beside_it():

@@ -10,7 +10,7 @@ from switchover.costs.assumptions import shipped
 from switchover.costs.options import Known, world
 from switchover.costs.project import Priced
 from switchover.domain.candidate import Cell, Evidence, SliceEvidence, State, Verdict, fingerprint
-from switchover.domain.costing import Costing, OptionSpec
+from switchover.domain.costing import Costing, OptionSpec, PriceEvent
 from switchover.domain.process import DataClass, Price
 from switchover.testing.builders import NOW, make_process, make_proof, make_settings, make_upstream
 from switchover.testing.sample_costs import usage
@@ -223,3 +223,18 @@ def test_a_price_that_is_announced_is_that_of_its_month():
     rates = options["stay"].serves["claims"].rates
     # NOW is in May 2026; from January 2027 on it costs twice as much (facts/events.yaml, gemini-intro-expiry).
     assert rates[-1][2] == pytest.approx(2 * rates[0][2])
+
+
+def test_an_event_whose_day_is_past_is_in_todays_price_and_is_not_counted_once_more():
+    past = PriceEvent(
+        name="list rise", where="vendor", at=NOW - 86_400, probability=1.0, low=50, value=75, high=100,
+        source="a letter", owner="purchasing",
+    )  # fmt: skip
+    coming = replace(past, at=NOW, name="contract ends")
+    found = settings()
+    found = replace(found, costing=replace(found.costing, events=(past, coming)))
+    projected, gaps = world(found, {"claims": usage("claims")}, Known(events=(replace(past, at=NOW + 1),)), NOW, 24)
+    assert [(one.name, one.at) for one in projected.events] == [("contract ends", NOW), ("list rise", NOW + 1)]
+    assert [gap for gap in gaps if "past" in gap] == [
+        "list rise at vendor was expected on 2026-05-27: that is past, and today's price is taken as it is"
+    ]

@@ -74,6 +74,14 @@ def test_the_longest_tokens_there_are_pass_one_by_one_and_all_together():
     measured(50, [" " * LONGEST_TOKEN * 50])
 
 
+def test_what_a_stopped_stream_used_keeps_what_was_read_from_a_cache_and_written_to_one():
+    amount = measured(None, ["four"] * 10)
+    amount._decoder.usage = Usage(input=900, cached_input=300, written_input=500, output=1)
+    assert amount.usage() == Usage(input=900, cached_input=300, written_input=500, output=10, estimated=True)
+    amount._decoder.usage = Usage()
+    assert amount.usage() == Usage(input=10, output=10, estimated=True)
+
+
 @pytest.mark.parametrize(
     ("limit", "texts"), [(10, ["again "] * 40), (10, ["again and again " * 20] * 5), (50, ["a"] * 900)]
 )

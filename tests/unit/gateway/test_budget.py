@@ -169,7 +169,8 @@ def test_an_answer_that_does_not_tell_its_usage_costs_its_bound(tmp_path):
 
 @pytest.mark.parametrize(
     "usage",
-    [{"prompt_tokens": -5, "completion_tokens": 7}, {"prompt_tokens": 5, "completion_tokens": -7},
+    [{"prompt_tokens": -5, "completion_tokens": 7}, {"prompt_tokens": 5, "completion_tokens": -7}, {},
+     {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
      {"prompt_tokens": 5, "completion_tokens": 7, "prompt_tokens_details": {"cached_tokens": 900}}],
 )  # fmt: skip
 def test_a_usage_that_can_not_be_costs_its_bound(tmp_path, usage):

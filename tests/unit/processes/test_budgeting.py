@@ -248,3 +248,14 @@ def test_workers_get_the_prices_of_what_a_budget_is_about_and_no_other(kept: Kep
     assert kept.part.prices(without) == {}
     assert not kept.part.look(without)
     assert kept.part.accounts is None
+
+
+def test_a_price_by_the_hour_is_theirs_as_soon_as_it_begins(kept: Kept) -> None:
+    # deepseek-v4-pro is twice as dear from 01:00 to 04:00 UTC.
+    by_hour = make_upstream(model="deepseek-v4-pro", host="deepseek")
+    kept.settings = replace(kept.settings, upstreams={**kept.settings.upstreams, "vendor": by_hour})
+    kept.clock.advance(13 * 3600 - 420)
+    cheap = kept.part.prices(kept.settings)["vendor"].rates[0]
+    kept.clock.advance(420)
+    dear = kept.part.prices(kept.settings)["vendor"].rates[0]
+    assert (dear.input, dear.output) == (2 * cheap.input, 2 * cheap.output)

@@ -91,6 +91,12 @@ def test_exchanges_are_counted_by_who_answered_and_how_they_ended(store):
     assert seen == {"vendor": (3, 2, NOW), "student": (1, 0, NOW)}
 
 
+def test_a_usage_of_nothing_but_noughts_does_not_make_what_a_call_uses_less(store):
+    save_exchanges(store, [make_exchange(usage=Usage(input=10, output=4)), make_exchange(usage=Usage())])
+    (found,) = traffic.asked(store, 0.0, ("process",))
+    assert (found.exchanges, found.metered, found.input) == (2, 1, 10)
+
+
 def test_an_exchange_that_comes_twice_is_counted_once(store):
     one = make_exchange()
     save_exchanges(store, [one, one])

@@ -71,6 +71,47 @@ def test_what_nobody_told_counts_whole_and_what_was_turned_down_not_at_all(caps,
     assert found.settled == found.unknown == held.bound
 
 
+@pytest.mark.parametrize(
+    "usage",
+    [
+        Usage(),
+        Usage(input=10, cached_input=900_000),
+        Usage(input=10, cached_input=6, written_input=6),
+        Usage(input=900_000, output=-10),
+        Usage(input=10, output=10, estimated=True),
+    ],
+)
+def test_a_usage_that_can_not_be_or_was_only_counted_here_costs_its_bound(caps, ledger, usage):
+    held = a_million(caps, spec=replace(SPEC, price=Price(input_mtok="1", cached_mtok="0.1", output_mtok="1")))
+    held.settle(usage)
+    caps.end()
+    found = account(ledger)
+    assert found.settled == found.unknown == held.bound > USD * 0.9
+
+
+def test_a_usage_beyond_all_bounds_is_settled_and_stops_the_rest(caps, ledger):
+    a_million(caps).settle(Usage(input=10**18))
+    with pytest.raises(OverBudget):
+        a_million(caps)
+    caps.end()
+    assert account(ledger).settled == 10**15
+
+
+def test_a_run_that_outlasts_a_price_by_the_hour_settles_by_the_next_one(tmp_path, ledger):
+    # deepseek-v4-pro is twice as dear from 01:00 to 04:00 UTC; NOW is a midnight.
+    by_hour = make_upstream(model="deepseek-v4-pro", host="deepseek")
+    found = make_settings(upstreams={"vendor": by_hour}, processes={PROCESS.name: PROCESS})
+    clock = ManualClock(NOW + 3300)
+    caps = Caps(found, clock, lambda: LedgerHolding(Ledger.open(tmp_path, "sqlite://"), tmp_path, "trials-1"))
+    settled = []
+    for _ in range(2):
+        caps.reserve(PROCESS, by_hour, 1_000_000, 0).settle(Usage(input=1_000_000))
+        clock.advance(300)
+        caps._exchange(0)
+        settled.append(account(ledger).settled)
+    assert settled[1] == 3 * settled[0] > 0
+
+
 def test_the_last_of_a_cap_is_left_to_callers(caps, ledger):
     spent = 0
 

@@ -55,9 +55,10 @@ def test_each_try_is_entered_with_its_purpose_and_at_its_price(store):
     assert sum(row["calls"] for row in rows(store, "purpose")) == 2
 
 
-def test_what_nobody_told_is_estimated_and_marked_never_nothing(store):
+@pytest.mark.parametrize("told", [None, Usage()])
+def test_what_nobody_told_is_estimated_and_marked_never_nothing(store, told):
     meter = Meter(store, ManualClock(1_793_491_200.0))
-    meter.account(PROCESS, SPEC, REHEARSAL).begin(1, 1).ended(None, Length(asked=4_000, said=400), Ending.ABANDONED)
+    meter.account(PROCESS, SPEC, REHEARSAL).begin(1, 1).ended(told, Length(asked=4_000, said=400), Ending.ABANDONED)
     meter.save()
     (row,) = rows(store, "basis", "ending")
     assert (row["basis"], row["ending"]) == ("estimated", "abandoned")
