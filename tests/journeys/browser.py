@@ -58,13 +58,22 @@ class Browser:
         self.asked: list[str] = []
         # Documents whose load is over; one that the browser began with may end after it was sent elsewhere.
         self._loaded: set[str] = set()
-        target = next(one for one in self.call("Target.getTargets")["targetInfos"] if one["type"] == "page")
-        self._frame = target["targetId"]
-        self._session = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
+        self._frame = self._first_page()
+        self._session = self.call("Target.attachToTarget", targetId=self._frame, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
         self._loaded.add(self.call("Page.getFrameTree")["frameTree"]["frame"]["loaderId"])
         self.call("Page.setLifecycleEventsEnabled", enabled=True)
+
+    def _first_page(self) -> str:
+        """The page that it opens by itself, a moment after it can be talked to."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            for one in self.call("Target.getTargets")["targetInfos"]:
+                if one["type"] == "page":
+                    return one["targetId"]
+            assert time.monotonic() < end, "the browser opens no page"
+            time.sleep(0.02)
 
     def close(self) -> None:
         self._process.kill()
@@ -104,6 +113,10 @@ class Browser:
         before = len(self._loaded)
         act()
         self._until(lambda: len(self._loaded) > before, "no other page was loaded")
+
+    def hear(self, what: str) -> None:
+        """Waits until it complains of something."""
+        self._until(lambda: any(what in one for one in self.complaints), f"no complaint of {what}")
 
     def _until(self, is_so, otherwise: str) -> None:
         """Hears what the browser tells until it is so."""

@@ -207,7 +207,12 @@ def test_a_killed_supervisor_takes_everything_along_and_the_next_start_goes_on(r
 
     helpers.wait_until(lambda: all(gone(pid) for pid in pids))
     assert "not running" in running.run("doctor").stdout
-    running.up("worker-0", "keeper")
+    with (running.data / "run" / "gateway.json").open("rb") as left:
+        told = left.read()
+        running.up("worker-0", "keeper")
+        # Put in its place, not written over: whoever reads it meanwhile has the one or the other, whole.
+        left.seek(0)
+        assert left.read() == told
     assert running.key()
     with running.client(running.token) as client:
         assert client.chat.completions.create(model="messages", messages=helpers.say)
