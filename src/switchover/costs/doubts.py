@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from switchover.domain.budget import Tariff, is_free
+from switchover.domain.figures import figure
 from switchover.domain.process import Settings, UpstreamSpec
 
 from .tariffs import tariff
@@ -57,5 +58,5 @@ def _far(spec: UpstreamSpec, stated: Tariff, listed: Tariff, place: str) -> Iter
     kinds = (("input", stated.most_input, listed.most_input), ("output", stated.most_output, listed.most_output))
     for kind, own, published in kinds:
         if own > FAR * published or own * FAR < published:
-            times = f"{own / published:,.3g} times" if published else "above"
+            times = f"{figure(float(own / published))} times" if published else "above"
             yield Doubt(spec.name, f"its stated price of {kind} is {times} the published one", f"see {place}")

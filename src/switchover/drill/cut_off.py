@@ -44,8 +44,8 @@ def place(order: DrillOrder, drill: Drill, store: Store, now: float, note: event
         share=order.share,
         processes=(order.process.name,),
     )
+    # Its placing is its first beat: nothing that fails after it leaves it in force with nobody to lift it.
     note(events.saved(place_cut_off(store, cut_off)))
-    heartbeat(store, cut_off.id, now)
     return cut_off
 
 
@@ -80,6 +80,38 @@ class Hold:
         except StoreUnavailable:
             return self._cut_off.expires_at or now
         return now
+
+
+class Deserted:
+    """Finds drilled cut-offs whose drill has gone silent, and lifts them: whoever met the fault is served again.
+
+    Silence is measured in elapsed time of this machine, by beats that stay the same: that of another may be wrong.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        # Each one's last beat, and since when it is the last.
+        self._beats: dict[str, tuple[float, float]] = {}
+        self._look_at = clock.monotonic()
+
+    def lift(self, store: Store) -> list[CutOff]:
+        """Looks once a second, and lifts what is deserted; which those are. Raises StoreUnavailable."""
+        elapsed = self._clock.monotonic()
+        if elapsed < self._look_at:
+            return []
+        self._look_at = elapsed + BEAT_S
+        now, before = self._clock.now(), self._beats
+        self._beats, found = {}, []
+        for cut in cut_offs(store, in_force_at=now):
+            if cut.drill is None:
+                continue
+            beat = last_heartbeat(store, cut.id) or cut.placed_at
+            known, since = before.get(cut.id, (beat, elapsed))
+            self._beats[cut.id] = beat, since if known == beat else elapsed
+            if known == beat and elapsed - since > LOST_AFTER_S:
+                lift_cut_off(store, cut.id, "the keeper", now)
+                found.append(cut)
+        return found
 
 
 def note_lifted(store: Store, at: float, note: events.Note) -> None:

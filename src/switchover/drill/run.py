@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,6 +29,7 @@ Progress = Callable[[str, float], None]
 
 # Exchanges reach the store a little after they end; so long the drill waits before it counts.
 SETTLE_S = 2.0
+INTERRUPTED = ("interrupted by the operator",)
 
 
 def quiet(phase: str, done: float) -> None:
@@ -45,7 +47,11 @@ async def run_drill(
     abandon_dead(store, clock.now(), note)
     drill = _written_down(order, clock.now())
     note(events.drill(save_drill(store, drill), drill, {}))
-    drill, reasons = await _begin(order, drill, store, clock, progress, note)
+    try:
+        drill, reasons = await _begin(order, drill, store, clock, progress, note)
+    except asyncio.CancelledError:
+        _never_begun(order, drill, INTERRUPTED, store, clock.now(), note)
+        raise
     if reasons:
         return _never_begun(order, drill, reasons, store, clock.now(), note)
     cut_off = place(order, drill, store, clock.now(), note)
@@ -55,8 +61,7 @@ async def run_drill(
         stopped, lifted_at = await _observe(order, cut_off, observer, store, clock, progress, note)
         unsteady = await _steady_again(order, cut_off, store, clock, lifted_at, progress)
     except asyncio.CancelledError:
-        interrupted = ["interrupted by the operator"]
-        _finish(order, drill, cut_off, observer, store, lifted_at or clock.now(), interrupted, (), note)
+        _finish(order, drill, cut_off, observer, store, lifted_at or clock.now(), list(INTERRUPTED), (), note)
         raise
     return _finish(order, drill, cut_off, observer, store, lifted_at, stopped, unsteady, note)
 
@@ -114,10 +119,11 @@ async def _observe(
 ) -> tuple[list[str], float]:
     """Until the time is over or a stop condition is met; lifts. Returns the stop reasons and when it was lifted."""
     hold = Hold(cut_off, store, clock, note)
-    ends = cut_off.placed_at + order.duration
+    # In elapsed time: a clock that is set back, which holds up the cut-off's expiry as well, makes no drill longer.
+    begun = clock.monotonic()
     stopped: list[str] = []
     try:
-        while not stopped and (left := ends - clock.now()) > 0:
+        while not stopped and (left := order.duration - (clock.monotonic() - begun)) > 0:
             progress("cut off", 1 - left / order.duration)
             await clock.sleep(min(BEAT_S, left))
             observer.read(clock.now())
@@ -138,12 +144,17 @@ async def _steady_again(
     order: DrillOrder, cut_off: CutOff, store: Store, clock: Clock, lifted_at: float, progress: Progress
 ) -> tuple[str, ...]:
     def beat() -> None:
-        heartbeat(store, cut_off.id, clock.now())
+        # All is given back by now: a store that is away for a moment costs the drill nothing that it has seen.
+        with contextlib.suppress(StoreUnavailable):
+            heartbeat(store, cut_off.id, clock.now())
 
     await _wait(order.warm_up, "steady again?", clock, progress, beat)
     await clock.sleep(SETTLE_S)
-    steady = steady_state.measure(order, store, lifted_at, lifted_at + order.warm_up)
-    return tuple(f"after the lift: {reason}" for reason in steady.reasons)
+    try:
+        reasons = steady_state.measure(order, store, lifted_at, lifted_at + order.warm_up).reasons
+    except StoreUnavailable as error:
+        reasons = (f"the store can't be read: {error}",)
+    return tuple(f"after the lift: {reason}" for reason in reasons)
 
 
 def _finish(

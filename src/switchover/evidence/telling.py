@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from switchover.domain.figures import figure
+
 Entry = Mapping[str, Any]
 
 # A part in brackets is left out where the entry lacks what it names.
@@ -134,7 +136,7 @@ def shown(value: object) -> str:
     if moment := MOMENT.fullmatch(text):
         return f"{moment[1]} {moment[2]}"
     if isinstance(value, str) and re.fullmatch(r"-?\d+\.\d+(e-?\d+)?", text):
-        return f"{float(text):.4g}".replace("-", "−")
+        return figure(float(text))
     return text
 
 

@@ -32,7 +32,12 @@ STATUS_LINES = {int(status): f"HTTP/1.1 {status} {status.phrase}\r\n".encode() f
 
 
 class HttpConnection(Receiver):
-    """A caller's connection, as uvicorn's server makes them: it calls ``shutdown`` when it is to stop."""
+    """A caller's connection, as uvicorn's server makes them: it calls ``shutdown`` when it is to stop.
+
+    ``beside`` are lines that a refusal has beside its own.
+    """
+
+    beside = b""
 
     def __init__(
         self,
@@ -132,8 +137,8 @@ class HttpConnection(Receiver):
             return
         body = msgspec.json.encode({"error": {"message": message, "type": "invalid_request_error", "code": code}})
         self.write(
-            b"%bcontent-type: application/json\r\nx-should-retry: false\r\nconnection: close\r\ncontent-length: %d"
-            b"\r\n\r\n%b" % (STATUS_LINES[status], len(body), body)
+            b"%bcontent-type: application/json\r\n%bx-should-retry: false\r\nconnection: close\r\ncontent-length: %d"
+            b"\r\n\r\n%b" % (STATUS_LINES[status], self.beside, len(body), body)
         )
         self.close()
 

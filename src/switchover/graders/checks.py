@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from switchover.domain.answer import calls_tools, words_of
+from switchover.domain.figures import figure
 from switchover.domain.ports import Question, Score
 
 from .fields import parse
@@ -146,9 +147,9 @@ def _length(bounds: Mapping[str, float]) -> Check:
             measured["ratio"] = measured["words"] / max(1, len(last_of(question.request).split()))
         for what, value in measured.items():
             if value < bounds.get(f"least_{what}", 0):
-                return f"too short: {value:.4g} {_UNITS[what]}"
+                return f"too short: {figure(value)} {_UNITS[what]}"
             if value > bounds.get(f"most_{what}", value):
-                return f"too long: {value:.4g} {_UNITS[what]}"
+                return f"too long: {figure(value)} {_UNITS[what]}"
         return ""
 
     return check

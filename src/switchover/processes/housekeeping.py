@@ -7,6 +7,7 @@ recorded; under the keeper's lease, and one of its own that commands take, too.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -79,13 +80,14 @@ class Housekeeping:
         archives = settings.archive is not None and elapsed >= self._archive_at
         retains = has_terms(settings) and (self._pass is not None or elapsed >= self._retain_at)
         if not self.leads():
-            self._pass = None
+            self._give_up_pass()
         elif archives or retains:
             trouble = ""
             try:
                 self._work(self._opened(settings), settings, archives, retains)
-            except StoreUnavailable as error:
-                self._pass, self._retain_at = None, elapsed + AGAIN_S
+            except OperatorError as error:
+                self._retain_at = elapsed + AGAIN_S
+                self._give_up_pass()
                 trouble = str(error)
             self.say("housekeeping", "housekeeping held up: trying again" if trouble else "", trouble, level="error")
 
@@ -111,6 +113,13 @@ class Housekeeping:
                 self.say("housekeeping", "lease left to lapse", str(error), level="warning")
             self._store.close()
             self._store = None
+
+    def _give_up_pass(self) -> None:
+        """Ends a pass that is under way, with its lease: neither the next one nor a command waits for that to lapse."""
+        begun, self._pass = self._pass, None
+        if begun is not None and self._store is not None:
+            with contextlib.suppress(StoreUnavailable):
+                self.lease.release(self._store)
 
     def _opened(self, settings: Settings) -> Store:
         if self._store is None:

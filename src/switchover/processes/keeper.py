@@ -15,6 +15,7 @@ from switchover.costs.metering import meter
 from switchover.domain.budget import Tariff
 from switchover.domain.cut_off import CutOff
 from switchover.domain.process import Process, Settings, UpstreamSpec
+from switchover.drill.cut_off import Deserted
 from switchover.errors import StoreUnavailable
 from switchover.log import Log, OncePerChange
 from switchover.store import Store
@@ -78,6 +79,7 @@ class Keeper:
         self.noting.configuration(None, settings)
         self.budgeting = Budgeting(self.data, clock, log, self.say)
         self.alarming = Alarming(clock, log, self.budgeting)
+        self.deserted = Deserted(clock)
         self._alarms_due = False
         self.store: Store | None = None
         self.indexed = self.lost = 0
@@ -158,6 +160,8 @@ class Keeper:
             self.lease.renew(store)
             self._renew_at = self.clock.monotonic() + RENEW_SECONDS
         expire_cut_offs(store, now)
+        for cut in self.deserted.lift(store):
+            self.log("drilled cut-off lifted: its drill is gone", level="error", cut_off=cut.id, drill=cut.drill)
         hold_what_is_lost(store, self.settings.current, self.data, now, self._machine)
         for name in sorted(self._changed):
             set_suspension(store, name, None)

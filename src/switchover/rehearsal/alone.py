@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -27,36 +28,70 @@ async def alone(store: Store, cell: Cell, clock: Clock) -> AsyncIterator[None]:
     """Holds the right to rehearse a cell for as long as this lasts.
 
     The right of a process of this machine that is gone, killed or not, is taken over at once; one of another machine's
-    when it lapses. Raises OperatorError while somebody else has it.
+    when it lapses. Raises OperatorError while somebody else has it, and cancels the rehearsal for that where this
+    machine stood still for so long that somebody else took it.
     """
-    name, holder = f"rehearse:{cell.id}", _me()
+    name = f"rehearse:{cell.id}"
     found = lease_holder(store, name, now=clock.now())
     if found is not None and _is_gone(found):
         release_lease(store, name, found)
-    if not take_lease(store, name, holder, now=clock.now(), seconds=LEASE_S):
-        raise OperatorError(
-            f"{cell.process} is being rehearsed on {cell.upstream} by somebody else at this moment",
-            mend="let that rehearsal end, or interrupt it; if its machine is gone, its right lapses within a minute",
-        )
-    renewing = asyncio.create_task(_renew(store, name, holder, clock))
+    right = _Right(store, name, clock)
+    if not right.take():
+        raise _taken(cell)
+    renewing = asyncio.create_task(right.keep(asyncio.current_task()))
     try:
         yield
+    except asyncio.CancelledError:
+        if not right.is_lost or _cancelled_by_others():
+            raise
+        raise _taken(cell) from None
     finally:
         renewing.cancel()
-        await asyncio.gather(renewing, return_exceptions=True)
-        with contextlib.suppress(StoreUnavailable):
-            release_lease(store, name, holder)
+        right.give_back()
 
 
-async def _renew(store: Store, name: str, holder: str, clock: Clock) -> None:
-    while True:
-        await clock.sleep(RENEW_S)
-        # A store that is away is told of by whoever saves.
-        with contextlib.suppress(StoreUnavailable):
-            if store.is_shared:
-                await asyncio.to_thread(take_lease, store, name, holder, now=clock.now(), seconds=LEASE_S)
-            else:
-                take_lease(store, name, holder, now=clock.now(), seconds=LEASE_S)
+def _taken(cell: Cell) -> OperatorError:
+    return OperatorError(
+        f"{cell.process} is being rehearsed on {cell.upstream} by somebody else at this moment",
+        mend="let that rehearsal end, or interrupt it; if its machine is gone, its right lapses within a minute",
+    )
+
+
+def _cancelled_by_others() -> bool:
+    """Takes back our own cancelling of this task; whether somebody else wants it cancelled as well."""
+    task = asyncio.current_task()
+    return task is None or task.uncancel() > 0
+
+
+class _Right:
+    """A lease that is renewed in a thread, and by none that is late once it was given back."""
+
+    def __init__(self, store: Store, name: str, clock: Clock) -> None:
+        self._store, self._name, self._clock, self._holder = store, name, clock, _me()
+        self._lock, self._over = threading.Lock(), False
+        self.is_lost = False
+
+    def take(self) -> bool:
+        """Takes or renews it; False where somebody else has it. Raises StoreUnavailable."""
+        with self._lock:
+            now = self._clock.now()
+            return self._over or take_lease(self._store, self._name, self._holder, now=now, seconds=LEASE_S)
+
+    def give_back(self) -> None:
+        """Lets go of it for good; one that can't be given back lapses."""
+        with self._lock, contextlib.suppress(StoreUnavailable):
+            self._over = True
+            release_lease(self._store, self._name, self._holder)
+
+    async def keep(self, task: asyncio.Task[object] | None) -> None:
+        """Renews it, and cancels ``task`` once it is somebody else's."""
+        while not self.is_lost:
+            await self._clock.sleep(RENEW_S)
+            # A store that is away is told of by whoever saves.
+            with contextlib.suppress(StoreUnavailable):
+                self.is_lost = not (await asyncio.to_thread(self.take) if self._store.is_shared else self.take())
+        if task is not None:
+            task.cancel()
 
 
 def _me() -> str:

@@ -111,7 +111,11 @@ async def rehearse(
             with contextlib.suppress(asyncio.CancelledError):
                 await trial.land()
             await trial.flights.give_up()
+            # What came in and was counted is paid for, and the verdict rests on it.
+            await shared.saving.done()
             trial.conclude(trial.judge())
+            # Whoever counts calls against a bound hears of those of a round that was not finished, too.
+            told.tell()
             raise
         finally:
             await trial.flights.give_up()

@@ -137,7 +137,7 @@ def _compared(
         seconds=verdict.seconds_per_replay,
         cost=_cost(judge.settings.upstreams.get(verdict.cell.upstream), verdict, record, judge.now),
         fails_at=weak_spots(store, rows, words=words and worst > 0),
-        worst=worst_cases(store, rows, worst, words=words),
+        worst=worst_cases(store, rows, worst, verdict.cell.grader, words=words),
     )
 
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 from markupsafe import Markup, escape
 
 from switchover.costs.outlook import Band, Swing
+from switchover.domain.figures import figure
 
 from .charts import drawing
 from .wording import change, harmless, short, usd
@@ -71,7 +72,7 @@ def swings(rows: Sequence[Swing], middle: Decimal) -> Markup:
     drawn = []
     for i, row in enumerate(shown):
         top, (a, b) = SWING_ROW * i, sorted((float(row.at_low), float(row.at_high)))
-        ends_said = f"{_figure(row.low)} → {usd(row.at_low)}; {_figure(row.high)} → {usd(row.at_high)}"
+        ends_said = f"{figure(row.low)} → {usd(row.at_low)}; {figure(row.high)} → {usd(row.at_high)}"
         drawn.append(f'<text class="name" x="0" y="{top + 14}">{escape(short(harmless(row.name), 46))}</text>')
         drawn.append(f'<text x="0" y="{top + 29}">{escape(ends_said)}</text>')
         place = f'x="{x(a)}" y="{top + 36}" width="{(b - a) / width * 98:.2f}%" height="{SWING_BAR}"'
@@ -139,10 +140,6 @@ def _tick(volume: float, left: float, wide: float) -> str:
     said = "today" if volume == 1 else f"{volume:,g}×" if volume < 1 else f"{volume:,.0f}×"
     today = f'<line class="axis" x1="{at}" x2="{at}" y1="0" y2="{LINES_HIGH}"></line>' if volume == 1 else ""
     return f'{today}<text class="tick" text-anchor="{anchor}" x="{at}" y="{LINES_HIGH + 16}">{said}</text>'
-
-
-def _figure(value: float) -> str:
-    return f"{value:,.4g}".replace("-", "−")
 
 
 def _apart(

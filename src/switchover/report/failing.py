@@ -17,6 +17,8 @@ from switchover.prompts import answer_text, ask_text, chat_request
 from switchover.store import Store
 from switchover.store.exchanges import find_exchanges
 
+# Graders whose reasons a model or a function wrote, and so may say what the request or an answer says.
+IN_OWN_WORDS = ("rubric", "hook")
 FEWEST = 5
 SPOTS = 5
 READ = 40  # requests of a topic that are read to find a typical one
@@ -57,7 +59,14 @@ class WorstCase:
     reason: str
 
 
-def worst_cases(store: Store, rows: Iterable[ScoredCase], most: int, *, words: bool) -> tuple[WorstCase, ...]:
+def reason_of(row: ScoredCase, grader: str, *, words: bool) -> str:
+    """Why a case scored as it did by the grader of this id; without ``words`` only where it quotes none."""
+    return row.reason if words or grader.partition(":")[0] not in IN_OWN_WORDS else ""
+
+
+def worst_cases(
+    store: Store, rows: Iterable[ScoredCase], most: int, grader: str, *, words: bool
+) -> tuple[WorstCase, ...]:
     """At most so many cases with d below 0, worst first; among equals one of each topic before a second of any."""
     behind = sorted((row for row in rows if difference(row) < 0), key=lambda row: (difference(row), -row.graded_at))
     turns: Counter[tuple[float, int]] = Counter()
@@ -68,7 +77,7 @@ def worst_cases(store: Store, rows: Iterable[ScoredCase], most: int, *, words: b
         turns[place] += 1
     chosen = [row for *_, row in sorted(ranked, key=lambda one: one[:4])[:most]]
     known = find_exchanges(store, [row.exchange_id for row in chosen]) if words else {}
-    return tuple(_told(row, known.get(row.exchange_id), words) for row in chosen)
+    return tuple(_told(row, known.get(row.exchange_id), reason_of(row, grader, words=words), words) for row in chosen)
 
 
 def difference(row: ScoredCase) -> float:
@@ -76,7 +85,7 @@ def difference(row: ScoredCase) -> float:
     return 0.0 if row.candidate is None or row.baseline is None else row.candidate - row.baseline
 
 
-def _told(row: ScoredCase, exchange: Exchange | None, words: bool) -> WorstCase:
+def _told(row: ScoredCase, exchange: Exchange | None, reason: str, words: bool) -> WorstCase:
     return WorstCase(
         exchange=row.exchange_id,
         slices=row.slices,
@@ -86,7 +95,7 @@ def _told(row: ScoredCase, exchange: Exchange | None, words: bool) -> WorstCase:
         # Erased text is kept as nothing; with it went the request, so that an empty answer is told from it.
         candidate=row.answer if words and exchange is not None and (row.answer or exchange.request) else None,
         difference=difference(row),
-        reason=row.reason,
+        reason=reason,
     )
 
 

@@ -42,7 +42,7 @@ class Line:
 class Portfolio:
     """All processes. Of ``tried`` candidates whose verdict stands, ``ready`` are READY, and ``certain`` of these so
 
-    that at most the share ``rate`` of them is expected to be wrong.
+    that at most the share ``rate`` of them is expected to be wrong. Of ``void`` others no verdict stands.
     """
 
     lines: tuple[Line, ...]
@@ -50,6 +50,7 @@ class Portfolio:
     tried: int
     ready: int
     certain: int
+    void: int
 
 
 def portfolio(store: Store, settings: Settings, now: float, rate: float) -> Portfolio:
@@ -70,6 +71,7 @@ def portfolio(store: Store, settings: Settings, now: float, rate: float) -> Port
         tried=len(standing),
         ready=sum(entry.state is State.READY for entry in standing),
         certain=len(certain),
+        void=sum(len(line.entries) for line in lines) - len(standing),
     )
 
 

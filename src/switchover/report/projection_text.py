@@ -12,6 +12,7 @@ from rich.text import Text
 from switchover.costs.outlook import Insurance, Machines, OptionOutlook, Outlook, Swing
 from switchover.costs.usage import UsageModel
 from switchover.domain.costing import EDITED, FILE, SHIPPED, Assumption
+from switchover.domain.figures import figure
 
 from . import wording
 
@@ -101,7 +102,7 @@ def even_words(one: OptionOutlook) -> str | None:
     side = "cheaper than staying" if one.cheaper_now else "dearer than staying"
     if not one.even:
         return f"in the middle case {side} at every volume from a hundredth to ten thousand times today's"
-    volumes = ", ".join(f"{volume:,.3g}" for volume in one.even)
+    volumes = ", ".join(figure(volume) for volume in one.even)
     return f"in the middle case {side} today; breaks even at {volumes} times today's volume"
 
 
@@ -139,8 +140,8 @@ def usage_line(one: UsageModel) -> str:
 
 def assumption_words(row: Assumption) -> str:
     """Its value and range."""
-    ends = "" if row.low == row.high else f" ({_figure(row.low)} to {_figure(row.high)})"
-    return f"{_figure(row.value)}{ends} {row.unit}"
+    ends = "" if row.low == row.high else f" ({figure(row.low)} to {figure(row.high)})"
+    return f"{figure(row.value)}{ends} {row.unit}"
 
 
 def _option(console: Console, one: OptionOutlook, found: Outlook) -> None:
@@ -167,7 +168,7 @@ def _swings(console: Console, found: Outlook) -> None:
 
 
 def _swing(row: Swing) -> str:
-    low, high = f"{_figure(row.low)}: {wording.usd(row.at_low)}", f"{_figure(row.high)}: {wording.usd(row.at_high)}"
+    low, high = f"{figure(row.low)}: {wording.usd(row.at_low)}", f"{figure(row.high)}: {wording.usd(row.at_high)}"
     return f"{wording.harmless(row.name)} ({row.unit}) at {low}; at {high}"
 
 
@@ -206,10 +207,6 @@ def _section(console: Console, title: str, said: Iterable[str], style: str = "")
 def _line(console: Console, text: Text, indent: int = 3) -> None:
     text.overflow, text.no_wrap = "fold", False
     console.print(Padding(text, (0, 0, 0, indent), expand=False))
-
-
-def _figure(value: float) -> str:
-    return f"{value:,.4g}".replace("-", "−")
 
 
 def _count(value: float) -> str:

@@ -85,7 +85,8 @@ def minute_bars(minutes: Sequence[int], failed: Sequence[int], label: str) -> Ma
         drawn += f'<path class="{kind}" d="{path}"></path>' if path else ""
     plot = f'<svg width="100%" height="{HIGH}" viewBox="0 0 {len(minutes)} {HIGH}" preserveAspectRatio="none">'
     foot = f'<line class="axis" x1="0" x2="100%" y1="{HIGH + 0.5}" y2="{HIGH + 0.5}"></line>'
-    ticks = (("start", "0", "an hour ago"), ("middle", "50%", f"most: {highest:,} a minute"), ("end", "100%", "now"))
+    most = f"most: {highest:,} a minute" if drawn else "nobody asked"
+    ticks = (("start", "0", "an hour ago"), ("middle", "50%", most), ("end", "100%", "now"))
     texts = "".join(
         f'<text class="tick" text-anchor="{anchor}" x="{x}" y="{HIGH + 15}">{said}</text>' for anchor, x, said in ticks
     )

@@ -128,4 +128,5 @@ def checkpoint_words(sealed: Sealed | None) -> str:
     """The evidence checkpoint in a line: its size, its root cut to what a person compares, the log's name."""
     if sealed is None:
         return "No evidence checkpoint yet"
-    return f"Evidence checkpoint: {sealed.size:,} entries, root {sealed.root[:12]}…, {sealed.origin}"
+    size = "1 entry" if sealed.size == 1 else f"{sealed.size:,} entries"
+    return f"Evidence checkpoint: {size}, root {sealed.root[:12]}…, {sealed.origin}"

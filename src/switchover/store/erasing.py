@@ -129,6 +129,9 @@ def _take_out(connection: Connection, names: Sequence[str], gone: Gone) -> None:
     gone.in_clear += connection.scalar(clear) or 0
     said = cases.c.exchange_id.in_(names) & cases.c.answer.is_not(None)
     connection.execute(update(cases).where(said).values(answer="", key=""))
+    # A judge gives its reason in its own words, and they may be the person's.
+    judged = cases.c.exchange_id.in_(names) & (cases.c.judge_calls > 0)
+    connection.execute(update(cases).where(judged).values(reason=""))
     said = samples.c.exchange_id.in_(names) & samples.c.answer_text.is_not(None)
     connection.execute(update(samples).where(said).values(answer_text="", key=""))
     canary = schema.canary

@@ -186,6 +186,9 @@ def _place(rows: Sequence[Any]) -> Place | None:
 def _forget_words(connection: Connection, names: Sequence[str]) -> None:
     cases, samples = schema.scored_case, schema.baseline_sample
     connection.execute(update(cases).where(cases.c.exchange_id.in_(names)).values(answer=None))
+    # A judge gives its reason in its own words, and they may be those that are deleted.
+    judged = cases.c.exchange_id.in_(names) & (cases.c.judge_calls > 0)
+    connection.execute(update(cases).where(judged).values(reason=""))
     connection.execute(delete(samples).where(samples.c.exchange_id.in_(names)))
 
 

@@ -5,6 +5,7 @@ Sums are kept in memory and saved at most a second later, so that a killed run l
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -103,9 +104,11 @@ class Meter:
 
     def _estimated(self, spec: UpstreamSpec, length: Length, ending: Ending) -> Usage:
         if self._ratios is None:
-            self._ratios = ratios_of(learned(self._store))
+            # Without the store it is estimated by what holds for all: the answer is there, and not to be lost by that.
+            with contextlib.suppress(StoreUnavailable):
+                self._ratios = ratios_of(learned(self._store))
         heard = ending is Ending.ANSWERED
-        return estimate(length, self._ratios.get(spec.model, NOTHING), stream=False, heard=heard)
+        return estimate(length, (self._ratios or {}).get(spec.model, NOTHING), stream=False, heard=heard)
 
 
 @dataclass(frozen=True, slots=True)

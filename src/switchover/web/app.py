@@ -146,7 +146,7 @@ def _made(sources: Sources, page: Page, cookie: str, scheme: str, request: Reque
     try:
         form, asked = fields_of(body), fields_of(request.scope["query_string"])
     except ValueError:
-        return bare_page(400, "That are more fields than any form here has.", "Open the page anew.")
+        return bare_page(400, "These are more fields than any form here has.", "Open the page anew.")
     settings = sources.settings()
     try:
         store = sources.store()

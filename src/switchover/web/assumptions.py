@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from starlette.responses import Response
 
@@ -55,7 +56,7 @@ def show_one(visit: Visit) -> Response:
     found = _asked(visit)
     row = found.row
     given = {name: str(getattr(row, name)) for name in ("source", "owner")}
-    ends = {name: f"{getattr(row, name):.12g}" for name in ("value", "low", "high")}
+    ends = {name: f"{Decimal(f'{getattr(row, name):.12g}'):f}" for name in ("value", "low", "high")}
     today = datetime.fromtimestamp(visit.now, UTC).strftime("%Y-%m-%d")
     return _page(visit, found, {**given, **ends, "date": today, "reason": ""})
 

@@ -48,11 +48,12 @@ def show(visit: Visit) -> Response:
     if outcome is None and on_record is not None and cut is not None:
         outcome = so_far(on_record, found, cut, now)
     lately = rows(store, since=now - DRILL_HOLDS_S)
-    start = visit.number("from")
     drilled = [one for one in on_record.seen if one.drilled] if on_record is not None else []
+    start = visit.start(len(drilled))
     return visit.page(
         "drill.html",
         drill=found,
+        known=found.process in settings.processes,
         word=word(found),
         mark=mark(found),
         outcome=outcome,

@@ -26,7 +26,8 @@ def show(visit: Visit) -> Response:
     counted = count_drills(store)
     wanted = visit.asked.get("process")
     process = wanted if wanted in counted or wanted in settings.processes else None
-    start = visit.number("from")
+    total = counted.get(process, 0) if process is not None else sum(counted.values())
+    start = visit.start(total)
     lately, held = rows(store, since=now - DRILL_HOLDS_S), proofs(store)
     found = rows(store, process, limit=LISTED, start=start)
     return visit.page(
@@ -39,7 +40,7 @@ def show(visit: Visit) -> Response:
         process=process,
         start=start,
         listed=LISTED,
-        total=counted.get(process, 0) if process is not None else sum(counted.values()),
+        total=total,
     )
 
 

@@ -10,6 +10,7 @@ import jinja2
 from starlette.responses import HTMLResponse, Response
 
 from switchover.domain.budget import dollars
+from switchover.domain.figures import figure
 from switchover.report import wording
 from switchover.report.explaining import points
 from switchover.report.timeline import seconds_said
@@ -36,6 +37,8 @@ def environment() -> jinja2.Environment:
     )
     made.filters.update(
         share=wording.share,
+        figure=figure,
+        whole=texts.whole,
         usd=wording.usd,
         moment=wording.moment,
         day=wording.day,

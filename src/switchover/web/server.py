@@ -38,6 +38,8 @@ class Arrival:
 class PageConnection(HttpConnection):
     """The gateway's connection, which also keeps what the gateway has no use for."""
 
+    beside = b"".join(line(*pair) for pair in HEADERS.items())
+
     def on_headers_complete(self) -> None:
         """The head is whole: what follows its path is kept beside it, before anybody answers."""
         super().on_headers_complete()
@@ -164,7 +166,7 @@ def site_config(site: Site, **more: Any) -> uvicorn.Config:  # uvicorn's own set
 def _say(caller: Caller, status: int, text: str) -> None:
     """A refusal of the door itself, in plain text."""
     kind = line("content-type", "text/plain; charset=utf-8")
-    caller.answer(status, kind + b"".join(line(*pair) for pair in HEADERS.items()), f"{text}\n".encode())
+    caller.answer(status, kind + PageConnection.beside, f"{text}\n".encode())
 
 
 def _scope(caller: Caller, arrival: Arrival, scheme: str) -> Message:

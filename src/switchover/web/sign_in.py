@@ -16,7 +16,7 @@ from switchover.store.people import anybody
 
 from .rendering import page_of
 from .session import TooMany, Visitor
-from .visit import Visit
+from .visit import Visit, in_query
 
 # Where to go on: a page of ours, by its path.
 ONWARD = re.compile(r"/(?:[A-Za-z0-9_][A-Za-z0-9._:/-]*)?(?:\?[A-Za-z0-9._:=&-]*)?")
@@ -58,7 +58,9 @@ def ask(visit: Visit, kept: Mapping[str, str]) -> Response:
     """
     if kept:
         return _form(visit, _onward(visit.path), 401, LAPSED, kept)
-    return visit.see(f"/sign-in?next={_onward(visit.path)}")
+    asked = "&".join(f"{name}={value}" for name, value in visit.asked.items())
+    onward = _onward(f"{visit.path}?{asked}" if asked else visit.path)
+    return RedirectResponse(f"/sign-in?next={in_query(onward)}", 303)
 
 
 def take(visit: Visit) -> Response:
@@ -102,4 +104,7 @@ def _form(
 
 
 def _onward(path: str) -> str:
-    return path if ONWARD.fullmatch(path) and not path.startswith("//") else "/"
+    """The page to go on to: without what it is asked where that is not plain, and the first one in place of no page."""
+    page = path.partition("?")[0]
+    found = next((one for one in (path, page) if ONWARD.fullmatch(one)), "/")
+    return "/" if found.startswith("//") else found

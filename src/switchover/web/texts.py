@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 from switchover.report.differing import Mark, Piece, differences
-from switchover.report.wording import HIDDEN
+from switchover.report.wording import HIDDEN, harmless_lines
 
 # So much of a text beside others; a page of its own has more, piece by piece.
 BESIDE, PART = 2_000, 24_000
@@ -28,6 +28,11 @@ class Shown:
     html: Markup
     length: int
     beyond: int
+
+
+def whole(text: str) -> Markup:
+    """What a person typed, however long, for a field to type on in or to be read with its lines."""
+    return escape(harmless_lines(text, len(text)))
 
 
 def shown(text: str | None, most: int = BESIDE, start: int = 0) -> Shown:

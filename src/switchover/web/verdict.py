@@ -11,7 +11,7 @@ from switchover.evidence import events
 from switchover.report.charts import Interval
 from switchover.report.comparison import Judge
 from switchover.report.explaining import explain, passes, state_at
-from switchover.report.failing import answered, asked, difference
+from switchover.report.failing import answered, asked, difference, reason_of
 from switchover.report.intervals import interval_plot
 from switchover.store.exchanges import get_exchange
 from switchover.store.proofs import get_verdict
@@ -31,19 +31,23 @@ def show(visit: Visit) -> Response:
     verdict, process = _found(visit)
     void = _void(visit, verdict, process)
     rows = sorted(scored_cases(visit.store, verdict.cell.id), key=lambda row: (difference(row), -row.graded_at))
-    start = min(visit.number("from"), len(rows))
+    start, reads = visit.start(len(rows)), visit.may("bodies", process.name)
     return visit.page(
         "verdict.html",
         verdict=verdict,
         process=process,
         state=state_at(verdict, visit.now),
+        void=void,
         explained=explain(verdict, process, visit.now, void=void),
         plot=_plot(verdict, process),
-        cases=[(row, difference(row)) for row in rows[start : start + LISTED]],
+        cases=[
+            (row, difference(row), reason_of(row, verdict.cell.grader, words=reads))
+            for row in rows[start : start + LISTED]
+        ],
         start=start,
         listed=LISTED,
         total=len(rows),
-        reads=visit.may("bodies", process.name),
+        reads=reads,
         labels=asks_people(process) and visit.may("label", process.name),
     )
 
@@ -69,6 +73,7 @@ def show_case(visit: Visit) -> Response:
         verdict=verdict,
         process=process,
         row=row,
+        reason=reason_of(row, verdict.cell.grader, words=reads),
         difference=difference(row),
         reads=reads,
         question=question,
@@ -81,10 +86,15 @@ def show_case(visit: Visit) -> Response:
 def _found(visit: Visit) -> tuple[Verdict, Process]:
     """Raises NotFound for a verdict that there is not, or of a process that is not configured any more."""
     verdict = get_verdict(visit.store, visit.parts["verdict"])
-    process = visit.settings.processes.get(verdict.cell.process) if verdict is not None else None
-    if verdict is None or process is None:
-        raise NotFound(f"there is no verdict {visit.parts['verdict']!r}", mend="see the portfolio")
-    return verdict, process
+    if verdict is None:
+        raise NotFound(f"there is no verdict {visit.parts['verdict']!r}", mend="see the list of processes")
+    name = verdict.cell.process
+    if name not in visit.settings.processes:
+        raise NotFound(
+            f"the verdict {verdict.id} is of {name!r}, which is not configured any more",
+            mend="`switchover verdicts` lists it",
+        )
+    return verdict, visit.settings.processes[name]
 
 
 def _void(visit: Visit, verdict: Verdict, process: Process) -> str | None:

@@ -77,13 +77,18 @@ class Visit:
         """The process that the path names. Raises NotFound."""
         name = self.parts["process"]
         if name not in self.settings.processes:
-            raise NotFound(f"there is no process {name!r}", mend="see the portfolio")
+            raise NotFound(f"there is no process {name!r}", mend="see the list of processes")
         return self.settings.processes[name]
 
     def number(self, name: str) -> int:
         """A number that is asked for; 0 where there is none."""
         given = self.asked.get(name, "")
         return int(given) if given.isascii() and given.isdecimal() and len(given) < 12 else 0
+
+    def start(self, total: int) -> int:
+        """From which place on a list of so many is asked for; its beginning for one that lies beyond its end."""
+        given = self.number("from")
+        return given if given < total else 0
 
     def page(self, template: str, status: int = 200, **values: object) -> Response:
         """A page from its template."""
@@ -110,13 +115,22 @@ def in_address(text: str) -> str:
     return quote(text, safe="")
 
 
+def in_query(text: str) -> str:
+    """A text as what follows an address may have it, a path as it is."""
+    return quote(text, safe="/:")
+
+
 def address(path: str, asked: Mapping[str, str]) -> str:
     """A path of ours with what is asked there."""
     return f"{path}?{urlencode(dict(asked))}" if asked else path
 
 
 def fields_of(text: bytes) -> dict[str, str]:
-    """The fields of a form or of a query; of one that comes twice the last. Raises ValueError for too many."""
-    return dict(
-        parse_qsl(text.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="replace")
+    """The fields of a form or of a query; of one that comes twice the last. Raises ValueError for too many.
+
+    A form ends its lines with CR LF (HTML Standard, 4.10.21.7); what was typed has one character there.
+    """
+    found = parse_qsl(
+        text.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="replace"
     )
+    return {name: value.replace("\r\n", "\n") for name, value in found}

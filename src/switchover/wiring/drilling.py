@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 def start(settings: Settings, asked: DrillAsked, actor: Actor) -> None:
     """Begins a drill and returns. Raises what keeps it from beginning: OperatorError, ApprovalNeeded, Forbidden."""
-    known, failed = threading.Event(), list[Exception]()
+    known, alone, failed = threading.Event(), threading.Event(), list[Exception]()
 
     def run() -> None:
         try:
@@ -42,12 +42,14 @@ def start(settings: Settings, asked: DrillAsked, actor: Actor) -> None:
             )
         except Exception as error:  # told to who asked, or to the log once nobody waits any more
             failed.append(error)
-            if known.is_set() or not isinstance(error, SwitchoverError):
+            if known.is_set() or alone.is_set() or not isinstance(error, SwitchoverError):
                 log.exception("a drill that was started on a page failed")
         finally:
             known.set()
 
     threading.Thread(target=run, name="drill", daemon=True).start()
     known.wait(BEGINS_S)
+    # What comes from here on is the log's; what came before is found below.
+    alone.set()
     if failed:
         raise failed[0]

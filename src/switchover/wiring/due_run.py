@@ -60,8 +60,17 @@ def work(configuration: str) -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """As Ctrl-C: a rehearsal that is under way is cancelled, and concludes."""
+    """As Ctrl-C: a rehearsal that is under way is cancelled, waits for what is in flight, and concludes.
+
+    Once: at the end the supervisor tells the keeper's whole group, and the keeper its child, too. A second Ctrl-C would
+    give up what is in flight, and paid for.
+    """
+    signal.signal(signal.SIGTERM, _told_already)
     signal.raise_signal(signal.SIGINT)
+
+
+def _told_already(number: int, frame: FrameType | None) -> None:
+    """A handler, since engines that are started would inherit a signal that is ignored."""
 
 
 def _work(settings: Settings, store: Store, log: Log) -> None:

@@ -25,6 +25,7 @@ from switchover.domain.register import Snapshot
 from switchover.egress import Client
 from switchover.errors import ConfigError, EngineFailed, OperatorError, StoreUnavailable, WeightsMissing
 from switchover.log import Log, OncePerChange, line_log
+from switchover.processes.beside import lasting
 from switchover.processes.canary import Pulse
 from switchover.processes.changing import Changing
 from switchover.processes.housekeeping import Housekeeping
@@ -343,26 +344,30 @@ def serve_keeper(configuration: str) -> None:
             target=target_of,
             open_store=database,
         )
-        keeping = asyncio.create_task(house.run(stop), name="housekeeping")
-        watching = asyncio.create_task(_watching(keeper, log).run(stop), name="watch")
-        changing = asyncio.create_task(_changing(keeper, log).run(stop), name="prompts")
-        telling = asyncio.create_task(delivering(lambda: keeper.settings.current, log).run(stop), name="alerts")
-        asking = asyncio.create_task(
-            follow_templates(lambda: keeper.settings.current, Client(CLOCK), CLOCK, log), name="chat templates"
-        )
-        hashing = asyncio.create_task(follow_weights(lambda: keeper.settings.current, CLOCK, log), name="weights")
-        stamping = asyncio.create_task(follow_stamps(lambda: keeper.settings.current, log), name="time-stamps")
+
+        def beside(name: str, begin: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+            return asyncio.create_task(lasting(name, begin, stop, log), name=name)
+
+        def current() -> Settings:
+            return keeper.settings.current
+
+        finishing = [
+            beside("housekeeping", lambda: house.run(stop)),
+            beside("watch", lambda: _watching(keeper, log).run(stop)),
+            beside("prompts", lambda: _changing(keeper, log).run(stop)),
+            beside("alerts", lambda: delivering(current, log).run(stop)),
+        ]
+        following = [
+            beside("chat templates", lambda: follow_templates(current, Client(CLOCK), CLOCK, log)),
+            beside("weights", lambda: follow_weights(current, CLOCK, log)),
+            beside("time-stamps", lambda: follow_stamps(current, log)),
+        ]
         try:
             await keeper.run(stop)
-            await asyncio.gather(keeping, watching, changing, telling)
+            await asyncio.gather(*finishing)
         finally:
-            asking.cancel()
-            hashing.cancel()
-            stamping.cancel()
-            keeping.cancel()
-            watching.cancel()
-            changing.cancel()
-            telling.cancel()
+            for task in (*finishing, *following):
+                task.cancel()
 
     asyncio.run(run())
 

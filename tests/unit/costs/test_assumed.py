@@ -167,4 +167,4 @@ def test_a_price_that_is_none_or_nothing_is_doubtful(price, said):
 def test_a_price_far_from_the_published_one_is_doubtful():
     spec = make_upstream(host="openai", model="gpt-4.1-mini", price=Price(input_mtok="400", output_mtok="1.60"))
     made = make_settings(upstreams={"vendor": spec}, processes={"claims": make_process("claims", fallbacks=())})
-    assert [one.said for one in doubts(made, NOW)] == ["its stated price of input is 1e+03 times the published one"]
+    assert [one.said for one in doubts(made, NOW)] == ["its stated price of input is 1,000 times the published one"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from switchover.drill.cut_off import LOST_AFTER_S, Hold
-from switchover.store.drills import cut_offs, lift_cut_off, place_cut_off
+from switchover.drill.cut_off import LOST_AFTER_S, Deserted, Hold
+from switchover.store.drills import cut_offs, get_cut_off, heartbeat, lift_cut_off, place_cut_off
 from switchover.testing.builders import NOW, make_cut_off
 from switchover.testing.clock import ManualClock
 
@@ -44,6 +44,33 @@ def test_without_its_drill_a_cut_off_lapses(held):
     assert [c.id for c in cut_offs(store, in_force_at=clock.now())] == [cut.id]
     clock.advance(2.0)
     assert cut_offs(store, in_force_at=clock.now()) == []
+
+
+def test_a_cut_off_whose_drill_was_killed_is_lifted_long_before_it_lapses_and_one_that_is_watched_is_not(held):
+    hold, store, clock, cut = held
+    place_cut_off(store, make_cut_off(id="real", expires_at=NOW + 60))
+    deserted = Deserted(clock)
+    for _ in range(20):
+        clock.advance(1.0)
+        assert hold.beat() is None
+        assert deserted.lift(store) == []
+    for _ in range(int(LOST_AFTER_S)):
+        clock.advance(1.0)
+        assert deserted.lift(store) == []
+    clock.advance(1.0)
+    assert [one.id for one in deserted.lift(store)] == [cut.id]
+    assert [one.id for one in cut_offs(store, in_force_at=clock.now())] == ["real"]
+    assert get_cut_off(store, cut.id)[1] == "the keeper"
+    assert "somebody else" in Hold(cut, store, clock).beat()
+
+
+def test_a_drill_on_a_machine_whose_clock_is_behind_is_not_taken_for_gone(held):
+    _, store, clock, cut = held
+    deserted = Deserted(clock)
+    for _ in range(20):
+        clock.advance(1.0)
+        heartbeat(store, cut.id, clock.now() - 3600.0)
+        assert deserted.lift(store) == []
 
 
 def test_the_same_exchange_always_falls_the_same_way_and_the_share_is_kept():

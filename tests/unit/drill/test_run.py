@@ -14,7 +14,7 @@ from switchover.domain.process import Bodies, Recording
 from switchover.domain.register import Suspension
 from switchover.drill import DrillOrder, run_drill
 from switchover.drill.cut_off import GRACE_S, LOST_AFTER_S
-from switchover.errors import NotFound, OperatorError
+from switchover.errors import NotFound, OperatorError, StoreUnavailable
 from switchover.store import Store
 from switchover.store.drills import cut_offs, drills, place_cut_off, save_drill
 from switchover.store.facts import facts
@@ -196,6 +196,17 @@ def test_a_real_cut_off_ends_a_drill():
     assert "for real" in drill.outcome.reasons[0]
 
 
+def test_a_clock_that_is_set_back_makes_no_drill_longer(monkeypatch):
+    def back(world):
+        clock = world.clock
+        monkeypatch.setattr(clock, "now", lambda: clock.monotonic() - 3600.0)
+
+    made, drill = run(order(), at={10.0: back})
+    # The world plays for 90 seconds: without an end of its own it would have been broken off.
+    assert drill.state != "running"
+    assert made.clock.monotonic() - NOW < 40
+
+
 def test_an_interrupted_drill_is_lifted_and_recorded():
     made = World()
 
@@ -208,6 +219,32 @@ def test_an_interrupted_drill_is_lifted_and_recorded():
     (drill,) = drills(made.store)
     assert (drill.state, drill.outcome.reasons) == ("stopped", ("interrupted by the operator",))
     made.store.close()
+
+
+def test_one_that_is_interrupted_before_it_began_is_recorded_as_not_exercised():
+    made = World()
+
+    async def interrupted():
+        with pytest.raises(asyncio.CancelledError):
+            await made.play(order(), seconds=3.0)
+
+    asyncio.run(interrupted())
+    (drill,) = drills(made.store)
+    assert (drill.state, drill.outcome.reasons) == ("not exercised", ("interrupted by the operator",))
+    made.store.close()
+
+
+def test_a_store_that_is_away_for_a_moment_after_the_lift_costs_no_outcome(monkeypatch):
+    beaten = []
+
+    def away(store, cut, at):
+        beaten.append(at)
+        raise StoreUnavailable("the store is locked", mend="wait")
+
+    monkeypatch.setattr("switchover.drill.run.heartbeat", away)
+    _, drill = run(order())
+    assert beaten
+    assert (drill.state, drill.outcome.result) == ("done", "passed")
 
 
 def test_a_dead_drill_is_recorded_as_abandoned_by_the_next_one():

@@ -81,3 +81,8 @@ def test_an_entry_is_about_what_it_names():
     assert not names({**entry, "by": "p-1"}, "p-1")
     assert set(IDS) <= set(WORDS)
     assert "sha256" in APART
+
+
+def test_a_large_sum_is_said_without_a_power_of_ten():
+    entry = {"event": "invoice imported", "provider": "acme", "month": "2026-10", "amount_usd": "18234.61"}
+    assert sentence(entry).endswith("was imported: 18,235 USD")

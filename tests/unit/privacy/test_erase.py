@@ -189,6 +189,21 @@ def test_after_an_erasure_nothing_of_a_person_is_readable_here_or_in_a_backup(pl
     assert place.readable(backup) == {"bob"}
 
 
+def test_what_a_judge_said_of_a_persons_words_goes_with_them(place):
+    with open_store(place.settings) as store:
+        for name, words in (("anna-1", WORDS), ("bob-1", OTHERS)):
+            said = ScoredCase(
+                cell_id="c2", exchange_id=name, graded_at=place.at, candidate=0.5, baseline=1.0,
+                reason=f"It leaves out {words}", judge_calls=1,
+            )  # fmt: skip
+            save_score(store, said)
+    place.erase(subject=ANNA)
+    with open_store(place.settings) as store:
+        assert {row.exchange_id: row.reason for row in scored_cases(store, "c2")} == {
+            "anna-1": "", "bob-1": f"It leaves out {OTHERS}",
+        }  # fmt: skip
+
+
 def test_counts_proofs_and_evidence_hold_after_it(place):
     with open_store(place.settings) as store:
         before = [replace(one, bodies=Bodies.FULL, subject=None) for one in list_exchanges(store, bodies=False)]

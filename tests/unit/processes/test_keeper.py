@@ -357,6 +357,19 @@ def test_a_cut_off_that_expires_leaves_the_snapshot(kept, settings):
     assert snapshot(settings).cut_offs == ()
 
 
+def test_a_drilled_cut_off_whose_drill_is_gone_leaves_the_snapshot_and_the_log_says_so(kept, settings):
+    kept.keeper.round()
+    now, target = kept.clock.now(), Target.parse("upstream:vendor")
+    cut = CutOff(id="c", target=target, reason="r", by="b", placed_at=now, expires_at=now + 9_000, fault="denied")
+    place_cut_off(kept.keeper.store, dataclasses.replace(cut, drill="x"))
+    for _ in range(8):
+        kept.keeper.round()
+        kept.clock.advance(1)
+    assert snapshot(settings).cut_offs == ()
+    told = {"level": "error", "cut_off": "c", "drill": "x"}
+    assert ("drilled cut-off lifted: its drill is gone", told) in kept.logged
+
+
 def test_a_cut_off_is_logged_when_it_comes_into_force_and_when_it_ends_without_who_and_why(kept, settings):
     kept.keeper.round()
     now = kept.clock.now()

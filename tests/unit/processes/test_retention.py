@@ -14,10 +14,11 @@ from switchover.clock import SystemClock
 from switchover.domain.candidate import ScoredCase
 from switchover.domain.keeping import Archiving, Retention
 from switchover.domain.process import Bodies
-from switchover.errors import StoreUnavailable
+from switchover.errors import OperatorError, StoreUnavailable
 from switchover.evidence import EvidenceLog, canonical
 from switchover.evidence.archive import check, vouched
 from switchover.log import OncePerChange
+from switchover.processes import housekeeping
 from switchover.processes.archiving import Archiver
 from switchover.processes.housekeeping import Housekeeping
 from switchover.processes.indexing import index_all
@@ -153,16 +154,16 @@ def test_bodies_go_before_their_exchanges_which_say_so(kept):
 def test_what_a_verdict_rests_on_stays_and_the_words_go(kept):
     for name in ("claims-1", "claims-7"):
         row = ScoredCase(
-            cell_id="c", exchange_id=name, graded_at=NOON, candidate=1.0, baseline=0.5, reason="", slices=("s",),
-            topic=1, seconds=1.0, answer="words", anchor=None,
+            cell_id="c", exchange_id=name, graded_at=NOON, candidate=1.0, baseline=0.5, reason="it says words",
+            slices=("s",), topic=1, seconds=1.0, answer="words", anchor=None, judge_calls=1,
         )  # fmt: skip
         save_score(kept.store, row)
         save_baseline_sample(kept.store, "claims", name, "e", "words", NOON)
     kept.go(exchanges=3 * DAY)
     rows = {row.exchange_id: row for row in scored_cases(kept.store, "c")}
-    assert {name: (row.candidate, row.answer) for name, row in rows.items()} == {
-        "claims-1": (1.0, "words"),
-        "claims-7": (1.0, None),
+    assert {name: (row.candidate, row.answer, row.reason) for name, row in rows.items()} == {
+        "claims-1": (1.0, "words", "it says words"),
+        "claims-7": (1.0, None, ""),
     }
     assert baseline_samples(kept.store, "claims", "e") == {"claims-1": "words"}
 
@@ -411,6 +412,45 @@ def test_what_goes_wrong_is_said_once_and_tried_again(kept):
     house.keeping.poll()
     house.keeping.poll()
     assert len(kept.left("claims")) < 10
+    house.keeping.close()
+
+
+class Keyless(Folder):
+    """An object store whose key can't be read any more."""
+
+    def remove(self, path):
+        raise OperatorError("archive.key can't be read", mend="see that env:KEY is there")
+
+
+def test_an_archive_whose_key_is_gone_holds_up_a_pass_and_ends_it_neither_for_good_nor_for_commands(kept):
+    house = House(kept, kept.settings(archive=True, exchanges=3 * DAY))
+    house.keeping.poll()
+    there, kept.target = kept.target, Keyless(kept.target.folder)
+    house.current = replace(house.current, processes={}, retention=Retention(archive=5 * DAY))
+    kept.clock.advance(7 * 3600)
+    house.keeping.poll()
+    assert house.logged[-1][0] == "housekeeping held up: trying again"
+    assert "archive.key can't be read" in house.logged[-1][1]
+    command = Lease("archive", "a command", clock=kept.clock)
+    assert command.renew(kept.store)
+    command.release(kept.store)
+    assert not kept.noted("archive removed")
+    kept.target = there
+    kept.clock.advance(61)
+    house.keeping.poll()
+    assert kept.noted("archive removed")
+    house.keeping.close()
+
+
+def test_whoever_leads_no_more_lets_go_of_a_pass_it_had_begun(kept, monkeypatch):
+    monkeypatch.setattr(housekeeping, "STEPS", 1)
+    house = House(kept, kept.settings(exchanges=3 * DAY))
+    house.keeping.poll()
+    next_one = Lease("archive", "the next one", clock=kept.clock)
+    assert not next_one.renew(kept.store)
+    house.leads = False
+    house.keeping.poll()
+    assert next_one.renew(kept.store)
     house.keeping.close()
 
 

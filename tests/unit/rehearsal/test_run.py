@@ -235,6 +235,7 @@ def test_an_interrupted_rehearsal_loses_nothing_and_ends_as_if_it_had_not_been(t
 
 def test_a_cancelled_rehearsal_saves_its_verdict_as_it_stands(store):
     save_exchanges(store, record())
+    told = []
 
     async def cancelled():
         model = Model()
@@ -245,7 +246,15 @@ def test_a_cancelled_rehearsal_saves_its_verdict_as_it_stands(store):
             return await model(request)
 
         task = asyncio.ensure_future(
-            rehearse(ORDER, store=store, ask=slow, baseline_ask=Model(), grader=grader(TERMS), clock=ManualClock(NOW))
+            rehearse(
+                ORDER,
+                store=store,
+                ask=slow,
+                baseline_ask=Model(),
+                grader=grader(TERMS),
+                clock=ManualClock(NOW),
+                progress=told.append,
+            )
         )
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -255,6 +264,8 @@ def test_a_cancelled_rehearsal_saves_its_verdict_as_it_stands(store):
     assert verdict is not None
     assert verdict.state is State.UNPROVEN
     assert len(scored_cases(store, verdict.cell.id)) >= 16
+    # What an unfinished round cost is told as well.
+    assert told[-1].calls == verdict.calls > len(scored_cases(store, verdict.cell.id))
 
 
 def test_a_finished_rehearsal_asks_nothing_more(store):

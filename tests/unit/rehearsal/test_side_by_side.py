@@ -7,6 +7,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 
 import pytest
@@ -16,15 +17,16 @@ from switchover.domain.ports import Score
 from switchover.domain.process import RehearsalTerms
 from switchover.errors import OperatorError, RateLimited, StoreUnavailable
 from switchover.graders import grader
-from switchover.rehearsal import Among, Order, cell_of, rehearse
-from switchover.rehearsal.alone import _begun, _world, alone
+from switchover.rehearsal import Among, Order, cell_of, rehearse, saving
+from switchover.rehearsal import alone as module
+from switchover.rehearsal.alone import LEASE_S, RENEW_S, _begun, _world, alone
 from switchover.rehearsal.run import INTERRUPTED, NO_CASES, NO_RECORD
 from switchover.rehearsal.under_way import NO_BASELINE, SPENT_CALLS, SPENT_MONEY
 from switchover.store import Store
 from switchover.store.indexing import save_exchanges
-from switchover.store.leases import take_lease
+from switchover.store.leases import lease_holder, release_lease, take_lease
 from switchover.store.proofs import latest_verdict
-from switchover.store.trials import baseline_samples, scored_cases, waiting_cases
+from switchover.store.trials import baseline_samples, save_batch, scored_cases, waiting_cases
 from switchover.testing.builders import NOW, make_exchange, make_process, make_upstream
 from switchover.testing.clock import FastClock, ManualClock
 from switchover.trial.replay import Reply
@@ -104,7 +106,19 @@ def test_answers_that_overtake_each_other_count_in_the_order_of_the_plan(store):
 
 
 def test_what_came_ahead_of_the_look_is_kept_and_does_not_count(store):
-    verdict = run(store, Model())
+    straight, model = Model(), Model()
+    enough = run(store, straight, order=replace(ORDER, concurrency=1)).evidence.overall.replays
+
+    async def ask(request):
+        answer = await model(request)
+        for _ in range(2_000):
+            # The last one before the look comes after one that has no turn yet.
+            if request["messages"][-1]["content"] != straight.asked[enough - 1] or len(model.asked) > enough:
+                break
+            await asyncio.sleep(0.005)
+        return answer
+
+    verdict = run(store, ask, order=OTHER)
     waiting = waiting_cases(store, verdict.cell.id)
     assert verdict.state is State.READY
     assert verdict.evidence.overall.replays == len(scored_cases(store, verdict.cell.id)) == verdict.calls - len(waiting)
@@ -326,3 +340,86 @@ def test_the_right_of_a_process_that_is_gone_is_taken_over_and_that_of_another_m
     with pytest.raises(OperatorError):
         run(store, Model())
     assert run(store, Model(), clock=ManualClock(NOW + 61)).state is State.READY
+
+
+def test_interrupted_twice_its_verdict_rests_on_nothing_that_is_not_saved(store, monkeypatch):
+    model, held, let_go = Model(), threading.Event(), threading.Event()
+
+    def late(opened, batch):
+        if len(model.asked) >= 40:
+            held.set()
+            let_go.wait(20)
+        save_batch(opened, batch)
+
+    monkeypatch.setattr(saving, "save_batch", late)
+
+    async def go():
+        rehearsing = asyncio.create_task(start(store, model))
+        await asyncio.to_thread(held.wait, 20)
+        for _ in range(200):
+            # More are answered meanwhile, and counted.
+            await asyncio.sleep(0)
+        for _ in range(2):
+            rehearsing.cancel()
+            for _ in range(20):
+                await asyncio.sleep(0)
+        let_go.set()
+        await rehearsing
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(go())
+    verdict = latest_verdict(store, cell_of(ORDER).id)
+    assert verdict.evidence.overall.replays == len(scored_cases(store, verdict.cell.id)) > 0
+    waiting = waiting_cases(store, verdict.cell.id)
+    assert len(waiting) + len(scored_cases(store, verdict.cell.id)) == verdict.calls
+
+
+def test_a_renewal_that_was_under_way_at_the_end_takes_nothing_again(store, monkeypatch):
+    clock, cell = ManualClock(NOW), cell_of(ORDER)
+    renewing, released = threading.Event(), threading.Event()
+
+    def late(*words, **named):
+        renewing.set()
+        # So long at most: where the end waits for this one, as it should, nothing is released meanwhile.
+        released.wait(0.2)
+        return take_lease(*words, **named)
+
+    def release(*words):
+        release_lease(*words)
+        released.set()
+
+    async def go():
+        async with alone(store, cell, clock):
+            monkeypatch.setattr(module, "take_lease", late)
+            monkeypatch.setattr(module, "release_lease", release)
+            await asyncio.sleep(0)
+            clock.advance(RENEW_S)
+            await asyncio.to_thread(renewing.wait, 20)
+
+    asyncio.run(go())
+    assert lease_holder(store, f"rehearse:{cell.id}", now=clock.now()) is None
+
+
+def test_a_machine_that_stood_still_for_too_long_leaves_the_cell_to_whoever_took_it(store):
+    clock, name, model = ManualClock(NOW), f"rehearse:{cell_of(ORDER).id}", Model()
+
+    async def go():
+        rehearsing = asyncio.current_task()
+
+        async def ask(request):
+            if len(model.asked) == 20:
+                clock.advance(LEASE_S + 1)
+                assert take_lease(store, name, "elsewhere:1/1/1/0", now=clock.now(), seconds=LEASE_S)
+            answer = await model(request)
+            for _ in range(2_000):
+                if len(model.asked) <= 20 or rehearsing.cancelling():
+                    break
+                await asyncio.sleep(0.005)
+            return answer
+
+        await start(store, ask, clock=clock)
+
+    with pytest.raises(OperatorError, match="by somebody else at this moment"):
+        asyncio.run(go())
+    assert lease_holder(store, name, now=clock.now()) == "elsewhere:1/1/1/0"
+    assert latest_verdict(store, cell_of(ORDER).id).stopped == INTERRUPTED

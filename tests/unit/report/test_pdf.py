@@ -137,6 +137,8 @@ def test_each_page_carries_date_and_checkpoint(shared):
     assert told["head"] == ["Switchover", "Report report-1 · 1 November 2026"]
     assert told["foot"] == "Evidence checkpoint: 1,234 entries, root q83vEjRWeJCr…, switchover/0123456789abcdef"
     assert pdf.printed(shared)["foot"] == "No evidence checkpoint yet"
+    first = pdf.printed(replace(shared, sealed=replace(SEALED, size=1)))
+    assert first["foot"].startswith("Evidence checkpoint: 1 entry, root")
 
 
 def test_every_link_of_the_answers_leads_to_evidence(shared):

@@ -123,3 +123,20 @@ def test_what_was_begun_is_billed_and_what_was_turned_down_is_not(store, scripts
     found = rows(store, "ending")
     assert {row["ending"]: row["calls"] for row in found} == wanted
     assert all(row["listed"] > 0 for row in found)
+
+
+def test_an_answer_whose_usage_nobody_told_is_not_lost_where_the_store_is_away(store, monkeypatch):
+    """What it cost is then estimated by what holds for every model."""
+    meter = Meter(store, ManualClock(1_793_491_200.0))
+    account = meter.account(PROCESS, SPEC, REHEARSAL)
+
+    def away(self):
+        raise StoreUnavailable("away", mend="wait")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(store), "read", away)
+        account.begin(1, 1).ended(None, Length(asked=4_000, said=400), Ending.ANSWERED)
+        account.begin(1, 1).ended(None, Length(asked=4_000), Ending.ABANDONED)
+    meter.save()
+    found = {row["ending"]: (row["calls"], row["listed"] > 0) for row in rows(store, "ending")}
+    assert found == {"answered": (1, True), "abandoned": (1, True)}

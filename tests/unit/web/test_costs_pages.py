@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal
-from html import unescape
+from html import escape, unescape
 from pathlib import Path
 
 import pytest
@@ -239,6 +239,20 @@ def test_who_edited_when_and_why_is_kept_and_an_edit_is_taken_back_to_the_file(s
         ("assumption edited", "0.5", None, "operator"), ("assumption edited", None, True, "operator"),
     ]  # fmt: skip
     assert "winter" not in json.dumps(noted)
+
+
+def test_a_large_figure_has_no_power_of_ten_and_a_long_source_comes_back_whole(spending):
+    visitor, path = spending.known("operator"), "/costs/assumptions/loss_usd_hour"
+    long = "The board's own reckoning of an hour without answers. " * 9
+    dear = SAID | {"value": "1250000", "low": "25000", "high": "90000000", "source": long.strip()}
+    assert visitor.post(path, **dear, reason=long.strip(), seen="0").status == 303
+    reply = visitor.get(path)
+    assert "In force: 1,250,000 (25,000 to 90,000,000) USD per hour" in reply.text
+    assert "From 0 to 100,000,000 USD per hour" in reply.text
+    assert not re.search(r"\de[+-]\d", reply.text)
+    assert reply.text.count(long.strip()) == 3
+    assert f'name="source" value="{escape(long.strip()).replace("&#x27;", "&#39;")}"' in reply.page
+    assert visitor.post(path, do="take back", reason="tried", seen="1").status == 303
 
 
 def test_an_owner_says_what_is_of_the_own_process_and_nobody_says_more_than_they_may(spending):

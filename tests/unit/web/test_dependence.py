@@ -166,3 +166,12 @@ def test_an_empty_store_is_a_page_that_says_what_to_do_next(tmp_path):
         assert "What one order to one company, acme, would stop can't be said: nothing critical has been" in node
     finally:
         served.close()
+
+
+def test_a_record_of_what_is_configured_no_more_is_not_called_nothing(holding, visitor, monkeypatch):
+    only = {"archive": holding.settings.processes["archive"]}
+    monkeypatch.setattr(holding, "settings", replace(holding.settings, processes=only))
+    text = visitor.get("/dependence").text
+    assert "Nothing has been recorded" not in text
+    assert "All that is recorded is of what is configured no more" in text
+    assert "40 answers of claims, 20 answers of intake" in text

@@ -107,6 +107,22 @@ def test_a_drill_that_fails_after_it_has_begun_is_told_to_the_log(monkeypatch, c
     assert "a drill that was started on a page failed" in caplog.text
 
 
+def test_what_keeps_it_from_beginning_is_told_to_the_log_once_no_page_waits_any_more(monkeypatch, caplog):
+    waited = threading.Event()
+
+    async def drill(settings, process, **terms):
+        waited.wait(5)
+        raise OperatorError("the store is locked", mend="wait")
+
+    monkeypatch.setattr(trials, "drill", drill)
+    monkeypatch.setattr(drilling, "BEGINS_S", 0.0)
+    with caplog.at_level(logging.ERROR):
+        drilling.start(None, ASKED, WHO)
+        waited.set()
+        next(one for one in threading.enumerate() if one.name == "drill").join(5)
+    assert "a drill that was started on a page failed" in caplog.text
+
+
 def test_what_keeps_it_from_beginning_is_raised(monkeypatch):
     async def drill(settings, process, **terms):
         raise NotFound("there is no process", mend="name one")

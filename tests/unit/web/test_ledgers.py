@@ -253,6 +253,20 @@ def test_a_drill_under_way_is_shown_as_it_is_now_and_one_that_nobody_watches_is_
     assert "look-again.js" not in visitor.get(f"/drills/{drill_id('passed')}").page
 
 
+def test_what_a_drill_under_way_has_met_is_not_called_none(served):
+    told = served.known("admin").get("/drills").text
+    running = told[told.index("messages without upstream vendor running") :].partition("Laid down before")[0]
+    assert "Met the loss not counted yet Control not counted yet" in running
+
+
+def test_a_place_beyond_the_end_of_a_list_is_its_beginning(served):
+    visitor = served.known("admin")
+    assert "No drill was run yet" not in visitor.get("/drills?from=5000").text
+    assert "None is on record" not in visitor.get(f"/drills/{drill_id('passed')}?from=5000").text
+    verdict = served.verdicts["messages other"].id
+    assert "these are 1 to 25" in visitor.get(f"/verdicts/{verdict}?from=5000").text
+
+
 def test_nothing_that_is_not_there_is_shown(served):
     visitor = served.known("admin")
     for path in ("/drills/none", "/settings/approvals"):
@@ -348,3 +362,32 @@ def test_keys_of_applications_are_listed_without_secrets_and_ended_ones_are_mark
     register.revoke_key(served.settings, key.id, actor=served.admin)
     assert re.search(rf'{key.id} <span class="state off">revoked', served.known("auditor").get("/settings/access").page)
     assert exchange_id("messages", 1) not in page
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("not exercised", "Nobody met the loss , so it shows nothing. Why: 2 requests in 60 s are too few to tell"),
+        ("stopped", "It was lifted early , so it shows nothing of recovery. 61 requests met the loss, 19 failed."),
+        ("failed", "Traffic did not recover ; 5 min were promised. 61 requests met the loss, 19 failed."),
+    ],
+)
+def test_the_page_of_a_process_says_of_its_last_drill_what_it_has_shown(served, name, said):
+    store = served.keeping()
+    save_drill(store, replace(get_drill(store, drill_id(name)), id="drill-of-replies", process="replies"))
+    try:
+        assert said in served.known("auditor").get("/processes/replies").text
+    finally:
+        with store.write() as connection:
+            connection.exec_driver_sql("delete from drill where id = 'drill-of-replies'")
+
+
+def test_what_is_kept_of_a_process_that_is_configured_no_more_is_not_denied(served, monkeypatch):
+    monkeypatch.setattr(served, "settings", replace(served.settings, processes={}))
+    visitor = served.known("admin")
+    verdict = visitor.get(f"/verdicts/{served.verdicts['messages other'].id}")
+    assert (verdict.status, "is of 'messages', which is not configured any more" in verdict.text) == (404, True)
+    drill = visitor.get(f"/drills/{drill_id('passed')}")
+    assert "of the traffic of messages, which is not configured any more, at most" in drill.text
+    assert 'href="/processes/messages"' not in drill.page
+    assert 'href="/compare/messages"' not in drill.page

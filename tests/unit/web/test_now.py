@@ -109,6 +109,12 @@ def test_it_says_what_is_asked_who_answers_and_how_it_ends(office, run):
     assert 'href="/exchanges/n-0">overloaded</a>' in reply.page
 
 
+def test_of_an_hour_in_which_nobody_asked_no_busiest_minute_is_told(office, run):
+    told = office.known("auditor").get("/").text
+    assert "most: 1 a minute" not in told
+    assert "replies important vendor its baseline an hour ago nobody asked now" in told
+
+
 def test_it_says_what_would_fall_with_whom_and_on_what_that_rests(office, run):
     text = first_page(office).text
     assert "provider:acme 1 of 2 stops" in text

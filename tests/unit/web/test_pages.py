@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date, timedelta
+from html import unescape
 
 import pytest
 
 from switchover.access.roles import first_role
 from switchover.domain.people import Actor, Role
+from switchover.report.failing import worst_cases
 from switchover.store.proofs import newest_verdicts
+from switchover.store.trials import scored_cases
 from switchover.testing.sample_candidates import RECORDED, exchange_id
 from switchover.testing.sample_drills import drill_id
 from switchover.web.app import OPEN, PAGES
@@ -98,6 +102,35 @@ def test_words_are_for_whom_they_are_meant_and_who_read_them_is_noted(served):
         assert "estimate" not in reply.text
 
 
+@pytest.mark.parametrize(("role", "reads"), [("operator", True), ("auditor", False)])
+def test_what_a_judge_said_of_words_is_for_whom_the_words_are_meant(served, monkeypatch, role, reads):
+    found = served.verdicts["messages other"]
+    judged = replace(found, cell=replace(found.cell, grader="rubric:c0ffee"))
+    rows = [replace(row, reason="It forgets the burst pipe") for row in scored_cases(served.keeping(), found.cell.id)]
+    monkeypatch.setattr("switchover.web.verdict.get_verdict", lambda *_: judged)
+    monkeypatch.setattr("switchover.web.verdict.scored_cases", lambda *_: rows)
+    for path in (f"/verdicts/{found.id}", f"/verdicts/{found.id}/cases/{rows[0].exchange_id}"):
+        reply = served.known(role).get(path)
+        assert (reply.status, "burst pipe" in reply.text) == (200, reads)
+    (worst,) = worst_cases(
+        served.keeping(), [replace(rows[0], candidate=0.0, baseline=1.0)], 1, "rubric:1", words=reads
+    )
+    assert bool(worst.reason) == reads
+
+
+def test_a_sign_in_leads_back_to_what_was_asked_of_the_page(served):
+    visitor = served.visitor()
+    for asked, onward in (
+        ("/cut?target=provider:acme", "/cut?target=provider:acme"),
+        ("/drills?process=messages&from=20", "/drills?process=messages&from=20"),
+        ("/evidence?kind=%0d%0aSet-Cookie:x", "/evidence"),
+    ):
+        form = visitor.get(visitor.get(asked).headers["Location"])
+        assert unescape(re.search(r'name="next" value="([^"]*)"', form.page)[1]) == onward
+    signed = visitor.post("/sign-in", key=served.keys["auditor"], next="/cut?target=provider:acme")
+    assert (signed.status, signed.headers["Location"]) == (303, "/cut?target=provider:acme")
+
+
 def test_signing_out_ends_the_session_wherever_its_cookie_is(served):
     visitor = served.signed_in(served.keys["operator"])
     kept = visitor.cookie
@@ -182,6 +215,7 @@ def test_every_answer_forbids_what_a_page_does_not_need_and_is_not_kept(served):
         b"PUT / HTTP/1.1\r\nHost: HERE\r\nContent-Length: 0\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: HERE\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: HERE\r\n" + b"A: b\r\n" * 200 + b"\r\n",
+        b"GET /?" + b"a" * 9000 + b" HTTP/1.1\r\nHost: HERE\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: HERE\r\nOrigin: https://evil.invalid\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: HERE\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\n\r\n",
     ],
@@ -190,6 +224,8 @@ def test_doubtful_bytes_reach_no_page(served, head):
     told = served.raw(head.replace(b"HERE", f"127.0.0.1:{served.port}".encode()))
     assert re.match(rb"HTTP/1.1 4\d\d ", told), told[:100]
     assert b"<html" not in told
+    assert b"content-security-policy: default-src 'none'" in told
+    assert b"cache-control: no-store" in told
 
 
 def test_a_form_longer_than_any_here_is_not_read(served):
@@ -248,6 +284,20 @@ def test_the_portfolio_says_how_many_are_sure_among_all_that_were_tried(served):
     assert "1 of 3 candidates that were tried is READY" in text
     assert "Of the 1 marked ✓ , at most 5 % are expected to be wrong" in text
     assert "None is sure enough" not in visitor.get("/processes?rate=1&x=").text
+
+
+def test_a_verdict_of_another_model_is_called_void_and_none_of_it_untried(served, monkeypatch):
+    names, auditor = served.settings.upstreams, served.known("auditor")
+    verdict = f"/verdicts/{served.verdicts['messages other'].id}"
+    assert "other for messages READY " in auditor.get(verdict).text
+    for changed, said in (
+        (("other",), "0 of 1 candidate that was tried and whose verdict stands is READY. The verdicts of 2 others are"),
+        (("other", "third"), "No verdict stands: all 3 there are say nothing of what would answer today."),
+    ):
+        others = {name: replace(names[name], model="mid-2") for name in changed}
+        monkeypatch.setattr(served, "settings", replace(served.settings, upstreams={**names, **others}))
+        assert said in auditor.get("/processes").text
+        assert "other for messages READY, void" in auditor.get(verdict).text
 
 
 def test_a_page_that_is_not_there_says_so(served):

@@ -127,3 +127,15 @@ def test_a_process_says_what_its_owner_asks_for(served):
         "No budget is set. None of this month's calls has a price.", "Who may see its internal data", "beta, DE",
     ):  # fmt: skip
         assert said in text, said
+
+
+def test_a_long_reason_of_several_lines_is_kept_and_shown_whole_and_comes_back_as_it_was_typed(served):
+    admin = served.known("admin")
+    typed = "\r\n".join(f"{number}. We looked at it together with the owner of the process." for number in range(12))
+    lines = typed.replace("\r\n", "\n")
+    refused = admin.post("/processes/replies", **form_of(admin, reason=typed, review="2020-01-01"))
+    assert f">{lines}</textarea>" in refused.page
+    assert admin.post("/processes/replies", **form_of(admin, reason=typed)).status == 303
+    assert kept(served)[0].reason == lines
+    page = admin.get("/processes/replies").page
+    assert f'<p class="typed">{lines}</p>' in page

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 
-from switchover.store.reports import issued_reports, pdf_of
+from sqlalchemy import text
+
+from switchover.store.reports import issued_report, issued_reports, pdf_of
 from switchover.web import report
 from switchover.wiring.evidence import entries
+from switchover.wiring.parts import CLOCK
 
 
 def test_before_any_report_the_page_says_what_to_do(unknown):
@@ -15,6 +18,25 @@ def test_before_any_report_the_page_says_what_to_do(unknown):
     assert reply.status == 200
     assert "No report was issued yet." in reply.text
     assert "Issue a report" in reply.text
+    assert all(f'<a href="{path}">' in reply.page.partition("<main")[2] for path in LIVE)
+
+
+LIVE = ("/dependence", "/processes", "/costs", "/")
+
+
+def test_a_report_says_how_old_it_is_and_where_the_answers_of_this_moment_are(served):
+    store = served.keeping()
+    old = issued_report(store, served.report)
+    with store.write() as connection:
+        changed = text("update issued_report set made_at = :at where id = :id")
+        connection.execute(changed, {"at": CLOCK.now() - 9.2 * 86_400, "id": old.id})
+    try:
+        reply = served.known("auditor").get(f"/report/{old.id}")
+        assert "That was 9 days ago; the answers below stay as they were then." in reply.text
+        assert all(f'<a href="{path}">' in reply.page.partition("<main")[2] for path in LIVE)
+    finally:
+        with store.write() as connection:
+            connection.execute(changed, {"at": old.made_at, "id": old.id})
 
 
 def test_a_report_is_issued_by_form_noted_with_its_digest_and_downloaded_as_it_was(served):

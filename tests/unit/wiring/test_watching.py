@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -350,6 +353,27 @@ def test_two_runners_that_meet_one_order_run_it_once(office):
     assert (order.state, order.tries) == (OrderState.DONE, 1)
     # And the one call of the probe.
     assert office.second.served["answered"] == order.calls + 1
+
+
+def test_a_runner_that_is_told_to_end_again_and_again_still_waits_for_what_is_in_flight(office):
+    """At the end the supervisor tells the keeper's whole group, and the keeper its child, too."""
+    office.record()
+    office.vendor.retire("big-1", "2031-01-31")
+    run_by_hand(office.settings, None)
+    office.second.control("slow", seconds=0.6)
+    command = [sys.executable, "-m", "switchover", "watcher", "--config", office.config]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as runner:
+        while (before := office.second.served["answered"]) < 4:
+            assert runner.poll() is None, runner.stderr.read()
+            time.sleep(0.02)
+        for _ in range(4):
+            runner.send_signal(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                runner.wait(0.05)
+        assert (runner.wait(20), "Traceback" in runner.stderr.read()) == (0, False)
+    assert office.second.served["answered"] > before
+    [order] = office.orders()
+    assert (order.state, order.taken_by, order.tries) == (OrderState.OPEN, None, 0)
 
 
 def test_an_order_that_somebody_took_and_was_killed_with_is_free_once_that_is_known_or_has_lapsed(office):
