@@ -98,6 +98,7 @@ bench: $(VENV)/.dev .cache/bench/smg/.installed .cache/bench/mlflow/.installed
 	$(BIN)/python benchmarks/detection.py
 	$(BIN)/python benchmarks/graders.py
 	$(BIN)/python benchmarks/replays.py --short --alone
+	$(BIN)/python benchmarks/in_force.py
 	$(BIN)/python benchmarks/gateway.py; first=$$?; $(BIN)/python benchmarks/streams.py && $(BIN)/python benchmarks/recording.py && exit $$first
 
 # Ten thousand calls through reloads, killed workers and a store that is away.

@@ -43,7 +43,7 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
     )
     return subprocess.run(
         [sys.executable, "-c", script, "--no-cache"],
-        cwd=folder, capture_output=True, text=True, check=False, timeout=120,
+        cwd=folder, capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
 
 
@@ -114,7 +114,7 @@ def mypy(folder: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml")]
     return subprocess.run(
         [*command, "--cache-dir", str(folder / "cache"), str(folder / "planted")],
-        cwd=folder, capture_output=True, text=True, check=False, timeout=120,
+        cwd=folder, capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
 
 
@@ -132,7 +132,7 @@ def test_a_planted_failure_turns_pytest_red(body: str, tmp_path: Path) -> None:
     config = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path), "-p", "no:cacheprovider"]
     result = subprocess.run(
         [sys.executable, "-m", "pytest", *config, str(tmp_path)],
-        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     assert result.returncode != 0
     assert "passed" not in result.stdout

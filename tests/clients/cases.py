@@ -22,7 +22,8 @@ SCHEMA = {
 }
 # How each client names the ends of an answer: by itself, and after calls of tools.
 STOPS = {"openai": ("stop", "tool_calls"), "anthropic": ("end_turn", "tool_use"), "ai": ("stop", "tool-calls")}
-LEAVING_S = 1.0
+# Below the 45 s after which the gateway leaves a silent upstream by itself; how quick it is is measured elsewhere.
+LEAVING_S = 40.0
 
 PASS, FAIL, NONE = "pass", "FAIL", "none"
 

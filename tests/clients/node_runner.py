@@ -13,7 +13,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 OLDEST = 18
-ANSWER_S = 40
+ANSWER_S = 240
 
 
 def lacking() -> str:
@@ -54,7 +54,7 @@ class Node:
 
     def __exit__(self, *error: object) -> None:
         self._child.kill()
-        self._child.wait(5)
+        self._child.wait(60)
         self._reader.join(5)
         self._child.stdin.close()
         self._child.stdout.close()

@@ -49,7 +49,7 @@ def drawn(modules):
 
 def cells_of(language):
     command = [sys.executable, str(CLIENTS / "matrix.py"), "--json", "--only", language]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert ran.stdout, ran.stderr
     cells = json.loads(ran.stdout)
     assert ran.returncode == any(cell["state"] == "FAIL" for cell in cells)
@@ -79,7 +79,7 @@ def test_the_javascript_clients_get_everything_there_is(modules, drawn):
     _, node_runner, _, _ = modules
     strict = os.environ.get("STRICT") == "1"
     if strict and node_runner.lacking() and shutil.which("npm"):
-        subprocess.run(["npm", "ci", "--silent"], cwd=CLIENTS, check=True, timeout=300)
+        subprocess.run(["npm", "ci", "--silent"], cwd=CLIENTS, check=True, timeout=600)
     if missing := node_runner.lacking():
         if strict:
             pytest.fail(f"STRICT=1 wants the JavaScript clients: {missing}")

@@ -80,7 +80,7 @@ def client_of(served, token):
 
 def recorded(served):
     """The first exchange, which is recorded just after its answer was sent."""
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while not served.spool.exchanges and time.monotonic() < until:
         time.sleep(0.01)
     return served.spool.exchanges[0]

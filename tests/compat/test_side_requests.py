@@ -64,7 +64,7 @@ def anthropic_of(served, token):
 
 def recorded(served, number=1):
     """The exchanges, which are recorded just after their answers were sent."""
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     while len(served.spool.exchanges) < number and time.monotonic() < until:
         time.sleep(0.01)
     return served.spool.exchanges

@@ -6,12 +6,14 @@ import asyncio
 import errno
 import http.client
 import json
+import math
 import os
 import subprocess
 import threading
 import time
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -40,26 +42,26 @@ PROCESS = Process(
     name="p", owner="o", criticality=Criticality.CRITICAL, data=DataClass.INTERNAL, baseline="vendor",
     fallbacks=("own",),
 )  # fmt: skip
-# Far below any timer of the gateway, and above what a busy machine takes.
-AT_ONCE_S = 1.0
+# Seconds; it ends what hangs and measures nothing.
+PATIENCE = 60.0
+# So long a request waits for the disk, at most.
+WAITS_S = 0.05
 
 
 class Caller:
     """Asks on one connection."""
 
     def __init__(self, served, token):
-        self.connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=20)
-        self.token, self.slowest = token, 0.0
+        self.connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=PATIENCE)
+        self.token = token
 
     def ask(self, size=10, **headers):
-        begun = time.monotonic()
         text = json.dumps({"model": "p", "messages": [{"role": "user", "content": "x" * size}]})
         self.connection.request(
             "POST", "/v1/chat/completions", text, {"authorization": f"Bearer {self.token}", **headers}
         )
         answer = self.connection.getresponse()
         body = answer.read()
-        self.slowest = max(self.slowest, time.monotonic() - begun)
         return answer.status, body
 
     def close(self):
@@ -92,11 +94,24 @@ def asked(tmp_path):
             one.__exit__(None, None, None) if isinstance(one, ServedGateway) else one.close()
 
 
-def until(condition, seconds=10.0):
-    end = time.monotonic() + seconds
+def until(condition):
+    end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, "it never came about"
         time.sleep(0.005)
+
+
+def waits(monkeypatch, spool):
+    """How many seconds requests were ready to wait for the disk, as they ask for it."""
+    found = []
+
+    def asked_for(real, number, *timeout):
+        found.append(*timeout or [math.inf])
+        return real(number, *timeout)
+
+    for name in ("wait_written", "wait_durable"):
+        monkeypatch.setattr(spool, name, partial(asked_for, getattr(spool, name)))
+    return found
 
 
 def degraded(caller):
@@ -126,9 +141,9 @@ def test_disk_full_is_served_and_what_is_lost_is_counted_noted_signed_and_shown(
     assert caller.ask()[0] == 200
     until(lambda: spool.durable == 2)
     with monkeypatch.context() as patch:
-        room = no_space(patch)
+        room, waited = no_space(patch), waits(patch, spool)
         assert [caller.ask(4_000)[0] for _ in range(30)] == [200] * 30
-        assert caller.slowest < AT_ONCE_S
+        assert max(waited, default=0.0) <= WAITS_S
         # The last one is recorded once its answer was sent.
         until(lambda: spool._count + spool._lost == 62)
         lost = spool.gaps
@@ -205,10 +220,11 @@ def test_sync_failed_is_served_that_file_is_left_alone_and_the_batch_lies_elsewh
         real(self)
 
     monkeypatch.setattr(Segment, "sync", sync)
+    waited = waits(monkeypatch, spool)
     assert [caller.ask()[0] for _ in range(5)] == [200] * 5
     until(lambda: spool.durable == 10)
     assert syncs.count(bad) == 1
-    assert caller.slowest < AT_ONCE_S
+    assert max(waited, default=0.0) <= WAITS_S
     spool.close()
     (tmp_path / "spool" / "w0" / f"{bad:010d}.seg").unlink()
     assert sum(isinstance(one, Exchange) for one in records(tmp_path / "spool" / "w0")) == 5
@@ -223,8 +239,9 @@ def test_whoever_waits_for_safety_on_a_failing_disk_is_told_at_once_and_after_a_
 
     async def wait():
         number = spool.append(Intent(id="a", process="p", route="r", dialect="openai_chat", started_at=1.0))
-        begun = time.monotonic()
-        return await spool.wait_durable(number, 5.0), time.monotonic() - begun
+        # Whoever is told only when the time is up is not told at once.
+        async with asyncio.timeout(PATIENCE):
+            return await spool.wait_durable(number, 60 * PATIENCE)
 
     with monkeypatch.context() as patch:
 
@@ -232,14 +249,12 @@ def test_whoever_waits_for_safety_on_a_failing_disk_is_told_at_once_and_after_a_
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
         patch.setattr(*((segment.os, "write") if fails == "write" else (Segment, "sync")), fail)
-        safe, took = asyncio.run(wait())
-        assert not safe
-        assert took < AT_ONCE_S
+        assert not asyncio.run(wait())
         assert spool.failing
-        assert asyncio.run(wait())[1] < AT_ONCE_S
+        assert not asyncio.run(wait())
     until(lambda: spool.healthy)
     assert not spool.failing
-    assert asyncio.run(wait())[0]
+    assert asyncio.run(wait())
     # One failure that is made good at once is waited for.
     real, once = Segment.sync, [OSError(errno.EIO, "once")]
 
@@ -249,22 +264,24 @@ def test_whoever_waits_for_safety_on_a_failing_disk_is_told_at_once_and_after_a_
         real(self)
 
     monkeypatch.setattr(Segment, "sync", sync)
-    assert asyncio.run(wait())[0]
+    assert asyncio.run(wait())
     spool.close()
 
 
 def test_disk_slow_is_not_waited_for_and_its_queue_is_bounded(asked, tmp_path, monkeypatch):
     caller, spool = asked(max_pending_bytes=100_000)
     real, free = Segment.sync, threading.Event()
-    monkeypatch.setattr(Segment, "sync", lambda self: (free.wait(30), real(self)))
-    answered = 0
-    while not spool.gaps:
-        assert caller.ask(3_000)[0] == 200
-        answered += 1
-    assert caller.slowest < AT_ONCE_S
-    assert spool._taken - spool._writer.let_go <= 100_000
-    assert "records lost" in degraded(caller)
-    free.set()
+    monkeypatch.setattr(Segment, "sync", lambda self: (free.wait(), real(self)))
+    answered, waited = 0, waits(monkeypatch, spool)
+    try:
+        while not spool.gaps:
+            assert caller.ask(3_000)[0] == 200
+            answered += 1
+        assert max(waited, default=0.0) <= WAITS_S
+        assert spool._taken - spool._writer.let_go <= 100_000
+        assert "records lost" in degraded(caller)
+    finally:
+        free.set()
     until(lambda: not spool.unsynced_for)
     spool.close()
     kept = records(tmp_path / "spool" / "w0")
@@ -284,18 +301,23 @@ class Jumping(SystemClock):
 @pytest.mark.parametrize("hours", [-5, 5])
 def test_clock_jumped_with_a_call_under_way_changes_no_timer_and_both_clocks_are_recorded(hours):
     clock = Jumping()
-    with ScriptedServer([HANG]) as vendor:
+
+    def jump(number, seen):
+        clock.offset = hours * 3600
+        return [HANG]
+
+    with ScriptedServer(jump) as vendor:
         snapshot, token = register(replace(PROCESS, fallbacks=()), [spec("vendor", vendor.url)])
         with ServedGateway(snapshot, clock=clock) as served:
-            threading.Timer(0.1, lambda: setattr(clock, "offset", hours * 3600)).start()
             before = time.time()
             with closing(Caller(served, token)) as caller:
-                status, _ = caller.ask(**{"x-switchover-deadline": "0.5"})
+                status, _ = caller.ask(**{"x-switchover-deadline": "1"})
             assert status == 504
             until(lambda: served.spool.exchanges)
             (exchange,) = served.spool.exchanges
-            assert before <= exchange.started_at <= before + AT_ONCE_S
-            assert 200 < exchange.elapsed_ms < 10_000
+            assert clock.offset
+            assert before <= exchange.started_at <= time.time()
+            assert 200 < exchange.elapsed_ms < 3_600_000
             assert exchange.attempts[0].fault
 
 

@@ -20,7 +20,7 @@ from switchover.domain.exchange import Exchange, Intent
 from switchover.store.spool import read_spool
 
 # Longer than any cycle takes; a writer that hangs is an error of its own.
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 LAST_RECORDS = 20
 
 

@@ -25,8 +25,7 @@ from switchover.domain.ports import OutboundRequest
 from switchover.gateway import classified, guard, relay
 
 # Beyond these an upstream, or a detector, is silent: seconds instead of most of a minute.
-IDLE_S = 0.5
-CONNECT_S = 1.5
+IDLE_S = CONNECT_S = 1.5
 DETECT_S = 0.5
 AT_ONCE = 4
 

@@ -9,7 +9,7 @@ from catalogue import SAME, Row, expected, tries
 from injectors import INJECTIONS, Injection
 from more import MORE
 from result import Result
-from stage import DEADLINE_S, OWN, OWN_IN_FORM, Said, Stage, staged
+from stage import DEADLINE_S, FIRST_CONTENT_S, OWN, OWN_IN_FORM, Said, Stage, staged
 from wires import WIRES
 
 from switchover.domain.candidate import Continuation
@@ -34,7 +34,8 @@ def run(row: Row, dialect: str, *, streamed: bool, places: Mapping[str, str]) ->
     clock = FastClock(TIMES) if row.retry == "after-wait" else None
     url = places[injection.place] if injection.place else None
     deadline = DEADLINE_S if injection.after_deadline else None
-    as_it_is: dict[str, Any] = {"clock": clock, "url": url, "model": injection.model, **injection.process}
+    late = {"first_content_timeout": FIRST_CONTENT_S} if injection.after_deadline else {}
+    as_it_is: dict[str, Any] = {"clock": clock, "url": url, "model": injection.model, **late, **injection.process}
     with staged(dialect, script, backed=False, streamed=streamed, **as_it_is) as stage:
         said = stage.ask(
             streamed=streamed,

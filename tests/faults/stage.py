@@ -24,7 +24,9 @@ from switchover.privacy.finder import Finder, OwnFinder
 from switchover.testing.scripted import Script, ScriptedServer
 from switchover.testing.served import ServedGateway, register, spec
 
+# Of what is late. Whatever is not has time enough on a busy machine, too.
 FIRST_CONTENT_S = 0.3
+PATIENCE_S = 60.0
 DEADLINE_S = 1.2
 OWN = "From the replacement."
 # The same in the schema below.
@@ -115,7 +117,7 @@ class Stage:
 
     def _settled(self) -> None:
         """An exchange is counted and recorded once its answer is sent."""
-        end = time.monotonic() + 2
+        end = time.monotonic() + PATIENCE_S
         while len(self.served.spool.exchanges) < self.asked and time.monotonic() < end:
             time.sleep(0.01)
 
@@ -146,7 +148,7 @@ def staged(
     with ScriptedServer(script) as vendor, ScriptedServer(good(wire, streamed, own_text)) as own:
         process = Process(
             name="p", owner="o", criticality=Criticality.CRITICAL, data=DataClass.INTERNAL, baseline="vendor",
-            fallbacks=("own",) if backed else (), first_content_timeout=FIRST_CONTENT_S,
+            fallbacks=("own",) if backed else (), first_content_timeout=PATIENCE_S,
         )  # fmt: skip
         asked = spec("vendor", url or vendor.url, model=model, **KINDS[dialect])
         upstreams = [asked, spec("own", own.url, **KINDS[dialect])]

@@ -23,8 +23,8 @@ FLAGS = (
     "--disable-dev-shm-usage",
     "--remote-debugging-pipe",
 )
-# Seconds; a page of ours takes far less.
-PATIENCE = 20.0
+# Seconds; a page of ours takes far less, on a slow machine, too.
+PATIENCE = 120.0
 # As a keyboard sends them: what a page sees, and the number that says which action is meant.
 KEYS = {"Enter": ("\r", 13), "Tab": ("", 9), "ArrowRight": ("", 39), "ArrowLeft": ("", 37), "ArrowDown": ("", 40)}
 
@@ -56,15 +56,28 @@ class Browser:
         self._answers: dict[int, dict] = {}
         self.complaints: list[str] = []
         self.asked: list[str] = []
-        self._loaded = 0
-        target = next(one for one in self.call("Target.getTargets")["targetInfos"] if one["type"] == "page")
-        self._session = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
+        # Documents whose load is over; one that the browser began with may end after it was sent elsewhere.
+        self._loaded: set[str] = set()
+        self._frame = self._first_page()
+        self._session = self.call("Target.attachToTarget", targetId=self._frame, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
+        self._loaded.add(self.call("Page.getFrameTree")["frameTree"]["frame"]["loaderId"])
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
+
+    def _first_page(self) -> str:
+        """The page that it opens by itself, a moment after it can be talked to."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            for one in self.call("Target.getTargets")["targetInfos"]:
+                if one["type"] == "page":
+                    return one["targetId"]
+            assert time.monotonic() < end, "the browser opens no page"
+            time.sleep(0.02)
 
     def close(self) -> None:
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(PATIENCE)
         os.close(self._to)
         os.close(self._from)
 
@@ -92,21 +105,25 @@ class Browser:
         self.call("Emulation.setScriptExecutionDisabled", value=not wanted)
 
     def open(self, address: str) -> None:
-        before = self._loaded
-        self.call("Page.navigate", url=address)
-        self.wait_for_load(before)
-
-    def wait_for_load(self, before: int) -> None:
-        end = time.monotonic() + PATIENCE
-        while self._loaded <= before:
-            assert time.monotonic() < end, "the page did not load"
-            self._read()
+        wanted = self.call("Page.navigate", url=address)["loaderId"]
+        self._until(lambda: wanted in self._loaded, "the page did not load")
 
     def follow(self, act) -> None:
         """Does what leads to another page, and waits for it."""
-        before = self._loaded
+        before = len(self._loaded)
         act()
-        self.wait_for_load(before)
+        self._until(lambda: len(self._loaded) > before, "no other page was loaded")
+
+    def hear(self, what: str) -> None:
+        """Waits until it complains of something."""
+        self._until(lambda: any(what in one for one in self.complaints), f"no complaint of {what}")
+
+    def _until(self, is_so, otherwise: str) -> None:
+        """Hears what the browser tells until it is so."""
+        end = time.monotonic() + PATIENCE
+        while not is_so():
+            assert time.monotonic() < end, otherwise
+            self._read()
 
     def value(self, expression: str):
         result = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
@@ -146,6 +163,10 @@ class Browser:
         self.call("Input.dispatchKeyEvent", type="keyUp", **shared)
 
     def type(self, text: str) -> None:
+        """Types into the field that has the focus, which a page may give it a moment after it has loaded."""
+        end = time.monotonic() + PATIENCE
+        while self.value("document.activeElement === document.body"):
+            assert time.monotonic() < end, "no field has the focus"
         self.call("Input.insertText", text=text)
 
     def picture(self, path: Path) -> None:
@@ -173,8 +194,9 @@ class Browser:
         self._hear(told["method"], told["params"])
 
     def _hear(self, method: str, said: dict) -> None:
-        if method == "Page.loadEventFired":
-            self._loaded += 1
+        if method == "Page.lifecycleEvent":
+            if said["name"] == "load" and said["frameId"] == self._frame:
+                self._loaded.add(said["loaderId"])
         elif method == "Page.javascriptDialogOpening":
             self.complaints.append(f"a dialog: {said['message']}")
             # Nobody waits for the answer: this is heard amid another call.

@@ -55,7 +55,7 @@ class Commands:
     def close(self) -> None:
         self._answers.close()
         self._socket.close()
-        self._server.wait(10)
+        self._server.wait(60)
 
 
 def _text(stream: int) -> str:

@@ -21,6 +21,7 @@ from switchover.domain.exchange import Exchange
 from switchover.errors import WeightsMissing
 from switchover.store import Store
 from switchover.store.exchanges import list_exchanges
+from switchover.store.register import register_version
 from switchover.testing.fake_vendor import FakeVendor
 from switchover.upstreams.weights import folders, resolve
 from switchover.wiring.parts import open_store
@@ -30,6 +31,9 @@ ROOT = Path(__file__).parents[2]
 # It takes minutes: `make soak`.
 collect_ignore = [] if os.environ.get("SOAK") else ["test_soak.py"]
 PRODUCT = (sys.executable, "-m", "switchover")
+# Seconds. It ends what hangs and measures nothing: whatever is waited for takes far less, on a slow machine, too.
+PATIENCE = 120.0
+IN_FORCE = re.compile(r'(worker-\d+)(?:: |","event":")register in force(?: version=|","version":)(\d+)')
 SAY = [{"role": "user", "content": "where is my claim?"}]
 ANSWERS = {"where is my claim?": "claim_status", "I want to leave": "cancellation"}
 CONFIGURATION = """\
@@ -65,8 +69,8 @@ class Stage:
         self.url = ""
 
     @staticmethod
-    def until(condition, seconds: float = 10.0) -> None:
-        until(condition, seconds)
+    def until(condition, why=lambda: "it never came about") -> None:
+        until(condition, why)
 
     @property
     def log(self) -> Path:
@@ -89,7 +93,7 @@ class Stage:
         beside.write_text(text.replace(old, new), encoding="utf-8")
         beside.replace(self.config)
 
-    def run(self, *words: str, timeout: float = 60, preexec_fn=None) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, timeout: float = PATIENCE, preexec_fn=None) -> subprocess.CompletedProcess[str]:
         """A command's end. One that is to begin with ``preexec_fn`` starts from nothing, as all do elsewhere."""
         if preexec_fn is None:
             done = self.commands.run(words, cwd=self.folder, env=self.env, timeout=timeout)
@@ -121,9 +125,9 @@ class Stage:
                 [*PRODUCT, "up"], cwd=self.folder, env=self.env, stdout=out, stderr=out, stdin=subprocess.DEVNULL
             )
         place = self.data / "run" / "gateway.json"
-        until(lambda: place.exists() and json.loads(place.read_bytes())["pid"] == self.child.pid, 30, self.said)
+        until(lambda: place.exists() and json.loads(place.read_bytes())["pid"] == self.child.pid, self.said)
         self.url = json.loads(place.read_bytes())["url"]
-        until(lambda: all(self.children().get(name, {}).get("ready") for name in ready), 60, self.said)
+        until(lambda: all(self.children().get(name, {}).get("ready") for name in ready), self.said)
 
     def down(self) -> int:
         """SIGTERM, and the exit status."""
@@ -132,14 +136,33 @@ class Stage:
             return 0
         child.send_signal(signal.SIGTERM)
         try:
-            return child.wait(40)
+            return child.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             child.kill()
             raise
 
     def said(self, lines: int = 20) -> str:
         """The last lines of the log, whole ones only."""
-        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+        whole, _, _ = self.log.read_text(encoding="utf-8", errors="replace").rpartition("\n")
+        return "\n".join(whole.splitlines()[-lines:])
+
+    def logged(self, event: str) -> list[dict[str, object]]:
+        """What the log has told of an event so far."""
+        lines = [line for line in self.said(10**6).splitlines() if line.startswith("{")]
+        return [line for line in map(json.loads, lines) if line["event"] == event]
+
+    def followed(self) -> None:
+        """Returns once every worker goes by all that the register holds."""
+        with self.store() as store:
+            newest = register_version(store)
+        workers = {name for name in self.children() if name.startswith("worker-")}
+        assert workers, self.said()
+
+        def all_follow() -> bool:
+            known = {worker: int(version) for worker, version in IN_FORCE.findall(self.said(10**6))}
+            return all(known.get(worker, -1) >= newest for worker in workers)
+
+        until(all_follow, self.said)
 
     def children(self) -> dict[str, dict[str, object]]:
         return self._state("supervisor.json").get("children", {})
@@ -158,9 +181,9 @@ class Stage:
         token = create_key(self.settings(), process)[1].reveal()
         if self.child is not None:
             with self.client(token) as client:
-                until(lambda: _admitted(client), 15)
-            # One connection is one worker: the others look at the snapshot within 0.2 s, too.
-            time.sleep(0.6)
+                until(lambda: _admitted(client))
+            # One connection is one worker.
+            self.followed()
         return token
 
     def client(self, token: str) -> openai.OpenAI:
@@ -186,9 +209,9 @@ def _admitted(client: openai.OpenAI) -> bool:
     return True
 
 
-def until(condition, seconds=10.0, why=lambda: "it never came about"):
+def until(condition, why=lambda: "it never came about"):
     """Waits for what happens in another process."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, why()
         time.sleep(0.02)

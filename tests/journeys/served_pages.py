@@ -27,6 +27,9 @@ from switchover.wiring.evidence import noting
 from switchover.wiring.pages import Keeping, seat, site
 from switchover.wiring.parts import CLOCK, open_store
 
+# Seconds; it ends what hangs and measures nothing.
+PATIENCE = 120.0
+
 
 class Served:
     """The pages at ``port``: ``get`` and ``post`` as a browser asks, ``raw`` as anybody may."""
@@ -46,6 +49,7 @@ class Served:
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
         self._thread.start()
         while not self._server.started:
+            assert self._thread.is_alive(), "the pages did not start"
             time.sleep(0.005)
 
     def _in_force(self):
@@ -56,7 +60,7 @@ class Served:
 
     def close(self) -> None:
         self._server.should_exit = True
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
         self.keeping.close()
         self._socket.close()
 
@@ -91,7 +95,7 @@ class Served:
         return approvals(self.keeping())[-1].id
 
     def raw(self, data: bytes) -> bytes:
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as link:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as link:
             link.sendall(data)
             link.shutdown(socket.SHUT_WR)
             got = b""
@@ -136,7 +140,7 @@ class Visitor:
         return self.ask("POST", path, form.encode(), headers)
 
     def ask(self, method: str, path: str, body: bytes | None = None, headers: dict | None = None) -> Reply:
-        link = http.client.HTTPConnection("127.0.0.1", self.served.port, timeout=20)
+        link = http.client.HTTPConnection("127.0.0.1", self.served.port, timeout=PATIENCE)
         try:
             cookie = {"Cookie": self.cookie} if self.cookie else {}
             link.request(method, path, body, {**cookie, **(headers or {})})

@@ -61,7 +61,7 @@ def vendor_says(number, seen):
 
 def ask(url, key, *, path="/v1/chat/completions", raw=None, **more):
     """One request that carries everything that must not be told; its status and body."""
-    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=20)
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
     messages = [{"role": "user", "content": PROMPT}]
     body = {"model": "messages", "messages": messages, "metadata": {"who": METADATA}, "user": SUBJECT, **more}
     headers = {"authorization": f"Bearer {key}", "x-canary": HEADER, "openai-beta": HEADER, "user-agent": HEADER}
@@ -150,5 +150,5 @@ def said(words, stage) -> str:
 
 
 def get(url: str, path: str) -> str:
-    with urllib.request.urlopen(f"{url}{path}", timeout=5) as response:
+    with urllib.request.urlopen(f"{url}{path}", timeout=60) as response:
         return response.read().decode()

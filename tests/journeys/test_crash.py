@@ -13,7 +13,7 @@ COMMAND = (sys.executable, str(Path(__file__).parents[1] / "crash"))
 
 
 def crash(*words):
-    done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=300, env=os.environ)
+    done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=600, env=os.environ)
     if "not run:" in done.stdout and done.returncode == 0:
         pytest.skip(done.stdout.strip())
     assert done.returncode == 0, done.stdout + done.stderr

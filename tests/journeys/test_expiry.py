@@ -1,4 +1,4 @@
-"""A proof lapses by age, by a change of model, by drift in the traffic and by a changed prompt: each within a second.
+"""A proof lapses by age, by a change of model, by drift in the traffic and by a changed prompt, while callers call.
 
 The baseline is overloaded for callers throughout, so that whatever they get comes from the replacement.
 """
@@ -18,6 +18,7 @@ import pytest
 from switchover.domain.candidate import State
 from switchover.domain.cut_off import CutOff, Target, TargetKind
 from switchover.store.drills import lift_cut_off, place_cut_off
+from switchover.store.exchanges import count_exchanges
 from switchover.store.indexing import save_exchanges
 from switchover.store.proofs import proofs, save_proof, verdicts
 from switchover.testing.builders import make_exchange
@@ -31,6 +32,7 @@ JUDGED = f"""\
     fallbacks: [other]
     rehearse: {{grader: label, margin: 0.10, labels: [{", ".join(DESKS)}]}}
     watch: {{canaries: 0, shadow: 100}}
+watch: {{rehearse: off}}
 """
 WRITING_PROMPT = (
     "Write to the customer in two friendly sentences: which department takes care of the matter, and when it calls. "
@@ -38,7 +40,6 @@ WRITING_PROMPT = (
 )
 INBOX = random.Random(4).sample(messages(), 600)
 RECORD, LIVE = INBOX[:200], iter(INBOX[200:])
-ONE_SECOND_MS = 1000.0
 # About half of them are in the verdict half, and the replacement is wrong on half of those.
 LIVE_ASKED = 80
 
@@ -70,7 +71,7 @@ def running(stage, other, helpers):
         place_cut_off(store, OVERLOADED)
     stage.token = stage.key()
     rehearse(stage)
-    helpers.wait_until(lambda: ask(stage) == "other", 5, stage.said)
+    helpers.wait_until(lambda: ask(stage) == "other", stage.said)
     return stage
 
 
@@ -92,6 +93,11 @@ def rehearse(stage):
     said = stage.done("rehearse", "messages", "--candidate", "other")
     assert "READY" in said, said
     return proof_of(stage)
+
+
+def recorded(stage):
+    with stage.store() as store:
+        return count_exchanges(store)
 
 
 def proof_of(stage):
@@ -120,10 +126,9 @@ class Asking:
         self._headers = {"authorization": f"Bearer {stage.token}", "content-type": "application/json"}
 
     def asks(self, prompt):
-        """With this prompt, from now on."""
+        """With this prompt, from here on."""
         said = [{"role": "system", "content": prompt}, {"role": "user", "content": "where is my claim?"}]
         self._body = json.dumps({"model": "messages", "messages": said}).encode()
-        self.since = time.time()
 
     def _run(self):
         line = http.client.HTTPConnection(self.stage.url.removeprefix("http://"))
@@ -143,36 +148,32 @@ class Asking:
         self._over.set()
         self._thread.join()
 
-    def stopped_after(self, helpers, moment):
-        """Milliseconds from the moment to the last request that the replacement answered, and what is told since."""
-        helpers.wait_until(lambda: any(status != 200 for _, _, status in self.answers), 20, self.stage.said)
+    def stopped(self, helpers):
+        """What callers are told once the replacement answers no more: none of them is answered after that."""
+        helpers.wait_until(lambda: any(status != 200 for _, _, status in self.answers), self.stage.said)
         seen = len(self.answers)
-        helpers.wait_until(lambda: len(self.answers) > seen + 20, 10)
+        helpers.wait_until(lambda: len(self.answers) > seen + 20)
         since, told, status = next(one for one in self.answers if one[2] != 200)
         assert status == 503
         assert all(one[2] == 503 for one in self.answers if one[0] > since)
-        last = max(began for began, _, status in self.answers if status == 200)
-        assert {who for began, who, status in self.answers if status == 200} == {"other"}
-        return (last - moment) * 1000, told
-
-
-def shown(what, ms):
-    print(f"\n{what}: the last request that went over to the replacement began {ms:.0f} ms later")
-    assert ms < ONE_SECOND_MS
+        assert {who for _, who, status in self.answers if status == 200} == {"other"}
+        return told
 
 
 def test_by_age(running, helpers):
     proof = proof_of(running)
     ends = time.time() + 1.0
-    with running.store() as store:
-        save_proof(store, replace(proof, expires_at=ends))
     with Asking(running) as asking:
-        ms, told = asking.stopped_after(helpers, ends)
-    assert "other: its proof has expired" in told
-    shown("expired", ms)
+        helpers.wait_until(lambda: asking.answers)
+        with running.store() as store:
+            save_proof(store, replace(proof, expires_at=ends))
+        running.followed()
+        known = max(ends, time.time())
+        assert "other: its proof has expired" in asking.stopped(helpers)
+    assert [began for began, _, status in asking.answers if status == 200 and began >= known] == []
     with running.store() as store:
         save_proof(store, proof)
-    helpers.wait_until(lambda: ask(running) == "other", 5)
+    helpers.wait_until(lambda: ask(running) == "other")
 
 
 @pytest.mark.parametrize(
@@ -185,12 +186,11 @@ def test_by_a_change_of_either_model_until_it_is_changed_back(running, helpers, 
     with Asking(running) as asking:
         helpers.wait_until(lambda: asking.answers)
         running.edit(line, changed)
-        ms, said = asking.stopped_after(helpers, time.time())
+        said = asking.stopped(helpers)
     assert f"other: its proof was made {'with' if upstream == 'other' else 'against'}" in said
     assert told in said
-    shown(f"another model of {upstream} configured", ms)
     running.edit(changed, line)
-    helpers.wait_until(lambda: ask(running) == "other", 5, running.said)
+    helpers.wait_until(lambda: ask(running) == "other", running.said)
 
 
 def test_by_drift_in_live_traffic(running, helpers, other):
@@ -198,37 +198,34 @@ def test_by_drift_in_live_traffic(running, helpers, other):
     with running.store() as store:
         lift_cut_off(store, None, "tester", time.time())
     # A breaker that opened meanwhile has to cool.
-    helpers.wait_until(lambda: ask(running) == "vendor", 60)
-    before = len(running.recorded())
+    helpers.wait_until(lambda: ask(running) == "vendor")
+    before = recorded(running)
     for _ in range(LIVE_ASKED):
         assert ask(running, next(LIVE).text) == "vendor"
-    helpers.wait_until(lambda: len(running.recorded()) >= before + LIVE_ASKED)
+    helpers.wait_until(lambda: recorded(running) >= before + LIVE_ASKED)
     with running.store() as store:
         place_cut_off(store, replace(OVERLOADED, id="overload-2", placed_at=time.time()))
-    helpers.wait_until(lambda: ask(running) == "other", 5)
+    helpers.wait_until(lambda: ask(running) == "other")
     with Asking(running) as asking:
         running.run("watch", "run", "--process", "messages")
         with running.store() as store:
             newest = verdicts(store, "messages")[0]
-        ms, told = asking.stopped_after(helpers, newest.made_at)
+        told = asking.stopped(helpers)
     assert newest.state is State.EXPIRED
     assert "it has drifted" in newest.evidence.reasons[0]
     assert "other: its proof has ended: it has drifted" in told
-    shown("drift noticed", ms)
     assert "it has drifted" in running.done("watch", "status")
     other.control(wrong=0.0)
     assert rehearse(running).epoch != newest.cell.epoch
 
 
 def test_by_a_changed_prompt(running, helpers):
-    helpers.wait_until(lambda: ask(running) == "other", 5, running.said)
+    helpers.wait_until(lambda: ask(running) == "other", running.said)
     with Asking(running) as asking:
         asking.asks(WRITING_PROMPT)
-        ms, told = asking.stopped_after(helpers, asking.since)
+        told = asking.stopped(helpers)
     assert "other: its proof has ended: the application's prompt changed on" in told
     with running.store() as store:
         newest = verdicts(store, "messages")[0]
     assert newest.state is State.EXPIRED
-    print(f"\nprompt changed: noticed {ms:.0f} ms after the first request that bore it")
-    shown("prompt change noticed", ms - (newest.made_at - asking.since) * 1000)
     assert running.down() == 0

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 
 import anthropic
 import openai
 import pytest
+
+from switchover.domain.exchange import Intent
+from switchover.store.spool_reader import read_spool
 
 SAY = [{"role": "user", "content": "where is my claim?"}]
 
@@ -31,6 +33,11 @@ def ask(stage, **more):
         return list(answer) if more.get("stream") else answer
 
 
+def begun(stage):
+    """How many requests were let in so far."""
+    return sum(isinstance(record, Intent) for _, record in read_spool(stage.data / "spool" / "worker-0"))
+
+
 def answers(stage):
     try:
         return ask(stage).choices[0].message.content == "claim_status"
@@ -39,7 +46,7 @@ def answers(stage):
 
 
 def test_both_official_clients_get_an_answer_that_is_then_in_the_record(running, helpers):
-    helpers.wait_until(lambda: answers(running), 5)
+    helpers.wait_until(lambda: answers(running))
     chunks = ask(running, stream=True)
     assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == "claim_status"
     with anthropic.Anthropic(base_url=running.url, api_key=running.token, max_retries=0) as client:
@@ -65,15 +72,11 @@ def test_a_process_without_a_replacement_stops_clearly_while_its_provider_is_cut
     assert supposed.returncode == 3
     assert "nothing would answer" in supposed.stdout
     assert ask(running)
-    begun = time.monotonic()
     assert "STOPS" in running.done("cut", "provider:acme", "--reason", "the contract ended")
-    refused = None
-    while refused is None:
-        assert time.monotonic() < begun + 5
-        try:
-            ask(running)
-        except openai.APIStatusError as error:
-            refused = error
+    running.followed()
+    with pytest.raises(openai.APIStatusError) as told:
+        ask(running)
+    refused = told.value
     assert refused.status_code == 503
     assert refused.code == "no_upstream"
     assert "the contract ended" in refused.message
@@ -83,7 +86,7 @@ def test_a_process_without_a_replacement_stops_clearly_while_its_provider_is_cut
     with pytest.raises(openai.APIStatusError):
         ask(running)
     assert "1 cut-off lifted" in running.done("restore", "provider:acme")
-    helpers.wait_until(lambda: answers(running), 5)
+    helpers.wait_until(lambda: answers(running))
 
 
 def test_a_revoked_vendor_key_holds_until_it_is_restored(running, helpers):
@@ -95,14 +98,14 @@ def test_a_revoked_vendor_key_holds_until_it_is_restored(running, helpers):
     with pytest.raises(openai.APIStatusError, match="held until someone restores it"):
         ask(running)
     running.done("restore", "upstream:vendor")
-    helpers.wait_until(lambda: answers(running), 5)
+    helpers.wait_until(lambda: answers(running))
 
 
-def test_a_revoked_caller_key_is_refused_within_a_second(running):
+def test_a_revoked_caller_key_is_refused(running):
     made = running.told("keys", "create", "messages")
     assert made["id"] in running.done("keys", "list")
     running.done("keys", "revoke", made["id"])
-    time.sleep(0.5)
+    running.followed()
     with running.client(made["key"]) as client, pytest.raises(openai.AuthenticationError):
         client.models.list()
 
@@ -122,11 +125,11 @@ def test_a_second_start_on_the_same_folder_is_refused(running):
 
 
 def test_an_open_stream_finishes_while_the_gateway_goes_down(running):
+    before = begun(running)
     running.vendor.control("slow", seconds=2.0)
-    got, began = [], threading.Event()
+    got = []
 
     def stream():
-        began.set()
         try:
             got.extend(ask(running, stream=True))
         except openai.APIError as error:
@@ -134,10 +137,9 @@ def test_an_open_stream_finishes_while_the_gateway_goes_down(running):
 
     caller = threading.Thread(target=stream)
     caller.start()
-    began.wait()
-    time.sleep(0.5)
+    running.until(lambda: begun(running) > before)
     assert running.down() == 0
-    caller.join(10)
+    caller.join(60)
     running.vendor.control("normal")
     assert got
     assert not isinstance(got[-1], Exception)

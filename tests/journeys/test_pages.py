@@ -216,5 +216,4 @@ def test_what_breaks_the_policy_is_complained_of(pages, browser):
     """The two checks above can fail."""
     browser.open(f"{pages.origin}/sign-in")
     browser.value("document.body.append(Object.assign(new Image(), {src: 'https://evil.invalid/p.png'}))")
-    browser.value("new Promise((done) => setTimeout(done, 50))")
-    assert any("evil.invalid" in one for one in browser.complaints)
+    browser.hear("evil.invalid")

@@ -27,6 +27,8 @@ JUDGED = f"""\
 watch: {{calls_per_day: 1000}}
 """
 DAYS_CALLS = 60
+# Which prompts become canaries goes by the vendor's port. Whichever do: fewer than one day in 10**8 shows too little.
+SHARE = 0.6
 
 
 @pytest.fixture(scope="module")
@@ -71,18 +73,18 @@ def test_canaries_are_asked_on_schedule_and_one_corrupt_answer_does_nothing(prov
             (kept,) = {one.name for one in canaries(store, "messages", name)}
             assert len(canary_calls(store, kept)) == 20
         assert suspensions(store) == {}
-    other.control(wrong=0.1)
-    proven.edit("canaries: 20", "canaries: 40")
+    other.control(wrong=1.0)
+    proven.edit("canaries: 20", "canaries: 21")
     (corrupt,) = [line for line in round_of(proven) if "canaries other" in line]
-    right = 1 - other.served.get("wrong", 0) / 40
-    assert f"40 answers to 20 canaries, {right:.0%} as before" in corrupt
+    assert other.served["wrong"] == 1
+    assert f"21 answers to 20 canaries, {20 / 21:.0%} as before" in corrupt
     with proven.store() as store:
         assert suspensions(store) == {}
 
 
 def test_once_a_share_is_corrupt_its_proof_is_suspended_and_no_breaker_moves(proven, other):
-    other.control(wrong=0.4)
-    proven.edit("canaries: 40", f"canaries: {40 + DAYS_CALLS}")
+    other.control(wrong=SHARE)
+    proven.edit("canaries: 21", f"canaries: {21 + DAYS_CALLS}")
     said = round_of(proven)
     assert any("changed without a word" in line for line in said), said
     with proven.store() as store:

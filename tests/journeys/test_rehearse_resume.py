@@ -64,17 +64,17 @@ def test_an_interrupted_rehearsal_resumes_without_asking_again_and_concludes_the
         shutil.rmtree(stage.data)
         (stage.folder / "kept").rename(stage.data)
 
+        # So slow that it is not over before the signal comes, however late that is.
+        candidate.control(latency=1.0)
         child = subprocess.Popen(
             [*stage.product, *REHEARSE, str(BUDGET)], cwd=stage.folder, env=stage.env,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             # A shell's background job ignores the signal, and so would its children.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
-        stage.until(lambda: asked() >= calls + MIDWAY, 30)
-        # From here on so slow that it is not over before the signal comes.
-        candidate.control(latency=2.0)
+        stage.until(lambda: asked() >= calls + MIDWAY)
         child.send_signal(signal.SIGINT)
-        _, said = child.communicate(timeout=20)
+        _, said = child.communicate(timeout=120)
         candidate.control(latency=0.05)
         assert child.returncode == 130, said
         assert said.strip() == "switchover: interrupted"

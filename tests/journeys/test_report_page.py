@@ -74,7 +74,7 @@ def drawn(browser, text, folder):
         [browser, *FLAGS, f"--user-data-dir={folder / 'profile'}", "--dump-dom", around.as_uri()],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=True,
     )
     measured = re.search(r'<pre id="measured">(.+?)</pre>', done.stdout)

@@ -63,7 +63,7 @@ def test_a_lost_upstream_is_replaced_by_the_same_model_elsewhere(running, helper
     wanted = vector("big-2", "where is my claim?")
     assert embedded(running) == ("vectors", wanted)
     running.done("cut", "upstream:vectors", "--reason", "a letter")
-    helpers.wait_until(lambda: served_by(running, "twin"), 5)
+    helpers.wait_until(lambda: served_by(running, "twin"))
     assert embedded(running) == ("twin", wanted)
     running.done("cut", "upstream:twin", "--reason", "a letter")
 
@@ -74,9 +74,9 @@ def test_a_lost_upstream_is_replaced_by_the_same_model_elsewhere(running, helper
             return error.code == "no_upstream" and "no upstream with the same model may serve" in error.message
         return False
 
-    helpers.wait_until(refused, 5)
+    helpers.wait_until(refused)
     running.done("restore", "all")
-    helpers.wait_until(lambda: served_by(running, "vectors"), 5)
+    helpers.wait_until(lambda: served_by(running, "vectors"))
 
 
 def test_embeddings_are_on_record_and_in_the_report(running, helpers):

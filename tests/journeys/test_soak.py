@@ -13,8 +13,6 @@ import pytest
 
 CALLS, CALLERS, RELOADS, KILLS = 10_000, 12, 50, 5
 STORE_AWAY_S = 30.0
-# A killed worker's callers notice at once; the others never do.
-NOTICED_S = 1.0
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +34,7 @@ class Load:
     def made(self):
         return len(self.answered) + len(self.failed)
 
-    async def call(self):
+    async def call(self, caller):
         async with openai.AsyncOpenAI(
             base_url=f"{self.stage.url}/v1", api_key=self.stage.token, max_retries=0
         ) as client:
@@ -45,7 +43,7 @@ class Load:
                     raw = await client.chat.completions.with_raw_response.create(model="messages", messages=self.say)
                     assert raw.parse().choices[0].message.content == "claim_status"
                 except openai.APIError as error:
-                    self.failed.append((time.monotonic(), error))
+                    self.failed.append((caller, time.monotonic(), error))
                 else:
                     self.answered.append(raw.headers["x-switchover-exchange"])
 
@@ -75,7 +73,7 @@ class Trouble:
 
     def store_away(self):
         self.after(1, 5)
-        holding = sqlite3.connect(self.stage.data / "store.sqlite", isolation_level=None, timeout=30)
+        holding = sqlite3.connect(self.stage.data / "store.sqlite", isolation_level=None, timeout=120)
         holding.execute("BEGIN EXCLUSIVE")
         time.sleep(STORE_AWAY_S)
         holding.execute("ROLLBACK")
@@ -93,7 +91,7 @@ def test_ten_thousand_calls_lose_only_what_a_killed_worker_had_open(running, hel
     async def main():
         begun = time.monotonic()
         troubles = [asyncio.to_thread(one) for one in (trouble.reload, trouble.kill, trouble.store_away)]
-        await asyncio.gather(*(load.call() for _ in range(CALLERS)), *troubles)
+        await asyncio.gather(*(load.call(number) for number in range(CALLERS)), *troubles)
         return time.monotonic() - begun
 
     took = asyncio.run(main())
@@ -105,7 +103,7 @@ def test_ten_thousand_calls_lose_only_what_a_killed_worker_had_open(running, hel
             stored.update(row[0] for row in rows)
         return len(set(load.answered) - stored) <= len(load.failed)
 
-    helpers.wait_until(all_there, 60)
+    helpers.wait_until(all_there)
     missing = set(load.answered) - stored
     with capsys.disabled():
         print(
@@ -113,10 +111,15 @@ def test_ten_thousand_calls_lose_only_what_a_killed_worker_had_open(running, hel
             f"{len(trouble.kills)} killed workers and {STORE_AWAY_S:.0f} s without the store; "
             f"{len(load.failed)} calls were open at a worker that was killed, {len(missing)} answers are not on record"
         )
-    for moment, error in load.failed:
+    for caller in range(CALLERS):
+        moments = [moment for who, moment, _ in load.failed if who == caller]
+        assert len(moments) <= KILLS
+        # Each kill breaks the one call that a caller has open.
+        assert all(kill <= moment for kill, moment in zip(trouble.kills, moments, strict=False)), (
+            "failed without a kill"
+        )
+    for *_, error in load.failed:
         assert isinstance(error, openai.APIConnectionError), error
-        assert any(0 <= moment - kill < NOTICED_S for kill in trouble.kills), "a call failed without a kill"
-    assert len(load.failed) <= KILLS * CALLERS
     assert trouble.reloads == RELOADS
     assert len(trouble.kills) == KILLS
     # An answer that outran its last record when its worker was killed stands there as unfinished.

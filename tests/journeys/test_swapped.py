@@ -1,4 +1,4 @@
-"""A replacement that names another model loses its proof in every worker within a second, until it is restored."""
+"""A replacement that names another model loses its proof in every worker, until it is restored."""
 
 from __future__ import annotations
 
@@ -56,27 +56,29 @@ def test_a_swapped_replacement_is_passed_over_everywhere_until_it_is_restored(st
     with stage.store() as store:
         save_prompt_version(store, version)
         save_proof(store, proof)
+    stage.followed()
     stage.vendor.control("denied")
 
     def both_switched():
         return all(headers.get("x-switchover-upstream") == "other" for headers, _ in asked_of_both(stage, token, 4))
 
-    helpers.wait_until(both_switched, 5)
+    helpers.wait_until(both_switched)
     assert {headers.get("x-switchover-unproven") for headers, _ in asked_of_both(stage, token)} == {None}
 
     other.play(named("gpt-5-mini"))
     headers, _ = ask(stage, token)
     assert (headers["x-switchover-unproven"], headers["x-switchover-model"]) == ("model-swapped", "gpt-5-mini")
-    time.sleep(1)
-    for _, told in asked_of_both(stage, token):
-        assert "other: its proof is suspended: answered as 'gpt-5-mini', not as gpt-5" in told
-    assert "its proof is suspended" in stage.run("explain", "messages").stdout
-    with urllib.request.urlopen(f"{stage.url}/readyz", timeout=5) as page:
+    suspended = "other: its proof is suspended: answered as 'gpt-5-mini', not as gpt-5"
+    helpers.wait_until(lambda: all(suspended in told for _, told in asked_of_both(stage, token)))
+    # A worker that saw it for itself suspends before the register does.
+    helpers.wait_until(lambda: "its proof is suspended" in stage.run("explain", "messages").stdout)
+    stage.followed()
+    with urllib.request.urlopen(f"{stage.url}/readyz", timeout=60) as page:
         assert "other: its proofs are suspended" in page.read().decode()
 
     other.play(named("gpt-5"))
     assert "suspended proofs under upstream:other are cleared" in stage.done("restore", "upstream:other")
-    helpers.wait_until(both_switched, 5)
+    helpers.wait_until(both_switched)
     name = headers["x-switchover-exchange"]
     helpers.wait_until(lambda: name in {one.id for one in stage.recorded()})
     with stage.store() as store:

@@ -51,13 +51,11 @@ def test_a_killed_runner_loses_nothing_and_a_stopped_one_leaves_its_order_for_la
                 time.sleep(0.2)
                 return next(iter(due_orders(store)))
 
-            stage.until(lambda: order().calls >= 8, 60)
+            stage.until(lambda: order().calls >= 8)
             found = order()
             os.kill(int(found.taken_by.rpartition(":")[2].rstrip(".")), signal.SIGKILL)
-            stage.until(lambda: order().tries == 2 and order().calls >= found.calls + 8, 60)
-            begun = time.monotonic()
+            stage.until(lambda: order().tries == 2 and order().calls >= found.calls + 8)
             assert stage.down() == 0
-            assert time.monotonic() - begun < 20
             assert (order().state, order().taken_by, order().tries) == (OrderState.OPEN, None, 1)
             assert "Traceback" not in stage.log.read_text()
             left = order().calls

@@ -158,15 +158,18 @@ def test_a_look_costs_the_same_after_ten_thousand_cases_as_after_ten():
             )
             for n in range(first, first + many)
         ]  # fmt: skip
-        begun = time.process_time()
+        took = []
         for row in rows:
+            begun = time.process_time()
             book.add(row)
             book.decide(NOW)
-        return (time.process_time() - begun) / many
+            took.append(time.process_time() - begun)
+        # The least of them: what else the machine and the garbage collector do adds to the others.
+        return min(took)
 
     early = costs(0, 300)
     for n in range(300, 10_300):
         book.add(good(n, NOW - (n % 29) * DAY, topic=n % 24))
     late = costs(10_300, 300)
-    # 0.9 ms both, measured on a machine with two busy cores.
-    assert late < 3 * early
+    # Were every case looked at again, it would be thirty times as much.
+    assert late < 5 * early

@@ -151,5 +151,5 @@ def test_whatever_a_model_writes_costs_time_in_proportion_and_no_error(what):
         for reference in ("yes", '{"a": 1, "b": [{"id": 1}]}'):
             found = score(by, HOSTILE[what], reference, request)
             assert found.reason if found.value is None else 0.0 <= found.value <= 1.0
-        # A hundredth of what a single quadratic step would take.
-        assert time.process_time() - begun < 3, by.name
+        # A fifth of what a single quadratic step would take, and many times what it takes.
+        assert time.process_time() - begun < 60, by.name

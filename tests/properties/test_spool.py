@@ -127,7 +127,7 @@ async def main():
     number = int(sys.argv[2])
     while True:
         last = [spool.append(exchange(number + i, b"b" * (i * 37 % 900))) for i in range(20)][-1]
-        assert await spool.wait_durable(last)
+        assert await spool.wait_durable(last, 600.0)
         number += 20
         print(number - 1, flush=True)
 

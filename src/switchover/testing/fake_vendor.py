@@ -28,6 +28,8 @@ from .fake_app import Scope, VendorApp
 HOST = "127.0.0.1"
 MODELS = ("big-1", "big-2")
 KEY_VARIABLE = "SWITCHOVER_FAKE_VENDOR_KEY"
+# Seconds; it ends what hangs and measures nothing.
+ENOUGH_S = 60.0
 
 
 class Listener:
@@ -154,7 +156,7 @@ class FakeVendor:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._run(self._listener.finish())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(60)
+        self._thread.join(ENOUGH_S)
         self._loop.close()
 
     async def _set(self, changes: Mapping[str, Any]) -> None:
@@ -165,7 +167,7 @@ class FakeVendor:
             await self._listener.open()
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(ENOUGH_S)
 
 
 class VendorProcess:
@@ -204,7 +206,7 @@ class VendorProcess:
         if self._child is None:
             return
         self._child.terminate()
-        self._child.wait(60)
+        self._child.wait(ENOUGH_S)
         for pipe in (self._child.stdin, self._child.stdout):
             if pipe is not None:
                 pipe.close()

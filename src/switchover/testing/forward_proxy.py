@@ -9,6 +9,9 @@ from base64 import b64encode
 from collections.abc import Mapping
 from types import TracebackType
 
+# Seconds; it ends what hangs and measures nothing.
+ENOUGH_S = 60.0
+
 
 class ForwardProxy:
     """Carries bytes between a caller and the port that ``hosts`` names for an origin; knows no other origin (502).
@@ -39,13 +42,13 @@ class ForwardProxy:
 
     def __enter__(self) -> ForwardProxy:
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(60)
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(ENOUGH_S)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(60)
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(ENOUGH_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(60)
+        self._thread.join(ENOUGH_S)
         self._loop.close()
 
     async def _start(self) -> None:

@@ -74,7 +74,7 @@ class MailServer:
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
         for thread in self._threads:
-            thread.join(60)
+            thread.join(ENOUGH_S)
 
     def _begin(self, work: Callable[..., None], *words: object) -> None:
         thread = threading.Thread(target=work, args=words, daemon=True)

@@ -15,6 +15,8 @@ Script = Sequence[Step]
 CLOSE = "close"
 RESET = "reset"
 HANG = "hang"
+# Seconds; it ends what hangs and measures nothing.
+ENOUGH_S = 60.0
 
 REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 529: "Overloaded"}
 
@@ -79,13 +81,13 @@ class ScriptedServer:
 
     def __enter__(self) -> ScriptedServer:
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(60)
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(ENOUGH_S)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(60)
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(ENOUGH_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(60)
+        self._thread.join(ENOUGH_S)
         self._loop.close()
 
     async def _start(self) -> None:

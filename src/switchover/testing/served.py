@@ -29,6 +29,8 @@ from switchover.privacy.finder import Finder, OwnFinder
 from switchover.upstreams import UPSTREAMS
 
 PEPPER = b"p" * 32
+# Seconds; it ends what hangs and measures nothing.
+ENOUGH_S = 60.0
 
 
 class MemorySpool:
@@ -204,11 +206,11 @@ class ServedGateway:
 
     def __enter__(self) -> ServedGateway:
         self._thread.start()
-        if not self._started.wait(60):
-            raise RuntimeError("the gateway did not start within 60 s")
+        if not self._started.wait(ENOUGH_S):
+            raise RuntimeError("the gateway did not start; its log says why")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._server.should_exit = True
-        self._thread.join(60)
+        self._thread.join(ENOUGH_S)
         self._socket.close()

@@ -35,6 +35,7 @@ from switchover.processes.reload import WatchedSettings
 from switchover.processes.supervise import ChildSpec, Supervisor
 from switchover.processes.watching import Watching
 from switchover.store.copying import file_of
+from switchover.store.files import write_whole
 from switchover.store.held import forget_all_held
 from switchover.store.register import build_snapshot
 from switchover.store.snapshot import read_snapshot, write_snapshot
@@ -76,9 +77,9 @@ def _run(settings: Settings, say: Callable[[str], None]) -> None:
     if pages is not None:
         children.pages = pages.fileno()
         address = address_of(settings.pages, pages.getsockname()[1])
-        run.joinpath("pages.json").write_text(json.dumps({"url": address, "pid": os.getpid()}), encoding="utf-8")
+        _tell_place(run / "pages.json", address)
         say(f"pages on {address}/, {who_comes_in(settings)}")
-    run.joinpath("gateway.json").write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
+    _tell_place(run / "gateway.json", url)
     say(f"gateway on {url}, {settings.gateway.workers} worker(s); stop with Ctrl-C")
     for line in _unreadable_keys(settings):
         say(line)
@@ -91,6 +92,11 @@ def _run(settings: Settings, say: Callable[[str], None]) -> None:
         if pages is not None:
             run.joinpath("pages.json").unlink(missing_ok=True)
             pages.close()
+
+
+def _tell_place(path: Path, url: str) -> None:
+    """Says where something is served, and by whom; whoever reads it sees this or what an earlier start left."""
+    write_whole(path, json.dumps({"url": url, "pid": os.getpid()}).encode())
 
 
 def _unreadable_keys(settings: Settings) -> Iterator[str]:
@@ -414,9 +420,10 @@ def _answering(settings: Settings, child: subprocess.Popen[bytes], log: Path) ->
     while time.monotonic() < deadline:
         if child.poll() is not None:
             raise OperatorError(f"switchover up ended:\n{_tail(log)}", mend=f"see {log}")
-        if place.exists() and not set(own) - set(endpoints(settings)):
-            url: str = json.loads(place.read_text(encoding="utf-8"))["url"]
-            return url
+        # One that was killed leaves its file behind.
+        told = json.loads(place.read_bytes()) if place.exists() else {}
+        if told.get("pid") == child.pid and not set(own) - set(endpoints(settings)):
+            return str(told["url"])
         time.sleep(0.05)
     raise EngineFailed(f"not everything started within {START_SECONDS:.0f} s:\n{_tail(log)}", mend=f"see {log}")
 
