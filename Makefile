@@ -95,11 +95,10 @@ resumed: $(VENV)/.dev
 	@$(BIN)/python tests/resumed $(SEED)
 
 bench: $(VENV)/.dev .cache/bench/smg/.installed .cache/bench/mlflow/.installed
-	$(BIN)/python benchmarks/detection.py
-	$(BIN)/python benchmarks/graders.py
-	$(BIN)/python benchmarks/replays.py --short --alone
-	$(BIN)/python benchmarks/in_force.py
-	$(BIN)/python benchmarks/gateway.py; first=$$?; $(BIN)/python benchmarks/streams.py && $(BIN)/python benchmarks/recording.py && exit $$first
+	@failed=0; for one in detection graders "replays --short --alone" in_force gateway streams recording; do \
+		set -- $$one; name=$$1; shift; echo "benchmarks/$$name.py $$*"; \
+		$(BIN)/python benchmarks/$$name.py "$$@" || failed=1; \
+	done; exit $$failed
 
 # Ten thousand calls through reloads, killed workers and a store that is away.
 soak: $(VENV)/.dev

@@ -30,7 +30,7 @@ from .spending import Purse, Spending
 EVERY_S = 1.0
 # How long a call waits for a lease that is short. The ledger takes some 5 ms; on a slow disk, or while another writes
 # much to the store, many times that, and an answer that comes late is better than none.
-WAIT_S = 2.0
+WAIT_S = 5.0
 # For so long the ledger's word that nothing is left is taken without asking again.
 SPENT_FOR_S = 0.25
 KEY = "key:"
@@ -74,7 +74,7 @@ class Budgets:
         # Of the upstream, the process, and the account of the caller's key.
         self._purses: dict[tuple[str, str, str], Purse | None] = {}
         self._leases: dict[tuple[str, str], Lease] = {}
-        self._heard: asyncio.Future[None] | None = None
+        self._heard: asyncio.Future[bool] | None = None
         self._bell = asyncio.Event()
         self._thread: ThreadPoolExecutor | None = None
         self._task: asyncio.Task[None] | None = None
@@ -174,7 +174,7 @@ class Budgets:
         if left <= 0:
             return False
         done, _ = await asyncio.wait([self._heard], timeout=left)
-        return bool(done)
+        return any(one.result() for one in done)
 
     def _exceeded(
         self, call: Call, spec: UpstreamSpec, tariff: Tariff, lease: Lease, bound: int, body: bytes
@@ -259,6 +259,7 @@ class Budgets:
             pairs = []
         leases, asked = [one for one, _ in pairs], [ask for _, ask in pairs]
         heard, self._heard = self._heard, None
+        is_told = True
         try:
             if holding is not None and asked:
                 if self._thread is None:
@@ -271,10 +272,10 @@ class Budgets:
         except StoreUnavailable as error:
             if not self.trouble:
                 log.warning("the budget ledger can't be reached, only what is held is spent: %s", error)
-            self.trouble = str(error)
+            self.trouble, is_told = str(error), False
         finally:
             if heard is not None and not heard.done():
-                heard.set_result(None)
+                heard.set_result(is_told)
 
     def _take(self, holding: Holding, leases: Sequence[Lease], asked: Sequence[Ask], told: Sequence[Told]) -> None:
         at = self._clock.monotonic()
