@@ -136,7 +136,8 @@ class Worker:
             self.note("R", name)
             await asyncio.sleep(rng.uniform(0, 0.05))
             return True
-        read, wrote = rng.randint(0, len(body)), rng.randint(0, call.peek.limit)
+        # Something is always read: a usage of noughts tells nothing, and costs the bound.
+        read, wrote = rng.randint(1, len(body)), rng.randint(0, call.peek.limit)
         self.note("B", name, TARIFF.cost(Usage(input=read, output=wrote)))
         await asyncio.sleep(rng.choice([0, 0, 0.001, 0.01]))
         if rng.random() < 0.2:
