@@ -22,7 +22,7 @@ PICTURE_BYTES = 5_600
 # Of streams that came whole and told their usage, one in so many is measured: enough to learn from.
 ONE_IN = 16
 # Frames that are read of a longer stream: a worker seals it between two callers.
-READ, EDGE = 48, 4
+READ, EDGE = 12, 4
 # Deltas of what the model writes token by token. Audio is no text, and summaries are another model's.
 _WRITTEN = frozenset(
     {
