@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -18,6 +19,8 @@ from . import spool_frames as frames
 from .segment import Segment
 from .spool_losses import Losses
 from .spool_start import Start
+
+log = logging.getLogger(__name__)
 
 GROUP_SECONDS = 0.005
 GROUP_RECORDS = 64
@@ -173,7 +176,7 @@ class Writer:
             and segment.end < self.segment_bytes
             and now >= self._keep_off_until
             and (not self._syncing_since or now - self._syncing_since < SYNC_PATIENCE)
-            and (len(self._items) == 1 or sum([size for _, size, _ in self._items]) <= AT_ONCE_BYTES)
+            and (len(self._items) == 1 or sum([size for _, size, _ in self._items.copy()]) <= AT_ONCE_BYTES)
         )
 
     # -- on the thread
@@ -183,20 +186,30 @@ class Writer:
         while True:
             self._rest()
             ending = self._ending
-            self._seal_all()
-            if ending or not self._is_served():
-                self._take_all()
-            if not self.healthy:
-                with self._turn:
-                    self._recover()
-            elif self._unsynced:
-                self._sync()
-            if self.healthy:
-                self._write_gap()
+            try:
+                self._work(ending)
+            except Exception as cause:  # whatever it is, what comes after it is to be recorded
+                log.exception("the spool's thread tripped, and goes on with another file")
+                self.healthy, self.failing, self.trouble = False, True, type(cause).__name__
+                self.moved()
+                if ending:
+                    break
             if ending and not self._items and not self._open and (not self._unsynced or not self.healthy):
                 break
         if self._segment is not None:
             self._segment.close()
+
+    def _work(self, ending: bool) -> None:
+        self._seal_all()
+        if ending or not self._is_served():
+            self._take_all()
+        if not self.healthy:
+            with self._turn:
+                self._recover()
+        elif self._unsynced:
+            self._sync()
+        if self.healthy:
+            self._write_gap()
 
     def _rest(self) -> None:
         """Waits for the first record of a group, then for the rest of it."""
@@ -222,7 +235,8 @@ class Writer:
         if self.seal is None:
             return
         while True:
-            batch = list(islice(self._open, GROUP_RECORDS))
+            # Of a copy, which is made in one step: the event loop adds to it meanwhile.
+            batch = list(islice(self._open.copy(), GROUP_RECORDS))
             try:
                 # Without any, too: then the ring is looked at, and a key that was erased is forgotten.
                 sealed = self.seal([exchange for _, _, exchange in batch])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import errno
+import itertools
 import os
 import shutil
 import subprocess
@@ -50,6 +51,54 @@ def ids(folder):
 
 def gaps(folder):
     return [r for _, r in read_spool(folder) if isinstance(r, Gap)]
+
+
+def test_what_comes_while_others_are_taken_to_be_sealed_disturbs_nothing(tmp_path, monkeypatch, caplog):
+    spool = begun(tmp_path / "w0", seal=list)
+    late = iter(range(100, 120))
+
+    def islice(items, most):
+        found = itertools.islice(items, most)
+        for number in itertools.islice(late, 1):
+            spool._writer.put((number, 1, exchange(number)))
+        return found
+
+    monkeypatch.setattr(spool_writer, "islice", islice)
+
+    async def record():
+        assert await spool.wait_durable(spool.append(exchange(1)), 60.0)
+
+    asyncio.run(record())
+    spool.close()
+    assert "x1" in ids(tmp_path / "w0")
+    assert "x100" in ids(tmp_path / "w0")
+    assert "tripped" not in caplog.text
+
+
+def test_a_thread_that_trips_is_told_and_goes_on_with_another_file(tmp_path, monkeypatch, caplog):
+    real, trips = spool_writer.Writer._take_all, iter([True])
+
+    def take_all(writer):
+        real(writer)
+        if next(trips, False):
+            raise RuntimeError("nobody thought of it")
+
+    monkeypatch.setattr(spool_writer.Writer, "_take_all", take_all)
+    spool = begun(tmp_path / "w0", seal=list)
+
+    async def record():
+        for number in range(1, 4):
+            end = time.monotonic() + 60
+            last = spool.append(exchange(number))
+            while not await spool.wait_durable(last, 60.0):
+                assert time.monotonic() < end
+                await asyncio.sleep(0.01)
+
+    asyncio.run(record())
+    assert spool.healthy
+    spool.close()
+    assert ids(tmp_path / "w0") == ["x1", "x2", "x3"]
+    assert "the spool's thread tripped" in caplog.text
 
 
 def test_a_record_is_written_and_then_durable(tmp_path):
