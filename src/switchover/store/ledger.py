@@ -168,11 +168,14 @@ class Ledger:
         """Ends all leases of a holder that spends no more; how many.
 
         ``left`` says what it had settled and reserved. What it had reserved is settled as unknown; the rest goes back.
-        A lease that ``left`` does not know is settled whole, which is right whatever its holder did or still does.
+        A lease that ``left`` does not know is settled whole, which is right whatever its holder did or still does. One
+        that only ``left`` knows is a soft one, which may be spent on before the ledger has heard of it.
         """
         with self._write() as run:
-            held = run("select budget, period from budget_lease where holder = ? and closed = 0", (holder,)).fetchall()
-            for budget, period in sorted(held):
+            rows = run("select budget, period from budget_lease where holder = ? and closed = 0", (holder,)).fetchall()
+            spent = {name for name, one in (left or {}).items() if one.settled or one.reserved}
+            ended = 0
+            for budget, period in sorted({(budget, period) for budget, period in rows} | spent):
                 account, row = self._rows(run, holder, budget, period)
                 if row.closed:
                     continue
@@ -182,14 +185,14 @@ class Ledger:
                 # A hard lease never covers more than was granted; what it seems to is one call seen twice.
                 lost = told.reserved if told.soft else min(told.reserved, row.held)
                 account = _settled(account, row, row.settled + lost, row.unknown + lost)
-                row.closed = 1
+                row.closed, ended = 1, ended + 1
                 leased = account.leased - before
                 self._save(
                     run, holder, row,
                     Account(budget=budget, period=period, settled=account.settled, unknown=account.unknown,
                             leased=leased),
                 )  # fmt: skip
-        return len(held)
+        return ended
 
     def holders(self) -> list[str]:
         """Whoever holds leases that are not closed."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from switchover.costs.budget import RESERVED, SETTLED, UNKNOWN, Ask, grant
+from switchover.costs.budget import RESERVED, SETTLED, SOFT, UNKNOWN, Ask, grant
 from switchover.costs.holding import settle_the_dead
 from switchover.errors import StoreUnavailable
 from switchover.store import lease_file
@@ -76,6 +76,20 @@ def test_of_a_dead_worker_what_it_had_reserved_is_settled_as_unknown_and_the_res
     assert account(ledger) == (350, 150, 0)
     assert not list(tmp_path.glob("budget/*.lease"))
     assert settle_the_dead(ledger, tmp_path) == []
+
+
+def test_what_a_dead_worker_spent_of_a_soft_budget_before_the_ledger_had_heard_of_it_counts(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    file = LeaseFile(tmp_path, "w")
+    counts = file.counts("b", MONTH)
+    counts[SETTLED], counts[RESERVED], counts[SOFT] = 200, 150, 1
+    file.counts("untouched", MONTH)
+    for _ in range(2):
+        ledger.end(file.holder, file.all())
+    file.close(remove=False)
+    assert settle_the_dead(ledger, tmp_path) == []
+    assert [(one.budget, *account(ledger)) for one in ledger.accounts()] == [("b", 350, 150, 0)]
 
 
 def test_counts_that_were_caught_midway_are_settled_with_no_more_than_was_granted(
