@@ -63,9 +63,6 @@ def price_exchange(exchange: Exchange, upstreams: Upstreams, ratios: Ratios | No
         return Priced(None, "", gap=NOBODY_KNOWS)
     if not parts:
         return Priced(Decimal(0), "nothing was billed: no upstream accepted the call")
-    if len(parts) == 1 and parts[0].guessed is None:
-        # As nearly all are; what it is made of is not asked here.
-        return parts[0].priced
     known = [part.priced for part in parts if part.priced.amount is not None]
     gaps = [said for part in parts for said in (part.priced.gap, part.guessed) if said is not None]
     return Priced(
